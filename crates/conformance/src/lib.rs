@@ -1,0 +1,1 @@
+//! The contract suite that every strategy crate calls in one test

@@ -1,0 +1,166 @@
+//! What a model is: an [`Architecture`] that builds it, and the [`Model`] that runs.
+
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::error::Result;
+use crate::layers::{Builder, Conv2d, Linear};
+
+/// What a data set hands to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputShape {
+    /// Pictures `[batch, channels, height, width]`.
+    Image {
+        /// Colour planes.
+        channels: i64,
+        /// Rows.
+        height: i64,
+        /// Columns.
+        width: i64,
+    },
+    /// Sequences of token ids `[batch, length]`.
+    Tokens {
+        /// Distinct ids.
+        vocabulary: i64,
+        /// The longest sequence.
+        length: i64,
+    },
+}
+
+/// What a model is to predict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// One of several classes: outputs are logits `[batch, classes]`, targets `Int64 [batch]`.
+    Classification {
+        /// How many.
+        classes: i64,
+    },
+    /// A number: outputs `[batch, 1]`, targets `Float [batch]`.
+    Regression,
+}
+
+impl Task {
+    /// The width of a model's last layer.
+    pub fn outputs(self) -> i64 {
+        match self {
+            Self::Classification { classes } => classes,
+            Self::Regression => 1,
+        }
+    }
+}
+
+/// One batch of model input, on the device where it will be used.
+#[derive(Debug)]
+pub enum Input {
+    /// `Float [batch, channels, height, width]`, normalised.
+    Image(Tensor),
+    /// Token ids, segment ids and padding mask, each `[batch, length]`.
+    Tokens {
+        /// `Int64`.
+        ids: Tensor,
+        /// `Int64`, 0 for the first sentence and 1 for the second.
+        segments: Tensor,
+        /// `Bool`, true where there is a token.
+        present: Tensor,
+    },
+}
+
+impl Input {
+    /// Number of samples.
+    pub fn len(&self) -> i64 {
+        match self {
+            Self::Image(tensor) | Self::Tokens { ids: tensor, .. } => tensor.size()[0],
+        }
+    }
+
+    /// Is there no sample?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// How prunable layers compute. Masked dense arithmetic is the default; sparse kernels are
+/// another implementation.
+pub trait Backend: Debug {
+    /// `[…, inputs] → […, outputs]`.
+    fn linear(&self, layer: &Linear, input: &Tensor, pass: &Pass<'_>) -> Tensor;
+
+    /// `[batch, inputs, height, width] → [batch, outputs, height', width']`.
+    fn conv2d(&self, layer: &Conv2d, input: &Tensor, pass: &Pass<'_>) -> Tensor;
+}
+
+/// Dense arithmetic of libtorch on weights whose inactive entries are 0: sparsity is simulated.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DenseBackend;
+
+impl Backend for DenseBackend {
+    fn linear(&self, layer: &Linear, input: &Tensor, _: &Pass<'_>) -> Tensor {
+        input.linear(&layer.weight.tensor, Some(&layer.bias))
+    }
+
+    fn conv2d(&self, layer: &Conv2d, input: &Tensor, _: &Pass<'_>) -> Tensor {
+        let both = |value| [value, value];
+        input.conv2d(
+            &layer.weight.tensor,
+            Some(&layer.bias),
+            both(layer.stride),
+            both(layer.padding),
+            [1, 1],
+            1,
+        )
+    }
+}
+
+/// What a forward pass is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass<'a> {
+    /// Training: dropout is on and norms use the batch.
+    pub training: bool,
+    /// The backward pass must give the gradient of inactive weights too.
+    pub dense_gradient: bool,
+    /// How prunable layers compute.
+    pub backend: &'a dyn Backend,
+}
+
+impl Pass<'_> {
+    /// Evaluation with dense arithmetic.
+    pub const EVALUATION: Pass<'static> =
+        Pass { training: false, dense_gradient: false, backend: &DenseBackend };
+
+    /// Training with dense arithmetic, which always gives the dense gradient.
+    pub const TRAINING: Pass<'static> =
+        Pass { training: true, dense_gradient: true, backend: &DenseBackend };
+}
+
+/// A network that runs. Its parameters lie in the `Parameters` that it was built with.
+pub trait Model: Debug {
+    /// Logits or predictions, `[batch, Task::outputs]`.
+    ///
+    /// # Errors
+    /// If the input is of another kind than the model takes, or libtorch refuses it.
+    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor>;
+}
+
+/// A family of networks. Like a strategy, the config is the architecture: a plain serde struct
+/// with published defaults, registered with `typetag` and as a [`ModelPlugin`].
+///
+/// Implementors need not handle devices, seeds or pruning: the [`Builder`] does.
+///
+/// [`ModelPlugin`]: crate::plugin::ModelPlugin
+#[typetag::serde(tag = "name")]
+pub trait Architecture: Debug + Send + Sync {
+    /// Builds the network for inputs of `input` and the outputs of `task`.
+    ///
+    /// # Errors
+    /// If the architecture cannot take that input, or a size is not usable.
+    fn build(
+        &self,
+        input: InputShape,
+        task: Task,
+        builder: &mut Builder<'_>,
+    ) -> Result<Box<dyn Model>>;
+}

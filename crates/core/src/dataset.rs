@@ -1,0 +1,125 @@
+//! What a data set is and where its files come from.
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use crate::architecture::{Input, InputShape, Task};
+use crate::error::{Error, Result};
+
+/// A part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// For gradients.
+    Train,
+    /// Held out of the training data, for choosing checkpoints and hyper-parameters.
+    Validation,
+    /// Read once, after the last step.
+    Test,
+}
+
+/// Samples of one batch on a device.
+#[derive(Debug)]
+pub struct Batch {
+    /// What the model sees.
+    pub input: Input,
+    /// `Int64 [batch]` class numbers, or `Float [batch]` for regression.
+    pub target: Tensor,
+}
+
+/// A loaded and verified data set.
+///
+/// Implementors need not shuffle, seed or augment; they hand out rows.
+pub trait Dataset: Debug + Send {
+    /// The shape of one input.
+    fn input(&self) -> InputShape;
+
+    /// What is to be predicted.
+    fn task(&self) -> Task;
+
+    /// Number of samples in a split.
+    fn len(&self, split: Split) -> usize;
+
+    /// Does a split have no samples?
+    fn is_empty(&self, split: Split) -> bool {
+        self.len(split) == 0
+    }
+
+    /// The samples `rows` of a split, normalised, on `device`.
+    ///
+    /// # Errors
+    /// If libtorch refuses. Rows in range are the caller's duty.
+    fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch>;
+
+    /// Groups the rows of a split into batches: in order without `order`, shuffled with it. The
+    /// last batch may be smaller. Text overrides this to batch sentences of like length.
+    fn batches(
+        &self,
+        split: Split,
+        batch_size: usize,
+        order: Option<&mut ChaCha8Rng>,
+    ) -> Vec<Vec<i64>> {
+        let mut rows: Vec<i64> = (0..self.len(split) as i64).collect();
+        if let Some(order) = order {
+            rows.shuffle(order);
+        }
+        rows.chunks(batch_size.max(1)).map(<[i64]>::to_vec).collect()
+    }
+
+    /// A digest of the bytes that were loaded, recorded with every result.
+    fn digest(&self) -> &str;
+
+    /// Where the bytes were found, for people.
+    fn origin(&self) -> &str;
+}
+
+/// Where data sets look for their files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DataSources {
+    /// `--data-dir` or `HARNESS_DATA`.
+    pub data_dir: Option<PathBuf>,
+}
+
+impl DataSources {
+    /// The first existing file among `names` in `<data_dir>/<folder>` and `<data_dir>`.
+    ///
+    /// # Errors
+    /// If there is none: the message lists every place looked at and how to name another.
+    pub fn find(&self, folder: &str, names: &[&str]) -> Result<PathBuf> {
+        let Some(root) = &self.data_dir else {
+            return Err(Error::data(format!(
+                "no data folder is set, so {} was not found",
+                names[0]
+            ))
+            .hint(format!(
+                "pass --data-dir DIR or set HARNESS_DATA; DIR/{folder}/{} is expected",
+                names[0]
+            )));
+        };
+        let places: Vec<PathBuf> = [root.join(folder), root.clone()]
+            .iter()
+            .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+            .collect();
+        if let Some(found) = places.iter().find(|place| place.is_file()) {
+            return Ok(found.clone());
+        }
+        let looked: Vec<String> =
+            places.iter().map(|place| format!("    {}", place.display())).collect();
+        let missing = if root.is_dir() { "" } else { " (this folder does not exist)" };
+        Err(Error::data(format!("{} was not found in {}{missing}", names[0], root.display()))
+            .hint(format!("looked at:\n{}", looked.join("\n"))))
+    }
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// If the system refuses, naming the path.
+pub fn read_file(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| Error::io("read", path, &error))
+}

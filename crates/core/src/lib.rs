@@ -1,0 +1,40 @@
+//! The vocabulary of dynamic sparse training: what a strategy, a model, a data set and a
+//! report are, and the machinery that they share.
+//!
+//! A *strategy* decides when connections change, by which scores and how many. Everything it
+//! changes lives in the [`Topology`], which selects, applies, resets and records. Plug-in
+//! crates depend on this crate alone and register themselves through [`plugin`].
+//!
+//! Densities and sparsities are fractions in [0, 1]; `density = 1 − sparsity`. The code counts
+//! in densities, people type sparsities, and the conversion happens at the edge.
+
+pub mod architecture;
+pub mod dataset;
+pub mod density;
+pub mod error;
+pub mod flops;
+pub mod layers;
+pub mod plugin;
+pub mod record;
+pub mod report;
+pub mod schedule;
+pub mod seed;
+pub mod selection;
+pub mod strategy;
+pub mod topology;
+pub mod training;
+
+pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass, Task};
+pub use dataset::{Batch, DataSources, Dataset, Split};
+pub use density::Distribution;
+pub use error::{Error, ErrorKind, Result};
+pub use layers::{Builder, Conv2d, Linear, Parameter, Parameters};
+pub use report::{Analysis, Document, Report};
+pub use schedule::{Curve, Span, Timing};
+pub use seed::SeedStreams;
+pub use strategy::{Probe, Step, Strategy, Verdict};
+pub use topology::{Layer, Moments, Regrowth, Topology};
+pub use training::Training;
+
+/// Re-exported so that plug-ins use the tensor library that this crate was built with.
+pub use tch;

@@ -1,0 +1,251 @@
+//! Plug-in records and the registry.
+//!
+//! A crate registers its plug-ins with `inventory::submit!`. A crate that is only listed in a
+//! `Cargo.toml` is not linked and registers nothing: a binary must name it with
+//! `use strategy_x as _;`.
+
+use std::sync::OnceLock;
+
+use schemars::Schema;
+use serde_json::{Map, Value};
+
+use crate::architecture::Architecture;
+use crate::dataset::{DataSources, Dataset};
+use crate::error::{Error, Result};
+use crate::report::Report;
+use crate::strategy::Strategy;
+
+/// A registered strategy.
+#[derive(Debug)]
+pub struct StrategyPlugin {
+    /// Its `typetag` name, in lower case with dashes.
+    pub name: &'static str,
+    /// The method's name as papers write it.
+    pub title: &'static str,
+    /// Authors, year and title.
+    pub paper: &'static str,
+    /// One sentence: what it does.
+    pub summary: &'static str,
+    /// Parameters worth searching: the contents of the crate's `grid.toml`.
+    pub grid: &'static str,
+    /// Is it the dense network that others are compared with? It ignores the sparsity to reach.
+    pub baseline: bool,
+    /// The config with the paper's defaults.
+    pub default: fn() -> Box<dyn Strategy>,
+    /// Parameters, their types and documentation.
+    pub schema: fn() -> Schema,
+}
+
+/// A registered architecture.
+#[derive(Debug)]
+pub struct ModelPlugin {
+    /// Its `typetag` name, in lower case with dashes.
+    pub name: &'static str,
+    /// Its name as papers write it.
+    pub title: &'static str,
+    /// Authors, year and title.
+    pub paper: &'static str,
+    /// One sentence: what it is.
+    pub summary: &'static str,
+    /// The config with its defaults.
+    pub default: fn() -> Box<dyn Architecture>,
+    /// Parameters, their types and documentation.
+    pub schema: fn() -> Schema,
+}
+
+/// A registered data set.
+#[derive(Debug)]
+pub struct DatasetPlugin {
+    /// Its name, in lower case.
+    pub name: &'static str,
+    /// Its name as papers write it.
+    pub title: &'static str,
+    /// Authors, year and title.
+    pub paper: &'static str,
+    /// One sentence: what it holds and how it is split.
+    pub summary: &'static str,
+    /// The architecture that is used unless another is named.
+    pub model: &'static str,
+    /// Finds, verifies and loads it.
+    pub load: fn(&DataSources) -> Result<Box<dyn Dataset>>,
+}
+
+/// A registered report.
+pub struct ReportPlugin {
+    /// Its name, in lower case.
+    pub name: &'static str,
+    /// One sentence: what it makes.
+    pub summary: &'static str,
+    /// Where it stands among reports that print a summary; lower is earlier.
+    pub order: u32,
+    /// The report itself.
+    pub report: &'static dyn Report,
+}
+
+inventory::collect!(StrategyPlugin);
+inventory::collect!(ModelPlugin);
+inventory::collect!(DatasetPlugin);
+inventory::collect!(ReportPlugin);
+
+/// A plug-in record with a name.
+pub trait Plugin: Sized + Sync + 'static {
+    /// What such plug-ins are called in messages.
+    const KIND: &'static str;
+
+    /// The plug-in's name.
+    fn name(&self) -> &'static str;
+
+    /// All linked plug-ins of this kind, sorted by name.
+    ///
+    /// # Errors
+    /// If two have one name.
+    fn all() -> Result<&'static [&'static Self]>;
+
+    /// The plug-in of that name.
+    ///
+    /// # Errors
+    /// If there is none; the nearest name is suggested.
+    fn find(name: &str) -> Result<&'static Self> {
+        let all = Self::all()?;
+        all.iter()
+            .find(|plugin| plugin.name() == name)
+            .copied()
+            .ok_or_else(|| Error::unknown(Self::KIND, name, all.iter().map(|plugin| plugin.name())))
+    }
+}
+
+macro_rules! registry {
+    ($record:ty, $kind:literal) => {
+        impl Plugin for $record {
+            const KIND: &'static str = $kind;
+
+            fn name(&self) -> &'static str {
+                self.name
+            }
+
+            fn all() -> Result<&'static [&'static Self]> {
+                static SORTED: OnceLock<Vec<&'static $record>> = OnceLock::new();
+                let sorted = SORTED.get_or_init(|| sorted(inventory::iter::<$record>()));
+                check_names($kind, sorted)?;
+                Ok(sorted)
+            }
+        }
+    };
+}
+
+registry!(StrategyPlugin, "strategy");
+registry!(ModelPlugin, "model");
+registry!(DatasetPlugin, "data set");
+registry!(ReportPlugin, "report");
+
+fn sorted<P: Plugin>(plugins: impl Iterator<Item = &'static P>) -> Vec<&'static P> {
+    let mut plugins: Vec<_> = plugins.collect();
+    plugins.sort_by_key(|plugin| plugin.name());
+    plugins
+}
+
+fn check_names<P: Plugin>(kind: &str, sorted: &[&P]) -> Result<()> {
+    match sorted.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
+        None => Ok(()),
+        Some(pair) => Err(Error::contract(format!(
+            "two linked crates register the {kind} '{}'",
+            pair[0].name()
+        ))
+        .hint("rename one of them, or link only one")),
+    }
+}
+
+/// The strategy `name` with `parameters` over its defaults.
+///
+/// # Errors
+/// If the name or a parameter is unknown (the nearest is suggested), a value is of the wrong
+/// type, or out of range.
+pub fn strategy(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn Strategy>> {
+    let plugin = StrategyPlugin::find(name)?;
+    let defaults = to_value((plugin.default)())?;
+    let strategy: Box<dyn Strategy> = from_value(name, merged(name, defaults, parameters)?)?;
+    strategy.validate().map_err(|error| error.at(name))?;
+    Ok(strategy)
+}
+
+/// The architecture `name` with `parameters` over its defaults.
+///
+/// # Errors
+/// As [`strategy`].
+pub fn architecture(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn Architecture>> {
+    let plugin = ModelPlugin::find(name)?;
+    let defaults = to_value((plugin.default)())?;
+    from_value(name, merged(name, defaults, parameters)?)
+}
+
+/// The registered baseline.
+///
+/// # Errors
+/// If none or several are linked.
+pub fn baseline() -> Result<&'static StrategyPlugin> {
+    let baselines: Vec<_> =
+        StrategyPlugin::all()?.iter().filter(|plugin| plugin.baseline).collect();
+    match baselines[..] {
+        [baseline] => Ok(baseline),
+        [] => Err(Error::contract("no linked strategy is a baseline")),
+        _ => Err(Error::contract("several linked strategies call themselves the baseline")),
+    }
+}
+
+fn to_value(plugin: impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(plugin)
+        .map_err(|error| Error::contract(format!("a config cannot be written: {error}")))
+}
+
+fn from_value<T: serde::de::DeserializeOwned>(name: &str, value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| Error::usage(error.to_string()).at(name))
+}
+
+fn merged(name: &str, mut defaults: Value, parameters: &Map<String, Value>) -> Result<Value> {
+    let known = defaults
+        .as_object_mut()
+        .ok_or_else(|| Error::contract("a config must be a struct with named fields").at(name))?;
+    for (key, value) in parameters {
+        if key == "name" {
+            continue;
+        }
+        let keys = known.keys().map(String::as_str).filter(|key| *key != "name");
+        let keys: Vec<&str> = keys.collect();
+        if !keys.contains(&key.as_str()) {
+            return Err(Error::unknown("parameter", key, keys).at(name));
+        }
+        known.insert(key.clone(), value.clone());
+    }
+    Ok(defaults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Silent;
+
+    impl Report for Silent {
+        fn render(
+            &self,
+            _: &[crate::record::TrialRecord],
+            _: &crate::Analysis,
+        ) -> Result<crate::report::Rendering> {
+            Ok(crate::report::Rendering::default())
+        }
+    }
+
+    fn record(name: &'static str) -> &'static ReportPlugin {
+        Box::leak(Box::new(ReportPlugin { name, summary: "", order: 0, report: &Silent }))
+    }
+
+    #[test]
+    fn plug_ins_are_sorted_and_twins_are_refused() {
+        let list = sorted([record("b"), record("a"), record("b")].into_iter());
+        let names: Vec<_> = list.iter().map(|plugin| plugin.name).collect();
+        assert_eq!(names, ["a", "b", "b"]);
+        let error = check_names("report", &list).unwrap_err().to_string();
+        assert!(error.starts_with("two linked crates register the report 'b'"), "{error}");
+        assert!(check_names("report", &list[..2]).is_ok());
+    }
+}

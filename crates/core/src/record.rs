@@ -1,0 +1,250 @@
+//! What is stored about a trial: its specification, its course and its outcome.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::training::Training;
+
+/// Everything that determines a trial's result on one machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialSpec {
+    /// Name of the data set.
+    pub dataset: String,
+    /// The architecture with all its parameters, tagged with its `name`.
+    pub model: Value,
+    /// The strategy with all its parameters, tagged with its `name`.
+    pub strategy: Value,
+    /// The sparsity to reach, of all prunable weights, in [0, 1).
+    pub sparsity: f64,
+    /// How it trains.
+    pub training: Training,
+    /// The seed of all its random streams.
+    pub seed: u64,
+}
+
+impl TrialSpec {
+    /// A hash of the canonical specification, 16 hexadecimal digits: the trial's name in a
+    /// store.
+    ///
+    /// Keys are sorted and defaults written out, so the id does not depend on how a grid was
+    /// typed.
+    pub fn id(&self) -> String {
+        // `serde_json::Value` keeps maps sorted by key, which makes the text canonical.
+        let canonical = serde_json::to_value(self).expect("a specification is plain data");
+        let digest = Sha256::digest(canonical.to_string().as_bytes());
+        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Name of the architecture.
+    pub fn model_name(&self) -> &str {
+        name_of(&self.model)
+    }
+
+    /// Name of the strategy.
+    pub fn strategy_name(&self) -> &str {
+        name_of(&self.strategy)
+    }
+
+    /// The strategy's parameters without its name, as compact JSON with sorted keys.
+    pub fn strategy_parameters(&self) -> String {
+        let mut parameters = self.strategy.clone();
+        if let Some(map) = parameters.as_object_mut() {
+            map.remove("name");
+        }
+        parameters.to_string()
+    }
+}
+
+fn name_of(tagged: &Value) -> &str {
+    tagged.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// How a trial ended, or where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It has an outcome.
+    Finished,
+    /// Its loss became infinite or not a number.
+    Diverged,
+    /// A layer lost all connections, or it does no better than chance.
+    Collapsed,
+    /// Its process died or reported an error.
+    Crashed,
+    /// It was stopped at its time limit.
+    TimedOut,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Finished => "finished",
+            Self::Diverged => "diverged",
+            Self::Collapsed => "collapsed",
+            Self::Crashed => "crashed",
+            Self::TimedOut => "timed-out",
+        })
+    }
+}
+
+/// Scores on one split.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Mean loss without label smoothing; lower is better.
+    pub loss: f64,
+    /// Share of correct predictions, in [0, 1]; higher is better.
+    pub accuracy: f64,
+    /// Mean over classes of the harmonic mean of precision and recall, in [0, 1]; higher is
+    /// better. A class that is neither present nor predicted counts as 0.
+    pub f1_macro: f64,
+}
+
+/// What a peak of memory counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryKind {
+    /// Resident set of the process.
+    ResidentSet,
+    /// Memory of the accelerator.
+    Device,
+}
+
+impl fmt::Display for MemoryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ResidentSet => "resident-set",
+            Self::Device => "device",
+        })
+    }
+}
+
+/// What a finished trial measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Test scores of the checkpoint that was best on validation.
+    pub test: Scores,
+    /// Test scores after the last epoch.
+    pub test_last: Scores,
+    /// Validation scores of the best checkpoint.
+    pub validation: Scores,
+    /// Epoch of the best checkpoint, from 1.
+    pub best_epoch: u32,
+    /// Active prunable weights and all dense parameters, at the best checkpoint.
+    pub nonzero_parameters: u64,
+    /// Parameters that could be pruned.
+    pub prunable_parameters: u64,
+    /// All trainable parameters.
+    pub total_parameters: u64,
+    /// Share of inactive weights among the prunable ones, in [0, 1].
+    pub sparsity_prunable: f64,
+    /// Share of inactive weights among all parameters, in [0, 1].
+    pub sparsity_total: f64,
+    /// Median time of one sample over the test set, with masked dense arithmetic.
+    pub inference_ms_per_sample: f64,
+    /// Samples in one batch of that measurement.
+    pub inference_batch_size: u32,
+    /// Time spent in training, over all attempts, without evaluation.
+    pub train_seconds: f64,
+    /// Peak memory of the process that finished it.
+    pub peak_memory_bytes: u64,
+    /// What that peak counts.
+    pub peak_memory_kind: MemoryKind,
+    /// Operations that the method needed for training; see [`crate::flops`].
+    pub train_flops: f64,
+    /// Operations that the method needs for one sample of inference.
+    pub inference_flops: f64,
+    /// The same if the model were dense.
+    pub dense_inference_flops: f64,
+    /// Optimiser steps taken.
+    pub steps: u64,
+    /// Batches that went into the topology instead.
+    pub skipped_batches: u64,
+}
+
+/// One epoch of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// From 1.
+    pub epoch: u32,
+    /// Optimiser steps taken so far.
+    pub steps: u64,
+    /// Learning rate at the epoch's last step.
+    pub learning_rate: f64,
+    /// Mean training loss of the epoch's batches.
+    pub train_loss: f64,
+    /// Scores on validation after the epoch.
+    pub validation: Scores,
+    /// Share of inactive prunable weights after the epoch, in [0, 1].
+    pub sparsity_prunable: f64,
+    /// Operations for training so far.
+    pub train_flops: f64,
+    /// Training time so far.
+    pub train_seconds: f64,
+}
+
+/// One layer at the end of one epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerRecord {
+    /// From 1; 0 is before the first step.
+    pub epoch: u32,
+    /// Name of the weight.
+    pub layer: String,
+    /// Shape of the weight, such as `120x400`.
+    pub shape: String,
+    /// Entries of the weight.
+    pub size: u64,
+    /// Active entries.
+    pub active: u64,
+    /// Connections born during the epoch.
+    pub born: u64,
+    /// Connections dropped during the epoch.
+    pub dropped: u64,
+    /// In-time over-parameterisation R_s: the share of entries ever active, in [0, 1].
+    pub ever_active_share: f64,
+}
+
+/// Where and with what a trial ran.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of the harness.
+    pub version: String,
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// Name of the machine.
+    pub host: String,
+    /// Where tensors were, such as `cpu`.
+    pub device: String,
+    /// Threads of one operation.
+    pub threads: u32,
+    /// Digest of the data.
+    pub data_digest: String,
+    /// Start of the attempt, UTC, such as `2026-01-31T12:00:00Z`.
+    pub started: String,
+    /// Which attempt gave this result, from 1.
+    pub attempt: u32,
+}
+
+/// Everything that a report may know about a trial that ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialRecord {
+    /// The trial's id.
+    pub id: String,
+    /// What was to be run.
+    pub spec: TrialSpec,
+    /// How it ended.
+    pub status: Status,
+    /// Why it did not finish; empty if it did.
+    pub reason: String,
+    /// What it measured, if it finished.
+    pub outcome: Option<Outcome>,
+    /// Epochs, in order.
+    pub history: Vec<EpochRecord>,
+    /// Layers by epoch, in order.
+    pub layers: Vec<LayerRecord>,
+    /// Where it ran.
+    pub provenance: Provenance,
+}

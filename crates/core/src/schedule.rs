@@ -1,0 +1,363 @@
+//! When something happens ([`Timing`]) and how a value changes over training ([`Curve`]).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::{Error, Result};
+use crate::strategy::Step;
+
+/// A length of training: `"100 steps"`, `"10 epochs"` or `"75%"` of the whole.
+///
+/// A bare number means optimiser steps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Span {
+    /// Optimiser steps; batches that went into the topology are not counted.
+    Steps(u64),
+    /// Passes over the training data; fractions are allowed.
+    Epochs(f64),
+    /// A fraction in [0, 1] of the planned optimiser steps.
+    Fraction(f64),
+}
+
+impl Span {
+    /// The length in optimiser steps for the training that `step` belongs to.
+    pub fn steps(self, step: &Step) -> u64 {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Epochs(epochs) => (epochs * step.per_epoch as f64).round() as u64,
+            Self::Fraction(fraction) => (fraction * step.total() as f64).round() as u64,
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Steps(steps) => write!(f, "{steps} steps"),
+            Self::Epochs(epochs) => write!(f, "{epochs} epochs"),
+            // Rounded, because 0.07 * 100 prints as 7.000000000000001.
+            Self::Fraction(fraction) => write!(f, "{}%", (fraction * 1e12).round() / 1e10),
+        }
+    }
+}
+
+impl FromStr for Span {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let bad = || {
+            Error::usage(format!("'{text}' is not a length of training"))
+                .hint("write \"100 steps\", \"10 epochs\" or \"75%\"")
+        };
+        let trimmed = text.trim();
+        let split = trimmed
+            .find(|c: char| c.is_alphabetic() || c == '%' || c.is_whitespace())
+            .unwrap_or(trimmed.len());
+        let (number, unit) = (&trimmed[..split], trimmed[split..].trim());
+        let value: f64 = number.parse().map_err(|_| bad())?;
+        if !value.is_finite() || value < 0.0 {
+            return Err(bad());
+        }
+        match unit {
+            "" | "step" | "steps" if value.fract() == 0.0 => Ok(Self::Steps(value as u64)),
+            "epoch" | "epochs" => Ok(Self::Epochs(value)),
+            "%" if value <= 100.0 => Ok(Self::Fraction(value / 100.0)),
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        from_text_or_number(deserializer)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["100 steps", "10 epochs", "75%"] })
+    }
+}
+
+/// How a value moves from its start to its end while progress runs from 0 to 1.
+///
+/// RigL (Evci et al. 2020, App. G) compares the shapes for the drop fraction; `Cubic` is the
+/// sparsity schedule of gradual magnitude pruning (Zhu & Gupta 2017).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Curve {
+    /// Stays at the start.
+    Constant,
+    /// A straight line.
+    Linear,
+    /// Half a cosine wave: slow, fast, slow.
+    Cosine,
+    /// `(1 − progress)³`: fast at first.
+    Cubic,
+    /// `(1 − progress)^power`; power 1 is linear, 3 is cubic.
+    InversePower(f64),
+}
+
+impl Curve {
+    /// The value at `progress` in [0, 1] (clamped) on the way from `from` to `to`.
+    pub fn at(self, from: f64, to: f64, progress: f64) -> f64 {
+        let progress = progress.clamp(0.0, 1.0);
+        let remaining = match self {
+            Self::Constant => 1.0,
+            Self::Linear => 1.0 - progress,
+            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
+            Self::Cubic => (1.0 - progress).powi(3),
+            Self::InversePower(power) => (1.0 - progress).powf(power),
+        };
+        to + (from - to) * remaining
+    }
+}
+
+impl fmt::Display for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant => f.write_str("constant"),
+            Self::Linear => f.write_str("linear"),
+            Self::Cosine => f.write_str("cosine"),
+            Self::Cubic => f.write_str("cubic"),
+            Self::InversePower(power) => write!(f, "inverse-power:{power}"),
+        }
+    }
+}
+
+impl FromStr for Curve {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "constant" => Ok(Self::Constant),
+            "linear" => Ok(Self::Linear),
+            "cosine" => Ok(Self::Cosine),
+            "cubic" => Ok(Self::Cubic),
+            _ => match text.strip_prefix("inverse-power:").map(f64::from_str) {
+                Some(Ok(power)) if power > 0.0 && power.is_finite() => {
+                    Ok(Self::InversePower(power))
+                }
+                Some(_) => Err(Error::usage(format!("'{text}' has no positive power"))
+                    .hint("write for example \"inverse-power:2\"")),
+                None => Err(Error::unknown(
+                    "curve",
+                    text,
+                    ["constant", "linear", "cosine", "cubic", "inverse-power:2"],
+                )),
+            },
+        }
+    }
+}
+
+impl Serialize for Curve {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Curve {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        from_text_or_number(deserializer)
+    }
+}
+
+impl JsonSchema for Curve {
+    fn schema_name() -> Cow<'static, str> {
+        "Curve".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "examples": ["constant", "linear", "cosine", "cubic", "inverse-power:2"]
+        })
+    }
+}
+
+/// A number is read as its text, so that TOML's `interval = 100` works like `"100"`.
+fn from_text_or_number<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(
+    deserializer: D,
+) -> std::result::Result<T, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TextOrNumber {
+        Text(String),
+        Number(f64),
+    }
+    let text = match TextOrNumber::deserialize(deserializer)? {
+        TextOrNumber::Text(text) => text,
+        TextOrNumber::Number(number) => number.to_string(),
+    };
+    text.parse().map_err(|error: Error| serde::de::Error::custom(error.one_line()))
+}
+
+/// When topology updates happen: every `interval` from `begin` until before `end`.
+///
+/// In steps, an update is due when `(step − begin)` is a multiple of the interval. In epochs,
+/// it is due at the first batch of an epoch. By default the first update comes after one whole
+/// interval, not at step 0; the reference code of RigL fires at 0, which `begin = Steps(0)`
+/// reproduces. Nothing is due at or after `end`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timing {
+    /// The distance between two updates.
+    pub interval: Span,
+    /// The first update; `None` is one interval after the start.
+    pub begin: Option<Span>,
+    /// The first moment without updates.
+    pub end: Span,
+}
+
+impl Timing {
+    /// Is an update due now? False for the batch after an update that consumed its own batch
+    /// without advancing the step.
+    pub fn is_due(&self, step: &Step) -> bool {
+        step.updated_at != Some(step.index) && self.due_in(step) == Some(0)
+    }
+
+    /// Is an update due now or within the next `steps` optimiser steps?
+    pub fn is_due_within(&self, step: &Step, steps: u64) -> bool {
+        match self.due_in(step) {
+            Some(0) => self.is_due(step) || self.next_after_now(step) <= steps,
+            Some(wait) => wait <= steps,
+            None => false,
+        }
+    }
+
+    /// Progress in [0, 1] from step 0 to `end`, the argument of a [`Curve`].
+    ///
+    /// Counted from step 0 even if updates begin later, as RigL does.
+    pub fn progress(&self, step: &Step) -> f64 {
+        let end = self.end.steps(step);
+        if end == 0 { 1.0 } else { (step.index as f64 / end as f64).min(1.0) }
+    }
+
+    fn next_after_now(&self, step: &Step) -> u64 {
+        let interval = self.interval.steps(step).max(1);
+        if step.index + interval < self.end.steps(step) { interval } else { u64::MAX }
+    }
+
+    /// Steps until the next update that is due, 0 for now, `None` for never.
+    fn due_in(&self, step: &Step) -> Option<u64> {
+        let wait = match self.interval {
+            Span::Epochs(epochs) if epochs.fract() == 0.0 && epochs >= 1.0 => {
+                let interval = epochs as u64;
+                let begin = self.begin.unwrap_or(self.interval).steps(step) / step.per_epoch.max(1);
+                let epoch = u64::from(step.epoch);
+                let next = next_multiple(begin, interval, epoch, step.offset == 0);
+                if next == epoch { 0 } else { (next - epoch) * step.per_epoch - step.offset }
+            }
+            _ => {
+                let interval = self.interval.steps(step).max(1);
+                let begin = self.begin.unwrap_or(Span::Steps(interval)).steps(step);
+                next_multiple(begin, interval, step.index, true) - step.index
+            }
+        };
+        let due_at = match self.interval {
+            // Epoch boundaries are positions in the data; skipped batches must not shift them.
+            Span::Epochs(_) => step.position() + wait,
+            _ => step.index + wait,
+        };
+        (due_at < self.end.steps(step)).then_some(wait)
+    }
+}
+
+/// The first of `begin, begin + interval, …` at or (unless `inclusive`) after `now`.
+fn next_multiple(begin: u64, interval: u64, now: u64, inclusive: bool) -> u64 {
+    let earliest = if inclusive { now } else { now + 1 };
+    match earliest.checked_sub(begin) {
+        None => begin,
+        Some(past) => begin + past.div_ceil(interval) * interval,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(index: u64) -> Step {
+        Step {
+            index,
+            epoch: (index / 10) as u32,
+            offset: index % 10,
+            per_epoch: 10,
+            epochs: 5,
+            updated_at: None,
+        }
+    }
+
+    fn due(timing: Timing) -> Vec<u64> {
+        (0..50).filter(|index| timing.is_due(&step(*index))).collect()
+    }
+
+    #[test]
+    fn spans_round_trip_through_text() {
+        for text in ["100 steps", "10 epochs", "0.5 epochs", "75%", "7%"] {
+            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+        }
+        assert_eq!("12".parse::<Span>().unwrap(), Span::Steps(12));
+        for bad in ["", "ten", "-1 steps", "1.5 steps", "120%", "3 weeks", "NaN", "inf epochs"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn updates_fall_after_whole_intervals_and_before_the_end() {
+        let timing = Timing { interval: Span::Steps(10), begin: None, end: Span::Fraction(0.8) };
+        assert_eq!(due(timing), [10, 20, 30]);
+        assert_eq!(due(Timing { begin: Some(Span::Steps(0)), ..timing }), [0, 10, 20, 30]);
+        assert_eq!(due(Timing { begin: Some(Span::Steps(15)), ..timing }), [15, 25, 35]);
+    }
+
+    #[test]
+    fn epochs_are_due_at_their_first_batch() {
+        let timing = Timing { interval: Span::Epochs(2.0), begin: None, end: Span::Fraction(1.0) };
+        assert_eq!(due(timing), [20, 40]);
+        let early = Timing { begin: Some(Span::Epochs(1.0)), end: Span::Epochs(4.0), ..timing };
+        assert_eq!(due(early), [10, 30]);
+    }
+
+    #[test]
+    fn a_consumed_batch_does_not_make_the_same_step_due_again() {
+        let timing = Timing { interval: Span::Steps(10), begin: None, end: Span::Fraction(1.0) };
+        assert!(!timing.is_due(&Step { updated_at: Some(10), ..step(10) }));
+    }
+
+    #[test]
+    fn the_window_before_an_update_is_seen_coming() {
+        let timing = Timing { interval: Span::Steps(10), begin: None, end: Span::Steps(25) };
+        let seen: Vec<u64> = (0..50).filter(|i| timing.is_due_within(&step(*i), 2)).collect();
+        assert_eq!(seen, [8, 9, 10, 18, 19, 20]);
+    }
+
+    #[test]
+    fn curves_meet_their_ends_and_middles() {
+        let middle = [
+            (Curve::Constant, 0.3),
+            (Curve::Linear, 0.15),
+            (Curve::Cosine, 0.15),
+            (Curve::Cubic, 0.0375),
+            (Curve::InversePower(2.0), 0.075),
+        ];
+        for (curve, expected) in middle {
+            assert!((curve.at(0.3, 0.0, 0.5) - expected).abs() < 1e-12, "{curve}");
+            assert_eq!(curve.at(0.3, 0.0, 0.0), 0.3, "{curve}");
+            let text = serde_json::to_string(&curve).unwrap();
+            assert_eq!(serde_json::from_str::<Curve>(&text).unwrap(), curve);
+        }
+        assert!(Curve::Cosine.at(0.3, 0.0, 1.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,158 @@
+//! What a method of dynamic sparse training is.
+
+use std::fmt::Debug;
+
+use tch::Tensor;
+
+use crate::error::Result;
+use crate::topology::Topology;
+
+/// Where training stands when a hook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Optimiser steps taken so far; batches that went into the topology are not counted.
+    pub index: u64,
+    /// The current epoch, from 0.
+    pub epoch: u32,
+    /// Batches of this epoch already consumed. With gradient accumulation a batch is what feeds
+    /// one optimiser step.
+    pub offset: u64,
+    /// Batches in one epoch.
+    pub per_epoch: u64,
+    /// Planned epochs.
+    pub epochs: u32,
+    /// The `index` at which a batch last went into the topology instead of the weights.
+    pub updated_at: Option<u64>,
+}
+
+impl Step {
+    /// Planned optimiser steps of the whole training.
+    pub fn total(&self) -> u64 {
+        self.per_epoch * u64::from(self.epochs)
+    }
+
+    /// Batches consumed so far, whatever they were used for.
+    pub fn position(&self) -> u64 {
+        u64::from(self.epoch) * self.per_epoch + self.offset
+    }
+}
+
+/// What happens with a batch after `after_backward`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The optimiser steps with its gradients.
+    Apply,
+    /// It went into the topology: the weights do not move and the step does not advance.
+    Skip,
+}
+
+/// Lets a strategy look at gradients before training starts.
+pub trait Probe {
+    /// The dense gradient of the training loss for every layer of the topology, in its order,
+    /// averaged over `batches` batches. They come from a random stream of their own, so the
+    /// training sees the same batches whether or not a strategy probes.
+    ///
+    /// # Errors
+    /// If the loss is not finite, or fewer batches exist.
+    fn gradients(&mut self, batches: usize) -> Result<Vec<Tensor>>;
+}
+
+/// A method that decides which connections are active.
+///
+/// The config is the strategy: implementors are plain serde structs with the defaults of their
+/// paper and no tensors. All that changes during training lives in the [`Topology`]. A strategy
+/// decides *when*, *which scores* and *how many*; it need not select exact counts, zero dropped
+/// weights, reset optimiser state, suspend gradient recording (every hook runs without it),
+/// save anything, or know how sparsity is stored.
+///
+/// The sparsity to reach is [`Topology::density`]; how many connections a layer must have after
+/// an update is [`Layer::target`](crate::topology::Layer::target).
+#[typetag::serde(tag = "name")]
+pub trait Strategy: Debug + Send + Sync {
+    /// Refuses values outside their range, naming the key. Called before anything expensive.
+    ///
+    /// # Errors
+    /// If a parameter is out of range; see [`check`].
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Called once before the first step to choose the starting topology. Every layer is dense
+    /// until then.
+    ///
+    /// # Errors
+    /// If the sparsity cannot be reached.
+    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
+        let _ = (topology, probe);
+        Ok(())
+    }
+
+    /// Called before the forward pass: does this step need the gradient of inactive weights too?
+    /// Sparse kernels skip it otherwise, and
+    /// [`Layer::dense_gradient`](crate::topology::Layer::dense_gradient) refuses it.
+    fn wants_dense_gradient(&self, step: &Step) -> bool {
+        let _ = step;
+        false
+    }
+
+    /// Called after backward and before the optimiser, with unclipped gradients.
+    ///
+    /// # Errors
+    /// Whatever the topology refuses.
+    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
+        let _ = (step, topology);
+        Ok(Verdict::Apply)
+    }
+
+    /// Called after the optimiser stepped; not after [`Verdict::Skip`]. `step.index` is the
+    /// same as in `after_backward` of this batch.
+    ///
+    /// # Errors
+    /// Whatever the topology refuses.
+    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
+        let _ = (step, topology);
+        Ok(())
+    }
+}
+
+/// Range checks for [`Strategy::validate`].
+pub mod check {
+    use crate::error::{Error, Result};
+    use crate::schedule::Span;
+
+    /// `value` lies in [0, 1].
+    ///
+    /// # Errors
+    /// If it does not, naming `key`.
+    pub fn fraction(key: &str, value: f64) -> Result<()> {
+        if (0.0..=1.0).contains(&value) {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{key} = {value} is not in [0, 1]")))
+    }
+
+    /// `value` is at least 1.
+    ///
+    /// # Errors
+    /// If it is 0, naming `key`.
+    pub fn at_least_one(key: &str, value: u64) -> Result<()> {
+        if value > 0 {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{key} = 0 must be at least 1")))
+    }
+
+    /// An interval between updates is longer than nothing.
+    ///
+    /// # Errors
+    /// If it is zero, naming `key`.
+    pub fn interval(key: &str, value: Span) -> Result<()> {
+        match value {
+            Span::Steps(0) => {}
+            Span::Epochs(length) | Span::Fraction(length) if length <= 0.0 => {}
+            _ => return Ok(()),
+        }
+        Err(Error::usage(format!("{key} = \"{value}\" would update without end"))
+            .hint("write \"100 steps\" or \"1 epochs\""))
+    }
+}

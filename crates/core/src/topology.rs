@@ -1,0 +1,199 @@
+//! Which connections are active: the state of every method, in one place.
+//!
+//! Inactive weights are exactly 0 in the weight tensor itself, so a dense forward pass needs no
+//! mask and the gradient that libtorch computes is the dense one: the gradient at the masked
+//! weights for all positions.
+
+mod layer;
+mod state;
+
+pub use layer::{Change, Growth, Layer, Regrowth};
+pub use state::TopologyState;
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::density::{self, Distribution};
+use crate::error::{Error, Result};
+use crate::layers::Parameters;
+use crate::seed::SeedStreams;
+use crate::selection;
+
+/// What happens to an optimiser's moments when the topology changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moments {
+    /// Moments of new-born weights are 0 (RigL, reference implementation).
+    #[default]
+    ZeroNewborn,
+    /// New-born weights inherit what the position held when it was last active, decayed since.
+    Keep,
+    /// All moments of a layer are 0 after its update, as in the masked Keras version of SET,
+    /// which rebuilds its optimiser.
+    ResetAll,
+}
+
+/// All prunable layers of a model, in name order, and what a strategy keeps about them.
+#[derive(Debug)]
+pub struct Topology {
+    layers: Vec<Layer>,
+    density: f64,
+    rng: ChaCha8Rng,
+    values: BTreeMap<String, f64>,
+    /// What an update does to optimiser state; strategies set it in `init`.
+    pub moments: Moments,
+}
+
+impl Topology {
+    /// A dense topology over the prunable weights of `parameters`, meant to reach `density`.
+    ///
+    /// # Errors
+    /// If `density` is not in (0, 1].
+    pub fn new(parameters: &Parameters, density: f64, streams: &SeedStreams) -> Result<Self> {
+        if !(density > 0.0 && density <= 1.0) {
+            return Err(Error::usage(format!("sparsity {} is not in [0, 1)", 1.0 - density)));
+        }
+        let layers = parameters
+            .prunable()
+            .map(|(name, prunable)| Layer::dense(name, prunable, streams))
+            .collect();
+        Ok(Self {
+            layers,
+            density,
+            rng: streams.stream("topology"),
+            values: BTreeMap::new(),
+            moments: Moments::default(),
+        })
+    }
+
+    /// The density to reach, of all prunable weights together.
+    pub fn density(&self) -> f64 {
+        self.density
+    }
+
+    /// The layers in name order.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The layers in name order.
+    pub fn layers_mut(&mut self) -> &mut [Layer] {
+        &mut self.layers
+    }
+
+    /// Prunable weights of all layers.
+    pub fn size(&self) -> usize {
+        self.layers.iter().map(Layer::size).sum()
+    }
+
+    /// Active weights of all layers.
+    pub fn active_count(&self) -> usize {
+        self.layers.iter().map(Layer::active_count).sum()
+    }
+
+    /// The stream for choices that concern several layers; each layer has one of its own too.
+    pub fn rng(&mut self) -> &mut ChaCha8Rng {
+        &mut self.rng
+    }
+
+    /// A number that the strategy keeps, saved with the checkpoint.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        self.values.get(name).copied()
+    }
+
+    /// Keeps a number under a name.
+    pub fn set_value(&mut self, name: &str, value: f64) {
+        self.values.insert(name.to_owned(), value);
+    }
+
+    /// Sets every layer's target so that the whole reaches [`Topology::density`], shared by
+    /// `distribution`. Nothing is activated or dropped yet.
+    ///
+    /// # Errors
+    /// If the budget cannot be shared; see [`density::allocate`].
+    pub fn allocate(&mut self, distribution: Distribution) -> Result<()> {
+        let shapes: Vec<Vec<i64>> = self.layers.iter().map(Layer::shape).collect();
+        for (layer, count) in
+            self.layers.iter_mut().zip(density::allocate(distribution, self.density, &shapes)?)
+        {
+            layer.set_target(count)?;
+        }
+        Ok(())
+    }
+
+    /// Activates a uniformly random set of exactly the target count in every layer.
+    ///
+    /// # Errors
+    /// Never for targets set by [`Topology::allocate`].
+    pub fn activate_random(&mut self) -> Result<()> {
+        self.layers.iter_mut().try_for_each(Layer::activate_random)
+    }
+
+    /// Activates, over all layers together, the entries with the largest scores so that the
+    /// whole has `active` of them; targets follow. `scores` are in layer order.
+    ///
+    /// # Errors
+    /// If a score is not a number, or a layer would be left without any connection.
+    pub fn activate_globally(&mut self, scores: &[Tensor], active: usize) -> Result<()> {
+        let all: Vec<Tensor> = self.layers.iter().map(|layer| layer.active().ones_like()).collect();
+        let masks = selection::global_top_k(scores, &all, active)?;
+        for (layer, mask) in self.layers.iter_mut().zip(masks) {
+            layer.set_target(selection::count(&mask))?;
+            layer.activate(&mask)?;
+        }
+        Ok(())
+    }
+
+    /// Called by the loop before the hooks of a step: may gradients of inactive weights be read?
+    pub fn announce_dense_gradient(&mut self, announced: bool) {
+        for layer in &mut self.layers {
+            layer.announce_dense_gradient(announced);
+        }
+    }
+
+    /// Called by the loop after the hooks of a step: makes pending changes real. Dropped weights
+    /// become exactly 0, and the caller learns whose optimiser state must be reset.
+    ///
+    /// # Errors
+    /// If a strategy left a layer with another number of active weights than its target.
+    pub fn commit(&mut self) -> Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            changes.extend(layer.commit(index)?);
+        }
+        Ok(changes)
+    }
+
+    /// Called by the loop once after [`Strategy::init`](crate::Strategy::init): the topology that
+    /// was chosen becomes the first one, and records of churn and of ever-active connections
+    /// begin here.
+    ///
+    /// # Errors
+    /// As [`Topology::commit`].
+    pub fn start(&mut self) -> Result<()> {
+        self.commit()?;
+        self.layers.iter_mut().for_each(Layer::restart_records);
+        Ok(())
+    }
+
+    /// Everything but the weights, for a checkpoint: named tensors and plain state.
+    pub fn save(&self) -> (Vec<(String, Tensor)>, TopologyState) {
+        state::save(self)
+    }
+
+    /// Puts back what [`Topology::save`] gave.
+    ///
+    /// # Errors
+    /// If the state is of another model.
+    pub fn restore(
+        &mut self,
+        tensors: &BTreeMap<String, Tensor>,
+        saved: &TopologyState,
+    ) -> Result<()> {
+        state::restore(self, tensors, saved)
+    }
+}

@@ -1,0 +1,383 @@
+//! One prunable weight tensor and its active connections.
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha8Rng;
+use tch::{Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::layers::Prunable;
+use crate::seed::SeedStreams;
+use crate::selection;
+
+/// Whether a connection that an update drops may return in the same update.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Regrowth {
+    /// It may, and keeps its value (RigL, reference implementation).
+    #[default]
+    Allowed,
+    /// It may, and starts from 0 like any new-born weight.
+    Reinitialised,
+    /// It may not.
+    Forbidden,
+}
+
+/// How an update chooses the connections that it grows.
+#[derive(Debug)]
+pub enum Growth<'a> {
+    /// The largest scores, a tensor of the weight's shape.
+    Largest(&'a Tensor),
+    /// Uniformly at random.
+    Random,
+}
+
+/// What an update did to one layer.
+#[derive(Debug)]
+pub struct Change {
+    /// Index of the layer in the topology.
+    pub layer: usize,
+    /// Connections that start anew (`Bool`): their optimiser state must be reset.
+    pub born: Tensor,
+    /// Connections that ended (`Bool`).
+    pub dropped: Tensor,
+}
+
+/// One prunable weight tensor: which of its entries are active, how many shall be, and what a
+/// strategy keeps about it.
+#[derive(Debug)]
+pub struct Layer {
+    pub(super) name: String,
+    pub(super) prunable: Prunable,
+    pub(super) active: Tensor,
+    pub(super) active_count: usize,
+    pub(super) trainable: Option<Tensor>,
+    pub(super) target: usize,
+    pub(super) slots: BTreeMap<String, Tensor>,
+    pub(super) rng: ChaCha8Rng,
+    /// Union of all active sets so far.
+    pub(super) ever_active: Tensor,
+    pub(super) born_count: u64,
+    pub(super) dropped_count: u64,
+    /// The active set at the last commit, while a change is pending.
+    before: Option<Tensor>,
+    /// Entries that were dropped and returned from 0 since the last commit.
+    reborn: Option<Tensor>,
+    gradient_announced: bool,
+}
+
+impl Layer {
+    pub(super) fn dense(name: &str, prunable: &Prunable, streams: &SeedStreams) -> Self {
+        let size = prunable.tensor.numel();
+        let active = prunable.tensor.detach().ones_like().to_kind(Kind::Bool);
+        Self {
+            name: name.to_owned(),
+            prunable: prunable.shallow_clone(),
+            ever_active: active.copy(),
+            active,
+            active_count: size,
+            trainable: None,
+            target: size,
+            slots: BTreeMap::new(),
+            rng: streams.stream(&format!("topology/{name}")),
+            born_count: 0,
+            dropped_count: 0,
+            before: None,
+            reborn: None,
+            gradient_announced: false,
+        }
+    }
+
+    /// The name of the weight, such as `fc1.weight`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The weight's shape: `[out, in]` or `[out, in, height, width]`.
+    pub fn shape(&self) -> Vec<i64> {
+        self.prunable.tensor.size()
+    }
+
+    /// Number of entries, active or not.
+    pub fn size(&self) -> usize {
+        self.prunable.tensor.numel()
+    }
+
+    /// The weight itself; inactive entries are exactly 0 between steps.
+    pub fn weight(&self) -> &Tensor {
+        &self.prunable.tensor
+    }
+
+    /// How often one weight is used for one sample; see [`Prunable::positions`].
+    pub fn positions(&self) -> u64 {
+        self.prunable.positions()
+    }
+
+    /// The active set (`Bool`, shape of the weight).
+    pub fn active(&self) -> &Tensor {
+        &self.active
+    }
+
+    /// How many entries are active.
+    pub fn active_count(&self) -> usize {
+        self.active_count
+    }
+
+    /// The share of active entries, in [0, 1].
+    pub fn density(&self) -> f64 {
+        self.active_count as f64 / self.size() as f64
+    }
+
+    /// How many entries must be active after an update.
+    pub fn target(&self) -> usize {
+        self.target
+    }
+
+    /// Changes the target; the layer must meet it before the hook returns.
+    ///
+    /// # Errors
+    /// If it is 0, which would cut the network, or more than the layer holds.
+    pub fn set_target(&mut self, count: usize) -> Result<()> {
+        if count == 0 {
+            return Err(Error::new(crate::ErrorKind::Collapsed, "no connection would be left")
+                .at(self.name.clone())
+                .hint("choose a lower sparsity, or a distribution that spares small layers"));
+        }
+        if count > self.size() {
+            return Err(Error::contract(format!(
+                "target {count} is more than the {} weights",
+                self.size()
+            ))
+            .at(self.name.clone()));
+        }
+        self.target = count;
+        Ok(())
+    }
+
+    /// Which entries the optimiser moves (`Bool`): the active ones unless a strategy chose
+    /// others.
+    pub fn trainable(&self) -> &Tensor {
+        self.trainable.as_ref().unwrap_or(&self.active)
+    }
+
+    /// Lets the optimiser move another set than the active one; `None` returns to it.
+    pub fn set_trainable(&mut self, mask: Option<Tensor>) {
+        self.trainable = mask;
+    }
+
+    /// Are all entries active and trainable, so that no mask is needed?
+    pub fn is_dense(&self) -> bool {
+        self.active_count == self.size() && self.trainable.is_none()
+    }
+
+    /// |w|, in the weight's shape.
+    pub fn magnitude(&self) -> Tensor {
+        self.weight().detach().abs()
+    }
+
+    /// The gradient for every position, active or not.
+    ///
+    /// # Errors
+    /// If the strategy did not announce it for this step, or there was no backward pass.
+    pub fn dense_gradient(&self) -> Result<Tensor> {
+        if !self.gradient_announced {
+            return Err(Error::contract(
+                "the gradient of inactive weights was read without being announced",
+            )
+            .at(self.name.clone())
+            .hint("return true from `wants_dense_gradient` for this step"));
+        }
+        self.gradient()
+    }
+
+    /// The gradient of active weights, 0 elsewhere. Always available after backward.
+    ///
+    /// # Errors
+    /// If there was no backward pass.
+    pub fn active_gradient(&self) -> Result<Tensor> {
+        Ok(self.gradient()? * &self.active)
+    }
+
+    fn gradient(&self) -> Result<Tensor> {
+        let gradient = self.weight().grad();
+        if gradient.defined() {
+            return Ok(gradient);
+        }
+        Err(Error::contract("there is no gradient before the first backward pass")
+            .at(self.name.clone()))
+    }
+
+    /// A tensor that the strategy keeps for this layer, saved with the checkpoint.
+    pub fn slot(&self, name: &str) -> Option<&Tensor> {
+        self.slots.get(name)
+    }
+
+    /// Keeps a tensor under a name.
+    pub fn set_slot(&mut self, name: &str, tensor: Tensor) {
+        self.slots.insert(name.to_owned(), tensor);
+    }
+
+    /// Forgets a slot and returns it.
+    pub fn take_slot(&mut self, name: &str) -> Option<Tensor> {
+        self.slots.remove(name)
+    }
+
+    /// This layer's own stream of random choices.
+    pub fn rng(&mut self) -> &mut ChaCha8Rng {
+        &mut self.rng
+    }
+
+    /// Replaces the active set by `mask` (`Bool`, shape of the weight).
+    ///
+    /// # Errors
+    /// If the shape differs.
+    pub fn activate(&mut self, mask: &Tensor) -> Result<()> {
+        if mask.size() != self.shape() || mask.kind() != Kind::Bool {
+            return Err(Error::contract(format!(
+                "an active set must be Bool {:?}, not {:?} {:?}",
+                self.shape(),
+                mask.kind(),
+                mask.size()
+            ))
+            .at(self.name.clone()));
+        }
+        let old = std::mem::replace(&mut self.active, mask.copy());
+        self.before.get_or_insert(old);
+        self.active_count = selection::count(&self.active);
+        Ok(())
+    }
+
+    /// Activates a uniformly random set of exactly the target count.
+    ///
+    /// # Errors
+    /// Never: a target fits its layer.
+    pub fn activate_random(&mut self) -> Result<()> {
+        let all = self.active.ones_like();
+        let mask = selection::random_k(&all, self.target, &mut self.rng)?;
+        self.activate(&mask)
+    }
+
+    /// Keeps, of the active set, the target count with the largest scores and drops the rest.
+    ///
+    /// # Errors
+    /// If fewer than the target are active, or a score is not a number.
+    pub fn keep_largest(&mut self, scores: &Tensor) -> Result<()> {
+        let kept = selection::top_k(scores, Some(&self.active), self.target)
+            .map_err(|error| error.at(self.name.clone()))?;
+        self.activate(&kept)
+    }
+
+    /// Drops the `drop` active weights with the lowest `scores`, then grows as many as the
+    /// target allows, `grow` at most.
+    ///
+    /// Of a layer that would have too few free positions, fewer are dropped, so that the target
+    /// is met: with [`Regrowth::Forbidden`], a fully dense layer does not change.
+    ///
+    /// # Errors
+    /// If a score is not a number, or the target cannot be met with `drop` and `grow`.
+    pub fn drop_and_grow(
+        &mut self,
+        drop: usize,
+        scores: &Tensor,
+        grow: usize,
+        growth: &Growth<'_>,
+        regrowth: Regrowth,
+    ) -> Result<()> {
+        self.try_drop_and_grow(drop, scores, grow, growth, regrowth)
+            .map_err(|error| error.at(self.name.clone()))
+    }
+
+    fn try_drop_and_grow(
+        &mut self,
+        drop: usize,
+        scores: &Tensor,
+        grow: usize,
+        growth: &Growth<'_>,
+        regrowth: Regrowth,
+    ) -> Result<()> {
+        let drop = match regrowth {
+            Regrowth::Forbidden => {
+                let free = self.size() - self.active_count;
+                drop.min(free.saturating_sub(self.target.saturating_sub(self.active_count)))
+                    .max(self.active_count.saturating_sub(self.target))
+            }
+            _ => drop,
+        };
+        let dropped = selection::bottom_k(scores, Some(&self.active), drop)?;
+        let survivors = self.active.logical_and(&dropped.logical_not());
+        let survivor_count = self.active_count - drop;
+        let grow = self.target.saturating_sub(survivor_count).min(grow);
+        let candidates = match regrowth {
+            Regrowth::Forbidden => self.active.logical_not(),
+            _ => survivors.logical_not(),
+        };
+        let grown = match growth {
+            Growth::Largest(scores) => selection::top_k(scores, Some(&candidates), grow)?,
+            Growth::Random => selection::random_k(&candidates, grow, &mut self.rng)?,
+        };
+        if regrowth == Regrowth::Reinitialised {
+            let returned = grown.logical_and(&dropped);
+            let _ = self.weight().detach().masked_fill_(&returned, 0.0);
+            self.reborn = Some(match self.reborn.take() {
+                Some(earlier) => earlier.logical_or(&returned),
+                None => returned,
+            });
+        }
+        self.activate(&survivors.logical_or(&grown))
+    }
+
+    /// In-time over-parameterisation rate R_s (Liu et al. 2021): the share of entries that have
+    /// ever been active.
+    pub fn ever_active_share(&self) -> f64 {
+        selection::count(&self.ever_active) as f64 / self.size() as f64
+    }
+
+    /// Connections born and dropped since the last call.
+    pub fn take_churn(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.born_count), std::mem::take(&mut self.dropped_count))
+    }
+
+    pub(super) fn announce_dense_gradient(&mut self, announced: bool) {
+        self.gradient_announced = announced;
+    }
+
+    pub(super) fn commit(&mut self, index: usize) -> Result<Option<Change>> {
+        if self.active_count != self.target {
+            return Err(Error::contract(format!(
+                "{} weights are active where {} must be",
+                self.active_count, self.target
+            ))
+            .at(self.name.clone()));
+        }
+        let Some(before) = self.before.take() else {
+            return Ok(None);
+        };
+        let mut born = self.active.logical_and(&before.logical_not());
+        if let Some(reborn) = self.reborn.take() {
+            born = born.logical_or(&reborn.logical_and(&self.active));
+        }
+        let dropped = before.logical_and(&self.active.logical_not());
+        let _ = self.weight().detach().masked_fill_(&self.active.logical_not(), 0.0);
+        self.born_count += selection::count(&born) as u64;
+        self.dropped_count += selection::count(&dropped) as u64;
+        self.ever_active = self.ever_active.logical_or(&self.active);
+        Ok(Some(Change { layer: index, born, dropped }))
+    }
+
+    /// Starts the records anew: what happened so far was choosing the first topology.
+    pub(super) fn restart_records(&mut self) {
+        self.ever_active = self.active.copy();
+        self.born_count = 0;
+        self.dropped_count = 0;
+    }
+}

@@ -1,0 +1,116 @@
+//! Saving and restoring a topology, for checkpoints.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{Moments, Topology};
+use crate::error::{Error, Result};
+use crate::selection;
+
+/// The part of a topology that is not tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopologyState {
+    density: f64,
+    moments: Moments,
+    values: BTreeMap<String, f64>,
+    /// Position of the stream in 32-bit words, as text because JSON numbers are too small.
+    stream: String,
+    layers: BTreeMap<String, LayerState>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayerState {
+    target: usize,
+    stream: String,
+    born: u64,
+    dropped: u64,
+    slots: Vec<String>,
+    trainable: bool,
+}
+
+pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState) {
+    let mut tensors = Vec::new();
+    let mut layers = BTreeMap::new();
+    for layer in &topology.layers {
+        let name = &layer.name;
+        tensors.push((format!("active/{name}"), layer.active.shallow_clone()));
+        tensors.push((format!("ever_active/{name}"), layer.ever_active.shallow_clone()));
+        if let Some(trainable) = &layer.trainable {
+            tensors.push((format!("trainable/{name}"), trainable.shallow_clone()));
+        }
+        for (slot, tensor) in &layer.slots {
+            tensors.push((format!("slot/{slot}/{name}"), tensor.shallow_clone()));
+        }
+        let state = LayerState {
+            target: layer.target,
+            stream: layer.rng.get_word_pos().to_string(),
+            born: layer.born_count,
+            dropped: layer.dropped_count,
+            slots: layer.slots.keys().cloned().collect(),
+            trainable: layer.trainable.is_some(),
+        };
+        layers.insert(name.clone(), state);
+    }
+    let state = TopologyState {
+        density: topology.density,
+        moments: topology.moments,
+        values: topology.values.clone(),
+        stream: topology.rng.get_word_pos().to_string(),
+        layers,
+    };
+    (tensors, state)
+}
+
+pub(super) fn restore(
+    topology: &mut Topology,
+    tensors: &BTreeMap<String, Tensor>,
+    saved: &TopologyState,
+) -> Result<()> {
+    if saved.density != topology.density || saved.layers.len() != topology.layers.len() {
+        return Err(Error::data("the checkpoint is of another model or sparsity"));
+    }
+    topology.moments = saved.moments;
+    topology.values = saved.values.clone();
+    topology.rng.set_word_pos(position(&saved.stream)?);
+    for layer in &mut topology.layers {
+        let name = layer.name.clone();
+        let state = saved
+            .layers
+            .get(&name)
+            .ok_or_else(|| Error::data(format!("the checkpoint has no layer {name}")))?;
+        let device = layer.active.device();
+        let tensor = |key: String| {
+            tensors
+                .get(&key)
+                .map(|tensor| tensor.to_device(device))
+                .ok_or_else(|| Error::data(format!("the checkpoint has no tensor {key}")))
+        };
+        let active = tensor(format!("active/{name}"))?;
+        if active.size() != layer.shape() || selection::count(&active) != state.target {
+            return Err(Error::data("the active set does not fit").at(name));
+        }
+        layer.ever_active = tensor(format!("ever_active/{name}"))?;
+        layer.trainable =
+            state.trainable.then(|| tensor(format!("trainable/{name}"))).transpose()?;
+        layer.slots = state
+            .slots
+            .iter()
+            .map(|slot| Ok((slot.clone(), tensor(format!("slot/{slot}/{name}"))?)))
+            .collect::<Result<_>>()?;
+        layer.active_count = state.target;
+        layer.target = state.target;
+        layer.active = active;
+        layer.rng.set_word_pos(position(&state.stream)?);
+        layer.born_count = state.born;
+        layer.dropped_count = state.dropped;
+    }
+    Ok(())
+}
+
+fn position(text: &str) -> Result<u128> {
+    text.parse().map_err(|_| Error::data(format!("'{text}' is not a position in a stream")))
+}

@@ -1,0 +1,1 @@
+//! The command line, the grid, the executors and the run store

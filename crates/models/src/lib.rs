@@ -1,0 +1,1 @@
+//! Models: MLP and LeNet-5

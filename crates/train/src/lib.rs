@@ -1,0 +1,1 @@
+//! The training loop, the optimisers under masks, evaluation and checkpoints

@@ -1,0 +1,1 @@
+//! CSV files: trials, history, layers, summary

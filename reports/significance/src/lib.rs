@@ -1,0 +1,1 @@
+//! Significance against a control, paired by seed

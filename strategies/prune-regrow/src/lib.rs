@@ -1,0 +1,1 @@
+//! The prune-regrow strategy
