@@ -197,3 +197,174 @@ impl Topology {
         state::restore(self, tensors, saved)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::Pass;
+    use crate::layers::{Builder, Linear};
+    use tch::{Device, Kind};
+
+    /// One layer `[2, 3]` with the given weights, and the parameters it belongs to.
+    fn one_layer(weights: [f32; 6], density: f64) -> (Linear, Topology) {
+        let mut parameters = Parameters::default();
+        let streams = SeedStreams::new(7);
+        let layer = Builder::new(&mut parameters, streams, Device::Cpu).linear("fc", 3, 2);
+        layer.weight.tensor.detach().copy_(&Tensor::from_slice(&weights).reshape([2, 3]));
+        let topology = Topology::new(&parameters, density, &streams).unwrap();
+        (layer, topology)
+    }
+
+    fn mask(bits: [u8; 6]) -> Tensor {
+        Tensor::from_slice(&bits).to_kind(Kind::Bool).reshape([2, 3])
+    }
+
+    fn bits(mask: &Tensor) -> Vec<u8> {
+        Vec::try_from(mask.to_kind(Kind::Uint8).flatten(0, -1)).unwrap()
+    }
+
+    fn weights(topology: &Topology) -> Vec<f32> {
+        Vec::try_from(topology.layers()[0].weight().detach().flatten(0, -1)).unwrap()
+    }
+
+    /// Active are entries 0, 1, 2, 3 with magnitudes 4, 1, 3, 2; growth scores favour 5, then 1.
+    fn half_active() -> Topology {
+        let (_, mut topology) = one_layer([4.0, -1.0, 3.0, -2.0, 9.0, 9.0], 4.0 / 6.0);
+        topology.layers_mut()[0].set_target(4).unwrap();
+        topology.layers_mut()[0].activate(&mask([1, 1, 1, 1, 0, 0])).unwrap();
+        topology.start().unwrap();
+        assert_eq!(weights(&topology), [4.0, -1.0, 3.0, -2.0, 0.0, 0.0]);
+        topology
+    }
+
+    fn update(topology: &mut Topology, regrowth: Regrowth) -> Change {
+        let scores = Tensor::from_slice(&[0.0f32, 6.0, 0.0, 1.0, 2.0, 8.0]).reshape([2, 3]);
+        let layer = &mut topology.layers_mut()[0];
+        let magnitude = layer.magnitude();
+        layer.drop_and_grow(2, &magnitude, 2, &Growth::Largest(&scores), regrowth).unwrap();
+        topology.commit().unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_dropped_weight_may_return_with_its_value() {
+        let mut topology = half_active();
+        let change = update(&mut topology, Regrowth::Allowed);
+        assert_eq!(bits(topology.layers()[0].active()), [1, 1, 1, 0, 0, 1]);
+        assert_eq!(weights(&topology), [4.0, -1.0, 3.0, 0.0, 0.0, 0.0]);
+        assert_eq!(bits(&change.born), [0, 0, 0, 0, 0, 1]);
+        assert_eq!(bits(&change.dropped), [0, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_dropped_weight_may_return_from_zero() {
+        let mut topology = half_active();
+        let change = update(&mut topology, Regrowth::Reinitialised);
+        assert_eq!(bits(topology.layers()[0].active()), [1, 1, 1, 0, 0, 1]);
+        assert_eq!(weights(&topology), [4.0, 0.0, 3.0, 0.0, 0.0, 0.0]);
+        assert_eq!(bits(&change.born), [0, 1, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_dropped_weight_may_be_kept_out() {
+        let mut topology = half_active();
+        update(&mut topology, Regrowth::Forbidden);
+        assert_eq!(bits(topology.layers()[0].active()), [1, 0, 1, 0, 1, 1]);
+    }
+
+    #[test]
+    fn a_dense_layer_has_nothing_to_exchange() {
+        for regrowth in [Regrowth::Allowed, Regrowth::Reinitialised, Regrowth::Forbidden] {
+            let (_, mut topology) = one_layer([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 1.0);
+            let layer = &mut topology.layers_mut()[0];
+            let magnitude = layer.magnitude();
+            layer.drop_and_grow(3, &magnitude, 3, &Growth::Random, regrowth).unwrap();
+            topology.commit().unwrap();
+            assert!(topology.layers()[0].is_dense());
+            assert_eq!(weights(&topology), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        }
+    }
+
+    #[test]
+    fn a_missed_target_is_an_error_that_names_the_layer() {
+        let mut topology = half_active();
+        topology.layers_mut()[0].activate(&mask([1, 0, 0, 0, 0, 0])).unwrap();
+        let error = topology.commit().unwrap_err();
+        assert_eq!(error.to_string(), "fc.weight: 1 weights are active where 4 must be");
+    }
+
+    #[test]
+    fn an_unannounced_gradient_is_refused_and_an_announced_one_is_dense() {
+        let (linear, mut topology) = one_layer([4.0, -1.0, 3.0, -2.0, 9.0, 9.0], 0.5);
+        topology.layers_mut()[0].set_target(3).unwrap();
+        topology.layers_mut()[0].activate(&mask([1, 0, 1, 0, 0, 1])).unwrap();
+        topology.start().unwrap();
+        let input = Tensor::from_slice(&[1.0f32, 2.0, 3.0]).reshape([1, 3]);
+        linear.forward(&input, &Pass::TRAINING).sum(Kind::Float).backward();
+
+        let layer = &topology.layers()[0];
+        assert!(layer.dense_gradient().unwrap_err().to_string().contains("announced"));
+        let active: Vec<f32> =
+            Vec::try_from(layer.active_gradient().unwrap().flatten(0, -1)).unwrap();
+        assert_eq!(active, [1.0, 0.0, 3.0, 0.0, 0.0, 3.0]);
+        topology.announce_dense_gradient(true);
+        let dense = topology.layers()[0].dense_gradient().unwrap();
+        assert_eq!(
+            Vec::<f32>::try_from(dense.flatten(0, -1)).unwrap(),
+            [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]
+        );
+    }
+
+    #[test]
+    fn records_begin_with_the_first_topology() {
+        let mut topology = half_active();
+        assert_eq!(topology.layers_mut()[0].take_churn(), (0, 0));
+        update(&mut topology, Regrowth::Forbidden);
+        assert_eq!(topology.layers_mut()[0].take_churn(), (2, 2));
+        assert_eq!(topology.layers()[0].ever_active_share(), 1.0);
+    }
+
+    #[test]
+    fn a_saved_topology_continues_its_random_stream() {
+        let (_, mut topology) = one_layer([1.0; 6], 0.5);
+        topology.allocate(Distribution::Erk).unwrap();
+        topology.activate_random().unwrap();
+        topology.start().unwrap();
+        topology.layers_mut()[0].set_slot("sum", Tensor::from_slice(&[1.5f32]));
+        topology.set_value("threshold", 0.25);
+        let (tensors, state) = topology.save();
+        let tensors: BTreeMap<_, _> =
+            tensors.into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
+        let text = serde_json::to_string(&state).unwrap();
+
+        let (_, mut restored) = one_layer([1.0; 6], 0.5);
+        restored.restore(&tensors, &serde_json::from_str(&text).unwrap()).unwrap();
+        assert_eq!(restored.value("threshold"), Some(0.25));
+        assert!(restored.layers()[0].slot("sum").is_some());
+        for topology in [&mut topology, &mut restored] {
+            topology.activate_random().unwrap();
+            topology.commit().unwrap();
+        }
+        assert_eq!(bits(topology.layers()[0].active()), bits(restored.layers()[0].active()));
+    }
+
+    #[test]
+    fn one_threshold_over_all_layers_moves_the_targets() {
+        let mut parameters = Parameters::default();
+        let streams = SeedStreams::new(7);
+        let mut builder = Builder::new(&mut parameters, streams, Device::Cpu);
+        builder.linear("a", 2, 1);
+        builder.linear("b", 2, 2);
+        let mut topology = Topology::new(&parameters, 0.5, &streams).unwrap();
+        let scores = [
+            Tensor::from_slice(&[1.0f32, 9.0]).reshape([1, 2]),
+            Tensor::from_slice(&[3.0f32, 0.0, 4.0, 2.0]).reshape([2, 2]),
+        ];
+        topology.activate_globally(&scores, 3).unwrap();
+        topology.commit().unwrap();
+        let counts: Vec<usize> = topology.layers().iter().map(Layer::active_count).collect();
+        assert_eq!(counts, [1, 2]);
+        // A layer that would lose everything is an error, not an empty layer.
+        let empty = topology.activate_globally(&scores, 1).unwrap_err();
+        assert_eq!(empty.kind(), crate::ErrorKind::Collapsed);
+    }
+}

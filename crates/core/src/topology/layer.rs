@@ -232,6 +232,11 @@ impl Layer {
         self.slots.remove(name)
     }
 
+    /// Has the active set changed since the last commit?
+    pub fn is_pending(&self) -> bool {
+        self.before.is_some()
+    }
+
     /// This layer's own stream of random choices.
     pub fn rng(&mut self) -> &mut ChaCha8Rng {
         &mut self.rng
@@ -280,8 +285,9 @@ impl Layer {
     /// Drops the `drop` active weights with the lowest `scores`, then grows as many as the
     /// target allows, `grow` at most.
     ///
-    /// Of a layer that would have too few free positions, fewer are dropped, so that the target
-    /// is met: with [`Regrowth::Forbidden`], a fully dense layer does not change.
+    /// A dense layer that is to stay dense has nothing to exchange and does not change. With
+    /// [`Regrowth::Forbidden`], fewer are dropped where free positions are too few to meet the
+    /// target.
     ///
     /// # Errors
     /// If a score is not a number, or the target cannot be met with `drop` and `grow`.
@@ -305,6 +311,9 @@ impl Layer {
         growth: &Growth<'_>,
         regrowth: Regrowth,
     ) -> Result<()> {
+        if self.active_count == self.size() && self.target == self.size() {
+            return Ok(());
+        }
         let drop = match regrowth {
             Regrowth::Forbidden => {
                 let free = self.size() - self.active_count;

@@ -1,0 +1,110 @@
+//! One layer of six weights, for tables that a reader checks by eye.
+
+use dst_core::tch::{Device, Kind, Tensor, no_grad};
+use dst_core::{
+    Builder, Linear, Parameters, Probe, Result, SeedStreams, Step, Strategy, Topology, Verdict,
+};
+
+/// A layer of shape `[2, 3]` with chosen weights, active set and gradient, whose hooks are
+/// called one by one.
+///
+/// Methods panic where a training would report an error: a table is a test.
+#[derive(Debug)]
+pub struct Bench {
+    parameters: Parameters,
+    layer: Linear,
+    topology: Topology,
+    streams: SeedStreams,
+}
+
+/// The given optimiser step of a training of one epoch with 1,000 steps.
+pub fn step(index: u64) -> Step {
+    Step { index, epoch: 0, offset: index, per_epoch: 1000, epochs: 1, updated_at: None }
+}
+
+impl Bench {
+    /// The layer with these weights and this active set (1 is active), which is also its target.
+    pub fn new(weights: [f32; 6], active: [u8; 6]) -> Self {
+        Self::with_seed(weights, active, 0)
+    }
+
+    /// As [`Bench::new`], with another seed for random choices.
+    pub fn with_seed(weights: [f32; 6], active: [u8; 6], seed: u64) -> Self {
+        let streams = SeedStreams::new(seed);
+        let mut parameters = Parameters::default();
+        let layer = Builder::new(&mut parameters, streams, Device::Cpu).linear("fc", 3, 2);
+        no_grad(|| layer.weight.tensor.shallow_clone().copy_(&matrix(weights)));
+        let count = active.iter().filter(|bit| **bit == 1).count();
+        let mut topology = Topology::new(&parameters, count as f64 / 6.0, &streams)
+            .expect("some weight is active");
+        let mask = Tensor::from_slice(&active).to_kind(Kind::Bool).reshape([2, 3]);
+        let only = &mut topology.layers_mut()[0];
+        only.set_target(count).expect("some weight is active");
+        only.activate(&mask).expect("the mask has the layer's shape");
+        topology.start().expect("the target is met");
+        Self { parameters, layer, topology, streams }
+    }
+
+    /// Starts anew from a dense layer: lets the strategy choose the topology for `sparsity`.
+    pub fn init(&mut self, strategy: &dyn Strategy, sparsity: f64) {
+        let density = 1.0 - sparsity;
+        self.topology = Topology::new(&self.parameters, density, &self.streams)
+            .expect("the sparsity is in [0, 1)");
+        no_grad(|| strategy.init(&mut self.topology, &mut NoProbe)).expect("init succeeds");
+        self.topology.start().expect("init meets the targets");
+    }
+
+    /// Makes this the gradient of the layer, for active and inactive weights.
+    pub fn set_gradient(&mut self, gradient: [f32; 6]) {
+        let mut weight = self.layer.weight.tensor.shallow_clone();
+        weight.zero_grad();
+        (&weight * matrix(gradient)).sum(Kind::Float).backward();
+    }
+
+    /// Calls `after_backward` as the training loop does, and commits.
+    pub fn after_backward(&mut self, strategy: &dyn Strategy, step: &Step) -> Verdict {
+        self.topology.announce_dense_gradient(strategy.wants_dense_gradient(step));
+        let verdict = no_grad(|| strategy.after_backward(step, &mut self.topology))
+            .unwrap_or_else(|error| panic!("after_backward at step {}: {error}", step.index));
+        self.topology.commit().expect("the targets are met");
+        verdict
+    }
+
+    /// Calls `after_step` as the training loop does, and commits.
+    pub fn after_step(&mut self, strategy: &dyn Strategy, step: &Step) {
+        self.topology.announce_dense_gradient(strategy.wants_dense_gradient(step));
+        no_grad(|| strategy.after_step(step, &mut self.topology))
+            .unwrap_or_else(|error| panic!("after_step at step {}: {error}", step.index));
+        self.topology.commit().expect("the targets are met");
+    }
+
+    /// The active set, 1 is active.
+    pub fn active(&self) -> [u8; 6] {
+        let bits = self.topology.layers()[0].active().to_kind(Kind::Uint8).flatten(0, -1);
+        Vec::try_from(bits).ok().and_then(|bits| bits.try_into().ok()).expect("there are six")
+    }
+
+    /// The weights.
+    pub fn weights(&self) -> [f32; 6] {
+        let weights = self.layer.weight.tensor.detach().flatten(0, -1);
+        Vec::try_from(weights).ok().and_then(|w| w.try_into().ok()).expect("there are six")
+    }
+
+    /// The topology, for what a table cannot show.
+    pub fn topology(&mut self) -> &mut Topology {
+        &mut self.topology
+    }
+}
+
+fn matrix(values: [f32; 6]) -> Tensor {
+    Tensor::from_slice(&values).reshape([2, 3])
+}
+
+/// A table has no data, so no gradients before training.
+struct NoProbe;
+
+impl Probe for NoProbe {
+    fn gradients(&mut self, _: usize) -> Result<Vec<Tensor>> {
+        Err(dst_core::Error::contract("a bench has no data to probe"))
+    }
+}
