@@ -39,7 +39,7 @@ const BY_HAND: &str = "set LIBTORCH to the folder of a libtorch 2.13.0 of your o
 /// Which libtorch the workspace shall use.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
-    /// Install torch with NVIDIA's libraries through pip and use it (4.7 GB on disk).
+    /// Install torch with NVIDIA's libraries through pip and use it (3.6 GB on disk).
     #[arg(long)]
     cuda: bool,
     /// Go back to the CPU build after --cuda or LIBTORCH.
@@ -209,12 +209,13 @@ fn fetch(home: &Home, build: Build) -> Result {
     let scratch = Scratch::within(&home.root)?;
     let filled = scratch.join(build.folder());
     match build {
-        Build::Cuda => wheel::cuda(&scratch, &filled)?,
+        Build::Cuda => wheel::cuda(&scratch, &filled)
+            .map_err(|pip| format!("{pip}: mend that and repeat the command, or {BY_HAND}"))?,
         Build::Cpu => {
             if let Err(pip) = wheel::cpu(&scratch, &filled) {
-                note!("{pip}; trying PyTorch's own archive");
+                note!("no libtorch through pip; trying PyTorch's own archive");
                 archive::cpu(&scratch, &filled).map_err(|archive| {
-                    format!("{pip}; {archive}: go on-line and repeat the command, or {BY_HAND}")
+                    format!("{pip}; {archive}: mend either and repeat the command, or {BY_HAND}")
                 })?;
             }
         }

@@ -207,8 +207,7 @@ pub(super) fn unpack(
         let mut member = zip.by_index(index).map_err(|e| broken(&e))?;
         // None for names that would leave the folder.
         let inside = member.enclosed_name().is_some();
-        let place = place(&member.name().map_err(|e| broken(&e))?);
-        let Some(place) = place.filter(|_| inside && member.is_file()) else {
+        let Some(place) = place(member.name()).filter(|_| inside && member.is_file()) else {
             continue;
         };
         let path = folder.join(place);
@@ -230,7 +229,7 @@ pub(super) mod tests {
     pub(crate) fn zip_of(path: &Path, members: &[(&str, &str)]) {
         let mut zip = zip::ZipWriter::new(File::create(path).unwrap());
         for (name, content) in members {
-            let options = zip::write::SimpleFileOptions::default()
+            let options = zip::write::FileOptions::default()
                 .compression_method(zip::CompressionMethod::Stored);
             zip.start_file(*name, options).unwrap();
             zip.write_all(content.as_bytes()).unwrap();
