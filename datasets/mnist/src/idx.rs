@@ -1,0 +1,372 @@
+//! IDX, the format of MNIST's files: a magic number, sizes as big-endian 32-bit numbers, then
+//! one byte for each value.
+//!
+//! A file is read once, from front to back, straight into its tensor, so that loading never
+//! holds it twice. The caller adds the file's name to errors; offsets count unpacked bytes.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::Path;
+
+use dst_core::tch::{Device, Kind, Tensor};
+use dst_core::{Error, ErrorKind, Result};
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+
+/// Rows and columns of an image.
+pub(crate) const SIDE: usize = 28;
+
+/// Classes: the digits 0 to 9.
+pub(crate) const CLASSES: u8 = 10;
+
+/// The third byte of the magic number: values are unsigned bytes. The fourth is the number of
+/// dimensions.
+const UNSIGNED_BYTES: u32 = 0x0800;
+
+/// The first two bytes of every gzip file.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Images that are moved into the tensor at once.
+const CHUNK: usize = 1000;
+
+/// What a file must hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    /// Images or labels.
+    pub(crate) count: usize,
+    /// SHA-256 of the whole unpacked file, in hexadecimal.
+    pub(crate) sha256: &'a str,
+}
+
+/// Opens a file, gzip-compressed or not. Its first bytes decide, because browsers unpack
+/// downloads without renaming them.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>> {
+    let refused = |error: io::Error| Error::io("read", path, &error);
+    let mut file = File::open(path).map_err(refused)?;
+    let mut start = Vec::new();
+    file.by_ref().take(2).read_to_end(&mut start).map_err(refused)?;
+    file.rewind().map_err(refused)?;
+    let file = BufReader::new(file);
+    Ok(if start == GZIP { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+}
+
+/// Images, `Uint8 [count, 1, 28, 28]`.
+///
+/// # Errors
+/// If the file is damaged, truncated, too long, of another kind or count, or not the canonical
+/// one.
+pub(crate) fn images(source: impl Read, expected: Expected<'_>) -> Result<Tensor> {
+    let sizes = [("images", expected.count), ("rows", SIDE), ("columns", SIDE)];
+    let mut reader = Reader::new(source, &sizes)?;
+    let side = SIDE as i64;
+    let images =
+        Tensor::f_empty([expected.count as i64, 1, side, side], (Kind::Uint8, Device::Cpu))?;
+    let mut chunk = vec![0; CHUNK * SIDE * SIDE];
+    for start in (0..expected.count).step_by(CHUNK) {
+        let count = CHUNK.min(expected.count - start);
+        let bytes = &mut chunk[..count * SIDE * SIDE];
+        reader.fill(bytes)?;
+        let mut target = images.f_narrow(0, start as i64, count as i64)?;
+        target.f_copy_(&Tensor::f_from_slice(bytes)?.f_reshape(target.size())?)?;
+    }
+    reader.end()?;
+    reader.compare(expected.sha256)?;
+    Ok(images)
+}
+
+/// Labels, `Int64 [count]`, each below [`CLASSES`].
+///
+/// # Errors
+/// As [`images`], and if a label is not a digit.
+pub(crate) fn labels(source: impl Read, expected: Expected<'_>) -> Result<Tensor> {
+    let mut reader = Reader::new(source, &[("labels", expected.count)])?;
+    let first = reader.offset;
+    let mut labels = vec![0; expected.count];
+    reader.fill(&mut labels)?;
+    reader.end()?;
+    if let Some(row) = labels.iter().position(|label| *label >= CLASSES) {
+        return Err(damaged(format!(
+            "the label {} at byte {} is not a digit",
+            labels[row],
+            first + row as u64
+        )));
+    }
+    reader.compare(expected.sha256)?;
+    Ok(Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?)
+}
+
+/// Reads, counts and hashes.
+struct Reader<R> {
+    source: R,
+    /// Unpacked bytes read so far.
+    offset: u64,
+    /// Unpacked bytes of an undamaged file.
+    length: u64,
+    hash: Sha256,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the header and compares it with the names and sizes of the dimensions.
+    fn new(source: R, sizes: &[(&str, usize)]) -> Result<Self> {
+        let header = 4 + 4 * sizes.len() as u64;
+        let values: u64 = sizes.iter().map(|(_, size)| *size as u64).product();
+        let mut reader = Self { source, offset: 0, length: header + values, hash: Sha256::new() };
+        let magic = UNSIGNED_BYTES | sizes.len() as u32;
+        let found = reader.number()?;
+        if found != magic {
+            return Err(damaged(format!(
+                "it begins with 0x{found:08x}, not with 0x{magic:08x}, the mark of IDX {} files",
+                sizes[0].0.trim_end_matches('s')
+            )));
+        }
+        for (name, size) in sizes {
+            let offset = reader.offset;
+            let found = reader.number()?;
+            if found as usize != *size {
+                return Err(damaged(format!(
+                    "it announces {found} {name} at byte {offset}, where {size} are expected"
+                )));
+            }
+        }
+        Ok(reader)
+    }
+
+    fn number(&mut self) -> Result<u32> {
+        let mut bytes = [0; 4];
+        self.fill(&mut bytes)?;
+        Ok(u32::from_be_bytes(bytes))
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<()> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read(&mut buffer[filled..])? {
+                0 => {
+                    return Err(damaged(format!(
+                        "it is truncated: it ends at byte {} of {}",
+                        self.offset, self.length
+                    )));
+                }
+                count => filled += count,
+            }
+        }
+        self.hash.update(buffer);
+        Ok(())
+    }
+
+    /// Nothing may follow. A gzip file's checksum is compared here.
+    fn end(&mut self) -> Result<()> {
+        match self.read(&mut [0])? {
+            0 => Ok(()),
+            _ => Err(damaged(format!("more bytes follow byte {}, its end", self.length))),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.source.read(buffer) {
+                Ok(count) => {
+                    self.offset += count as u64;
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failure(&error)),
+            }
+        }
+    }
+
+    fn failure(&self, error: &io::Error) -> Error {
+        let Self { offset, length, .. } = self;
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged(format!(
+                "it is truncated: its gzip data end after {offset} of {length} unpacked bytes"
+            )),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => damaged(format!(
+                "its gzip data are damaged after {offset} of {length} unpacked bytes: {error}"
+            )),
+            _ => Error::new(ErrorKind::Io, format!("cannot be read after byte {offset}: {error}")),
+        }
+    }
+
+    fn compare(self, sha256: &str) -> Result<()> {
+        let found = hexadecimal(&self.hash.finalize());
+        if found == sha256 {
+            return Ok(());
+        }
+        Err(Error::data(format!(
+            "the file is whole, but its contents are not the canonical ones: SHA-256 of the \
+             unpacked file is {found}, not {sha256}"
+        ))
+        .hint("another data set in MNIST's format needs a name, and so a crate, of its own"))
+    }
+}
+
+fn damaged(message: String) -> Error {
+    Error::data(message).hint("fetch the file again")
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    /// Two images whose pixels count up.
+    fn two_images() -> Vec<u8> {
+        let mut file = vec![0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28];
+        file.extend((0..2 * 784).map(|value| (value % 251) as u8));
+        file
+    }
+
+    fn three_labels(labels: [u8; 3]) -> Vec<u8> {
+        [[0, 0, 8, 1, 0, 0, 0, 3].as_slice(), &labels].concat()
+    }
+
+    fn sum(file: &[u8]) -> String {
+        hexadecimal(&Sha256::digest(file))
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Reads `bytes` as the two images, from a file.
+    fn read_images(bytes: &[u8]) -> Result<Tensor> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("images");
+        std::fs::write(&path, bytes).unwrap();
+        images(open(&path)?, Expected { count: 2, sha256: &sum(&two_images()) })
+    }
+
+    fn read_labels(bytes: &[u8]) -> Result<Tensor> {
+        labels(bytes, Expected { count: 3, sha256: &sum(&three_labels([7, 0, 9])) })
+    }
+
+    fn first_line(result: Result<Tensor>) -> String {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Data);
+        error.one_line()
+    }
+
+    #[test]
+    fn whole_files_are_read_plain_or_compressed() {
+        for bytes in [two_images(), gzip(&two_images())] {
+            let images = read_images(&bytes).unwrap();
+            assert_eq!((images.size(), images.kind()), (vec![2, 1, 28, 28], Kind::Uint8));
+            assert_eq!(images.int64_value(&[0, 0, 1, 2]), 30);
+            assert_eq!(images.int64_value(&[1, 0, 0, 0]), 784 % 251);
+        }
+        let labels = read_labels(&three_labels([7, 0, 9])).unwrap();
+        assert_eq!(Vec::<i64>::try_from(labels).unwrap(), [7, 0, 9]);
+    }
+
+    #[test]
+    fn chunks_join_without_a_gap() {
+        let count = CHUNK + 7;
+        let mut file = vec![0, 0, 8, 3];
+        file.extend((count as u32).to_be_bytes());
+        file.extend([0, 0, 0, 28, 0, 0, 0, 28]);
+        file.extend((0..count * 784).map(|value| (value / 784 % 251) as u8));
+        let images = images(&file[..], Expected { count, sha256: &sum(&file) }).unwrap();
+        for row in [0, 999, 1000, 1006] {
+            assert_eq!(images.int64_value(&[row, 0, 27, 27]), row % 251);
+        }
+    }
+
+    #[test]
+    fn truncated_files_are_refused() {
+        let file = two_images();
+        for length in [0, 3, 10, 16, 1000, 1583] {
+            assert_eq!(
+                first_line(read_images(&file[..length])),
+                format!("it is truncated: it ends at byte {length} of 1584")
+            );
+        }
+        let packed = gzip(&file);
+        for length in [2, 12, 100, packed.len() - 8, packed.len() - 1] {
+            let line = first_line(read_images(&packed[..length]));
+            assert!(line.starts_with("it is truncated: its gzip data end after "), "{line}");
+        }
+    }
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        let longer = [two_images(), vec![0]].concat();
+        for bytes in [longer.clone(), gzip(&longer)] {
+            assert_eq!(first_line(read_images(&bytes)), "more bytes follow byte 1584, its end");
+        }
+        let after_gzip = [gzip(&two_images()), b"junk".to_vec()].concat();
+        assert!(read_images(&after_gzip).is_err());
+    }
+
+    #[test]
+    fn damaged_gzip_data_are_refused() {
+        let packed = gzip(&two_images());
+        // A flipped bit in the data, in the checksum and in the length.
+        for position in [packed.len() / 2, packed.len() - 8, packed.len() - 1] {
+            let mut bytes = packed.clone();
+            bytes[position] ^= 0x10;
+            let line = first_line(read_images(&bytes));
+            assert!(line.contains("gzip data"), "{position}: {line}");
+        }
+    }
+
+    #[test]
+    fn another_magic_number_is_refused() {
+        assert_eq!(
+            first_line(read_images(&three_labels([7, 0, 9]))),
+            "it begins with 0x00000801, not with 0x00000803, the mark of IDX image files"
+        );
+        assert_eq!(
+            first_line(read_labels(b"<html>404</html>")),
+            "it begins with 0x3c68746d, not with 0x00000801, the mark of IDX label files"
+        );
+    }
+
+    #[test]
+    fn other_sizes_are_refused() {
+        let with = |position: usize, value: u8| {
+            let mut file = two_images();
+            file[position] = value;
+            first_line(read_images(&file))
+        };
+        assert_eq!(with(7, 5), "it announces 5 images at byte 4, where 2 are expected");
+        assert_eq!(with(11, 32), "it announces 32 rows at byte 8, where 28 are expected");
+        assert_eq!(with(15, 32), "it announces 32 columns at byte 12, where 28 are expected");
+        assert_eq!(with(4, 255), "it announces 4278190082 images at byte 4, where 2 are expected");
+    }
+
+    #[test]
+    fn labels_that_are_no_digits_are_refused() {
+        assert_eq!(
+            first_line(read_labels(&three_labels([7, 10, 9]))),
+            "the label 10 at byte 9 is not a digit"
+        );
+    }
+
+    #[test]
+    fn whole_files_with_other_contents_are_refused() {
+        let other = three_labels([7, 1, 9]);
+        assert_eq!(
+            first_line(read_labels(&other)),
+            format!(
+                "the file is whole, but its contents are not the canonical ones: SHA-256 of the \
+                 unpacked file is {}, not {}",
+                sum(&other),
+                sum(&three_labels([7, 0, 9]))
+            )
+        );
+    }
+}
