@@ -1,0 +1,283 @@
+//! The four documents, as text.
+
+use dst_core::plugin::{Plugin, ReportPlugin};
+use dst_core::record::{
+    EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
+    TrialSpec,
+};
+use dst_core::{Analysis, Training};
+use proptest::prelude::*;
+use report_csv as _;
+use serde_json::json;
+
+fn scores(accuracy: f64) -> Scores {
+    Scores { loss: 0.25, accuracy, f1_macro: accuracy - 0.01 }
+}
+
+fn spec(strategy: serde_json::Value, sparsity: f64, seed: u64) -> TrialSpec {
+    TrialSpec {
+        dataset: "toy".to_owned(),
+        model: json!({"name": "mlp", "hidden": [8]}),
+        strategy,
+        sparsity,
+        training: Training { epochs: 2, ..Training::default() },
+        seed,
+    }
+}
+
+fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
+    let kept = 1.0 - spec.sparsity;
+    TrialRecord {
+        id: format!("{}-{}", spec.strategy_name(), spec.seed),
+        status: Status::Finished,
+        reason: String::new(),
+        outcome: Some(Outcome {
+            test: scores(accuracy),
+            test_last: scores(accuracy - 0.02),
+            validation: scores(accuracy + 0.01),
+            best_epoch: 1,
+            nonzero_parameters: (1000.0 * kept) as u64 + 10,
+            prunable_parameters: 1000,
+            total_parameters: 1010,
+            sparsity_prunable: spec.sparsity,
+            sparsity_total: spec.sparsity / 1.25,
+            inference_ms_per_sample: 0.5,
+            inference_batch_size: 256,
+            train_seconds: 3.25,
+            peak_memory_bytes: 4096,
+            peak_memory_kind: MemoryKind::ResidentSet,
+            train_flops: 6e6 * kept,
+            inference_flops: 2000.0 * kept,
+            dense_inference_flops: 2000.0,
+            steps: 20,
+            skipped_batches: 1,
+        }),
+        history: vec![EpochRecord {
+            epoch: 1,
+            steps: 10,
+            learning_rate: 1e-6,
+            train_loss: 0.5,
+            validation: scores(0.75),
+            sparsity_prunable: spec.sparsity,
+            train_flops: 3e6,
+            train_seconds: 1.5,
+        }],
+        layers: vec![LayerRecord {
+            epoch: 1,
+            layer: "hidden.0".to_owned(),
+            shape: "8x100".to_owned(),
+            size: 800,
+            active: 200,
+            born: 3,
+            dropped: 4,
+            ever_active_share: 0.3,
+        }],
+        provenance: Provenance {
+            version: "0.1.0".to_owned(),
+            libtorch: "2.13.0".to_owned(),
+            host: "desk".to_owned(),
+            device: "cpu".to_owned(),
+            threads: 1,
+            data_digest: "c0ffee".to_owned(),
+            started: "2026-01-31T12:00:00Z".to_owned(),
+            attempt: 2,
+        },
+        spec,
+    }
+}
+
+fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
+    TrialRecord {
+        id: format!("{}-{}", spec.strategy_name(), spec.seed),
+        spec,
+        status,
+        reason: reason.to_owned(),
+        outcome: None,
+        history: Vec::new(),
+        layers: Vec::new(),
+        provenance: Provenance::default(),
+    }
+}
+
+fn trials() -> Vec<TrialRecord> {
+    let sparse = || json!({"name": "sparse", "fraction": 0.3});
+    vec![
+        finished(spec(json!({"name": "dense"}), 0.0, 0), 0.875),
+        finished(spec(sparse(), 0.5, 0), 0.75),
+        finished(spec(sparse(), 0.5, 10), 0.8125),
+        failed(spec(sparse(), 0.5, 9), Status::Diverged, "epoch 1: loss is NaN, \"lr\" too large"),
+        failed(spec(json!({"name": "broken"}), 0.5, 0), Status::Crashed, "killed by signal 9"),
+    ]
+}
+
+fn document(trials: &[TrialRecord], name: &str) -> String {
+    let report = ReportPlugin::find("csv").unwrap().report;
+    let rendering = report.render(trials, &Analysis::default()).unwrap();
+    let document = rendering.documents.into_iter().find(|document| document.name == name);
+    String::from_utf8(document.unwrap().bytes).unwrap()
+}
+
+const NAMES: [&str; 4] = ["trials.csv", "history.csv", "layers.csv", "summary.csv"];
+
+/// One column of a document by seed or row, for tables too wide to show whole.
+fn columns(text: &str, names: &[&str]) -> Vec<String> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let places: Vec<usize> = names
+        .iter()
+        .map(|name| header.iter().position(|column| column == *name).unwrap())
+        .collect();
+    reader
+        .records()
+        .map(|row| {
+            let row = row.unwrap();
+            places.iter().map(|place| &row[*place]).collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn trials_have_a_row_each_and_missing_is_empty() {
+    let training = "\"{\"\"accumulate\"\":1,\"\"batch_size\"\":64,\"\"beta1\"\":0.9,\"\"beta2\"\":0.999,\
+        \"\"clip_norm\"\":0.0,\"\"decay\"\":0.1,\"\"decay_every\"\":\"\"30 epochs\"\",\"\"epochs\"\":2,\
+        \"\"epsilon\"\":1e-8,\"\"label_smoothing\"\":0.0,\"\"learning_rate\"\":0.001,\
+        \"\"learning_rate_shape\"\":\"\"constant\"\",\"\"momentum\"\":0.9,\"\"nesterov\"\":false,\
+        \"\"optimizer\"\":\"\"adam\"\",\"\"warmup\"\":\"\"0 steps\"\",\"\"weight_decay\"\":0.0}\"";
+    let text = document(&trials(), "trials.csv").replace(training, "TRAINING");
+    assert_eq!(
+        text,
+        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt
+broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,
+dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2
+sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,
+sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2
+"#
+    );
+}
+
+#[test]
+fn epochs_and_layers_name_their_trial() {
+    let trials = &trials()[..2];
+    assert_eq!(
+        document(trials, "history.csv"),
+        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,validation_f1_macro,sparsity_prunable,train_flops,train_seconds
+dense-0,toy,mlp,dense,{},0,0,1,10,1e-6,0.5,0.25,0.75,0.74,0,3000000,1.5
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,10,1e-6,0.5,0.25,0.75,0.74,0.5,3000000,1.5
+"#
+    );
+    assert_eq!(
+        document(trials, "layers.csv"),
+        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,layer,shape,size,active,density,born,dropped,ever_active_share
+dense-0,toy,mlp,dense,{},0,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3
+"#
+    );
+}
+
+#[test]
+fn groups_count_failures_and_average_what_finished() {
+    let text = document(&trials(), "summary.csv");
+    let rows = columns(
+        &text,
+        &["strategy", "sparsity", "planned", "finished", "failed", "diverged", "crashed"],
+    );
+    assert_eq!(rows, ["broken 0.5 1 0 1 0 1", "dense 0 1 1 0 0 0", "sparse 0.5 3 2 1 1 0"]);
+
+    let accuracy = ["test_accuracy_mean", "test_accuracy_sd", "test_accuracy_ci95_low"];
+    let rows = columns(&text, &accuracy);
+    // Nothing, one value, and two: 0.78125, sd 0.0625/√2, and t(0.975, 1) = 12.7062 standard errors
+    // of 0.03125 below the mean.
+    assert_eq!(rows[..2], ["  ", "0.875  "]);
+    let numbers: Vec<f64> = rows[2].split(' ').map(|cell| cell.parse().unwrap()).collect();
+    for (number, expected) in numbers.iter().zip([0.78125, 0.0441942, 0.3841811]) {
+        assert!((number - expected).abs() < 1e-6, "{numbers:?}");
+    }
+
+    let rows = columns(
+        &text,
+        &[
+            "inference_flops_ratio_mean",
+            "train_seconds_mean",
+            "peak_memory_bytes_mean",
+            "peak_memory_kind",
+        ],
+    );
+    assert_eq!(rows, ["   ", "1 3.25 4096 resident-set", "0.5 3.25 4096 resident-set"]);
+}
+
+#[test]
+fn peaks_of_different_memories_are_not_averaged() {
+    let mut trials = trials();
+    trials[2].outcome.as_mut().unwrap().peak_memory_kind = MemoryKind::Device;
+    let text = document(&trials, "summary.csv");
+    assert_eq!(columns(&text, &["peak_memory_bytes_mean", "peak_memory_kind"])[2], " ");
+}
+
+#[test]
+fn a_different_training_or_model_is_another_group() {
+    let mut trials = trials();
+    trials[2].spec.training.epochs = 3;
+    let mut other = trials[1].clone();
+    other.spec.model = json!({"name": "mlp", "hidden": [16]});
+    trials.push(other);
+    let text = document(&trials, "summary.csv");
+    let rows = columns(&text, &["strategy", "model_params", "planned", "finished"]);
+    assert_eq!(
+        rows,
+        [
+            r#"broken {"hidden":[8]} 1 0"#,
+            r#"dense {"hidden":[8]} 1 1"#,
+            r#"sparse {"hidden":[16]} 1 1"#,
+            r#"sparse {"hidden":[8]} 2 1"#,
+            r#"sparse {"hidden":[8]} 1 1"#,
+        ]
+    );
+}
+
+#[test]
+fn a_collapsed_trial_keeps_its_numbers_but_enters_no_mean() {
+    let mut trials = trials();
+    trials[1].status = Status::Collapsed;
+    trials[1].reason = "no better than chance".to_owned();
+    let rows = columns(&document(&trials, "trials.csv"), &["status", "reason", "test_accuracy"]);
+    assert_eq!(rows[2], "collapsed no better than chance 0.75");
+    let rows = columns(
+        &document(&trials, "summary.csv"),
+        &["finished", "failed", "collapsed", "test_accuracy_mean", "test_accuracy_sd"],
+    );
+    assert_eq!(rows[2], "1 2 1 0.8125 ");
+}
+
+#[test]
+fn no_trials_give_headers_alone() {
+    for name in NAMES {
+        assert_eq!(document(&[], name).lines().count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn the_readme_documents_every_column() {
+    let readme = include_str!("../README.md");
+    for name in NAMES {
+        let section = readme
+            .split("\n## ")
+            .find(|section| section.starts_with(&format!("`{name}`")))
+            .unwrap_or_else(|| panic!("README.md has no section `{name}`"));
+        let documented: Vec<&str> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+            .collect();
+        let text = document(&[], name);
+        assert_eq!(documented, text.trim_end().split(',').collect::<Vec<_>>(), "{name}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_trials_does_not_matter(shuffled in Just(trials()).prop_shuffle()) {
+        for name in NAMES {
+            prop_assert_eq!(document(&shuffled, name), document(&trials(), name));
+        }
+    }
+}
