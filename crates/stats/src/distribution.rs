@@ -155,9 +155,40 @@ pub fn binomial_upper(k: u64, n: u64, probability: f64) -> f64 {
 
 /// P(X = k) of the binomial distribution with success probability 1/2.
 pub(crate) fn fair_binomial_pmf(k: u64, n: u64) -> f64 {
-    let (n, k) = (n as f64, k as f64);
-    (ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0) - n * std::f64::consts::LN_2)
-        .exp()
+    let (count, hits) = (n as f64, k as f64);
+    if n > FAIR_LIMIT {
+        return (ln_gamma(count + 1.0)
+            - ln_gamma(hits + 1.0)
+            - ln_gamma(count - hits + 1.0)
+            - count * std::f64::consts::LN_2)
+            .exp();
+    }
+    fair_binomial_terms(n).nth(k as usize).unwrap_or(0.0)
+}
+
+/// P(X <= k) of the binomial distribution with success probability 1/2: by summing terms, which is
+/// exact up to about 50 trials, so that 2 of 2 wins gives 0.25 and not its neighbour.
+pub(crate) fn fair_binomial_cdf(k: u64, n: u64) -> f64 {
+    if k >= n {
+        return 1.0;
+    }
+    if n > FAIR_LIMIT {
+        return binomial_cdf(k, n, 0.5);
+    }
+    fair_binomial_terms(n).take(k as usize + 1).sum()
+}
+
+/// Up to this many trials 2^-n is a normal number.
+const FAIR_LIMIT: u64 = 1_000;
+
+fn fair_binomial_terms(n: u64) -> impl Iterator<Item = f64> {
+    let mut term = (-(n as f64)).exp2();
+    (0..=n).map(move |k| {
+        let now = term;
+        term *= (n - k) as f64;
+        term /= (k + 1) as f64;
+        now
+    })
 }
 
 /// The x with I_x(a, b) = `p`: quantile of the beta distribution.
@@ -346,6 +377,10 @@ mod tests {
     fn binomial_tails_are_sums_of_the_pmf() {
         let sum: f64 = (0..=5).map(|k| fair_binomial_pmf(k, 19)).sum();
         close(binomial_cdf(5, 19, 0.5), sum, 1e-12);
+        close(fair_binomial_cdf(450, 999), binomial_cdf(450, 999, 0.5), 1e-10);
+        close(fair_binomial_cdf(450, 1_001), binomial_cdf(450, 1_001, 0.5), 1e-10);
+        close(fair_binomial_pmf(480, 1_000), fair_binomial_pmf(520, 1_000), 1e-12);
+        assert_eq!(fair_binomial_cdf(1, 3), 0.5);
         close(binomial_upper(14, 19, 0.5), sum, 1e-12);
     }
 

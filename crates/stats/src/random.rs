@@ -75,3 +75,26 @@ pub(crate) fn in_chunks<T: Send>(
     parts.sort_by_key(|(chunk, _)| *chunk);
     parts.into_iter().map(|(_, value)| value).collect()
 }
+
+/// Seed of the stream called `name` under `seed`, for resampling: every comparison draws from its
+/// own stream, so adding a strategy moves no number of another.
+///
+/// FNV-1a over the name, mixed with the seed by the finaliser of SplitMix64.
+///
+/// ```
+/// let a = dst_stats::stream_seed(7, "mnist/rigl/accuracy");
+/// assert_eq!(a, dst_stats::stream_seed(7, "mnist/rigl/accuracy"));
+/// assert_ne!(a, dst_stats::stream_seed(7, "mnist/set/accuracy"));
+/// assert_ne!(a, dst_stats::stream_seed(8, "mnist/rigl/accuracy"));
+/// ```
+#[must_use]
+pub fn stream_seed(seed: u64, name: &str) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in name.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let mut mixed = hash ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

@@ -61,6 +61,11 @@ impl<'a> Case<'a> {
         matrix(&self.json["input"][key])
     }
 
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
+        let items = self.json["input"][key].as_array().unwrap();
+        items.iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+    }
+
     pub(crate) fn x_y(&self) -> (Vec<f64>, Vec<f64>) {
         (self.list("x"), self.list("y"))
     }
