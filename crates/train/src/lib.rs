@@ -1,1 +1,36 @@
-//! The training loop, the optimisers under masks, evaluation and checkpoints
+//! The training of one trial: the one training loop, optimisers under masks, evaluation,
+//! checkpoints and what it all cost.
+//!
+//! Start reading at [`Trainer::step`], one batch from its samples to the committed topology,
+//! and [`train`], which calls it until the trial is over.
+
+mod best;
+mod checkpoint;
+mod estimate;
+mod evaluation;
+mod latency;
+mod learning_rate;
+mod loss;
+mod memory;
+mod metrics;
+mod observer;
+mod optimizer;
+mod probe;
+mod running_loss;
+mod setup;
+mod snapshot;
+pub mod toy;
+mod trainer;
+mod trial;
+
+pub use estimate::{Estimate, estimate_flops};
+pub use evaluation::{Evaluation, evaluate};
+pub use learning_rate::learning_rate;
+pub use loss::Loss;
+pub use memory::peak_memory;
+pub use metrics::Confusion;
+pub use observer::{Observer, Progress, Silent};
+pub use optimizer::{Arithmetic, Optimizer};
+pub use setup::Setup;
+pub use trainer::{Stepped, Trainer};
+pub use trial::{Ended, Trained, train};

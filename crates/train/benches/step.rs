@@ -1,0 +1,2 @@
+//! Placeholder of a build in progress.
+fn main() {}

@@ -1,0 +1,125 @@
+//! Which epoch's weights are kept.
+
+use dst_core::record::Scores;
+use dst_core::{Layer, Task, Topology, flops};
+use serde::{Deserialize, Serialize};
+
+use crate::evaluation::Evaluation;
+use crate::snapshot::{self, Tensors};
+use crate::trainer::Trainer;
+
+/// The checkpoint that is best on validation, with its masks.
+///
+/// Only epochs whose prunable density is at most the density to reach are eligible: a method
+/// that starts dense and becomes sparse later must not be scored with a denser network than it
+/// promises. If no epoch is eligible, the last one is taken. Of equal epochs the earlier wins.
+#[derive(Debug)]
+pub(crate) struct Best {
+    pub(crate) facts: Facts,
+    /// Copies of parameters, buffers and masks under `best/`.
+    pub(crate) tensors: Tensors,
+}
+
+/// What is known about the best epoch besides its weights.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    /// From 1.
+    pub(crate) epoch: u32,
+    pub(crate) validation: Scores,
+    /// Was one class predicted for every sample?
+    pub(crate) constant: bool,
+    /// Active prunable weights.
+    pub(crate) active: u64,
+    pub(crate) inference_flops: f64,
+    eligible: bool,
+}
+
+/// Where the tensors of the best epoch lie in a checkpoint.
+pub(crate) const PREFIX: &str = "best/";
+
+impl Best {
+    /// The present weights if they are better than `earlier`, else `earlier`.
+    pub(crate) fn after_epoch(
+        earlier: Option<Self>,
+        trainer: &Trainer<'_>,
+        task: Task,
+        epoch: u32,
+        evaluation: &Evaluation,
+    ) -> Self {
+        let topology = trainer.topology();
+        let facts = Facts {
+            epoch,
+            validation: evaluation.scores,
+            constant: evaluation.confusion.is_constant(),
+            active: topology.active_count() as u64,
+            inference_flops: flops::inference(topology),
+            eligible: reaches_target(topology),
+        };
+        match earlier {
+            Some(earlier) if !facts.replaces(&earlier.facts, task) => earlier,
+            _ => Self { facts, tensors: copy(trainer) },
+        }
+    }
+}
+
+impl Facts {
+    fn replaces(&self, earlier: &Self, task: Task) -> bool {
+        if !earlier.eligible {
+            return true;
+        }
+        let better = match task {
+            Task::Classification { .. } => self.validation.accuracy > earlier.validation.accuracy,
+            Task::Regression => self.validation.loss < earlier.validation.loss,
+        };
+        self.eligible && better
+    }
+}
+
+/// Is the topology no denser than it shall become? Counts per layer may be rounded up.
+fn reaches_target(topology: &Topology) -> bool {
+    let allowed = topology.density() * topology.size() as f64 + topology.layers().len() as f64;
+    topology.active_count() as f64 <= allowed
+}
+
+fn copy(trainer: &Trainer<'_>) -> Tensors {
+    let mut tensors = Tensors::new();
+    snapshot::collect(trainer.parameters(), PREFIX, &mut tensors);
+    let active = |layer: &Layer| layer.active().shallow_clone();
+    for layer in trainer.topology().layers() {
+        tensors.insert(format!("{PREFIX}active/{}", layer.name()), active(layer));
+    }
+    snapshot::copies(&tensors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(epoch: u32, accuracy: f64, eligible: bool) -> Facts {
+        let validation = Scores { loss: 1.0, accuracy, f1_macro: 0.0 };
+        Facts { epoch, validation, constant: false, active: 1, inference_flops: 1.0, eligible }
+    }
+
+    fn chosen(epochs: &[(f64, bool)]) -> u32 {
+        let task = Task::Classification { classes: 2 };
+        let all =
+            (1..).zip(epochs).map(|(epoch, (score, eligible))| facts(epoch, *score, *eligible));
+        all.reduce(|best, next| if next.replaces(&best, task) { next } else { best }).unwrap().epoch
+    }
+
+    #[test]
+    fn the_first_of_the_best_is_kept() {
+        assert_eq!(chosen(&[(0.5, true), (0.9, true), (0.9, true), (0.8, true)]), 2);
+    }
+
+    #[test]
+    fn a_denser_epoch_is_not_eligible() {
+        assert_eq!(chosen(&[(0.99, false), (0.7, true), (0.8, true), (0.6, true)]), 3);
+        assert_eq!(chosen(&[(0.8, true), (0.99, false)]), 1);
+    }
+
+    #[test]
+    fn without_an_eligible_epoch_the_last_is_taken() {
+        assert_eq!(chosen(&[(0.99, false), (0.7, false), (0.8, false)]), 3);
+    }
+}

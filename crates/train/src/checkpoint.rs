@@ -1,0 +1,139 @@
+//! One file that a training continues from.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use dst_core::dataset::read_file;
+use dst_core::{Error, Result};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tch::{Device, Kind, Tensor};
+
+use crate::snapshot::Tensors;
+
+/// Name of the file in its folder.
+const FILE: &str = "checkpoint.safetensors";
+
+/// The key of the header under which all that is not tensors lies, as JSON. One file holds
+/// both, because two files cannot be replaced at once.
+const STATE: &str = "state";
+
+/// Writes tensors and state to the folder, in place of what is there.
+///
+/// The file is written beside, flushed to the disk and renamed, so that a reader, a crash or a
+/// full disk never meets half a checkpoint.
+///
+/// # Errors
+/// If the system refuses, or a tensor is of a kind that files do not hold.
+pub(crate) fn write(folder: &Path, tensors: &Tensors, state: &impl Serialize) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, &error))?;
+    let state = serde_json::to_string(state)
+        .map_err(|error| Error::contract(format!("a checkpoint cannot be written: {error}")))?;
+    let header = HashMap::from([(STATE.to_owned(), state)]);
+    let blobs = tensors.iter().map(|(name, tensor)| Blob::of(name, tensor));
+    let blobs = blobs.collect::<Result<Vec<_>>>()?;
+    let views = blobs.iter().map(|blob| Ok((blob.name, blob.view()?)));
+    let views = views.collect::<Result<Vec<_>>>()?;
+
+    let partial = folder.join(format!("{FILE}.partial"));
+    let written = safetensors::serialize_to_file(views, Some(header), &partial);
+    written.map_err(|error| match error {
+        safetensors::SafeTensorError::IoError(error) => Error::io("write", &partial, &error),
+        error => damaged(&partial, error),
+    })?;
+    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
+    sync(&partial).map_err(|error| Error::io("write", &partial, &error))?;
+    let file = path(folder);
+    fs::rename(&partial, &file).map_err(|error| Error::io("replace", &file, &error))?;
+    // Without this the rename itself may be lost. Some file systems refuse it on a folder.
+    let _ = sync(folder);
+    Ok(())
+}
+
+/// Reads the folder's checkpoint, `None` if there is none.
+///
+/// # Errors
+/// If it cannot be read or is damaged.
+pub(crate) fn read<S: DeserializeOwned>(folder: &Path) -> Result<Option<(Tensors, S)>> {
+    let file = path(folder);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let bytes = read_file(&file)?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&file, error))?;
+    let state = header.metadata().as_ref().and_then(|metadata| metadata.get(STATE));
+    let state = state.ok_or_else(|| damaged(&file, "it has no state"))?;
+    let state = serde_json::from_str(state).map_err(|error| damaged(&file, error))?;
+    let archive = SafeTensors::deserialize(&bytes).map_err(|error| damaged(&file, error))?;
+    let tensors = archive.iter().map(|(name, view)| {
+        let tensor = tensor(&view).map_err(|error| error.at(name).at(shown(&file)))?;
+        Ok((name.to_owned(), tensor))
+    });
+    Ok(Some((tensors.collect::<Result<_>>()?, state)))
+}
+
+/// Where the checkpoint of a folder lies.
+pub(crate) fn path(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
+
+/// The bytes of one tensor.
+struct Blob<'a> {
+    name: &'a str,
+    kind: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Blob<'a> {
+    fn of(name: &'a str, tensor: &Tensor) -> Result<Self> {
+        let host = tensor.detach().to_device(Device::Cpu).contiguous();
+        let kind = dtype(host.kind()).ok_or_else(|| {
+            Error::contract(format!("{:?} cannot be saved", host.kind())).at(name)
+        })?;
+        let mut bytes = vec![0; host.numel() * host.kind().elt_size_in_bytes()];
+        host.f_copy_data_u8(&mut bytes, host.numel())?;
+        let shape = host.size().iter().map(|size| *size as usize).collect();
+        Ok(Self { name, kind, shape, bytes })
+    }
+
+    fn view(&self) -> Result<TensorView<'_>> {
+        TensorView::new(self.kind, self.shape.clone(), &self.bytes)
+            .map_err(|error| Error::contract(error.to_string()).at(self.name))
+    }
+}
+
+const KINDS: [(Kind, Dtype); 10] = [
+    (Kind::Bool, Dtype::BOOL),
+    (Kind::Uint8, Dtype::U8),
+    (Kind::Int8, Dtype::I8),
+    (Kind::Int16, Dtype::I16),
+    (Kind::Int, Dtype::I32),
+    (Kind::Int64, Dtype::I64),
+    (Kind::Half, Dtype::F16),
+    (Kind::BFloat16, Dtype::BF16),
+    (Kind::Float, Dtype::F32),
+    (Kind::Double, Dtype::F64),
+];
+
+fn dtype(kind: Kind) -> Option<Dtype> {
+    KINDS.iter().find(|pair| pair.0 == kind).map(|pair| pair.1)
+}
+
+fn tensor(view: &TensorView<'_>) -> Result<Tensor> {
+    let kind = KINDS.iter().find(|pair| pair.1 == view.dtype()).map(|pair| pair.0);
+    let kind = kind.ok_or_else(|| Error::data(format!("unknown kind {:?}", view.dtype())))?;
+    let shape: Vec<i64> = view.shape().iter().map(|size| *size as i64).collect();
+    Ok(Tensor::f_from_data_size(view.data(), &shape, kind)?)
+}
+
+fn damaged(file: &Path, why: impl std::fmt::Display) -> Error {
+    Error::data(format!("the checkpoint is damaged: {why}")).at(shown(file))
+}
+
+fn shown(file: &Path) -> String {
+    file.display().to_string()
+}

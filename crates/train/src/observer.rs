@@ -1,0 +1,59 @@
+//! How a caller watches and stops a training.
+
+use std::ops::ControlFlow;
+
+use dst_core::record::{EpochRecord, LayerRecord};
+use dst_core::{Result, Step, Topology};
+
+/// Where a training stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// The current epoch, from 1.
+    pub epoch: u32,
+    /// Planned epochs.
+    pub epochs: u32,
+    /// Optimiser steps taken.
+    pub steps: u64,
+    /// Share of the planned batches consumed, in [0, 1].
+    pub fraction: f64,
+    /// Mean training loss of the current epoch so far, as last read from the device.
+    pub train_loss: f64,
+    /// Accuracy on validation after the last finished epoch.
+    pub accuracy: Option<f64>,
+}
+
+/// Watches a training; every method may be left out.
+pub trait Observer {
+    /// Called after every batch, whether it went into the weights or the topology. `Break`
+    /// saves a checkpoint, if there is a folder for one, and stops.
+    fn step(&mut self, progress: &Progress) -> ControlFlow<()> {
+        let _ = progress;
+        ControlFlow::Continue(())
+    }
+
+    /// Called once at the start, with the rows of a resumed training or none, and after every
+    /// epoch, with all rows so far.
+    ///
+    /// # Errors
+    /// An error ends the training.
+    fn epoch(&mut self, history: &[EpochRecord], layers: &[LayerRecord]) -> Result<()> {
+        let _ = (history, layers);
+        Ok(())
+    }
+
+    /// Called after every commit and before the next batch, with the step as the strategy saw
+    /// it.
+    ///
+    /// # Errors
+    /// An error ends the training.
+    fn committed(&mut self, step: &Step, topology: &Topology) -> Result<()> {
+        let _ = (step, topology);
+        Ok(())
+    }
+}
+
+/// An observer that lets everything pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}

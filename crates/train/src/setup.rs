@@ -1,0 +1,75 @@
+//! What a training is made of.
+
+use dst_core::{Architecture, Dataset, Error, Result, Split, Strategy, Training};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+/// Everything that a training needs, borrowed from the caller.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup<'a> {
+    /// Decides which connections are active.
+    pub strategy: &'a dyn Strategy,
+    /// Builds the network.
+    pub architecture: &'a dyn Architecture,
+    /// Hands out the samples.
+    pub dataset: &'a dyn Dataset,
+    /// Epochs, batches and optimiser.
+    pub training: &'a Training,
+    /// The sparsity to reach, of all prunable weights, in [0, 1).
+    pub sparsity: f64,
+    /// The seed of all random streams.
+    pub seed: u64,
+    /// Where tensors lie.
+    pub device: tch::Device,
+}
+
+impl Setup<'_> {
+    /// Refuses what cannot be trained, before anything expensive.
+    ///
+    /// # Errors
+    /// If a value is out of range or a split has no samples.
+    pub fn validate(&self) -> Result<()> {
+        self.training.validate().map_err(|error| error.at("training"))?;
+        self.strategy.validate()?;
+        if !(self.sparsity >= 0.0 && self.sparsity < 1.0) {
+            return Err(Error::usage(format!("sparsity {} is not in [0, 1)", self.sparsity)));
+        }
+        for (split, name) in
+            [(Split::Train, "train"), (Split::Validation, "validation"), (Split::Test, "test")]
+        {
+            if self.dataset.is_empty(split) {
+                return Err(Error::data(format!("the {name} split has no samples"))
+                    .at(self.dataset.origin().to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows of the micro-batches of one epoch, in order or shuffled.
+    pub(crate) fn micro_batches(&self, order: Option<&mut ChaCha8Rng>) -> Vec<Vec<i64>> {
+        self.dataset.batches(Split::Train, self.training.batch_size as usize, order)
+    }
+
+    /// How many steps that many micro-batches feed.
+    pub(crate) fn steps_of(&self, micro_batches: usize) -> u64 {
+        micro_batches.div_ceil(self.training.accumulate as usize) as u64
+    }
+
+    /// All that determines the course of this training on one machine, to tell whether a
+    /// checkpoint belongs to it.
+    pub(crate) fn fingerprint(&self) -> Result<Value> {
+        let value = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "strategy": self.strategy,
+            "architecture": self.architecture,
+            "data": self.dataset.digest(),
+            "input": self.dataset.input(),
+            "task": self.dataset.task(),
+            "training": self.training,
+            "sparsity": self.sparsity,
+            "seed": self.seed,
+            "device": format!("{:?}", self.device),
+        });
+        Ok(value)
+    }
+}

@@ -1,0 +1,300 @@
+//! A trial from its start, or its checkpoint, to its outcome.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use dst_core::record::{EpochRecord, LayerRecord, Outcome};
+use dst_core::{Error, Result, Split, flops};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::best::{self, Best, Facts};
+use crate::evaluation::{Evaluation, evaluate};
+use crate::observer::{Observer, Progress};
+use crate::setup::Setup;
+use crate::snapshot::Tensors;
+use crate::trainer::{Stepped, Trainer, TrainerState};
+use crate::{checkpoint, latency, memory, snapshot};
+
+/// What a training left behind.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// What it measured.
+    pub outcome: Outcome,
+    /// Epochs, in order.
+    pub history: Vec<EpochRecord>,
+    /// Layers by epoch, from epoch 0.
+    pub layers: Vec<LayerRecord>,
+    /// Why the network is of no use, if it is: it predicts one class for everything, or a layer
+    /// has no active weight.
+    pub collapsed: Option<String>,
+    /// Predictions on the test set of the best checkpoint, `[true class][predicted class]`; no
+    /// rows for regression.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// How a call of [`train`] ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// All epochs are trained.
+    Complete(Box<Trained>),
+    /// The observer stopped it; the checkpoint, if there is a folder for one, continues.
+    Stopped,
+}
+
+/// Trains to the end.
+///
+/// With a folder, a checkpoint is saved there at the end of every epoch and when the observer
+/// stops, and training resumes from the one it holds, bit for bit as if it had not been
+/// interrupted. A checkpoint that is damaged or belongs to another setup is reported on stderr
+/// and replaced by a new start.
+///
+/// The test set is read once, after the last step, with the weights that were best on
+/// validation and with the last ones.
+///
+/// # Errors
+/// If the setup is not valid, the loss or a weight is not finite (kind `Diverged`), a plug-in or
+/// the observer reports an error, or a checkpoint cannot be written.
+pub fn train(
+    setup: &Setup<'_>,
+    checkpoint: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> Result<Ended> {
+    let mut trial = Trial::resume_or_start(*setup, checkpoint)?;
+    observer.epoch(&trial.history, &trial.layers)?;
+    while trial.trainer.position().epoch < setup.training.epochs {
+        let start = Instant::now();
+        let stepped = trial.trainer.step()?;
+        trial.seconds += start.elapsed().as_secs_f64();
+
+        observer.committed(&stepped.step, trial.trainer.topology())?;
+        let flow = observer.step(&trial.progress(&stepped));
+        if stepped.ends_epoch {
+            trial.close_epoch(&stepped)?;
+        }
+        if let (Some(folder), true) = (checkpoint, stepped.ends_epoch || flow.is_break()) {
+            trial.save(folder)?;
+        }
+        if stepped.ends_epoch {
+            observer.epoch(&trial.history, &trial.layers)?;
+        }
+        if flow == ControlFlow::Break(()) {
+            return Ok(Ended::Stopped);
+        }
+    }
+    trial.finish().map(|trained| Ended::Complete(Box::new(trained)))
+}
+
+/// A training with all that is recorded about it.
+#[derive(Debug)]
+struct Trial<'a> {
+    setup: Setup<'a>,
+    trainer: Trainer<'a>,
+    history: Vec<EpochRecord>,
+    layers: Vec<LayerRecord>,
+    best: Option<Best>,
+    /// Time spent in steps, over all attempts.
+    seconds: f64,
+}
+
+/// The part of a trial that is not tensors.
+#[derive(Debug, Serialize, Deserialize)]
+struct TrialState {
+    setup: Value,
+    trainer: TrainerState,
+    history: Vec<EpochRecord>,
+    layers: Vec<LayerRecord>,
+    best: Option<Facts>,
+    seconds: f64,
+}
+
+impl<'a> Trial<'a> {
+    fn resume_or_start(setup: Setup<'a>, folder: Option<&Path>) -> Result<Self> {
+        if let Some(folder) = folder {
+            // What cannot be trained is an error and no reason to start anew.
+            setup.validate()?;
+            match Self::resume(setup, folder) {
+                Ok(Some(trial)) => return Ok(trial),
+                Ok(None) => {}
+                Err(error) => {
+                    eprintln!("{}; training starts anew", error.one_line());
+                }
+            }
+        }
+        Self::start(setup)
+    }
+
+    fn start(setup: Setup<'a>) -> Result<Self> {
+        let trainer = Trainer::new(setup)?;
+        let mut trial = Self {
+            setup,
+            trainer,
+            history: Vec::new(),
+            layers: Vec::new(),
+            best: None,
+            seconds: 0.0,
+        };
+        trial.record_layers(0);
+        Ok(trial)
+    }
+
+    /// Continues from the folder's checkpoint, `None` if there is none.
+    fn resume(setup: Setup<'a>, folder: &Path) -> Result<Option<Self>> {
+        let Some((mut tensors, state)) = checkpoint::read::<TrialState>(folder)? else {
+            return Ok(None);
+        };
+        let place = || checkpoint::path(folder).display().to_string();
+        if state.setup != setup.fingerprint()? {
+            return Err(Error::data("the checkpoint belongs to another training").at(place()));
+        }
+        let mut trainer = Trainer::build(setup)?;
+        trainer.restore(&tensors, &state.trainer).map_err(|error| error.at(place()))?;
+        let best = state.best.map(|facts| {
+            tensors.retain(|name, _| name.starts_with(best::PREFIX));
+            Best { facts, tensors }
+        });
+        Ok(Some(Self {
+            setup,
+            trainer,
+            history: state.history,
+            layers: state.layers,
+            best,
+            seconds: state.seconds,
+        }))
+    }
+
+    fn save(&self, folder: &Path) -> Result<()> {
+        let mut tensors = Tensors::new();
+        let trainer = self.trainer.save(&mut tensors);
+        if let Some(best) = &self.best {
+            let shared = best.tensors.iter();
+            tensors.extend(shared.map(|(name, tensor)| (name.clone(), tensor.shallow_clone())));
+        }
+        let state = TrialState {
+            setup: self.setup.fingerprint()?,
+            trainer,
+            history: self.history.clone(),
+            layers: self.layers.clone(),
+            best: self.best.as_ref().map(|best| best.facts),
+            seconds: self.seconds,
+        };
+        checkpoint::write(folder, &tensors, &state)
+    }
+
+    fn progress(&self, stepped: &Stepped) -> Progress {
+        let position = self.trainer.position();
+        Progress {
+            epoch: stepped.step.epoch + 1,
+            epochs: position.epochs,
+            steps: position.index,
+            fraction: position.position() as f64 / position.total() as f64,
+            train_loss: stepped.train_loss,
+            accuracy: self.history.last().map(|epoch| epoch.validation.accuracy),
+        }
+    }
+
+    /// Validates the epoch that just ended and records it.
+    fn close_epoch(&mut self, last: &Stepped) -> Result<()> {
+        let train_loss = self.trainer.close_epoch()?;
+        let validation = self.evaluate(Split::Validation)?;
+        let epoch = last.step.epoch + 1;
+        let topology = self.trainer.topology();
+        self.history.push(EpochRecord {
+            epoch,
+            steps: self.trainer.position().index,
+            learning_rate: last.learning_rate,
+            train_loss,
+            validation: validation.scores,
+            sparsity_prunable: share_inactive(topology.active_count(), topology.size()),
+            train_flops: self.trainer.flops(),
+            train_seconds: self.seconds,
+        });
+        let task = self.setup.dataset.task();
+        let earlier = self.best.take();
+        self.best = Some(Best::after_epoch(earlier, &self.trainer, task, epoch, &validation));
+        self.record_layers(epoch);
+        Ok(())
+    }
+
+    fn record_layers(&mut self, epoch: u32) {
+        for layer in self.trainer.topology_mut().layers_mut() {
+            let (born, dropped) = layer.take_churn();
+            let shape: Vec<String> = layer.shape().iter().map(i64::to_string).collect();
+            self.layers.push(LayerRecord {
+                epoch,
+                layer: layer.name().to_owned(),
+                shape: shape.join("x"),
+                size: layer.size() as u64,
+                active: layer.active_count() as u64,
+                born,
+                dropped,
+                ever_active_share: layer.ever_active_share(),
+            });
+        }
+    }
+
+    fn evaluate(&self, split: Split) -> Result<Evaluation> {
+        evaluate(self.trainer.model(), self.setup.dataset, split, self.setup.device)
+    }
+
+    /// Reads the test set and sums up.
+    fn finish(self) -> Result<Trained> {
+        let missing = || Error::data("the checkpoint is past its last epoch but has no best one");
+        let best = self.best.as_ref().ok_or_else(missing)?;
+        let facts = best.facts;
+        let last = self.evaluate(Split::Test)?;
+        tch::no_grad(|| snapshot::load(self.trainer.parameters(), best::PREFIX, &best.tensors))?;
+        let test = self.evaluate(Split::Test)?;
+        let latency =
+            latency::measure(self.trainer.model(), self.setup.dataset, self.setup.device)?;
+        let (peak_memory_bytes, peak_memory_kind) = memory::peak_memory();
+
+        let topology = self.trainer.topology();
+        let prunable = topology.size();
+        let total = self.trainer.parameters().count();
+        let inactive = prunable - facts.active as usize;
+        let outcome = Outcome {
+            test: test.scores,
+            test_last: last.scores,
+            validation: facts.validation,
+            best_epoch: facts.epoch,
+            nonzero_parameters: (total - inactive) as u64,
+            prunable_parameters: prunable as u64,
+            total_parameters: total as u64,
+            sparsity_prunable: share_inactive(facts.active as usize, prunable),
+            sparsity_total: share_inactive(total - inactive, total),
+            inference_ms_per_sample: latency.milliseconds_per_sample,
+            inference_batch_size: latency.batch_size,
+            train_seconds: self.seconds,
+            peak_memory_bytes,
+            peak_memory_kind,
+            train_flops: self.trainer.flops(),
+            inference_flops: facts.inference_flops,
+            dense_inference_flops: flops::dense_inference(topology),
+            steps: self.trainer.position().index,
+            skipped_batches: self.trainer.skipped(),
+        };
+        Ok(Trained {
+            outcome,
+            collapsed: self.collapsed(&facts),
+            confusion: test.confusion.counts,
+            history: self.history,
+            layers: self.layers,
+        })
+    }
+
+    fn collapsed(&self, best: &Facts) -> Option<String> {
+        let empty = self.layers.iter().find(|row| row.active == 0);
+        if let Some(row) = empty {
+            return Some(format!("{} has no active weight in epoch {}", row.layer, row.epoch));
+        }
+        best.constant.then(|| {
+            format!("one class is predicted for all validation samples in epoch {}", best.epoch)
+        })
+    }
+}
+
+fn share_inactive(active: usize, size: usize) -> f64 {
+    if size == 0 { 0.0 } else { (size - active) as f64 / size as f64 }
+}

@@ -1,0 +1,157 @@
+//! Strategies and data sets that the tests share.
+
+use std::sync::{Mutex, MutexGuard};
+
+use dst_core::schedule::Timing;
+use dst_core::topology::Growth;
+use dst_core::{
+    Batch, Dataset, Distribution, InputShape, Moments, Probe, Regrowth, Result, Span, Split, Step,
+    Strategy, Task, Topology, Training, Verdict,
+};
+use dst_train::Setup;
+use dst_train::toy::{Blobs, TinyMlp};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+/// libtorch has one random generator for dropout in the whole process, so tests that train
+/// take turns.
+pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The dense network.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StaysDense;
+
+#[typetag::serde(name = "test-dense")]
+impl Strategy for StaysDense {}
+
+/// Drop by magnitude and grow by gradient every few steps; an update takes the place of the
+/// optimiser step or follows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Rewires {
+    pub(crate) moments: Moments,
+    pub(crate) consumes_batch: bool,
+}
+
+impl Default for Rewires {
+    fn default() -> Self {
+        Self { moments: Moments::ZeroNewborn, consumes_batch: true }
+    }
+}
+
+const TIMING: Timing = Timing { interval: Span::Steps(5), begin: None, end: Span::Fraction(0.9) };
+
+impl Rewires {
+    fn update(topology: &mut Topology) -> Result<()> {
+        for layer in topology.layers_mut() {
+            let drop = (layer.active_count() as f64 * 0.3) as usize;
+            let (magnitude, gradient) = (layer.magnitude(), layer.dense_gradient()?.abs());
+            let growth = Growth::Largest(&gradient);
+            layer.drop_and_grow(drop, &magnitude, drop, &growth, Regrowth::Allowed)?;
+            // A slot that must survive a restart: the sum of all gradients looked at.
+            let sum = match layer.take_slot("sum") {
+                Some(sum) => sum + gradient,
+                None => gradient,
+            };
+            layer.set_slot("sum", sum);
+        }
+        let updates = topology.value("updates").unwrap_or(0.0);
+        topology.set_value("updates", updates + 1.0);
+        Ok(())
+    }
+}
+
+#[typetag::serde(name = "test-rewires")]
+impl Strategy for Rewires {
+    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+        topology.moments = self.moments;
+        topology.allocate(Distribution::Erk)?;
+        topology.activate_random()
+    }
+
+    fn wants_dense_gradient(&self, step: &Step) -> bool {
+        TIMING.is_due(step)
+    }
+
+    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
+        if !self.consumes_batch || !TIMING.is_due(step) {
+            return Ok(Verdict::Apply);
+        }
+        Self::update(topology)?;
+        Ok(Verdict::Skip)
+    }
+
+    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
+        if self.consumes_batch || !TIMING.is_due(step) {
+            return Ok(());
+        }
+        Self::update(topology)
+    }
+}
+
+/// A data set that remembers which training rows were asked for.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    blobs: Blobs,
+    pub(crate) asked: Mutex<Vec<Vec<i64>>>,
+}
+
+impl Recording {
+    pub(crate) fn new(blobs: Blobs) -> Self {
+        Self { blobs, asked: Mutex::default() }
+    }
+}
+
+impl Dataset for Recording {
+    fn input(&self) -> InputShape {
+        self.blobs.input()
+    }
+
+    fn task(&self) -> Task {
+        self.blobs.task()
+    }
+
+    fn len(&self, split: Split) -> usize {
+        self.blobs.len(split)
+    }
+
+    fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch> {
+        if split == Split::Train {
+            self.asked.lock().unwrap().push(rows.to_vec());
+        }
+        self.blobs.batch(split, rows, device)
+    }
+
+    fn digest(&self) -> &str {
+        self.blobs.digest()
+    }
+
+    fn origin(&self) -> &str {
+        self.blobs.origin()
+    }
+}
+
+/// A short training on the toy data.
+pub(crate) fn training() -> Training {
+    Training { epochs: 3, batch_size: 16, learning_rate: 0.01, ..Training::default() }
+}
+
+/// A training of the toy network at 80 % sparsity.
+pub(crate) fn setup<'a>(
+    strategy: &'a dyn Strategy,
+    architecture: &'a TinyMlp,
+    dataset: &'a dyn Dataset,
+    training: &'a Training,
+) -> Setup<'a> {
+    Setup { strategy, architecture, dataset, training, sparsity: 0.8, seed: 1, device: Device::Cpu }
+}
+
+/// The bits of an f32 or Bool tensor, so that −0 and 0 differ.
+pub(crate) fn bits(tensor: &Tensor) -> Vec<u8> {
+    let tensor = tensor.detach().contiguous();
+    let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+    tensor.copy_data_u8(&mut bytes, tensor.numel());
+    bytes
+}
