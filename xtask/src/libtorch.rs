@@ -78,7 +78,7 @@ impl Build {
     fn bytes_needed(self) -> u64 {
         match self {
             Build::Cpu => 1_200_000_000,
-            Build::Cuda => 8_000_000_000,
+            Build::Cuda => 6_500_000_000,
         }
     }
 }
@@ -111,6 +111,12 @@ pub(crate) fn current(workspace: &Path) -> PathBuf {
 pub(crate) fn ensure(workspace: &Path, args: &Args) -> Result {
     let home = Home::new(workspace);
     if let Some(given) = given(&home.workspace)? {
+        if args.cuda || args.cpu || args.force {
+            return Err(format!(
+                "LIBTORCH or LIBTORCH_USE_PYTORCH names {}: unset it to have another libtorch fetched",
+                given.display()
+            ));
+        }
         if fs::read_link(home.current()).is_ok_and(|to| to == given) {
             return Ok(());
         }
@@ -182,18 +188,20 @@ fn link(home: &Home, libtorch: &Path) -> Result {
     // A relative link moves with the workspace.
     let goal = libtorch.strip_prefix(&home.root).unwrap_or(libtorch);
     let current = home.current();
-    let before = fs::read_link(&current).ok();
-    if before.as_deref() == Some(goal) {
+    if fs::read_link(&current).is_ok_and(|to| to == goal) {
         return Ok(());
     }
+    let cuda = |libtorch: &Path| libtorch.join("lib/libtorch_cuda.so").exists();
+    let had_cuda = cuda(&current);
     let scratch = Scratch::within(&home.root)?;
     let new = scratch.join("current");
     symlink(goal, &new)
         .and_then(|()| fs::rename(&new, &current))
         .map_err(|e| format!("cannot make the link {}: {e}", current.display()))?;
     note!("libtorch {VERSION}: {}", libtorch.display());
-    if before.is_some() {
-        // Cargo sees the same path in LIBTORCH, but the libraries to link may be others.
+    if had_cuda && !cuda(libtorch) {
+        // torch-sys has told the linker of a library that is gone now, and cargo sees no change:
+        // LIBTORCH is the same path. The other way round nothing needs to be compiled again.
         cargo::forget(&home.workspace, "torch-sys");
     }
     Ok(())
