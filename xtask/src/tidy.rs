@@ -4,6 +4,7 @@
 //! files. A finding names the place, what is wrong and what to do.
 
 use std::fmt;
+use std::io::Write;
 use std::path::Path;
 
 use crate::{Result, note};
@@ -56,9 +57,9 @@ pub(crate) fn run(workspace: &Path) -> Result {
     let tree = Tree::of(workspace)?;
     let mut findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&tree)).collect();
     findings.sort_by(|a, b| (&a.path, a.line, &a.what).cmp(&(&b.path, b.line, &b.what)));
-    for finding in &findings {
-        println!("{finding}");
-    }
+    let lines: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    // A reader may have seen enough and closed the pipe.
+    let _ = std::io::stdout().write_all(lines.as_bytes());
     match findings.len() {
         0 => {
             note!("tidy: {} files, nothing to mend", tree.files().count());
