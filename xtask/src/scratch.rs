@@ -14,7 +14,7 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Scratch(PathBuf);
 
 /// The first characters of every scratch folder's name.
-const PREFIX: &str = "tmp-";
+const PREFIX: &str = "xtask-tmp-";
 
 impl Scratch {
     /// A new folder under the system's folder for temporary files.
@@ -22,8 +22,7 @@ impl Scratch {
     /// # Errors
     /// When the folder cannot be created.
     pub(crate) fn new() -> Result<Self> {
-        let parent = std::env::temp_dir().join("dst-harness-xtask");
-        Self::within(&parent)
+        Self::within(&std::env::temp_dir())
     }
 
     /// A new folder inside `parent`, so that its content can be renamed to a sibling.
@@ -82,11 +81,11 @@ mod tests {
         drop(inner);
         assert!(!kept.exists());
 
-        fs::create_dir(outer.join("tmp-1-0")).unwrap();
-        fs::write(outer.join("tmp-1-0/half.whl"), "x").unwrap();
+        fs::create_dir(outer.join("xtask-tmp-1-0")).unwrap();
+        fs::write(outer.join("xtask-tmp-1-0/half.whl"), "x").unwrap();
         fs::create_dir(outer.join("2.13.0-cpu")).unwrap();
         sweep(outer.path());
-        assert!(!outer.join("tmp-1-0").exists());
+        assert!(!outer.join("xtask-tmp-1-0").exists());
         assert!(outer.join("2.13.0-cpu").exists());
     }
 }
