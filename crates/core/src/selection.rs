@@ -140,59 +140,61 @@ fn key(score: f32, end: End) -> u32 {
 }
 
 /// Exactly k of the candidates with the largest keys, ties to the lower index.
+///
+/// The loops select with arithmetic instead of branches: which entries are candidates is as
+/// good as random, and mispredicted branches would cost more than all the rest.
 fn radix_select(scores: &[f32], candidates: &[u8], k: usize, end: End) -> Result<Vec<u8>> {
-    // First pass: the distribution of the top 11 bits, with NaN counted apart.
+    let candidates = &candidates[..scores.len()];
+    let keys = || scores.iter().zip(candidates).map(|(score, set)| (key(*score, end), *set));
+
+    // First pass: the distribution of the top 11 bits.
     let mut histogram = vec![0usize; 2048];
-    let mut count = 0;
-    let mut nan = false;
-    for (score, candidate) in scores.iter().zip(candidates) {
-        if *candidate != 0 {
-            nan |= score.is_nan();
-            count += 1;
-            histogram[(key(*score, end) >> 21) as usize] += 1;
-        }
+    for (key, set) in keys() {
+        histogram[(key >> 21) as usize] += usize::from(set);
     }
+    let nan = scores
+        .iter()
+        .zip(candidates)
+        .fold(false, |nan, (score, set)| nan | (score.is_nan() & (*set != 0)));
     if nan {
         return Err(not_a_number());
     }
+    let count: usize = histogram.iter().sum();
     if k > count {
         return Err(too_few(k, count));
     }
-    let mut mask = vec![0u8; scores.len()];
     if k == 0 {
-        return Ok(mask);
+        return Ok(vec![0; scores.len()]);
     }
     let (high, need) = crossing(&histogram, k);
 
     // Second and third pass: only the keys that share the crossing's top bits matter, and they
     // are few unless scores are tied.
-    let mut keys: Vec<u32> = scores
-        .iter()
-        .zip(candidates)
-        .filter(|(_, candidate)| **candidate != 0)
-        .map(|(score, _)| key(*score, end))
-        .filter(|key| key >> 21 == high as u32)
-        .collect();
+    let mut near = vec![0u32; histogram[high] + 1];
+    let mut length = 0;
+    for (key, set) in keys() {
+        near[length] = key;
+        length += usize::from((key >> 21 == high as u32) & (set != 0));
+    }
+    near.truncate(length);
     histogram.fill(0);
-    for key in &keys {
+    for key in &near {
         histogram[(key >> 10 & 0x7ff) as usize] += 1;
     }
     let (middle, need) = crossing(&histogram, need);
-    keys.retain(|key| key >> 10 & 0x7ff == middle as u32);
+    near.retain(|key| key >> 10 & 0x7ff == middle as u32);
     histogram.fill(0);
-    for key in &keys {
+    for key in &near {
         histogram[(key & 0x3ff) as usize] += 1;
     }
-    let (low, mut need) = crossing(&histogram, need);
+    let (low, need) = crossing(&histogram, need);
     let threshold = (high as u32) << 21 | (middle as u32) << 10 | low as u32;
 
-    for ((score, candidate), slot) in scores.iter().zip(candidates).zip(&mut mask) {
-        if *candidate != 0 {
-            let key = key(*score, end);
-            let tied = key == threshold && need > 0;
-            need -= usize::from(tied);
-            *slot = u8::from(key > threshold || tied);
-        }
+    let mut mask: Vec<u8> =
+        keys().map(|(key, set)| u8::from((key > threshold) & (set != 0))).collect();
+    let tied = keys().enumerate().filter(|(_, (key, set))| (*key == threshold) & (*set != 0));
+    for (index, _) in tied.take(need) {
+        mask[index] = 1;
     }
     Ok(mask)
 }

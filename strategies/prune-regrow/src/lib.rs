@@ -151,14 +151,18 @@ mod tests {
 
     #[test]
     fn keeps_the_contract_in_every_variant() {
-        let often =
-            PruneRegrow { interval: Span::Steps(3), prune_rate: 0.5, ..PruneRegrow::default() };
+        let often = PruneRegrow {
+            interval: Span::Steps(3),
+            end: Span::Fraction(0.5),
+            prune_rate: 0.5,
+            ..PruneRegrow::default()
+        };
         for variant in [
             often.clone(),
             PruneRegrow { criterion: Criterion::Gradient, ..often.clone() },
             PruneRegrow { criterion: Criterion::Product, ..often.clone() },
             PruneRegrow { regrowth: Regrowth::Forbidden, ..often.clone() },
-            PruneRegrow { distribution: Distribution::Erk, regrow_rate: 1.0, ..often },
+            PruneRegrow { distribution: Distribution::Erk, regrow_rate: 0.5, ..often },
         ] {
             dst_conformance::check(&variant);
         }
