@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dst_core::plugin::{self, Plugin, StrategyPlugin};
 use dst_core::record::{EpochRecord, LayerRecord};
-use dst_core::tch::{Device, Kind, Tensor};
+use dst_core::tch::{self, Device, Kind, Tensor};
 use dst_core::{Result, Step, Strategy, Topology, Training, selection};
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{Ended, Observer, Progress, Setup, Trained, train};
@@ -27,6 +27,8 @@ const SPARSITY: f64 = 0.75;
 /// - the config survives a round trip through JSON, and an unknown field is refused;
 /// - the registered record, its schema and its `grid.toml` fit the config.
 pub fn check(strategy: &dyn Strategy) {
+    // The toy network is too small for more, and tests run side by side.
+    tch::set_num_threads(1);
     let name = check_config(strategy);
     let plugin = StrategyPlugin::find(&name).unwrap_or_else(|error| panic!("{error}"));
     check_record(plugin);

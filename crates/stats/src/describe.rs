@@ -128,10 +128,11 @@ pub(crate) fn largest_magnitude(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |m, v| v.abs().max(m))
 }
 
-/// A spread below this is rounding: 0.93 - 0.92 and 0.91 - 0.90 differ in the last digits although
-/// the data say 0.01 twice, and a t of 1e14 from them would be a number made up by rounding.
+/// A spread below this is rounding: 0.91 - 0.90 and 0.57 - 0.56 differ in the last digits although
+/// the data say 0.01 twice, and a t of 1e14 from them would be a number made up by rounding. The
+/// absolute floor is where squares of squares underflow.
 pub(crate) fn rounding(scale: f64) -> f64 {
-    16.0 * f64::EPSILON * scale
+    (16.0 * f64::EPSILON * scale).max(1e-75)
 }
 
 /// Whether all values lie within rounding of 0.

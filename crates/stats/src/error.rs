@@ -44,6 +44,13 @@ pub enum Error {
         /// The offending value.
         value: f64,
     },
+    /// A value whose square or fourth power would overflow.
+    TooLarge {
+        /// Position in the (flattened) sample.
+        index: usize,
+        /// The offending value.
+        value: f64,
+    },
     /// A parameter outside its legal range.
     Parameter {
         /// Name of the parameter.
@@ -63,6 +70,7 @@ impl Error {
             Self::TooFew { .. } => "too-few",
             Self::UnequalCounts { .. } => "unequal-counts",
             Self::NotFinite { .. } => "not-finite",
+            Self::TooLarge { .. } => "too-large",
             Self::Parameter { .. } => "parameter",
         }
     }
@@ -80,6 +88,11 @@ impl fmt::Display for Error {
             Self::NotFinite { index, value } => write!(
                 f,
                 "value {value} at position {index} is not finite; drop the pair or the run first"
+            ),
+            Self::TooLarge { index, value } => write!(
+                f,
+                "value {value:e} at position {index} is beyond {LARGEST:e}, where squares overflow; \
+                 treat the run as diverged"
             ),
             Self::Parameter { name, found, legal } => {
                 write!(f, "{name} is {found}, legal: {legal}")
@@ -155,11 +168,20 @@ impl fmt::Display for Degenerate {
     }
 }
 
+/// Beyond this the squared covariances of a sample overflow. A metric of that size is a diverged
+/// run.
+pub(crate) const LARGEST: f64 = 1e70;
+
 pub(crate) fn require_finite(values: &[f64]) -> Result<()> {
-    match values.iter().position(|v| !v.is_finite()) {
-        Some(index) => Err(Error::NotFinite { index, value: values[index] }),
-        None => Ok(()),
+    for (index, &value) in values.iter().enumerate() {
+        if !value.is_finite() {
+            return Err(Error::NotFinite { index, value });
+        }
+        if value.abs() > LARGEST {
+            return Err(Error::TooLarge { index, value });
+        }
     }
+    Ok(())
 }
 
 pub(crate) fn require_count(what: &'static str, needed: usize, found: usize) -> Result<()> {

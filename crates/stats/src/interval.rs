@@ -132,10 +132,17 @@ pub fn wilson_interval(successes: u64, trials: u64, level: f64) -> Result<Interv
 ///
 /// # Errors
 ///
-/// No trial, more successes than trials, or a level outside (0, 1).
+/// No trial, more than a billion, more successes than trials, or a level outside (0, 1).
 pub fn clopper_pearson_interval(successes: u64, trials: u64, level: f64) -> Result<Interval> {
     require_share(successes, trials)?;
     require_open_unit("level", level)?;
+    if trials > 1_000_000_000 {
+        return Err(Error::Parameter {
+            name: "trials",
+            found: trials.to_string(),
+            legal: "up to a billion; Wilson's interval takes any count",
+        });
+    }
     let tail = 0.5 * (1.0 - level);
     let (k, n) = (successes as f64, trials as f64);
     Ok(Interval {

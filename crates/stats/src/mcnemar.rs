@@ -51,7 +51,7 @@ pub struct McNemar {
 #[must_use]
 pub fn mcnemar(only_first: u64, only_second: u64) -> McNemar {
     let (b, c) = (only_first, only_second);
-    let n = b + c;
+    let n = b.saturating_add(c);
     let smaller = b.min(c);
     let lower = fair_binomial_cdf(smaller, n);
     let discordant = n > 0;

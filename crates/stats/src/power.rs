@@ -37,13 +37,13 @@ impl Design {
 ///
 /// # Errors
 ///
-/// `df` not positive, or `t` or `noncentrality` not finite.
+/// `df` below 1, or `t` or `noncentrality` not finite.
 pub fn noncentral_t_sf(t: f64, df: f64, noncentrality: f64) -> Result<f64> {
-    if !(df > 0.0 && t.is_finite() && noncentrality.is_finite()) {
+    if !(df >= 1.0 && t.is_finite() && noncentrality.is_finite()) {
         return Err(Error::Parameter {
             name: "noncentral t",
             found: format!("t {t}, df {df}, noncentrality {noncentrality}"),
-            legal: "finite numbers with df above 0",
+            legal: "finite numbers with df 1 or more",
         });
     }
     Ok(tail(t, df, noncentrality))
@@ -67,7 +67,7 @@ fn tail(t: f64, df: f64, noncentrality: f64) -> f64 {
 ///
 /// # Errors
 ///
-/// `n` not above 1, an effect that is not finite, or an alpha outside (0, 1).
+/// `n` outside [2, 1e15], an effect that is not finite, or an alpha outside (0, 1).
 pub fn power(
     design: Design,
     effect: f64,
@@ -77,11 +77,11 @@ pub fn power(
 ) -> Result<f64> {
     require_effect(effect)?;
     require_open_unit("alpha", alpha)?;
-    if !(n.is_finite() && n > 1.0) {
+    if !(2.0..=1e15).contains(&n) {
         return Err(Error::Parameter {
             name: "n",
             found: n.to_string(),
-            legal: "a finite count above 1",
+            legal: "a count from 2 to 1e15",
         });
     }
     Ok(power_at(design, effect, n, alpha, alternative))
@@ -164,7 +164,7 @@ pub fn sample_size(
 ///
 /// # Errors
 ///
-/// `n` not above 1, or alpha or power outside (0, 1).
+/// `n` outside [2, 1e15], or alpha or power outside (0, 1).
 pub fn detectable_effect(
     design: Design,
     n: f64,

@@ -3,12 +3,15 @@
 use crate::{
     describe::differences,
     distribution::{Alternative, normal_sf},
-    error::{Degenerate, Result, p_value, require_count, require_finite},
+    error::{Degenerate, Error, Result, p_value, require_count, require_finite},
     ranks::{mid_ranks, round_to_grid, tie_term},
 };
 
 /// Up to this many non-zero differences [`NullDistribution::Auto`] is exact.
 pub const EXACT_LIMIT: usize = 50;
+
+/// Above this many differences the exact distribution is refused: its table grows with the square.
+const EXACT_MAXIMUM: usize = 1_000;
 
 /// What happens to pairs without a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,7 +100,8 @@ pub struct SignedRank {
 ///
 /// # Errors
 ///
-/// Unequal counts, no pair, or a value that is not finite.
+/// Unequal counts, no pair, a value that is not finite, or the exact distribution for more than
+/// 1,000 pairs.
 pub fn signed_rank_paired(a: &[f64], b: &[f64], options: &SignedRankOptions) -> Result<SignedRank> {
     let d = differences(a, b)?;
     signed_rank(&round_to_grid(&d.values, d.scale), options)
@@ -113,7 +117,8 @@ pub fn signed_rank_paired(a: &[f64], b: &[f64], options: &SignedRankOptions) -> 
 ///
 /// # Errors
 ///
-/// No difference, or one that is not finite.
+/// No difference, one that is not finite, or the exact distribution for more than 1,000 non-zero
+/// differences.
 pub fn signed_rank(differences: &[f64], options: &SignedRankOptions) -> Result<SignedRank> {
     require_count("differences", 1, differences.len())?;
     require_finite(differences)?;
@@ -147,6 +152,13 @@ pub fn signed_rank(differences: &[f64], options: &SignedRankOptions) -> Result<S
         NullDistribution::Auto => nonzero.len() <= EXACT_LIMIT,
         NullDistribution::Normal { .. } => false,
     };
+    if exact && nonzero.len() > EXACT_MAXIMUM {
+        return Err(Error::Parameter {
+            name: "null",
+            found: format!("exact for {} differences", nonzero.len()),
+            legal: "exact up to 1000 differences, normal above",
+        });
+    }
     let degenerate = nonzero.is_empty().then_some(Degenerate::Identical);
     let (z, p) = if exact {
         let tails = exact_tails(&ranks, w_plus - zero_share);

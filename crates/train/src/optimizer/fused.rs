@@ -12,6 +12,25 @@ use super::{Operands, Update};
 /// Moves one parameter, whose tensors are contiguous, of one shape and f32 (the mask `Bool`) on
 /// the CPU. `scale` multiplies the gradient.
 pub(super) fn apply(update: &Update, operands: Operands<'_>, scale: f32) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: this processor has AVX2.
+        unsafe { apply_avx2(update, operands, scale) };
+        return;
+    }
+    dispatch(update, operands, scale);
+}
+
+/// The same loops in wider registers. Every operation is rounded as in narrow ones (AVX2 alone
+/// fuses no multiplication with an addition), so the processor does not show in the numbers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn apply_avx2(update: &Update, operands: Operands<'_>, scale: f32) {
+    dispatch(update, operands, scale);
+}
+
+#[inline(always)]
+fn dispatch(update: &Update, operands: Operands<'_>, scale: f32) {
     let weight = floats_mut(operands.weight);
     let gradient = floats(operands.gradient);
     let first = operands.first.map(floats_mut);
@@ -73,13 +92,14 @@ struct Descent {
 }
 
 impl Descent {
+    #[inline(always)]
     fn apply<const MASKED: bool>(&self, weight: &mut [f32], gradient: &[f32], mask: &[u8]) {
         let n = weight.len();
         let (gradient, mask) = (&gradient[..n], &mask[..if MASKED { n } else { 0 }]);
         for i in 0..n {
             let g = gradient[i] * self.scale + weight[i] * self.decay;
             let moved = weight[i] - self.rate * g;
-            weight[i] = if !MASKED || mask[i] != 0 { moved } else { weight[i] };
+            weight[i] = if MASKED { chosen(mask[i], moved, weight[i]) } else { moved };
         }
     }
 }
@@ -95,6 +115,7 @@ struct Momentum {
 }
 
 impl Momentum {
+    #[inline(always)]
     fn apply<const MASKED: bool>(
         &self,
         weight: &mut [f32],
@@ -106,13 +127,12 @@ impl Momentum {
         let (gradient, first) = (&gradient[..n], &mut first[..n]);
         let mask = &mask[..if MASKED { n } else { 0 }];
         for i in 0..n {
-            let moves = !MASKED || mask[i] != 0;
             let raw = gradient[i] * self.scale + weight[i] * self.decay;
-            let g = if moves { raw } else { 0.0 };
+            let g = if MASKED { chosen(mask[i], raw, 0.0) } else { raw };
             let m = flushed(self.momentum * first[i] + g);
             let moved = weight[i] - self.rate * (self.own * g + self.carried * m);
             first[i] = m;
-            weight[i] = if moves { moved } else { weight[i] };
+            weight[i] = if MASKED { chosen(mask[i], moved, weight[i]) } else { moved };
         }
     }
 }
@@ -132,6 +152,7 @@ struct Adam {
 }
 
 impl Adam {
+    #[inline(always)]
     fn apply<const MASKED: bool>(
         &self,
         weight: &mut [f32],
@@ -144,18 +165,27 @@ impl Adam {
         let (gradient, first, second) = (&gradient[..n], &mut first[..n], &mut second[..n]);
         let mask = &mask[..if MASKED { n } else { 0 }];
         for i in 0..n {
-            let moves = !MASKED || mask[i] != 0;
             let raw = gradient[i] * self.scale + weight[i] * self.decay;
-            let g = if moves { raw } else { 0.0 };
+            let g = if MASKED { chosen(mask[i], raw, 0.0) } else { raw };
             let m = flushed(first[i] + (g - first[i]) * self.gain1);
             let v = flushed(second[i] * self.beta2 + g * g * self.gain2);
             let moved =
                 weight[i] * self.keep - self.rate * m / (v.sqrt() / self.root + self.epsilon);
             first[i] = m;
             second[i] = v;
-            weight[i] = if moves { moved } else { weight[i] };
+            weight[i] = if MASKED { chosen(mask[i], moved, weight[i]) } else { moved };
         }
     }
+}
+
+/// `inside` where the mask's byte is 1 and `outside` where it is 0.
+///
+/// Bits instead of an `if`, which the compiler turns into a branch around the store: that keeps
+/// it from vectorising, and a branch on a random mask is mispredicted.
+#[inline(always)]
+fn chosen(mask: u8, inside: f32, outside: f32) -> f32 {
+    let all = u32::from(mask).wrapping_neg();
+    f32::from_bits(inside.to_bits() & all | outside.to_bits() & !all)
 }
 
 /// 0 instead of a denormal number.
