@@ -10,8 +10,8 @@ use crate::{
     distribution::{Alternative, student_t_sf},
     effect::constant_samples,
     error::{
-        Degenerate, Error, Result, p_value, require_count, require_finite, require_non_negative,
-        require_open_unit,
+        Degenerate, Error, LARGEST, Result, p_value, require_count, require_finite,
+        require_non_negative, require_open_unit,
     },
     interval::Interval,
     paired::{no_variance, t_interval},
@@ -165,11 +165,11 @@ pub(crate) fn independent_estimate(a: &[f64], b: &[f64], variances: Variances) -
 }
 
 fn tost(estimate: &Estimate, low: f64, high: f64, alpha: f64) -> Result<Equivalence> {
-    if !(low.is_finite() && high.is_finite() && low <= high) {
+    if !(-LARGEST <= low && low <= high && high <= LARGEST) {
         return Err(Error::Parameter {
             name: "bounds",
             found: format!("({low}, {high})"),
-            legal: "finite, low at most high",
+            legal: "low at most high, both within 1e70 of 0",
         });
     }
     require_alpha(alpha)?;

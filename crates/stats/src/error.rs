@@ -208,16 +208,12 @@ pub(crate) fn require_open_unit(name: &'static str, value: f64) -> Result<()> {
     }
 }
 
-/// Checks a finite number that is at least 0, such as a margin.
+/// Checks a number in units of the metric that is at least 0, such as a margin.
 pub(crate) fn require_non_negative(name: &'static str, value: f64) -> Result<()> {
-    if value.is_finite() && value >= 0.0 {
+    if (0.0..=LARGEST).contains(&value) {
         Ok(())
     } else {
-        Err(Error::Parameter {
-            name,
-            found: value.to_string(),
-            legal: "a finite number, 0 or more",
-        })
+        Err(Error::Parameter { name, found: value.to_string(), legal: "a number from 0 to 1e70" })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     describe::{all_zero, differences, is_constant, largest_magnitude, mean, variance},
     distribution::{Alternative, student_t_isf, student_t_sf, symmetric_p},
-    error::{Degenerate, Error, Result, require_count, require_finite, require_open_unit},
+    error::{Degenerate, Error, LARGEST, Result, require_count, require_finite, require_open_unit},
     interval::Interval,
 };
 
@@ -73,11 +73,11 @@ pub fn one_sample_t(
 ) -> Result<TTest> {
     require_count("values", 2, values.len())?;
     require_finite(values)?;
-    if !reference.is_finite() {
+    if reference.is_nan() || reference.abs() > LARGEST {
         return Err(Error::Parameter {
             name: "reference",
             found: reference.to_string(),
-            legal: "a finite number",
+            legal: "a number within 1e70 of 0",
         });
     }
     let shifted: Vec<f64> = values.iter().map(|v| v - reference).collect();

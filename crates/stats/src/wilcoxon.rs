@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_signs_counted_by_hand() {
+    fn eight_sign_patterns_counted_by_hand() {
         // n = 3, ranks 1 2 3, W+ = 5 (d = -1, 2, 3): P(W+ >= 5) = P({2,3}, {1,2,3}) = 2/8.
         let test = signed_rank(
             &[-1.0, 2.0, 3.0],

@@ -1,4 +1,5 @@
-//! Every case of `stats_cases.json`, which holds the answers of published libraries. `cargo test
+//! Every case of `stats_cases.json`, which holds the answers of published libraries, named with
+//! their versions in the file. `cargo test
 //! --test cases -- --nocapture` prints the counts.
 
 mod expectation;
