@@ -12,12 +12,17 @@
 
 pub mod cli;
 pub mod config;
+pub mod executor;
 pub mod exit;
+pub mod lease;
+pub mod run;
+pub mod store;
 
 mod command;
 mod output;
 mod plugins;
 mod progress;
+mod schema;
 mod table;
 
 use std::process::ExitCode;
@@ -25,7 +30,7 @@ use std::process::ExitCode;
 /// Runs the command line of this process and returns its exit code; see [`exit`].
 pub fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
-        Ok(typed) => match command::run(typed) {
+        Ok(typed) => match command::run(&typed) {
             Ok(exit) => exit.into(),
             Err(error) => {
                 output::complain(&error);

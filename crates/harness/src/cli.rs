@@ -1,0 +1,387 @@
+//! What can be typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::exit::{self, Exit};
+
+/// Trains grids of sparse networks and tells whether the differences are real.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, after_help = exit::TABLE)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train every combination of strategies, data sets, models, sparsities and seeds
+    #[command(after_long_help = GRID_HELP)]
+    Grid(GridArgs),
+    /// Train one trial in this process
+    #[command(after_long_help = RUN_HELP)]
+    Run(RunArgs),
+    /// Show which trials of a store are done, running or failed
+    #[command(after_long_help = STATUS_HELP)]
+    Status(StatusArgs),
+    /// Build the reports anew from a store; trains nothing
+    #[command(after_long_help = REPORT_HELP)]
+    Report(ReportArgs),
+    /// List strategies, models, data sets, reports and presets
+    #[command(after_long_help = LIST_HELP)]
+    List(ListArgs),
+    /// Explain a plug-in: paper, parameters, defaults
+    #[command(after_long_help = DESCRIBE_HELP)]
+    Describe(DescribeArgs),
+    /// Begin a strategy: a crate that passes the contract suite, to be filled in
+    #[command(after_long_help = NEW_STRATEGY_HELP)]
+    NewStrategy(NewStrategyArgs),
+    /// Print completions for a shell
+    #[command(after_long_help = COMPLETIONS_HELP)]
+    Completions(CompletionsArgs),
+}
+
+const GRID_HELP: &str = "\
+Examples:
+  harness grid --strategies rigl,set,dense
+  harness grid --strategies rigl,dense --sparsity 0.5,0.9 --seeds 0..10 --dry-run
+  harness grid --strategies rigl,dense --set rigl.drop_fraction=0.1,0.3 --set mlp.hidden=[300,100] \\
+      --models mlp
+  harness grid --strategies rigl,dense --datasets mnist --data-dir data --epochs 20
+  harness grid --config grid.toml --print-config
+
+A finished trial is never trained again, so the same command continues a grid that was
+interrupted, and a longer list of seeds extends it.
+
+A grid file has the same keys, and one table for each plug-in; arrays in tables are axes:
+  strategies = [\"rigl\", \"dense\"]
+  seeds = \"0..6\"
+  [training]
+  epochs = 20
+  [strategy.rigl]
+  drop_fraction = [0.1, 0.3]
+  [strategy.\"*\"]            # every strategy that has such a parameter
+  interval = \"1 epochs\"
+
+Each flag with a value can be given as a variable: HARNESS_SEEDS, HARNESS_DATA (--data-dir) and
+so on. Flags win over variables, those over the file, that over the preset, that over defaults.";
+
+const RUN_HELP: &str = "\
+Examples:
+  harness run --dataset mnist-10k --strategy rigl --sparsity 0.9 --seed 3
+  harness run --strategy set --model mlp --set mlp.hidden=[100] --epochs 2
+  harness run --store runs --trial 0123456789abcdef
+
+The result goes into the store, so a grid that contains this trial will not train it again.";
+
+const STATUS_HELP: &str = "\
+Examples:
+  harness status
+  harness status --store runs --json";
+
+const REPORT_HELP: &str = "\
+Examples:
+  harness report
+  harness report --all --out everything
+  harness report --margin 0.01
+
+Margin, level and control are fixed when a grid starts and recorded with it. A report with
+others says that they were chosen post hoc.";
+
+const LIST_HELP: &str = "\
+Examples:
+  harness list
+  harness list strategies
+  harness list --json";
+
+const DESCRIBE_HELP: &str = "\
+Examples:
+  harness describe rigl
+  harness describe mnist-10k
+  harness describe training";
+
+const NEW_STRATEGY_HELP: &str = "\
+Examples:
+  harness new-strategy my-method
+  cargo test --release --package strategy-my-method";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  harness completions bash > ~/.local/share/bash-completion/completions/harness";
+
+/// What a trial is made of, as lists.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ExperimentArgs {
+    /// Strategies, such as rigl,set,dense
+    #[arg(long, value_name = "NAMES", alias = "strategy")]
+    pub strategies: Option<String>,
+    /// Data sets, such as mnist-10k
+    #[arg(long, value_name = "NAMES", alias = "dataset")]
+    pub datasets: Option<String>,
+    /// Architectures, such as lenet5,mlp [default: the one of each data set]
+    #[arg(long, value_name = "NAMES", alias = "model")]
+    pub models: Option<String>,
+    /// Shares of the prunable weights to remove, in [0, 1), such as 0.5,0.9
+    #[arg(long, value_name = "NUMBERS", allow_hyphen_values = true)]
+    pub sparsity: Option<String>,
+    /// Seeds: 0..6 are six seeds, 0..=5 the same, or 1,2,3
+    #[arg(long, value_name = "SEEDS", alias = "seed", allow_hyphen_values = true)]
+    pub seeds: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub settings: SettingArgs,
+}
+
+/// Settings that every experiment has.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SettingArgs {
+    /// A parameter, such as rigl.drop_fraction=0.1,0.3, mlp.hidden=[300,100] or
+    /// training.weight_decay=1e-4; several values are an axis of the grid
+    #[arg(long, value_name = "KEY=VALUES")]
+    pub set: Vec<String>,
+    /// Passes over the training data (training.epochs)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub epochs: Option<String>,
+    /// Samples in one batch (training.batch_size)
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub batch_size: Option<String>,
+    /// Learning rate after warm-up (training.learning_rate)
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub learning_rate: Option<String>,
+    /// A named starting point: quick or plan [default: quick]
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// A grid file in TOML
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// How trials are compared.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AnalysisArgs {
+    /// Largest loss of accuracy that still counts as no worse; 0.005 is half a point
+    #[arg(long, value_name = "ACCURACY", allow_hyphen_values = true)]
+    pub margin: Option<String>,
+    /// Level of every test
+    #[arg(long, value_name = "LEVEL", allow_hyphen_values = true)]
+    pub alpha: Option<String>,
+    /// Strategy that the others are compared with [default: the dense one]
+    #[arg(long, value_name = "NAME")]
+    pub control: Option<String>,
+}
+
+/// Where trials run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlaceArgs {
+    /// Folder of the run store [default: runs]
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<String>,
+    /// Folder with data files (HARNESS_DATA)
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// cpu, cuda, cuda:N or auto [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Threads of one operation [default: cores / jobs]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub threads: Option<String>,
+}
+
+/// `harness grid`
+#[derive(Debug, Clone, Default, Args)]
+pub struct GridArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub experiment: ExperimentArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub analysis: AnalysisArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub place: PlaceArgs,
+    /// Trials at once [default: cores / threads]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub jobs: Option<String>,
+    /// Longest time of one attempt, such as 30m; a trial that needs more has timed out
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub timeout: Option<String>,
+    /// Train failed trials again
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// List the trials with ids, states and estimated operations; train nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the settings in force and where each came from; train nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub print_config: bool,
+    /// Build no reports at the end
+    #[arg(long)]
+    pub no_report: bool,
+    /// Say only what went wrong
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print the result as JSON
+    #[arg(long, conflicts_with = "print_config")]
+    pub json: bool,
+}
+
+/// `harness run`
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunArgs {
+    /// Id of a trial that the store knows already
+    #[arg(long, value_name = "ID", conflicts_with_all =
+        ["strategy", "dataset", "model", "sparsity", "seed", "set", "preset", "config"])]
+    pub trial: Option<String>,
+    /// The strategy
+    #[arg(long, value_name = "NAME", required_unless_present = "trial")]
+    pub strategy: Option<String>,
+    /// The data set [default: that of the preset]
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
+    /// The architecture [default: that of the data set]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Share of the prunable weights to remove, in [0, 1) [default: that of the preset]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub sparsity: Option<String>,
+    /// The seed [default: 0]
+    #[arg(long, value_name = "SEED", allow_hyphen_values = true)]
+    pub seed: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub settings: SettingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub place: PlaceArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Started by an executor: progress goes to stdout as one JSON object a line
+    #[arg(long, hide = true, requires = "trial")]
+    pub worker: bool,
+}
+
+/// `harness status`
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Folder of the run store [default: runs]
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `harness report`
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// Folder of the run store [default: runs]
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<String>,
+    /// Where the files go [default: report in the store]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Every trial of the store instead of those of its latest grid
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub analysis: AnalysisArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Methods that decide which connections are active
+    Strategies,
+    /// Architectures
+    Models,
+    /// Data sets
+    Datasets,
+    /// What is made from finished trials
+    Reports,
+    /// Starting points for a grid
+    Presets,
+}
+
+/// `harness list`
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Only these
+    pub kind: Option<Kind>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `harness describe`
+#[derive(Debug, Clone, Args)]
+pub struct DescribeArgs {
+    /// A strategy, model, data set, report or preset; or `training` or `analysis`
+    pub name: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `harness new-strategy`
+#[derive(Debug, Clone, Args)]
+pub struct NewStrategyArgs {
+    /// Its name, in lower case with dashes
+    pub name: String,
+    /// The workspace [default: the one around the current folder]
+    #[arg(long, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+}
+
+/// `harness completions`
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Reads the command line. Help, the version and usage errors are printed here.
+///
+/// # Errors
+/// The exit code when there is nothing more to do.
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, Exit> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        let failed = error.use_stderr();
+        match error.print() {
+            _ if failed => Exit::Usage,
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Io,
+            _ => Exit::Success,
+        }
+    })
+}
+
+/// The command as clap knows it, for completions.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Examples:"), "{}", command.get_name());
+        }
+    }
+}

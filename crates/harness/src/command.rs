@@ -1,0 +1,35 @@
+//! The commands. Each takes what was typed and returns the exit code.
+
+mod completions;
+mod describe;
+mod grid;
+mod label;
+mod list;
+mod new_strategy;
+mod preflight;
+mod report;
+mod results;
+mod run;
+mod status;
+
+use dst_core::Result;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+/// Does what was typed.
+///
+/// # Errors
+/// Whatever the command refuses; the kind of the error gives the exit code.
+pub(crate) fn run(typed: &Cli) -> Result<Exit> {
+    match &typed.command {
+        Command::Grid(args) => grid::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Report(args) => report::run(args),
+        Command::List(args) => list::run(args),
+        Command::Describe(args) => describe::run(args),
+        Command::NewStrategy(args) => new_strategy::run(args),
+        Command::Completions(args) => completions::run(args),
+    }
+}

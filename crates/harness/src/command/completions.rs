@@ -1,0 +1,14 @@
+//! `harness completions`
+
+use dst_core::Result;
+
+use crate::cli::{self, CompletionsArgs};
+use crate::exit::Exit;
+use crate::output;
+
+pub(super) fn run(args: &CompletionsArgs) -> Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut cli::command(), "harness", &mut script);
+    output::print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Success)
+}

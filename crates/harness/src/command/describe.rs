@@ -1,0 +1,193 @@
+//! `harness describe`
+
+use dst_core::plugin::{DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin};
+use dst_core::{Analysis, Error, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::DescribeArgs;
+use crate::config::{Family, preset};
+use crate::exit::Exit;
+use crate::output;
+use crate::schema::Parameter;
+use crate::table::wrapped;
+
+/// Characters in a line of prose.
+const WIDTH: usize = 96;
+
+/// What there is to say about a name.
+#[derive(Debug, Serialize)]
+struct Description {
+    kind: &'static str,
+    name: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    title: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    paper: &'static str,
+    summary: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parameters: Vec<Parameter>,
+    /// A TOML text: parameters worth searching, or a preset's settings.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    grid: &'static str,
+    /// Further facts, such as a data set's model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'static str>,
+}
+
+pub(super) fn run(args: &DescribeArgs) -> Result<Exit> {
+    let found = descriptions(&args.name)?;
+    if args.json {
+        let list: Result<Vec<Value>> = found
+            .iter()
+            .map(|description| {
+                serde_json::to_value(description)
+                    .map_err(|error| Error::contract(format!("no JSON: {error}")))
+            })
+            .collect();
+        // A name of two kinds is rare, so the usual answer is one object.
+        let mut list = list?;
+        let value = if list.len() == 1 { list.remove(0) } else { list.into() };
+        output::print_json(&value)?;
+    } else {
+        let texts: Vec<String> = found.iter().map(text).collect();
+        output::print(&texts.join("\n"))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// All plug-ins and tables of that name; different kinds may share one.
+fn descriptions(name: &str) -> Result<Vec<Description>> {
+    let mut found = Vec::new();
+    let mut known = vec!["training", "analysis"];
+    for plugin in StrategyPlugin::all()? {
+        known.push(plugin.name);
+        if plugin.name == name {
+            found.push(Description {
+                title: plugin.title,
+                paper: plugin.paper,
+                parameters: Family::strategy(name)?.parameters(),
+                grid: plugin.grid,
+                ..plain("strategy", name, plugin.summary)
+            });
+        }
+    }
+    for plugin in ModelPlugin::all()? {
+        known.push(plugin.name);
+        if plugin.name == name {
+            found.push(Description {
+                title: plugin.title,
+                paper: plugin.paper,
+                parameters: Family::model(name)?.parameters(),
+                ..plain("model", name, plugin.summary)
+            });
+        }
+    }
+    for plugin in DatasetPlugin::all()? {
+        known.push(plugin.name);
+        if plugin.name == name {
+            found.push(Description {
+                title: plugin.title,
+                paper: plugin.paper,
+                model: Some(plugin.model),
+                ..plain("data set", name, plugin.summary)
+            });
+        }
+    }
+    for plugin in ReportPlugin::all()? {
+        known.push(plugin.name);
+        if plugin.name == name {
+            found.push(plain("report", name, plugin.summary));
+        }
+    }
+    for preset in preset::PRESETS {
+        known.push(preset.name);
+        if preset.name == name {
+            found.push(Description { grid: preset.text, ..plain("preset", name, preset.summary) });
+        }
+    }
+    match name {
+        "training" => found.push(Description {
+            parameters: Family::training()?.parameters(),
+            ..plain("table", name, "How trials train: --set training.KEY=VALUE, or [training].")
+        }),
+        "analysis" => found.push(Description {
+            parameters: Family::analysis(&Analysis::default())?.parameters(),
+            ..plain(
+                "table",
+                name,
+                "How trials are compared: --set analysis.KEY=VALUE, or [analysis].",
+            )
+        }),
+        _ => {}
+    }
+    if found.is_empty() {
+        known.sort_unstable();
+        known.dedup();
+        return Err(Error::unknown("name", name, known));
+    }
+    Ok(found)
+}
+
+fn plain(kind: &'static str, name: &str, summary: &'static str) -> Description {
+    Description {
+        kind,
+        name: name.to_owned(),
+        title: "",
+        paper: "",
+        summary,
+        parameters: Vec::new(),
+        grid: "",
+        model: None,
+    }
+}
+
+fn text(description: &Description) -> String {
+    let mut text = format!("{} ({})\n", description.name, description.kind);
+    for (label, content) in [("title", description.title), ("paper", description.paper)] {
+        if !content.is_empty() {
+            text.push_str(&format!("{label}: {content}\n"));
+        }
+    }
+    if let Some(model) = description.model {
+        text.push_str(&format!("model: {model}, unless --models names another\n"));
+    }
+    text.push('\n');
+    text.push_str(&wrapped(description.summary, "", WIDTH));
+    if !description.parameters.is_empty() {
+        text.push_str("\nparameters\n");
+    }
+    for parameter in &description.parameters {
+        text.push_str(&parameter_text(parameter));
+    }
+    if !description.grid.trim().is_empty() {
+        let title = if description.kind == "preset" { "settings" } else { "grid" };
+        text.push_str(&format!("\n{title}\n"));
+        for line in description.grid.trim_end().lines() {
+            text.push_str(format!("  {line}").trim_end());
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn parameter_text(parameter: &Parameter) -> String {
+    let default = match &parameter.default {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => format!("\"{text}\""),
+        other => other.to_string(),
+    };
+    let names: Vec<&str> = parameter.choices.iter().map(|choice| choice.value.as_str()).collect();
+    let kind = if names.is_empty() {
+        parameter.kind.clone()
+    } else {
+        format!("{} {}", parameter.kind, names.join(", "))
+    };
+    let mut text = format!("  {} = {default}  ({kind})\n", parameter.name);
+    text.push_str(&wrapped(&parameter.documentation, "      ", WIDTH));
+    for choice in parameter.choices.iter().filter(|choice| !choice.documentation.is_empty()) {
+        let line = format!("{}: {}", choice.value, choice.documentation);
+        text.push_str(&wrapped(&line, "        ", WIDTH));
+    }
+    text
+}

@@ -1,0 +1,269 @@
+//! `harness grid`
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use dst_core::record::{Status, TrialSpec};
+use dst_core::{Analysis, Error, Result};
+use dst_train::Estimate;
+use serde_json::json;
+
+use super::label::{self, Labels};
+use super::report::{Chosen, default_folder};
+use super::{preflight, report, results};
+use crate::cli::GridArgs;
+use crate::config::{Effective, ExecutionConfig, GridConfig, mistyped, typed};
+use crate::executor::{ExecutorOptions, execute};
+use crate::exit::Exit;
+use crate::output;
+use crate::progress::{Progress, span};
+use crate::store::{GridRecord, Store, TrialState};
+use crate::table::Table;
+
+pub(super) fn run(args: &GridArgs) -> Result<Exit> {
+    for (name, meant) in
+        mistyped(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+    {
+        output::note(&format!("warning: {name} is not a variable of the harness; {meant} is"));
+    }
+    let file = args.experiment.settings.config.as_deref();
+    let effective = Effective::of_process(file, typed::grid(args)?)?;
+    let grid = effective.grid()?;
+    if args.print_config {
+        output::print(&effective.to_toml()?)?;
+        return Ok(Exit::Success);
+    }
+    check_control(&grid)?;
+    if args.dry_run {
+        return dry_run(&grid, args);
+    }
+    train(&grid, args)
+}
+
+/// A control that is not part of the grid would leave every comparison empty.
+fn check_control(grid: &GridConfig) -> Result<()> {
+    let control = &grid.analysis.control;
+    let names = || grid.trials.iter().map(TrialSpec::strategy_name);
+    if control.is_empty() || names().any(|name| name == control) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("the control '{control}' is not among the strategies"))
+        .hint("add it to --strategies, or name another with --control"))
+}
+
+fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
+    let execution = &grid.execution;
+    let store = Store::create(&execution.store)?;
+    let folder = default_folder(store.root());
+    if !args.no_report {
+        preflight::writable(&folder)?;
+    }
+    let pending = pending(&store, &grid.trials, args.retry_failed)?;
+    let estimates = preflight::estimates(&pending, execution)?;
+    preflight::space(store.root(), &estimates, execution.jobs)?;
+    let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone());
+    let chosen = chosen(&store, &grid.trials, &grid.analysis)?;
+    store.remember_grid(&record)?;
+
+    if !args.quiet {
+        announce(grid, &pending, &estimates);
+    }
+    let labels = Labels::of(grid.trials.iter());
+    let names: BTreeMap<String, String> =
+        grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
+    let mut progress = Progress::new(names, args.quiet);
+    let started = Instant::now();
+    let options = executor_options(execution, args.retry_failed)?;
+    let executed = execute(&store, &grid.trials, &options, &mut |event| progress.event(&event));
+    progress.finish();
+    let executed = executed?;
+
+    if executed.interrupted {
+        output::note("interrupted; the same command continues where it stopped");
+        return Ok(Exit::Interrupted);
+    }
+    if !args.quiet && executed.finished + executed.failed > 0 {
+        output::note(&format!(
+            "{} trials in {}, {} of them failed, {} were there before",
+            executed.finished + executed.failed,
+            span(started.elapsed().as_secs_f64()),
+            executed.failed,
+            executed.skipped,
+        ));
+    }
+    let records = store.records_of(&record.trials)?;
+    let failed = records.iter().filter(|record| record.status != Status::Finished).count();
+    let mut files = Vec::new();
+    if args.no_report {
+        if !args.json {
+            output::print(&results::text(&records))?;
+        }
+    } else if !records.is_empty() {
+        let built = report::build(&records, &grid.analysis, chosen, &folder)?;
+        if !args.json {
+            output::print(&built.text)?;
+        }
+        files = built.files;
+    }
+    if args.json {
+        output::print_json(&json!({
+            "store": store.root(),
+            "grid": record.id(),
+            "trials": results::json(&records),
+            "failed": failed,
+            "unfinished": executed.unfinished.iter().map(|trial| json!({
+                "id": trial.id,
+                "reason": trial.reason,
+            })).collect::<Vec<_>>(),
+            "files": files,
+        }))?;
+    }
+    if failed > 0 {
+        output::note(&format!(
+            "{failed} of {} trials failed; the reasons stand in the report, and --retry-failed \
+             trains them again",
+            records.len()
+        ));
+    }
+    let complete = failed == 0 && executed.unfinished.is_empty();
+    Ok(if complete { Exit::Success } else { Exit::TrialsFailed })
+}
+
+/// The trials that will be trained.
+fn pending(store: &Store, trials: &[TrialSpec], retry_failed: bool) -> Result<Vec<TrialSpec>> {
+    let mut pending = Vec::new();
+    for spec in trials {
+        let ended = match store.state(&spec.id())? {
+            TrialState::Ended { status, .. } => status == Status::Finished || !retry_failed,
+            _ => false,
+        };
+        if !ended {
+            pending.push(spec.clone());
+        }
+    }
+    Ok(pending)
+}
+
+/// Was the analysis fixed before the first of these trials ended? It was if none has, or if the
+/// trials that have belong to grids that all were to be compared in this way.
+fn chosen(store: &Store, trials: &[TrialSpec], analysis: &Analysis) -> Result<Chosen> {
+    let grids = store.grids()?;
+    for spec in trials {
+        let id = spec.id();
+        let mut planned = grids.iter().filter(|grid| grid.trials.contains(&id)).peekable();
+        let seen =
+            planned.peek().is_some() && matches!(store.state(&id)?, TrialState::Ended { .. });
+        if seen && planned.all(|grid| grid.analysis != *analysis) {
+            return Ok(Chosen::PostHoc);
+        }
+    }
+    Ok(Chosen::Before)
+}
+
+fn executor_options(execution: &ExecutionConfig, retry_failed: bool) -> Result<ExecutorOptions> {
+    let program = std::env::current_exe()
+        .map_err(|error| Error::io("find", Path::new("this program"), &error))?;
+    Ok(ExecutorOptions {
+        workers: execution.jobs,
+        threads: execution.threads,
+        data_dir: execution.data_dir.clone(),
+        timeout: execution.timeout,
+        retry_failed,
+        program,
+        device: execution.device.clone(),
+    })
+}
+
+fn announce(grid: &GridConfig, pending: &[TrialSpec], estimates: &[Estimate]) {
+    let (all, new) = (grid.trials.len(), pending.len());
+    if new == 0 {
+        output::note(&format!("all {all} trials are done; nothing is trained"));
+        return;
+    }
+    let flops: f64 = estimates.iter().map(|estimate| estimate.train_flops).sum();
+    let ExecutionConfig { jobs, threads, device, .. } = &grid.execution;
+    output::note(&format!(
+        "{new} of {all} trials to train, {flops:.1e} FLOPs; {} at once with {threads} threads each \
+         on {device}; store: {}",
+        jobs.min(&new),
+        grid.execution.store.display(),
+    ));
+}
+
+/// What was typed, for the record of the grid.
+fn command_line() -> String {
+    let words = std::env::args().skip(1).map(|word| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,=:/".contains(c);
+        if !word.is_empty() && word.chars().all(plain) { word } else { format!("{word:?}") }
+    });
+    format!("harness {}", words.collect::<Vec<_>>().join(" "))
+}
+
+fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
+    // Nothing is made: a store that does not exist has no trial.
+    let store = Store::open(&grid.execution.store).ok();
+    let estimates = preflight::estimates(&grid.trials, &grid.execution)?;
+    let labels = Labels::of(grid.trials.iter());
+    let mut header = vec!["trial", "data set", "model", "strategy", "sparsity"];
+    if labels.has_training() {
+        header.push("training");
+    }
+    header.extend(["seed", "state", "train FLOPs"]);
+    let mut table = Table::new(&header);
+    let mut list = Vec::new();
+    let (mut to_do, mut total) = (0, 0.0);
+    for (spec, estimate) in grid.trials.iter().zip(&estimates) {
+        let id = spec.id();
+        let state = match &store {
+            Some(store) => store.state(&id)?,
+            None => TrialState::Pending,
+        };
+        let trains = match &state {
+            TrialState::Ended { status, .. } => *status != Status::Finished && args.retry_failed,
+            _ => true,
+        };
+        if trains {
+            to_do += 1;
+            total += estimate.train_flops;
+        }
+        let state = match state {
+            TrialState::Ended { status: Status::Finished, .. } => "done".to_owned(),
+            TrialState::Ended { status, .. } if trains => format!("{status}, again"),
+            TrialState::Ended { status, .. } => status.to_string(),
+            TrialState::Running(_) => "running".to_owned(),
+            TrialState::Interrupted => "to continue".to_owned(),
+            TrialState::Pending | TrialState::Damaged(_) => "to do".to_owned(),
+        };
+        list.push(json!({
+            "id": id,
+            "spec": spec,
+            "state": state,
+            "train_flops": estimate.train_flops,
+            "inference_flops": estimate.inference_flops,
+            "active_parameters": estimate.active_parameters,
+            "prunable_parameters": estimate.prunable_parameters,
+            "total_parameters": estimate.total_parameters,
+        }));
+        let mut cells = vec![id, spec.dataset.clone(), labels.model(spec), labels.strategy(spec)];
+        cells.push(spec.sparsity.to_string());
+        if labels.has_training() {
+            cells.push(labels.training(spec));
+        }
+        cells.extend([spec.seed.to_string(), state, format!("{:.2e}", estimate.train_flops)]);
+        table.row(cells);
+    }
+    if args.json {
+        output::print_json(&json!({
+            "trials": list,
+            "to_do": to_do,
+            "train_flops_to_do": total,
+        }))?;
+    } else {
+        output::print(&format!(
+            "{table}\n{} trials, {to_do} to train, {total:.2e} FLOPs\n",
+            grid.trials.len()
+        ))?;
+    }
+    Ok(Exit::Success)
+}

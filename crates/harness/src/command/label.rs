@@ -1,0 +1,133 @@
+//! Short names for configs: only what differs between trials is spelled out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dst_core::record::TrialSpec;
+use serde_json::{Map, Value};
+
+/// Knows which parameters differ among a set of trials.
+#[derive(Debug)]
+pub(super) struct Labels {
+    /// By kind and name: keys with several values.
+    varying: BTreeMap<(&'static str, String), BTreeSet<String>>,
+    /// Do trials differ in how they train?
+    training: BTreeSet<String>,
+}
+
+impl Labels {
+    /// Labels for trials that are shown together.
+    pub(super) fn of<'a>(specs: impl Iterator<Item = &'a TrialSpec> + Clone) -> Self {
+        let mut configs: BTreeMap<(&'static str, String), Vec<&Value>> = BTreeMap::new();
+        let mut trainings = Vec::new();
+        for spec in specs {
+            let model = ("model", spec.model_name().to_owned());
+            configs.entry(model).or_default().push(&spec.model);
+            let strategy = ("strategy", spec.strategy_name().to_owned());
+            configs.entry(strategy).or_default().push(&spec.strategy);
+            trainings.push(training(spec));
+        }
+        Self {
+            varying: configs.into_iter().map(|(key, list)| (key, varying(&list))).collect(),
+            training: varying(&trainings.iter().collect::<Vec<_>>()),
+        }
+    }
+
+    /// Such as `rigl drop_fraction=0.1`.
+    pub(super) fn strategy(&self, spec: &TrialSpec) -> String {
+        self.config("strategy", spec.strategy_name(), &spec.strategy)
+    }
+
+    /// Such as `mlp hidden=[300,100]`.
+    pub(super) fn model(&self, spec: &TrialSpec) -> String {
+        self.config("model", spec.model_name(), &spec.model)
+    }
+
+    /// Such as `epochs=5`; empty if all trials train alike.
+    pub(super) fn training(&self, spec: &TrialSpec) -> String {
+        spelled(&self.training, &training(spec))
+    }
+
+    /// Do trials differ in how they train?
+    pub(super) fn has_training(&self) -> bool {
+        !self.training.is_empty()
+    }
+
+    fn config(&self, kind: &'static str, name: &str, config: &Value) -> String {
+        match self.varying.get(&(kind, name.to_owned())) {
+            Some(keys) if !keys.is_empty() => format!("{name} {}", spelled(keys, config)),
+            _ => name.to_owned(),
+        }
+    }
+}
+
+/// One trial in words: `rigl 0.9 mnist-10k lenet5 seed 3`.
+pub(super) fn trial(labels: &Labels, spec: &TrialSpec) -> String {
+    let mut words = vec![
+        labels.strategy(spec),
+        format!("at {}", spec.sparsity),
+        spec.dataset.clone(),
+        labels.model(spec),
+    ];
+    if labels.has_training() {
+        words.push(labels.training(spec));
+    }
+    words.push(format!("seed {}", spec.seed));
+    words.join(" ")
+}
+
+fn training(spec: &TrialSpec) -> Value {
+    serde_json::to_value(&spec.training).unwrap_or(Value::Object(Map::new()))
+}
+
+/// Keys under which the configs do not all agree.
+fn varying(configs: &[&Value]) -> BTreeSet<String> {
+    let keys: BTreeSet<&String> =
+        configs.iter().filter_map(|config| config.as_object()).flat_map(Map::keys).collect();
+    keys.into_iter()
+        .filter(|key| configs.iter().any(|config| config.get(*key) != configs[0].get(*key)))
+        .cloned()
+        .collect()
+}
+
+fn spelled(keys: &BTreeSet<String>, config: &Value) -> String {
+    let pairs = keys.iter().map(|key| match config.get(key) {
+        Some(Value::String(text)) => format!("{key}={text}"),
+        Some(Value::Null) | None => format!("{key}=none"),
+        Some(value) => format!("{key}={value}"),
+    });
+    pairs.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dst_core::Training;
+    use serde_json::json;
+
+    fn spec(strategy: Value, epochs: u32) -> TrialSpec {
+        TrialSpec {
+            dataset: "digits".to_owned(),
+            model: json!({ "name": "mlp", "hidden": [10] }),
+            strategy,
+            sparsity: 0.5,
+            training: Training { epochs, ..Training::default() },
+            seed: 3,
+        }
+    }
+
+    #[test]
+    fn only_differences_are_spelled_out() {
+        let specs = [
+            spec(json!({ "name": "a", "rate": 0.1, "fixed": 1 }), 5),
+            spec(json!({ "name": "a", "rate": 0.2, "fixed": 1 }), 5),
+            spec(json!({ "name": "b", "rate": 0.3 }), 5),
+        ];
+        let labels = Labels::of(specs.iter());
+        assert_eq!(labels.strategy(&specs[0]), "a rate=0.1");
+        assert_eq!(labels.strategy(&specs[2]), "b");
+        assert_eq!(trial(&labels, &specs[1]), "a rate=0.2 at 0.5 digits mlp seed 3");
+        let trained = [spec(json!({ "name": "b" }), 5), spec(json!({ "name": "b" }), 6)];
+        let labels = Labels::of(trained.iter());
+        assert_eq!(trial(&labels, &trained[1]), "b at 0.5 digits mlp epochs=6 seed 3");
+    }
+}

@@ -1,0 +1,64 @@
+//! `harness list`
+
+use dst_core::Result;
+use dst_core::plugin::{DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin};
+use serde_json::{Map, Value, json};
+
+use crate::cli::{Kind, ListArgs};
+use crate::config::preset::PRESETS;
+use crate::exit::Exit;
+use crate::output;
+
+pub(super) fn run(args: &ListArgs) -> Result<Exit> {
+    let all = [Kind::Strategies, Kind::Models, Kind::Datasets, Kind::Reports, Kind::Presets];
+    let kinds: Vec<Kind> =
+        all.into_iter().filter(|kind| args.kind.is_none_or(|k| k == *kind)).collect();
+    if args.json {
+        let mut object = Map::new();
+        for kind in kinds {
+            let entries = entries(kind)?.into_iter();
+            let list: Vec<Value> = entries
+                .map(|(name, summary)| json!({ "name": name, "summary": summary }))
+                .collect();
+            object.insert(heading(kind).to_owned(), list.into());
+        }
+        output::print_json(&object.into())?;
+        return Ok(Exit::Success);
+    }
+    let mut text = String::new();
+    for kind in kinds {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(heading(kind));
+        text.push('\n');
+        let entries = entries(kind)?;
+        let width = entries.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, summary) in entries {
+            text.push_str(&format!("  {name:width$}  {summary}\n"));
+        }
+    }
+    output::print(&text)?;
+    Ok(Exit::Success)
+}
+
+fn heading(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Strategies => "strategies",
+        Kind::Models => "models",
+        Kind::Datasets => "datasets",
+        Kind::Reports => "reports",
+        Kind::Presets => "presets",
+    }
+}
+
+/// Names with summaries, sorted by name.
+fn entries(kind: Kind) -> Result<Vec<(&'static str, &'static str)>> {
+    Ok(match kind {
+        Kind::Strategies => StrategyPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
+        Kind::Models => ModelPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
+        Kind::Datasets => DatasetPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
+        Kind::Reports => ReportPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
+        Kind::Presets => PRESETS.iter().map(|preset| (preset.name, preset.summary)).collect(),
+    })
+}

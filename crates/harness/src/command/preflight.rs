@@ -1,0 +1,122 @@
+//! Whatever can fail for the user's reasons fails here, before the first trial.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::record::TrialSpec;
+use dst_core::tch::Device;
+use dst_core::{Architecture, DataSources, Dataset, Error, Result, Strategy};
+use dst_train::{Estimate, Setup, estimate_flops};
+
+use crate::config::ExecutionConfig;
+
+/// Bytes for one trial: its files, and a checkpoint while it runs.
+const BYTES_PER_TRIAL: u64 = 200_000;
+
+/// Bytes of a checkpoint for each parameter: weights, two moments, the best weights, masks;
+/// twice, because the new one is whole before the old one goes.
+const CHECKPOINT_BYTES_PER_PARAMETER: u64 = 2 * 20;
+
+/// What each trial will cost, in the order of `trials`: loads and verifies the data, builds each
+/// network and lets each strategy choose its starting topology, once for all seeds.
+///
+/// # Errors
+/// If data is missing or damaged, a model cannot take it, or a sparsity cannot be reached.
+pub(super) fn estimates(
+    trials: &[TrialSpec],
+    execution: &ExecutionConfig,
+) -> Result<Vec<Estimate>> {
+    let sources = DataSources { data_dir: execution.data_dir.clone() };
+    let mut datasets: BTreeMap<&str, Box<dyn Dataset>> = BTreeMap::new();
+    let mut known: BTreeMap<String, Estimate> = BTreeMap::new();
+    let mut estimates = Vec::new();
+    for spec in trials {
+        if !datasets.contains_key(spec.dataset.as_str()) {
+            datasets.insert(&spec.dataset, load(&spec.dataset, &sources)?);
+        }
+        // Nothing that is checked here depends on the seed.
+        let key = TrialSpec { seed: 0, ..spec.clone() }.id();
+        let estimate = match known.get(&key) {
+            Some(estimate) => *estimate,
+            None => estimate(spec, &*datasets[spec.dataset.as_str()])?,
+        };
+        known.insert(key, estimate);
+        estimates.push(estimate);
+    }
+    Ok(estimates)
+}
+
+/// Finds, verifies and loads a data set.
+///
+/// # Errors
+/// If it is unknown, missing or damaged.
+pub(super) fn load(name: &str, sources: &DataSources) -> Result<Box<dyn Dataset>> {
+    let plugin = DatasetPlugin::find(name)?;
+    (plugin.load)(sources).map_err(|error| error.at(format!("data set {name}")))
+}
+
+fn estimate(spec: &TrialSpec, dataset: &dyn Dataset) -> Result<Estimate> {
+    let (strategy, architecture) = parts(spec)?;
+    let setup = Setup {
+        strategy: &*strategy,
+        architecture: &*architecture,
+        dataset,
+        training: &spec.training,
+        sparsity: spec.sparsity,
+        seed: spec.seed,
+        device: Device::Cpu,
+    };
+    estimate_flops(&setup).map_err(|error| {
+        let (strategy, model) = (spec.strategy_name(), spec.model_name());
+        error.at(format!("{strategy} at {} on {}, {model}", spec.sparsity, spec.dataset))
+    })
+}
+
+/// The strategy and the architecture of a trial.
+///
+/// # Errors
+/// If this binary does not know them, or no longer with these parameters.
+pub(super) fn parts(spec: &TrialSpec) -> Result<(Box<dyn Strategy>, Box<dyn Architecture>)> {
+    let parameters = |config: &serde_json::Value| config.as_object().cloned().unwrap_or_default();
+    Ok((
+        plugin::strategy(spec.strategy_name(), &parameters(&spec.strategy))?,
+        plugin::architecture(spec.model_name(), &parameters(&spec.model))?,
+    ))
+}
+
+/// Can files be made in `folder`, which is created if it is absent?
+///
+/// # Errors
+/// If not.
+pub(super) fn writable(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, &error))?;
+    tempfile::NamedTempFile::new_in(folder)
+        .map(drop)
+        .map_err(|error| Error::io("write to", folder, &error))
+}
+
+/// Is there room in the store for trials with these estimates, `jobs` of them at once?
+///
+/// # Errors
+/// If the disk will be full before they have ended.
+pub(super) fn space(store: &Path, estimates: &[Estimate], jobs: usize) -> Result<()> {
+    let largest = estimates.iter().map(|estimate| estimate.total_parameters).max().unwrap_or(0);
+    let needed = estimates.len() as u64 * BYTES_PER_TRIAL
+        + largest * CHECKPOINT_BYTES_PER_PARAMETER * jobs as u64;
+    // A file system that cannot tell is no reason to refuse.
+    match fs4::available_space(store) {
+        Ok(free) if free < needed => Err(Error::new(
+            dst_core::ErrorKind::Io,
+            format!(
+                "{} has {} MB left, and {} trials need about {} MB",
+                store.display(),
+                free / 1_000_000,
+                estimates.len(),
+                needed.div_ceil(1_000_000)
+            ),
+        )
+        .hint("free some space, or put the store elsewhere with --store")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,93 @@
+//! `harness run`
+
+use dst_core::record::{Status, TrialSpec};
+use dst_core::{Error, Result};
+
+use super::{preflight, results};
+use crate::cli::RunArgs;
+use crate::config::{Effective, ExecutionConfig, typed};
+use crate::exit::Exit;
+use crate::output;
+use crate::run::{Ran, RunOptions, run_trial};
+use crate::store::{Store, TrialState};
+
+pub(super) fn run(args: &RunArgs) -> Result<Exit> {
+    let file = args.settings.config.as_deref();
+    let effective = Effective::of_process(file, typed::trial(args)?)?;
+    let execution = effective.execution()?;
+    let options = RunOptions {
+        threads: execution.threads,
+        data_dir: execution.data_dir.clone(),
+        device: execution.device.clone(),
+        worker: args.worker,
+    };
+    if args.worker {
+        return work(args, &execution, &options);
+    }
+    let (store, spec) = match &args.trial {
+        Some(id) => {
+            let store = Store::open(&execution.store)?;
+            let spec = store.spec(id)?;
+            (store, spec)
+        }
+        None => {
+            let spec = only(effective.grid()?.trials)?;
+            preflight::estimates(std::slice::from_ref(&spec), &execution)?;
+            let store = Store::create(&execution.store)?;
+            store.add(&spec)?;
+            (store, spec)
+        }
+    };
+    let id = spec.id();
+    if matches!(store.state(&id)?, TrialState::Ended { .. }) {
+        output::note(&format!("trial {id} is done; nothing is trained"));
+    } else {
+        output::note(&format!("trial {id}: {}", store.folder(&id).display()));
+        if let Some(exit) = unfinished(&run_trial(&store, &spec, &options)?) {
+            return Ok(exit);
+        }
+    }
+    let record = store
+        .record(&id)?
+        .ok_or_else(|| Error::data(format!("the result of trial {id} is gone")))?;
+    let finished = record.status == Status::Finished;
+    let records = [record];
+    if args.json {
+        let mut list = results::json(&records);
+        output::print_json(&list[0].take())?;
+    } else {
+        output::print(&results::text(&records))?;
+    }
+    Ok(if finished { Exit::Success } else { Exit::TrialsFailed })
+}
+
+/// The process that an executor starts. Whatever way the trial ends, its result is in the store.
+fn work(args: &RunArgs, execution: &ExecutionConfig, options: &RunOptions) -> Result<Exit> {
+    let store = Store::open(&execution.store)?;
+    let spec = store.spec(args.trial.as_deref().unwrap_or_default())?;
+    let ran = run_trial(&store, &spec, options)?;
+    Ok(unfinished(&ran).unwrap_or(Exit::Success))
+}
+
+/// The exit code of a trial that has no result yet, with a line for people.
+fn unfinished(ran: &Ran) -> Option<Exit> {
+    match ran {
+        Ran::Ended { .. } => None,
+        Ran::Interrupted => {
+            output::note("interrupted; the same command continues where it stopped");
+            Some(Exit::Interrupted)
+        }
+        Ran::Held(holder) => {
+            output::note(&format!("this trial is trained by {holder}"));
+            Some(Exit::TrialsFailed)
+        }
+    }
+}
+
+fn only(mut trials: Vec<TrialSpec>) -> Result<TrialSpec> {
+    match trials.len() {
+        1 => Ok(trials.remove(0)),
+        several => Err(Error::usage(format!("this describes {several} trials, not one"))
+            .hint("give one value for each key, or use `harness grid`")),
+    }
+}

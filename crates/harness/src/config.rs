@@ -1,0 +1,261 @@
+//! What a grid means: settings of all sources become trials and how to run them.
+//!
+//! Flags win over `HARNESS_*` variables, those over the grid file, that over the preset, and
+//! that over defaults. [`cli`](crate::cli) holds what was typed; [`GridConfig`] what it means.
+
+mod axis;
+pub mod device;
+mod file;
+mod parameters;
+pub(crate) mod preset;
+mod print;
+mod setting;
+mod trials;
+pub(crate) mod typed;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dst_core::plugin::{Plugin, StrategyPlugin};
+use dst_core::record::TrialSpec;
+use dst_core::{Analysis, Error, Result};
+
+pub(crate) use parameters::Family;
+pub(crate) use setting::{Key, Layer, Source, mistyped, plain};
+
+use parameters::Axes;
+use setting::Settings;
+
+/// Where trials are stored unless another place is named.
+pub const DEFAULT_STORE: &str = "runs";
+
+/// A grid, ready to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GridConfig {
+    /// Each trial once, in the order in which they are started: all of one seed before the
+    /// next, so that a grid that is cut short leaves whole pairs.
+    pub trials: Vec<TrialSpec>,
+    /// How they are compared.
+    pub analysis: Analysis,
+    /// How they are run.
+    pub execution: ExecutionConfig,
+}
+
+/// Where and how trials run. Nothing here changes what a trial is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionConfig {
+    /// The folder of the store.
+    pub store: PathBuf,
+    /// Where data sets look for their files.
+    pub data_dir: Option<PathBuf>,
+    /// `cpu`, `cuda`, `cuda:N` or `auto`.
+    pub device: String,
+    /// Trials at once.
+    pub jobs: usize,
+    /// Threads of one operation.
+    pub threads: usize,
+    /// The longest that one attempt may take.
+    pub timeout: Option<Duration>,
+}
+
+/// The settings in force, with the source of each.
+#[derive(Debug)]
+pub(crate) struct Effective {
+    settings: Settings,
+}
+
+impl Effective {
+    /// Puts the layers on top of each other.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or a key, a name or a value is not usable.
+    pub(crate) fn new(file: Option<&Path>, environment: Layer, flags: Layer) -> Result<Self> {
+        let file = file.map(file::read).transpose()?.unwrap_or_default();
+        let preset = [&flags, &environment, &file]
+            .into_iter()
+            .find_map(|layer| layer.iter().find(|(key, _)| *key == Key::Plain("preset")));
+        let preset = match preset {
+            Some((_, setting)) => {
+                let name = setting.values.first().and_then(|value| value.as_str());
+                file::preset(name.unwrap_or_default())
+                    .map_err(|error| error.at(setting.source.to_string()))?
+            }
+            None => file::preset(preset::PRESETS[0].name)?,
+        };
+        let mut settings = Settings::default();
+        for layer in [defaults()?, preset, file, environment, flags] {
+            settings.apply(layer)?;
+        }
+        Ok(Self { settings })
+    }
+
+    /// From the environment of this process.
+    ///
+    /// # Errors
+    /// As [`Effective::new`].
+    pub(crate) fn of_process(file: Option<&Path>, flags: Layer) -> Result<Self> {
+        let environment = setting::environment(|name| std::env::var(name).ok())?;
+        Self::new(file, environment, flags)
+    }
+
+    /// What the settings mean.
+    ///
+    /// # Errors
+    /// If a name, key or value is not usable, or the grid is empty.
+    pub(crate) fn grid(&self) -> Result<GridConfig> {
+        Ok(GridConfig {
+            trials: trials::expand(self)?,
+            analysis: self.analysis()?,
+            execution: self.execution()?,
+        })
+    }
+
+    /// How trials are compared.
+    ///
+    /// # Errors
+    /// If a value is out of range, or the control is no strategy.
+    pub(crate) fn analysis(&self) -> Result<Analysis> {
+        self.analysis_over(Analysis::default())
+    }
+
+    /// How trials are compared, with `base` for what is not set.
+    ///
+    /// # Errors
+    /// As [`Effective::analysis`].
+    pub(crate) fn analysis_over(&self, base: Analysis) -> Result<Analysis> {
+        let axes = self.axes(|key| match key {
+            Key::Analysis(parameter) => Some(parameter),
+            _ => None,
+        });
+        if let Some((parameter, (_, setting))) =
+            axes.iter().find(|(_, (_, setting))| setting.values.len() > 1)
+        {
+            return Err(Error::usage(format!("analysis.{parameter} takes one value"))
+                .at(setting.source.to_string()));
+        }
+        let config = Family::analysis(&base)?.expand(&axes)?.remove(0);
+        let analysis: Analysis = serde_json::from_value(config)
+            .map_err(|error| Error::contract(format!("the analysis cannot be read: {error}")))?;
+        if let Some((_, setting)) = axes.get("control").filter(|_| !analysis.control.is_empty()) {
+            let located = |error: Error| error.at(setting.source.to_string());
+            StrategyPlugin::find(&analysis.control).map_err(located)?;
+        }
+        Ok(analysis)
+    }
+
+    /// Where and how trials run.
+    ///
+    /// # Errors
+    /// If a value is not usable, or the device is not there.
+    pub(crate) fn execution(&self) -> Result<ExecutionConfig> {
+        let settings = &self.settings;
+        let located = |error: Error, key: &'static str| match settings.plain(key) {
+            Some(setting) => error.at(setting.source.to_string()),
+            None => error,
+        };
+        let device_name = settings.text("device").unwrap_or("cpu").to_owned();
+        let device = device::parse(&device_name).map_err(|error| located(error, "device"))?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let given = |key| {
+            let count = settings.plain(key)?.values.first()?.as_u64()?;
+            usize::try_from(count).ok()
+        };
+        let (jobs, threads) = match (given("jobs"), given("threads")) {
+            (Some(jobs), Some(threads)) => (jobs, threads),
+            (Some(jobs), None) => (jobs, (cores / jobs).max(1)),
+            (None, Some(threads)) => ((cores / threads).max(1), threads),
+            // Several trials on one accelerator would only wait for each other.
+            (None, None) if device.is_cuda() => (1, cores),
+            (None, None) => (cores, 1),
+        };
+        let timeout = settings.text("timeout").map(duration).transpose();
+        Ok(ExecutionConfig {
+            store: settings.text("store").unwrap_or(DEFAULT_STORE).into(),
+            data_dir: settings.text("data_dir").map(PathBuf::from),
+            device: device_name,
+            jobs,
+            threads,
+            timeout: timeout.map_err(|error| located(error, "timeout"))?,
+        })
+    }
+
+    /// The settings as a grid file, each with its source as a comment.
+    ///
+    /// # Errors
+    /// If a name is unknown.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        print::to_toml(self)
+    }
+
+    fn axes<'a>(&'a self, parameter: impl Fn(&'a Key) -> Option<&'a String>) -> Axes<'a> {
+        self.settings
+            .iter()
+            .filter_map(|(key, setting)| Some((parameter(key)?.as_str(), (key, setting))))
+            .collect()
+    }
+
+    fn axes_of_strategy(&self, wanted: &str) -> Axes<'_> {
+        self.axes(|key| match key {
+            Key::Strategy(name, parameter) if name == wanted => Some(parameter),
+            _ => None,
+        })
+    }
+
+    fn axes_of_model(&self, wanted: &str) -> Axes<'_> {
+        self.axes(|key| match key {
+            Key::Model(name, parameter) if name == wanted => Some(parameter),
+            _ => None,
+        })
+    }
+
+    fn axes_of_training(&self) -> Axes<'_> {
+        self.axes(|key| match key {
+            Key::Training(parameter) => Some(parameter),
+            _ => None,
+        })
+    }
+}
+
+fn defaults() -> Result<Layer> {
+    let default = |name, text| plain(name)?.setting(text, Source::Default);
+    Ok(vec![
+        default("preset", preset::PRESETS[0].name)?,
+        default("store", DEFAULT_STORE)?,
+        default("device", "cpu")?,
+    ])
+}
+
+/// Reads `90`, `90s`, `30m` or `2h`.
+fn duration(text: &str) -> Result<Duration> {
+    let (number, unit) = match text.find(|c: char| c.is_alphabetic()) {
+        Some(at) => (&text[..at], &text[at..]),
+        None => (text, "s"),
+    };
+    let seconds = match unit {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    let seconds = number.trim().parse::<f64>().map_or(f64::NAN, |number| number * seconds);
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(Error::usage(format!("'{text}' is not a duration"))
+            .hint("write for example 90s, 30m or 2h")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("90").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("1.5m").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("2h").unwrap(), Duration::from_secs(7200));
+        for bad in ["0", "-1s", "soon", "5 days", "", "1e300h"] {
+            assert!(duration(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+}

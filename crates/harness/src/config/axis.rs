@@ -1,0 +1,163 @@
+//! Lists as people type them: `rigl,set`, `0..6`, `0.5,0.9`, `[300,100],[100]`.
+
+use dst_core::{Error, Result};
+use serde_json::Value;
+
+/// Seeds beyond this many are taken for a typing mistake.
+const MOST_SEEDS: u64 = 100_000;
+
+/// Splits at commas that are outside brackets, braces and quotes. Empty pieces are left out.
+pub(crate) fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let (mut depth, mut quote, mut start) = (0_usize, None, 0);
+    for (at, character) in text.char_indices() {
+        match (quote, character) {
+            (Some(open), _) if character == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 => {
+                pieces.push(text[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    pieces.push(text[start..].trim());
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// Names: `rigl,set,dense`.
+pub(crate) fn names(text: &str) -> Result<Vec<Value>> {
+    Ok(pieces(text).into_iter().map(Value::from).collect())
+}
+
+/// Seeds: `7`, `1,2,3`, `0..6` (six of them), `0..=5` (the same), and mixtures.
+pub(crate) fn seeds(text: &str) -> Result<Vec<Value>> {
+    let bad = |piece: &str| {
+        Error::usage(format!("'{piece}' is neither a seed nor a range of seeds"))
+            .hint("write for example 0..6 (six seeds), 0..=5 (the same) or 1,2,3")
+    };
+    let number = |text: &str, piece: &str| text.trim().parse::<u64>().map_err(|_| bad(piece));
+    let mut seeds = Vec::new();
+    for piece in pieces(text) {
+        let Some((first, last)) = piece.split_once("..") else {
+            seeds.push(Value::from(number(piece, piece)?));
+            continue;
+        };
+        let first = number(first, piece)?;
+        let end = match last.strip_prefix('=') {
+            Some(last) => number(last, piece)?.saturating_add(1),
+            None => number(last, piece)?,
+        };
+        if end <= first {
+            return Err(Error::usage(format!("the range of seeds {piece} is empty")));
+        }
+        if end - first > MOST_SEEDS {
+            return Err(Error::usage(format!(
+                "the range {piece} has {} seeds, more than {MOST_SEEDS}",
+                end - first
+            )));
+        }
+        seeds.extend((first..end).map(Value::from));
+    }
+    Ok(seeds)
+}
+
+/// Sparsities in [0, 1): `0.5,0.9`. 0 is a dense network.
+pub(crate) fn sparsities(text: &str) -> Result<Vec<Value>> {
+    pieces(text)
+        .into_iter()
+        .map(|piece| match piece.parse::<f64>() {
+            // `+ 0.0` turns −0 into 0, which would be another trial id.
+            Ok(sparsity) if (0.0..1.0).contains(&sparsity) => Ok(Value::from(sparsity + 0.0)),
+            Ok(_) => Err(Error::usage(format!("sparsity {piece} is not in [0, 1)"))
+                .hint("0.9 removes 90 % of the prunable weights; 0 is dense")),
+            Err(_) => Err(Error::usage(format!("sparsity '{piece}' is not a number"))),
+        })
+        .collect()
+}
+
+/// Parameter values: each piece as TOML reads it, or as a string if TOML does not.
+pub(crate) fn values(text: &str) -> Result<Vec<Value>> {
+    pieces(text).into_iter().map(value).collect()
+}
+
+/// One parameter value, as [`values`] reads it.
+fn value(text: &str) -> Result<Value> {
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {text}"));
+    match parsed {
+        Ok(mut table) if table.len() == 1 => {
+            json(&table.remove("value").expect("the only key is `value`"))
+        }
+        // TOML wants digits on both sides of the point; people write .5
+        _ => Ok(match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Value::from(number),
+            _ => Value::from(text),
+        }),
+    }
+}
+
+/// A TOML value as JSON.
+///
+/// # Errors
+/// If it is a date or a number that is not finite: no parameter takes those.
+pub(crate) fn json(value: &toml::Value) -> Result<Value> {
+    match value {
+        toml::Value::String(text) => Ok(Value::from(text.as_str())),
+        toml::Value::Integer(number) => Ok(Value::from(*number)),
+        toml::Value::Float(number) if number.is_finite() => Ok(Value::from(*number)),
+        toml::Value::Float(number) => Err(Error::usage(format!("{number} is not a finite number"))),
+        toml::Value::Boolean(truth) => Ok(Value::from(*truth)),
+        toml::Value::Datetime(date) => {
+            Err(Error::usage(format!("{date} is a date; no parameter takes one")))
+        }
+        toml::Value::Array(list) => list.iter().map(json).collect(),
+        toml::Value::Table(table) => {
+            let entries = table.iter().map(|(key, value)| Ok((key.clone(), json(value)?)));
+            entries.collect::<Result<serde_json::Map<_, _>>>().map(Value::Object)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn seeds_are_numbers_and_ranges() {
+        assert_eq!(seeds("0..3").unwrap(), [0, 1, 2]);
+        assert_eq!(seeds("0..=2").unwrap(), [0, 1, 2]);
+        assert_eq!(seeds("7, 1..3").unwrap(), [7, 1, 2]);
+        assert_eq!(seeds("").unwrap(), [] as [Value; 0]);
+        for bad in ["x", "-1", "1..x", "3..3", "5..2", "0..1000000000000", "1.5", "0...3"] {
+            assert!(seeds(bad).is_err(), "{bad} was accepted");
+        }
+    }
+
+    #[test]
+    fn sparsities_lie_in_the_half_open_interval() {
+        assert_eq!(sparsities("0,0.5,.9").unwrap(), [json!(0.0), json!(0.5), json!(0.9)]);
+        assert_eq!(sparsities("-0").unwrap()[0].to_string(), "0.0");
+        for bad in ["1", "1.5", "-0.1", "NaN", "inf", "ninety"] {
+            assert!(sparsities(bad).is_err(), "{bad} was accepted");
+        }
+    }
+
+    #[test]
+    fn values_are_split_outside_brackets_and_read_as_toml() {
+        assert_eq!(values("0.1,0.3").unwrap(), [json!(0.1), json!(0.3)]);
+        assert_eq!(values("[300,100],[100]").unwrap(), [json!([300, 100]), json!([100])]);
+        assert_eq!(values("10 epochs,75%").unwrap(), [json!("10 epochs"), json!("75%")]);
+        assert_eq!(
+            values("true,erk,.5,1e-3").unwrap(),
+            [json!(true), json!("erk"), json!(0.5), json!(0.001)]
+        );
+        assert_eq!(values("\"a,b\"").unwrap(), [json!("a,b")]);
+        assert!(values("nan").is_err());
+        assert_eq!(values("1\nother = 2").unwrap(), [json!("1\nother = 2")]);
+    }
+}

@@ -1,0 +1,142 @@
+//! Grid files in TOML, and the presets, which are written the same way.
+
+use std::path::Path;
+
+use dst_core::{Error, Result};
+use toml::{Table, Value};
+
+use super::axis;
+use super::setting::{Key, Layer, Setting, Source, plain};
+use super::{parameters, preset};
+
+/// Reads the grid file at `path`.
+///
+/// # Errors
+/// If it cannot be read, is not TOML, or has an unknown key.
+pub(crate) fn read(path: &Path) -> Result<Layer> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))?;
+    parse(&text, &Source::File(path.to_owned()))
+        .map_err(|error| error.at(path.display().to_string()))
+}
+
+/// The settings of the preset `name`.
+///
+/// # Errors
+/// If there is no such preset; the nearest is suggested.
+pub(crate) fn preset(name: &str) -> Result<Layer> {
+    let preset = preset::find(name)?;
+    parse(preset.text, &Source::Preset(name.to_owned()))
+}
+
+fn parse(text: &str, source: &Source) -> Result<Layer> {
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        Error::usage(error.message().to_owned()).at(format!("line {line}"))
+    })?;
+    let mut layer = Layer::new();
+    for (key, value) in &table {
+        match key.as_str() {
+            "training" => entries(key, value, &mut layer, source, Key::Training)?,
+            "analysis" => entries(key, value, &mut layer, source, Key::Analysis)?,
+            "strategy" | "model" => {
+                for (name, parameters) in sub_table(key, value)? {
+                    let place = format!("{key}.{name}");
+                    entries(&place, parameters, &mut layer, source, |parameter| {
+                        let name = name.clone();
+                        if key == "strategy" {
+                            Key::Strategy(name, parameter)
+                        } else {
+                            Key::Model(name, parameter)
+                        }
+                    })?;
+                }
+            }
+            _ => layer.push(plain(key)?.setting(&joined(key, value)?, source.clone())?),
+        }
+    }
+    Ok(layer)
+}
+
+fn entries(
+    place: &str,
+    value: &Value,
+    layer: &mut Layer,
+    source: &Source,
+    key: impl Fn(String) -> Key,
+) -> Result<()> {
+    for (parameter, value) in sub_table(place, value)? {
+        let key = key(parameter.clone());
+        let values = match value {
+            // An array is an axis, unless the parameter itself is a list.
+            Value::Array(list) if !is_one_list(&key, list) => list.iter().map(axis::json).collect(),
+            _ => axis::json(value).map(|value| vec![value]),
+        };
+        let values = values.map_err(|error| error.at(key.to_string()))?;
+        layer.push((key, Setting { values, source: source.clone() }));
+    }
+    Ok(())
+}
+
+/// Is the array one value of a parameter that takes a list? Then its elements are no lists.
+fn is_one_list(key: &Key, list: &[Value]) -> bool {
+    let nested = list.iter().any(Value::is_array);
+    !nested && parameters::takes_list(key)
+}
+
+fn sub_table<'a>(place: &str, value: &'a Value) -> Result<&'a Table> {
+    value.as_table().ok_or_else(|| {
+        Error::usage(format!("{place} is a {}, not a table", value.type_str()))
+            .hint(format!("write [{place}] on a line of its own"))
+    })
+}
+
+/// The value of a plain key as it would be typed on the command line.
+fn joined(key: &str, value: &Value) -> Result<String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        Value::Array(list) => {
+            let texts: Result<Vec<String>> = list.iter().map(|value| joined(key, value)).collect();
+            Ok(texts?.join(","))
+        }
+        _ => Err(Error::usage(format!("{key} cannot be a {}", value.type_str()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn source() -> Source {
+        Source::Preset("test".to_owned())
+    }
+
+    #[test]
+    fn plain_keys_read_like_flags() {
+        let layer = parse("seeds = \"0..2\"\nsparsity = [0.5, 0]", &source()).unwrap();
+        let found: Vec<_> =
+            layer.iter().map(|(key, setting)| (key.to_string(), &setting.values)).collect();
+        let seeds = ("seeds".to_owned(), &vec![json!(0), json!(1)]);
+        let sparsity = ("sparsity".to_owned(), &vec![json!(0.5), json!(0.0)]);
+        assert!(found.contains(&seeds) && found.contains(&sparsity), "{found:?}");
+    }
+
+    #[test]
+    fn arrays_in_tables_are_axes() {
+        let layer = parse("[training]\nlearning_rate = [0.1, 0.2]", &source()).unwrap();
+        assert_eq!(layer[0].0, Key::Training("learning_rate".to_owned()));
+        assert_eq!(layer[0].1.values, [0.1, 0.2]);
+    }
+
+    #[test]
+    fn errors_name_the_line_or_the_key() {
+        let error = |text: &str| parse(text, &source()).unwrap_err().to_string();
+        assert!(error("a = 1\nb = = 2").starts_with("line 2: "), "{}", error("a = 1\nb = = 2"));
+        assert!(error("sparsty = 0.5").contains("did you mean 'sparsity'"));
+        assert!(error("training = 3").contains("write [training]"));
+        assert!(error("sparsity = [nan]").contains("sparsity NaN is not in [0, 1)"));
+        assert!(error("[training]\nepochs = 2026-01-01").contains("training.epochs: 2026-01-01"));
+    }
+}

@@ -1,0 +1,38 @@
+//! Named starting points for a grid.
+
+use dst_core::{Error, Result};
+
+/// A grid file that the harness carries.
+pub(crate) struct Preset {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// One sentence: what it is for.
+    pub(crate) summary: &'static str,
+    /// The file.
+    pub(crate) text: &'static str,
+}
+
+/// All presets; the first is the default.
+pub(crate) const PRESETS: &[Preset] = &[
+    Preset {
+        name: "quick",
+        summary: "two minutes on two cores: 10,000 real digits, LeNet-5, sparsity 0.9, 6 seeds",
+        text: include_str!("presets/quick.toml"),
+    },
+    Preset {
+        name: "plan",
+        summary: "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5",
+        text: include_str!("presets/plan.toml"),
+    },
+];
+
+/// The preset of that name.
+///
+/// # Errors
+/// If there is none; the nearest is suggested.
+pub(crate) fn find(name: &str) -> Result<&'static Preset> {
+    PRESETS
+        .iter()
+        .find(|preset| preset.name == name)
+        .ok_or_else(|| Error::unknown("preset", name, PRESETS.iter().map(|preset| preset.name)))
+}

@@ -1,0 +1,203 @@
+//! From settings to trials.
+
+use std::collections::BTreeSet;
+
+use dst_core::plugin::{DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::record::TrialSpec;
+use dst_core::{Error, Result, Training};
+use serde_json::Value;
+
+use super::Effective;
+use super::parameters::Family;
+use super::setting::{Key, Settings, Source};
+
+/// A grid beyond this size is taken for a typing mistake.
+const MOST_TRIALS: usize = 100_000;
+
+/// A strategy with one set of parameters.
+struct Candidate {
+    config: Value,
+    baseline: bool,
+}
+
+/// Every trial of the grid once.
+///
+/// # Errors
+/// If a name, key or value is not usable, or there is no trial at all.
+pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
+    let settings = &effective.settings;
+    let strategies = strategies(effective)?;
+    let datasets: Vec<&DatasetPlugin> = found(settings, "datasets")?;
+    let models: Vec<&ModelPlugin> = found(settings, "models")?;
+    check_unused(effective, &strategy_names(settings)?, &model_names(settings)?)?;
+    let trainings = trainings(effective)?;
+    let sparsities = numbers(settings, "sparsity");
+    let seeds: Vec<u64> = list(settings, "seeds").iter().filter_map(Value::as_u64).collect();
+    for (what, empty) in [
+        ("strategy", strategies.is_empty()),
+        ("data set", datasets.is_empty()),
+        ("sparsity", sparsities.is_empty()),
+        ("seed", seeds.is_empty()),
+    ] {
+        if empty {
+            return Err(empty_grid(what));
+        }
+    }
+
+    let mut seen = BTreeSet::new();
+    let mut trials = Vec::new();
+    for &seed in &seeds {
+        for dataset in &datasets {
+            for model in networks(effective, dataset, &models)? {
+                for training in &trainings {
+                    for candidate in &strategies {
+                        // A baseline has no sparsity to reach, so it is one trial, not one each.
+                        let own = if candidate.baseline { &[0.0] } else { &sparsities[..] };
+                        for &sparsity in own {
+                            let trial = TrialSpec {
+                                dataset: dataset.name.to_owned(),
+                                model: model.clone(),
+                                strategy: candidate.config.clone(),
+                                sparsity,
+                                training: training.clone(),
+                                seed,
+                            };
+                            if seen.insert(trial.id()) {
+                                trials.push(trial);
+                            }
+                        }
+                    }
+                    if trials.len() > MOST_TRIALS {
+                        return Err(Error::usage(format!(
+                            "the grid has more than {MOST_TRIALS} trials"
+                        ))
+                        .hint("leave out an axis, or split it into several grids"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(trials)
+}
+
+fn empty_grid(what: &str) -> Error {
+    let error = Error::usage(format!("the grid is empty: no {what} is named"));
+    match (what, StrategyPlugin::all()) {
+        ("strategy", Ok(known)) => {
+            let known: Vec<&str> = known.iter().map(|plugin| plugin.name).collect();
+            error.hint(format!("pass --strategies with some of: {}", known.join(", ")))
+        }
+        _ => error,
+    }
+}
+
+fn list<'a>(settings: &'a Settings, name: &'static str) -> &'a [Value] {
+    settings.plain(name).map_or(&[], |setting| &setting.values)
+}
+
+fn numbers(settings: &Settings, name: &'static str) -> Vec<f64> {
+    list(settings, name).iter().filter_map(Value::as_f64).collect()
+}
+
+/// The plug-ins that a plain key names, each once.
+fn found<P: Plugin>(settings: &Settings, key: &'static str) -> Result<Vec<&'static P>> {
+    let mut plugins: Vec<&'static P> = Vec::new();
+    for value in list(settings, key) {
+        let name = value.as_str().unwrap_or_default();
+        let located = |error: Error| match settings.plain(key) {
+            Some(setting) => error.at(setting.source.to_string()),
+            None => error,
+        };
+        let plugin = P::find(name).map_err(located)?;
+        if plugins.iter().all(|earlier| earlier.name() != plugin.name()) {
+            plugins.push(plugin);
+        }
+    }
+    Ok(plugins)
+}
+
+/// Names of the strategies that the grid uses.
+pub(super) fn strategy_names(settings: &Settings) -> Result<Vec<&'static str>> {
+    let plugins: Vec<&StrategyPlugin> = found(settings, "strategies")?;
+    Ok(plugins.iter().map(|plugin| plugin.name).collect())
+}
+
+/// Names of the architectures that the grid uses.
+pub(super) fn model_names(settings: &Settings) -> Result<Vec<&'static str>> {
+    let models: Vec<&ModelPlugin> = found(settings, "models")?;
+    if !models.is_empty() {
+        return Ok(models.iter().map(|plugin| plugin.name).collect());
+    }
+    let datasets: Vec<&DatasetPlugin> = found(settings, "datasets")?;
+    let mut names: Vec<&str> = datasets.iter().map(|plugin| plugin.model).collect();
+    names.dedup();
+    Ok(names)
+}
+
+fn strategies(effective: &Effective) -> Result<Vec<Candidate>> {
+    let mut candidates = Vec::new();
+    let plugins: Vec<&StrategyPlugin> = found(&effective.settings, "strategies")?;
+    for plugin in plugins {
+        let axes = effective.axes_of_strategy(plugin.name);
+        for config in Family::strategy(plugin.name)?.expand(&axes)? {
+            candidates.push(Candidate { config, baseline: plugin.baseline });
+        }
+    }
+    Ok(candidates)
+}
+
+fn networks(
+    effective: &Effective,
+    dataset: &DatasetPlugin,
+    models: &[&ModelPlugin],
+) -> Result<Vec<Value>> {
+    let names: Vec<&str> = match models {
+        [] => vec![dataset.model],
+        named => named.iter().map(|plugin| plugin.name).collect(),
+    };
+    let mut configs = Vec::new();
+    for name in names {
+        configs.extend(Family::model(name)?.expand(&effective.axes_of_model(name))?);
+    }
+    Ok(configs)
+}
+
+fn trainings(effective: &Effective) -> Result<Vec<Training>> {
+    Family::training()?
+        .expand(&effective.axes_of_training())?
+        .into_iter()
+        .map(|config| {
+            serde_json::from_value(config)
+                .map_err(|error| Error::contract(format!("training cannot be read: {error}")))
+        })
+        .collect()
+}
+
+/// Parameters of plug-ins that the grid does not use must be right too, and on the command line
+/// they are a mistake.
+fn check_unused(effective: &Effective, strategies: &[&str], models: &[&str]) -> Result<()> {
+    for (key, setting) in effective.settings.iter() {
+        let (name, used) = match key {
+            Key::Strategy(name, _) => (name, strategies.contains(&name.as_str())),
+            Key::Model(name, _) => (name, models.contains(&name.as_str())),
+            _ => continue,
+        };
+        if used {
+            continue;
+        }
+        let located = |error: Error| error.at(setting.source.to_string());
+        let (family, axes) = match key {
+            Key::Strategy(..) => (Family::strategy(name), effective.axes_of_strategy(name)),
+            _ => (Family::model(name), effective.axes_of_model(name)),
+        };
+        family.map_err(located)?.expand(&axes)?;
+        let typed = matches!(&setting.source, Source::Flag(text) if !text.contains('*'));
+        if typed {
+            return Err(located(
+                Error::usage(format!("'{name}' is not part of this grid"))
+                    .hint("add it to --strategies or --models, or leave the setting out"),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! From what was typed to settings.
+
+use dst_core::{Error, Result};
+
+use super::axis;
+use super::setting::{Key, Layer, Setting, Source, plain};
+use crate::cli::{AnalysisArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs};
+
+/// The settings that `harness grid` was given.
+///
+/// # Errors
+/// If a key is unknown or a value cannot be read.
+pub(crate) fn grid(args: &GridArgs) -> Result<Layer> {
+    let ExperimentArgs { strategies, datasets, models, sparsity, seeds, settings } =
+        &args.experiment;
+    let mut typed = Typed::default();
+    typed.plain("--strategies", "strategies", strategies)?;
+    typed.plain("--datasets", "datasets", datasets)?;
+    typed.plain("--models", "models", models)?;
+    typed.plain("--sparsity", "sparsity", sparsity)?;
+    typed.plain("--seeds", "seeds", seeds)?;
+    typed.plain("--jobs", "jobs", &args.jobs)?;
+    typed.plain("--timeout", "timeout", &args.timeout)?;
+    typed.place(&args.place)?;
+    typed.analysis(&args.analysis)?;
+    typed.settings(settings)?;
+    Ok(typed.layer)
+}
+
+/// The settings that `harness run` was given: a grid of one trial.
+///
+/// # Errors
+/// As [`grid`].
+pub(crate) fn trial(args: &RunArgs) -> Result<Layer> {
+    let mut typed = Typed::default();
+    typed.plain("--strategy", "strategies", &args.strategy)?;
+    typed.plain("--dataset", "datasets", &args.dataset)?;
+    typed.plain("--model", "models", &args.model)?;
+    typed.plain("--sparsity", "sparsity", &args.sparsity)?;
+    let seed = args.seed.clone().unwrap_or_else(|| "0".to_owned());
+    typed.plain("--seed", "seeds", &Some(seed))?;
+    typed.place(&args.place)?;
+    typed.settings(&args.settings)?;
+    Ok(typed.layer)
+}
+
+/// Margin, level and control.
+///
+/// # Errors
+/// As [`grid`].
+pub(crate) fn analysis(args: &AnalysisArgs) -> Result<Layer> {
+    let mut typed = Typed::default();
+    typed.analysis(args)?;
+    Ok(typed.layer)
+}
+
+/// The folder of the store.
+///
+/// # Errors
+/// As [`grid`].
+pub(crate) fn store(layer: &mut Layer, text: Option<&str>) -> Result<()> {
+    if let Some(text) = text {
+        layer.push(plain("store")?.setting(text, Source::Flag("--store".to_owned()))?);
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Typed {
+    layer: Layer,
+}
+
+impl Typed {
+    fn plain(&mut self, flag: &str, key: &str, text: &Option<String>) -> Result<()> {
+        if let Some(text) = text {
+            self.layer.push(plain(key)?.setting(text, Source::Flag(flag.to_owned()))?);
+        }
+        Ok(())
+    }
+
+    fn shortcut(&mut self, flag: &str, key: Key, text: &Option<String>) -> Result<()> {
+        match text {
+            Some(text) => self.assign(flag.to_owned(), key, text),
+            None => Ok(()),
+        }
+    }
+
+    fn assign(&mut self, typed: String, key: Key, text: &str) -> Result<()> {
+        if let Some((_, earlier)) = self.layer.iter().find(|(earlier, _)| *earlier == key) {
+            return Err(Error::usage(format!("{key} is set twice"))
+                .at(format!("{} and {typed}", earlier.source))
+                .hint("several values are written as a list: --set rigl.drop_fraction=0.1,0.3"));
+        }
+        let source = Source::Flag(typed);
+        let values = axis::values(text).map_err(|error| error.at(source.to_string()))?;
+        self.layer.push((key, Setting { values, source }));
+        Ok(())
+    }
+
+    fn place(&mut self, args: &PlaceArgs) -> Result<()> {
+        self.plain("--store", "store", &args.store)?;
+        self.plain("--data-dir", "data_dir", &args.data_dir)?;
+        self.plain("--device", "device", &args.device)?;
+        self.plain("--threads", "threads", &args.threads)
+    }
+
+    fn analysis(&mut self, args: &AnalysisArgs) -> Result<()> {
+        let key = |name: &str| Key::Analysis(name.to_owned());
+        self.shortcut("--margin", key("margin"), &args.margin)?;
+        self.shortcut("--alpha", key("alpha"), &args.alpha)?;
+        self.shortcut("--control", key("control"), &args.control)
+    }
+
+    fn settings(&mut self, args: &SettingArgs) -> Result<()> {
+        let key = |name: &str| Key::Training(name.to_owned());
+        self.plain("--preset", "preset", &args.preset)?;
+        self.shortcut("--epochs", key("epochs"), &args.epochs)?;
+        self.shortcut("--batch-size", key("batch_size"), &args.batch_size)?;
+        self.shortcut("--learning-rate", key("learning_rate"), &args.learning_rate)?;
+        for text in &args.set {
+            let typed = format!("--set {text}");
+            let Some((path, values)) = text.split_once('=') else {
+                return Err(Error::usage("there is no '='")
+                    .at(typed)
+                    .hint("write for example --set rigl.drop_fraction=0.1,0.3"));
+            };
+            let key = Key::typed(path).map_err(|error| error.at(typed.clone()))?;
+            self.assign(typed, key, values)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(texts: &[&str]) -> Result<Layer> {
+        let settings = SettingArgs {
+            set: texts.iter().map(|text| (*text).to_owned()).collect(),
+            epochs: Some("2".to_owned()),
+            ..SettingArgs::default()
+        };
+        let experiment = ExperimentArgs { settings, ..ExperimentArgs::default() };
+        grid(&GridArgs { experiment, ..GridArgs::default() })
+    }
+
+    #[test]
+    fn settings_know_what_was_typed() {
+        let layer = set(&["training.momentum=0.1,0.2"]).unwrap();
+        assert_eq!(layer[0].1.source.to_string(), "--epochs");
+        assert_eq!(layer[1].0, Key::Training("momentum".to_owned()));
+        assert_eq!(layer[1].1.values, [0.1, 0.2]);
+        assert_eq!(layer[1].1.source.to_string(), "--set training.momentum=0.1,0.2");
+    }
+
+    #[test]
+    fn contradictions_and_half_settings_are_refused() {
+        let error = |text: &str| set(&[text]).unwrap_err().to_string();
+        assert!(error("training.epochs=3").contains("is set twice"));
+        assert!(error("training.epochs").contains("there is no '='"));
+        assert!(error("epochs=3").contains("does not say what it belongs to"));
+        assert!(error("trainin.epochs=3").contains("did you mean 'training'"));
+    }
+}
