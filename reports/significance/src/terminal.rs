@@ -1,0 +1,94 @@
+//! The summary on the terminal: a table and a sentence for every comparison.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use dst_core::Analysis;
+
+use crate::judgement::Judgement;
+use crate::words::{accuracy, fixed, interval, p_value, percent, points, sentence};
+
+/// Columns of a terminal that lines are wrapped to fit.
+const WIDTH: u16 = 100;
+
+/// All tables with their verdicts.
+pub(crate) fn text(judgements: &[Judgement<'_>], analysis: &Analysis) -> String {
+    if judgements.is_empty() {
+        return "No trial has ended, so there is nothing to compare.\n".to_owned();
+    }
+    let mut text = String::new();
+    for judgement in judgements {
+        text.push_str(&section(judgement, analysis));
+        text.push('\n');
+    }
+    text.push_str(
+        "Sparsity is simulated by masks: FLOPs are what the method needs for one sample, as a share\n\
+         of the dense model's; times in the files are those of masked dense arithmetic.\n",
+    );
+    text
+}
+
+fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    let mut text = format!(
+        "{}: test accuracy in %, difference in points against {}, paired by seed\n\n",
+        judgement.table.heading(),
+        judgement.control()
+    );
+    text.push_str(&table(judgement, analysis));
+    text.push_str("\n\n");
+    for comparison in &judgement.comparisons {
+        let sentence = sentence(comparison, &judgement.table.place, judgement.family, analysis);
+        text.push_str(&format!("  {sentence}\n"));
+    }
+    let mut notes: Vec<&String> = judgement.gaps.iter().collect();
+    for comparison in &judgement.comparisons {
+        notes.extend(comparison.dropped.iter().chain(&comparison.floor));
+    }
+    // What concerns the control alone is said by every comparison.
+    let mut said = Vec::new();
+    for note in notes {
+        if !said.contains(&note) {
+            text.push_str(&format!("  note: {note}\n"));
+            said.push(note);
+        }
+    }
+    text
+}
+
+fn table(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH)
+        .set_header([
+            "strategy".to_owned(),
+            "accuracy".to_owned(),
+            "difference".to_owned(),
+            format!("{} CI", percent(1.0 - analysis.alpha)),
+            "p (Holm)".to_owned(),
+            "FLOPs".to_owned(),
+            "seeds".to_owned(),
+            "verdict".to_owned(),
+        ]);
+    for group in judgement.groups() {
+        let accuracies = dst_stats::summary(&group.values(|o| o.test.accuracy)).ok();
+        let comparison = judgement.comparison(group);
+        let of = |cell: Option<String>| cell.unwrap_or_default();
+        table.add_row([
+            group.label.clone(),
+            of(accuracies.map(|summary| match summary.sd {
+                Some(sd) => format!("{} ± {}", accuracy(summary.mean), fixed(100.0 * sd)),
+                None => accuracy(summary.mean),
+            })),
+            of(comparison.and_then(|c| c.difference).map(points)),
+            of(comparison.and_then(|c| c.interval.as_ref()).map(interval)),
+            of(comparison.and_then(|c| c.p_holm).map(p_value)),
+            of(group.mean(|o| o.inference_flops / o.dense_inference_flops).map(percent)),
+            format!("{}/{}", group.outcomes().len(), group.trials.len()),
+            of(comparison.map(|c| c.verdict.to_string())),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1).take(6) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}

@@ -1,0 +1,172 @@
+//! Numbers and verdicts as people read them: accuracies in percent, differences in points.
+
+use dst_core::Analysis;
+use dst_stats::{Interval, Verdict};
+
+use crate::comparison::{Comparison, Untested};
+
+/// Up to two decimals of a share, such as `98.5 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{} %", (share * 1e4).round() / 1e2)
+}
+
+/// An accuracy in percent, two decimals.
+pub(crate) fn accuracy(share: f64) -> String {
+    fixed(100.0 * share)
+}
+
+/// A difference of accuracies in points, two decimals and a sign.
+pub(crate) fn points(difference: f64) -> String {
+    let text = fixed(100.0 * difference);
+    if text.starts_with('-') || text == "0.00" { text } else { format!("+{text}") }
+}
+
+/// The margin in points, without trailing zeros.
+pub(crate) fn margin(margin: f64) -> String {
+    // Rounded, because 0.007 * 100 prints as 0.7000000000000001.
+    ((margin * 1e12).round() / 1e10).to_string()
+}
+
+/// An interval of a difference, in points.
+pub(crate) fn interval(interval: &Interval) -> String {
+    format!("[{}, {}]", fixed(100.0 * interval.lower), fixed(100.0 * interval.upper))
+}
+
+/// A p-value with three decimals; a small one is never shown as 0.
+pub(crate) fn p_value(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+/// Two decimals, and no negative zero.
+pub(crate) fn fixed(value: f64) -> String {
+    let text = format!("{value:.2}");
+    if text == "-0.00" { "0.00".to_owned() } else { text }
+}
+
+/// `1 seed`, `2 seeds`.
+pub(crate) fn count(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The verdict of one comparison with the numbers it rests on, in one sentence without a full
+/// stop.
+pub(crate) fn sentence(
+    comparison: &Comparison<'_>,
+    place: &str,
+    comparisons: usize,
+    analysis: &Analysis,
+) -> String {
+    let candidate = &comparison.candidate.label;
+    let control = &comparison.control.label;
+    let seeds = if comparison.n == comparison.planned {
+        count(comparison.n, "seed")
+    } else {
+        format!("{} of {}", comparison.n, count(comparison.planned, "seed"))
+    };
+    let head = match comparison.verdict {
+        Verdict::Inconclusive => {
+            format!("{candidate} against {control} on {place} is inconclusive")
+        }
+        verdict => format!("{candidate} is {verdict} to {control} on {place}"),
+    };
+    let difference = comparison.difference.map(|d| format!("{} points", points(d)));
+    let confidence = comparison.interval.as_ref().map(|ci| {
+        let level = percent(ci.level);
+        format!("{level} CI {}", interval(ci))
+    });
+    let numbers: Vec<String> = match comparison.untested {
+        Some(Untested::NoPair) => {
+            vec![format!("no pair of {} finished", count(comparison.planned, "seed"))]
+        }
+        Some(Untested::OnePair) => {
+            difference.into_iter().chain([format!("{seeds}; a test needs 2 pairs")]).collect()
+        }
+        Some(Untested::BelowMinimum(needed)) => difference
+            .into_iter()
+            .chain(confidence)
+            .chain([format!("{seeds}; a p-value needs {needed} pairs")])
+            .collect(),
+        Some(Untested::Identical) => {
+            vec![
+                "identical at every seed".to_owned(),
+                format!("{seeds}; without variance there is no test"),
+            ]
+        }
+        Some(Untested::NoVariance) => difference
+            .map(|difference| format!("{difference} at every seed"))
+            .into_iter()
+            .chain([format!("{seeds}; without variance there is no test")])
+            .collect(),
+        None => {
+            // The interval above has the level for claims of a difference. Where only the
+            // one-sided bound clears the margin, the reader needs to see it.
+            let bound = comparison.bound.filter(|_| {
+                comparison.verdict == Verdict::NonInferior
+                    && comparison.interval.is_some_and(|ci| ci.lower <= -analysis.margin)
+            });
+            difference
+                .into_iter()
+                .chain(confidence)
+                .chain(bound.map(|bound| format!("one-sided bound {}", fixed(100.0 * bound))))
+                .chain([format!("margin {}", margin(analysis.margin)), seeds])
+                .collect()
+        }
+    };
+    let mut sentence = format!("{head}: {}", numbers.join(", "));
+    if comparison.untested.is_none() && comparison.verdict_holm != comparison.verdict {
+        sentence.push_str(&format!(
+            " ({} after Holm's correction for {})",
+            comparison.verdict_holm,
+            count(comparisons, "comparison")
+        ));
+    }
+    sentence
+}
+
+/// What a verdict means, for readers who do not live in statistics.
+pub(crate) fn meaning(comparison: &Comparison<'_>, analysis: &Analysis) -> String {
+    let loss = match analysis.margin {
+        0.0 => " loss".to_owned(),
+        size => format!(" loss of {} points or more", margin(size)),
+    };
+    let meaning = match comparison.verdict {
+        Verdict::Superior => "The whole interval lies above 0: it is better.".to_owned(),
+        Verdict::NonInferior if comparison.interval.is_some_and(|ci| ci.upper < 0.0) => {
+            format!("It is worse, but a{loss} is ruled out.")
+        }
+        Verdict::NonInferior => format!("A{loss} is ruled out; a gain is not shown."),
+        Verdict::Inferior if analysis.margin == 0.0 => "It is worse.".to_owned(),
+        Verdict::Inferior => format!("It loses more than {} points.", margin(analysis.margin)),
+        Verdict::Inconclusive if comparison.untested.is_some() => {
+            "There is no test, so nothing is claimed either way.".to_owned()
+        }
+        Verdict::Inconclusive => format!(
+            "A{loss} is neither shown nor ruled out. This does not show that the two are the \
+             same; more seeds would narrow the interval."
+        ),
+    };
+    if comparison.verdict_holm == comparison.verdict {
+        return meaning;
+    }
+    format!(
+        "{meaning} Counted together with the other comparisons of the table this does not hold; \
+         it is then {}.",
+        comparison.verdict_holm
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([0.9, 0.985, 0.07, 0.0].map(percent), ["90 %", "98.5 %", "7 %", "0 %"]);
+        assert_eq!([0.0012, -0.0012, -1e-9, 0.0].map(points), ["+0.12", "-0.12", "0.00", "0.00"]);
+        assert_eq!([0.005, 0.007, 0.0].map(margin), ["0.5", "0.7", "0"]);
+        assert_eq!(
+            [1e-300, 0.000_999, 0.001, 0.25].map(p_value),
+            ["< 0.001", "< 0.001", "0.001", "0.250"]
+        );
+    }
+}
