@@ -137,3 +137,45 @@ fn damaged(file: &Path, why: impl std::fmt::Display) -> Error {
 fn shown(file: &Path) -> String {
     file.display().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_of_every_kind_and_shape_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let values = Tensor::from_slice(&[0.0f64, 1.0, -2.0, 100.0, 0.1, -0.0]);
+        let mut tensors = Tensors::new();
+        for (kind, _) in KINDS {
+            tensors.insert(format!("{kind:?}"), values.reshape([2, 3]).to_kind(kind));
+        }
+        tensors.insert("scalar".into(), Tensor::from(7i64));
+        tensors.insert("empty".into(), Tensor::zeros([0, 4], tch::kind::FLOAT_CPU));
+        tensors.insert("transposed".into(), values.reshape([2, 3]).transpose(0, 1));
+        write(folder.path(), &tensors, &0.1f64).unwrap();
+        // A second write replaces the first and leaves nothing beside it.
+        write(folder.path(), &tensors, &0.3f64).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        let (read, state) = read::<f64>(folder.path()).unwrap().unwrap();
+        assert_eq!(state, 0.3);
+        assert_eq!(read.keys().collect::<Vec<_>>(), tensors.keys().collect::<Vec<_>>());
+        for (name, tensor) in &tensors {
+            assert_eq!(read[name].size(), tensor.size(), "{name}");
+            assert_eq!(read[name].kind(), tensor.kind(), "{name}");
+            assert!(read[name].equal(tensor), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_checkpoint_is_none_and_half_a_one_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read::<f64>(folder.path()).unwrap().is_none());
+        write(folder.path(), &Tensors::new(), &1.0f64).unwrap();
+        let bytes = fs::read(path(folder.path())).unwrap();
+        fs::write(path(folder.path()), &bytes[..bytes.len() - 1]).unwrap();
+        let error = read::<f64>(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("the checkpoint is damaged"), "{error}");
+    }
+}

@@ -62,3 +62,34 @@ pub fn evaluate(
         confusion,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy::Blobs;
+    use dst_core::Input;
+
+    /// Says class 1 of three with probability 1/2, whatever it sees.
+    #[derive(Debug)]
+    struct Stubborn;
+
+    impl Model for Stubborn {
+        fn forward(&self, input: &Input, _: &Pass<'_>) -> Result<Tensor> {
+            Ok(Tensor::from_slice(&[0.0f32, 2f32.ln(), 0.0]).expand([input.len(), 3], false))
+        }
+    }
+
+    #[test]
+    fn scores_are_over_all_samples_and_rows_are_true_classes() {
+        // 300 samples fill one batch and part of a second one.
+        let blobs = Blobs::new(3, [1, 300, 1]);
+        let evaluation = evaluate(&Stubborn, &blobs, Split::Validation, Device::Cpu).unwrap();
+        let counts = vec![vec![0, 100, 0]; 3];
+        assert_eq!(evaluation.confusion, Confusion { counts });
+        let Scores { loss, accuracy, f1_macro } = evaluation.scores;
+        let expected = (2f64.ln() + 2.0 * 4f64.ln()) / 3.0;
+        assert!((loss - expected).abs() < 1e-6, "{loss} is not {expected}");
+        assert_eq!(accuracy, 100.0 / 300.0);
+        assert!((f1_macro - 0.5 / 3.0).abs() < 1e-12, "{f1_macro}");
+    }
+}

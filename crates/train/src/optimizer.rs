@@ -223,14 +223,15 @@ impl Optimizer {
             return;
         }
         let _guard = tch::no_grad_guard();
-        let entry = self.entries.iter_mut().find(|entry| entry.layer == Some(change.layer));
-        for moment in entry.into_iter().flat_map(|entry| [&mut entry.first, &mut entry.second]) {
-            if let Some(moment) = moment {
-                let _ = match moments {
-                    Moments::ResetAll => moment.zero_(),
-                    _ => moment.masked_fill_(&change.born, 0.0),
-                };
-            }
+        let mut entries = self.entries.iter_mut();
+        let Some(entry) = entries.find(|entry| entry.layer == Some(change.layer)) else {
+            return;
+        };
+        for moment in [&mut entry.first, &mut entry.second].into_iter().flatten() {
+            let _ = match moments {
+                Moments::ResetAll => moment.zero_(),
+                _ => moment.masked_fill_(&change.born, 0.0),
+            };
         }
     }
 

@@ -2,21 +2,27 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use common::{Recording, Rewires, StaysDense, bits, one_at_a_time, setup, training};
+use common::{Probes, Recording, Rewires, StaysDense, bits, one_at_a_time, setup, training};
+use dst_core::record::{EpochRecord, LayerRecord};
 use dst_core::training::OptimizerKind;
-use dst_core::{ErrorKind, Moments, Result, Step, Topology, Training, Verdict};
+use dst_core::{ErrorKind, Moments, Result, Step, Strategy, Topology, Training, Verdict};
 use dst_train::toy::{Blobs, TinyMlp};
-use dst_train::{Ended, Observer, Progress, Silent, Trained, Trainer, train};
-use tch::Kind;
+use dst_train::{
+    Ended, Observer, Progress, Setup, Silent, Trained, Trainer, estimate_flops, train,
+};
+use tch::Tensor;
 
-fn complete(ended: Ended) -> Trained {
-    match ended {
+fn complete(setup: &Setup<'_>) -> Trained {
+    match train(setup, None, &mut Silent).unwrap() {
         Ended::Complete(trained) => *trained,
         Ended::Stopped => panic!("nobody stopped it"),
     }
+}
+
+fn weights(trainer: &Trainer<'_>) -> Vec<Vec<u8>> {
+    trainer.parameters().iter().map(|(_, parameter)| bits(parameter.tensor())).collect()
 }
 
 #[test]
@@ -24,10 +30,313 @@ fn the_loss_falls_and_the_blobs_are_told_apart() {
     let _turn = one_at_a_time();
     let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
     let strategy = Rewires::default();
-    let setup = setup(&strategy, &network, &blobs, &training);
-    let trained = complete(train(&setup, None, &mut Silent).unwrap());
+    let trained = complete(&setup(&strategy, &network, &blobs, &training));
     let losses: Vec<f64> = trained.history.iter().map(|epoch| epoch.train_loss).collect();
     assert!(losses[2] < 0.5 * losses[0], "{losses:?}");
     assert!(trained.outcome.test.accuracy > 0.9, "{:?}", trained.outcome);
+    assert_eq!(trained.confusion.iter().flatten().sum::<u64>(), 60);
     assert_eq!(trained.collapsed, None);
+}
+
+/// Counts are exact and inactive weights are 0 after every commit.
+struct Invariants {
+    commits: u64,
+}
+
+impl Observer for Invariants {
+    fn committed(&mut self, step: &Step, topology: &Topology) -> Result<()> {
+        self.commits += 1;
+        for layer in topology.layers() {
+            let active = dst_core::selection::count(layer.active());
+            assert_eq!(active, layer.target(), "{} at {step:?}", layer.name());
+            let inactive = layer.weight().detach().masked_select(&layer.active().logical_not());
+            let stray = inactive.count_nonzero(None).int64_value(&[]);
+            assert_eq!(stray, 0, "{} at {step:?}", layer.name());
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn inactive_weights_stay_zero_under_every_optimiser() {
+    let _turn = one_at_a_time();
+    let (blobs, network) = (Blobs::default(), TinyMlp::default());
+    for optimizer in [OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::Adamw] {
+        for moments in [Moments::ZeroNewborn, Moments::Keep, Moments::ResetAll] {
+            for consumes_batch in [true, false] {
+                let training = Training { optimizer, weight_decay: 0.1, ..training() };
+                let strategy = Rewires { moments, consumes_batch };
+                let mut invariants = Invariants { commits: 0 };
+                let setup = setup(&strategy, &network, &blobs, &training);
+                train(&setup, None, &mut invariants).unwrap();
+                assert_eq!(invariants.commits, 45);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_for_the_topology_moves_no_weight_and_no_step() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let mut trainer = Trainer::new(setup(&strategy, &network, &blobs, &training)).unwrap();
+    for _ in 0..trainer.position().total() {
+        let before: Vec<Tensor> = trainer
+            .parameters()
+            .iter()
+            .map(|(_, weight)| weight.tensor().detach().copy())
+            .collect();
+        let (position, updates) = (trainer.position(), trainer.optimizer().updates());
+        let stepped = trainer.step().unwrap();
+        assert_eq!(trainer.position().position(), position.position() + 1);
+        if stepped.verdict == Verdict::Apply {
+            assert_eq!(trainer.position().index, position.index + 1);
+            continue;
+        }
+        assert_eq!(trainer.position().index, position.index);
+        assert_eq!(trainer.position().updated_at, Some(position.index));
+        assert_eq!(trainer.optimizer().updates(), updates);
+        for ((name, parameter), before) in trainer.parameters().iter().zip(before) {
+            let layer = trainer.topology().layers().iter().find(|layer| layer.name() == name);
+            let expected = match layer {
+                Some(layer) => before.masked_fill(&layer.active().logical_not(), 0.0),
+                None => before,
+            };
+            assert!(bits(parameter.tensor()) == bits(&expected), "{name} moved");
+        }
+    }
+    // Updates are due after 5, 10, … of 45 steps, before 90 % of them.
+    assert!(trainer.skipped() > 4, "{}", trainer.skipped());
+    assert_eq!(trainer.position().index + trainer.skipped(), 45);
+    assert_eq!(trainer.topology().value("updates"), Some(trainer.skipped() as f64));
+}
+
+#[test]
+fn strategies_with_one_seed_share_starting_weights_and_batches() {
+    let _turn = one_at_a_time();
+    let (network, training) = (TinyMlp::default(), training());
+    let strategies: [&dyn Strategy; 3] = [&StaysDense, &Rewires::default(), &Probes];
+    let mut batches = Vec::new();
+    let mut starts = Vec::new();
+    for strategy in strategies {
+        let data = Recording::new(Blobs::default());
+        let setup = setup(strategy, &network, &data, &training);
+        let mut trainer = Trainer::new(setup).unwrap();
+        // What was asked for before the first step was for measuring and probing.
+        data.asked.lock().unwrap().clear();
+        let start = trainer.topology().layers().iter();
+        starts.push(
+            start
+                .map(|layer| (layer.weight().detach().copy(), layer.active().copy()))
+                .collect::<Vec<_>>(),
+        );
+        for _ in 0..45 {
+            trainer.step().unwrap();
+        }
+        batches.push(std::mem::take(&mut *data.asked.lock().unwrap()));
+    }
+    assert_eq!(batches[0].len(), 45);
+    assert_eq!(batches[0], batches[1]);
+    assert_eq!(batches[0], batches[2]);
+    let mut epoch: Vec<i64> = batches[0][..15].concat();
+    epoch.sort_unstable();
+    assert_eq!(epoch, (0..240).collect::<Vec<i64>>());
+    assert_ne!(batches[0][..15], batches[0][15..30]);
+
+    for ((dense, _), (sparse, active)) in starts[0].iter().zip(&starts[1]) {
+        let expected = dense.masked_fill(&active.logical_not(), 0.0);
+        assert!(bits(sparse) == bits(&expected));
+    }
+}
+
+#[test]
+fn probing_leaves_no_trace() {
+    let _turn = one_at_a_time();
+    let (blobs, training) = (Blobs::default(), training());
+    let network = TinyMlp { dropout: 0.3, ..TinyMlp::default() };
+    let run = |strategy: &dyn Strategy| {
+        let mut trainer = Trainer::new(setup(strategy, &network, &blobs, &training)).unwrap();
+        for _ in 0..20 {
+            trainer.step().unwrap();
+        }
+        weights(&trainer)
+    };
+    assert!(run(&StaysDense) == run(&Probes));
+}
+
+#[test]
+fn a_probe_of_more_batches_than_an_epoch_has_is_refused() {
+    let (blobs, network) = (Blobs::default(), TinyMlp::default());
+    let training = Training { batch_size: 240, ..training() };
+    let error = Trainer::new(setup(&Probes, &network, &blobs, &training)).unwrap_err();
+    assert!(error.to_string().starts_with("gradients of 2 batches were asked for"), "{error}");
+}
+
+#[test]
+fn accumulated_micro_batches_equal_one_large_batch() {
+    let _turn = one_at_a_time();
+    let (blobs, network) = (Blobs::default(), TinyMlp::default());
+    let sgd = Training { optimizer: OptimizerKind::Sgd, learning_rate: 0.1, ..training() };
+    // 240 samples: groups of 100 + 100 + 40 and one of 240.
+    let micro = Training { batch_size: 100, accumulate: 3, ..sgd.clone() };
+    let whole = Training { batch_size: 240, ..sgd };
+    let trained = [&micro, &whole].map(|training| {
+        let mut trainer = Trainer::new(setup(&StaysDense, &network, &blobs, training)).unwrap();
+        assert_eq!(trainer.position().per_epoch, 1);
+        for _ in 0..3 {
+            assert!(trainer.step().unwrap().ends_epoch);
+        }
+        trainer
+    });
+    let [micro, whole] = trained.each_ref().map(|trainer| trainer.parameters().iter());
+    for ((name, micro), (_, whole)) in micro.zip(whole) {
+        assert!(micro.tensor().allclose(whole.tensor(), 1e-4, 1e-6, false), "{name}");
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_divergence() {
+    let _turn = one_at_a_time();
+    let (blobs, network) = (Blobs::default(), TinyMlp::default());
+    let training = Training { optimizer: OptimizerKind::Sgd, learning_rate: 1e30, ..training() };
+    let setup = setup(&StaysDense, &network, &blobs, &training);
+    let error = train(&setup, None, &mut Silent).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Diverged);
+    let text = error.to_string();
+    assert!(
+        text.starts_with("the training loss became infinite or not a number at step"),
+        "{text}"
+    );
+    assert!(text.contains("in epoch 1"), "{text}");
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_found_at_the_end_of_their_epoch() {
+    let _turn = one_at_a_time();
+    let (blobs, network) = (Blobs::default(), TinyMlp::default());
+    // The only batch has a finite loss; its step is infinite.
+    let training = Training {
+        optimizer: OptimizerKind::Sgd,
+        learning_rate: 1e300,
+        batch_size: 240,
+        epochs: 1,
+        ..training()
+    };
+    let setup = setup(&StaysDense, &network, &blobs, &training);
+    let error = train(&setup, None, &mut Silent).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Diverged);
+    assert!(error.to_string().starts_with("a weight became infinite"), "{error}");
+}
+
+#[test]
+fn a_network_that_says_the_same_of_everything_has_collapsed() {
+    let _turn = one_at_a_time();
+    let (blobs, network) = (Blobs::default(), TinyMlp::default());
+    // Decay removes every weight at every step.
+    let training = Training {
+        optimizer: OptimizerKind::Sgd,
+        learning_rate: 0.1,
+        momentum: 0.0,
+        weight_decay: 10.0,
+        ..training()
+    };
+    let trained = complete(&setup(&StaysDense, &network, &blobs, &training));
+    let reason = trained.collapsed.unwrap();
+    assert!(reason.starts_with("one class is predicted for all validation samples"), "{reason}");
+}
+
+#[test]
+fn operations_are_counted_over_the_real_course() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let dense_setup = setup(&StaysDense, &network, &blobs, &training);
+    let dense = complete(&dense_setup).outcome;
+    // 16 → 32 → 32 → 3, two operations for every weight.
+    let all = 2.0 * f64::from(16 * 32 + 32 * 32 + 32 * 3);
+    assert_eq!(dense.inference_flops, all);
+    assert_eq!(dense.train_flops, 3.0 * 240.0 * 3.0 * all);
+    assert_eq!((dense.steps, dense.skipped_batches), (45, 0));
+
+    let strategy = Rewires::default();
+    let sparse_setup = setup(&strategy, &network, &blobs, &training);
+    let sparse = complete(&sparse_setup).outcome;
+    let active = 2.0 * (0.2f64 * 1632.0).round();
+    assert_eq!(sparse.inference_flops, active);
+    assert_eq!(sparse.dense_inference_flops, all);
+    let updates = sparse.skipped_batches as f64;
+    let expected = 3.0 * 240.0 * 3.0 * active + updates * 16.0 * (all - active);
+    assert!((sparse.train_flops - expected).abs() < 1e-6 * expected);
+    assert_eq!(sparse.nonzero_parameters, 326 + 67);
+    assert_eq!((sparse.prunable_parameters, sparse.total_parameters), (1632, 1699));
+
+    let estimate = estimate_flops(&dense_setup).unwrap();
+    assert_eq!(estimate.train_flops, dense.train_flops);
+    assert_eq!(estimate.dense_train_flops, dense.train_flops);
+    let estimate = estimate_flops(&sparse_setup).unwrap();
+    assert_eq!(estimate.inference_flops, active);
+    assert_eq!(estimate.active_parameters, 326);
+    assert!((estimate.train_flops / sparse.train_flops - 1.0).abs() < 0.05, "{estimate:?}");
+}
+
+/// Remembers what an observer is told.
+#[derive(Default)]
+struct Diary {
+    rows: Vec<(usize, usize)>,
+    steps: Vec<Progress>,
+}
+
+impl Observer for Diary {
+    fn step(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.steps.push(progress.clone());
+        ControlFlow::Continue(())
+    }
+
+    fn epoch(&mut self, history: &[EpochRecord], layers: &[LayerRecord]) -> Result<()> {
+        self.rows.push((history.len(), layers.len()));
+        Ok(())
+    }
+}
+
+#[test]
+fn an_observer_hears_of_every_batch_and_epoch() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let mut diary = Diary::default();
+    let setup = setup(&strategy, &network, &blobs, &training);
+    let Ended::Complete(trained) = train(&setup, None, &mut diary).unwrap() else {
+        panic!("nobody stopped it");
+    };
+    // Three layers at the start and after each of three epochs.
+    assert_eq!(diary.rows, [(0, 3), (1, 6), (2, 9), (3, 12)]);
+    assert_eq!(diary.steps.len(), 45);
+    let last = diary.steps.last().unwrap();
+    assert_eq!((last.epoch, last.epochs, last.fraction), (3, 3, 1.0));
+    assert_eq!(last.steps, trained.outcome.steps);
+    assert_eq!(last.train_loss, trained.history[2].train_loss);
+    assert_eq!(last.accuracy, Some(trained.history[1].validation.accuracy));
+    assert_eq!(diary.steps[0].accuracy, None);
+
+    let row = |epoch: u32| &trained.layers[epoch as usize * 3];
+    assert_eq!((row(0).layer.as_str(), row(0).shape.as_str()), ("fc1.weight", "32x16"));
+    assert_eq!((row(0).epoch, row(0).born, row(0).dropped), (0, 0, 0));
+    assert_eq!(row(0).ever_active_share, row(0).active as f64 / 512.0);
+    assert!(row(1).born > 0 && row(1).born == row(1).dropped);
+    assert!(row(3).ever_active_share > row(0).ever_active_share);
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_at_once() {
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let good = setup(&StaysDense, &network, &blobs, &training);
+    for sparsity in [1.0, 1.5, -0.1, f64::NAN] {
+        assert!(Trainer::new(Setup { sparsity, ..good }).is_err(), "{sparsity}");
+    }
+    let none = Training { epochs: 0, ..training.clone() };
+    let error = Trainer::new(Setup { training: &none, ..good }).unwrap_err();
+    assert_eq!(error.to_string(), "training: epochs = 0 must be at least 1");
+    let unseen = Blobs::new(3, [240, 0, 60]);
+    let error = Trainer::new(Setup { dataset: &unseen, ..good }).unwrap_err();
+    assert!(error.to_string().contains("validation split has no samples"), "{error}");
 }

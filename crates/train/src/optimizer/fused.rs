@@ -195,31 +195,33 @@ fn flushed(x: f32) -> f32 {
 }
 
 fn floats(tensor: &Tensor) -> &[f32] {
-    // SAFETY: the caller checked that the tensor is contiguous f32 on the CPU, so `numel`
-    // floats lie at the pointer; its storage lives as long as the borrow. A pointer of an empty
-    // tensor may be null, which no slice may have.
-    match tensor.numel() {
-        0 => &[],
-        length => unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), length) },
+    let length = tensor.numel();
+    if length == 0 {
+        // The pointer of an empty tensor may be null, which no slice may have.
+        return &[];
     }
+    // SAFETY: the caller checked that the tensor is contiguous f32 on the CPU, so `length`
+    // floats lie at the pointer; the borrow keeps their storage alive.
+    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), length) }
 }
 
-/// Like `floats`, for writing.
 #[expect(clippy::mut_from_ref, reason = "a tensor is a handle; its storage is elsewhere")]
 fn floats_mut(tensor: &Tensor) -> &mut [f32] {
+    let length = tensor.numel();
+    if length == 0 {
+        return &mut [];
+    }
     // SAFETY: as in `floats`. The slices of one update are of different storages: the weight is
     // a leaf, its gradient and moments were allocated apart from it and from each other. Nothing
     // else touches them during the update.
-    match tensor.numel() {
-        0 => &mut [],
-        length => unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), length) },
-    }
+    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), length) }
 }
 
 fn bytes(mask: &Tensor) -> &[u8] {
-    // SAFETY: as in `floats`; libtorch stores a `Bool` as one byte.
-    match mask.numel() {
-        0 => &[],
-        length => unsafe { std::slice::from_raw_parts(mask.data_ptr().cast(), length) },
+    let length = mask.numel();
+    if length == 0 {
+        return &[];
     }
+    // SAFETY: as in `floats`, checked for a `Bool`, which libtorch stores as one byte.
+    unsafe { std::slice::from_raw_parts(mask.data_ptr().cast(), length) }
 }

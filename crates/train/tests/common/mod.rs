@@ -1,5 +1,7 @@
 //! Strategies and data sets that the tests share.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::sync::{Mutex, MutexGuard};
 
 use dst_core::schedule::Timing;
@@ -17,6 +19,8 @@ use tch::{Device, Tensor};
 /// take turns.
 pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
+    // Threads only get into each other's way on such small tensors.
+    tch::set_num_threads(1);
     TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -154,4 +158,22 @@ pub(crate) fn bits(tensor: &Tensor) -> Vec<u8> {
     let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
     tensor.copy_data_u8(&mut bytes, tensor.numel());
     bytes
+}
+
+/// Dense, but asks for gradients before it starts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Probes;
+
+#[typetag::serde(name = "test-probes")]
+impl Strategy for Probes {
+    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
+        let first = probe.gradients(2)?;
+        let second = probe.gradients(1)?;
+        for ((layer, first), second) in topology.layers().iter().zip(&first).zip(&second) {
+            assert_eq!(first.size(), layer.shape());
+            assert!(first.abs().max().double_value(&[]) > 0.0);
+            assert!(!first.allclose(second, 0.0, 0.0, false), "two calls see two batches");
+        }
+        Ok(())
+    }
 }

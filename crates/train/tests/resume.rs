@@ -1,0 +1,172 @@
+//! A training that was interrupted ends bit for bit like one that was not.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use common::{Rewires, one_at_a_time, setup, training};
+use dst_core::training::{LearningRateShape, OptimizerKind};
+use dst_core::{Span, Training};
+use dst_train::toy::{Blobs, TinyMlp};
+use dst_train::{Ended, Observer, Progress, Setup, Silent, Trained, train};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+/// Stops after some batches.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn step(&mut self, _: &Progress) -> ControlFlow<()> {
+        self.0 -= 1;
+        if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// The checkpoint of a folder: tensors as bytes, and the rest without times.
+fn contents(folder: &Path) -> (BTreeMap<String, Vec<u8>>, Value) {
+    let bytes = std::fs::read(folder.join("checkpoint.safetensors")).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let mut state: Value =
+        serde_json::from_str(&header.metadata().as_ref().unwrap()["state"]).unwrap();
+    state["seconds"].take();
+    for epoch in state["history"].as_array_mut().unwrap() {
+        epoch["train_seconds"].take();
+    }
+    let archive = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors = archive.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec()));
+    (tensors.collect(), state)
+}
+
+fn finish(setup: &Setup<'_>, folder: &Path) -> Trained {
+    match train(setup, Some(folder), &mut Silent).unwrap() {
+        Ended::Complete(trained) => *trained,
+        Ended::Stopped => panic!("nobody stopped it"),
+    }
+}
+
+/// Trains once without and once with interruptions after the given numbers of batches.
+fn assert_same_end(training: &Training, stops: &[usize]) {
+    let _turn = one_at_a_time();
+    let blobs = Blobs::default();
+    let network = TinyMlp { dropout: 0.3, ..TinyMlp::default() };
+    let strategy = Rewires::default();
+    let setup = setup(&strategy, &network, &blobs, training);
+
+    let straight = tempfile::tempdir().unwrap();
+    let uninterrupted = finish(&setup, straight.path());
+    let broken = tempfile::tempdir().unwrap();
+    for batches in stops {
+        let ended = train(&setup, Some(broken.path()), &mut StopAfter(*batches)).unwrap();
+        assert!(matches!(ended, Ended::Stopped));
+        // Whatever happened to libtorch's generator in between must not matter.
+        tch::manual_seed(99);
+    }
+    let resumed = finish(&setup, broken.path());
+
+    let (expected_tensors, expected_state) = contents(straight.path());
+    let (tensors, state) = contents(broken.path());
+    assert_eq!(expected_state, state);
+    let names: Vec<&String> = expected_tensors.keys().collect();
+    assert_eq!(names, tensors.keys().collect::<Vec<_>>());
+    for (name, bytes) in &expected_tensors {
+        assert!(tensors[name] == *bytes, "{name} differs");
+    }
+    for kind in [
+        "parameter/fc1.weight",
+        "first/fc1.bias",
+        "topology/active/fc1.weight",
+        "topology/slot/sum/fc1.weight",
+        "best/parameter/fc3.bias",
+        "best/active/fc2.weight",
+    ] {
+        assert!(expected_tensors.contains_key(kind), "{kind} is not saved: {names:?}");
+    }
+    let (a, b) = (&uninterrupted.outcome, &resumed.outcome);
+    assert_eq!((a.test, a.test_last, a.validation), (b.test, b.test_last, b.validation));
+    assert_eq!(
+        (a.best_epoch, a.steps, a.skipped_batches),
+        (b.best_epoch, b.steps, b.skipped_batches)
+    );
+    assert_eq!(a.train_flops, b.train_flops);
+    assert_eq!(uninterrupted.layers, resumed.layers);
+    assert_eq!(uninterrupted.confusion, resumed.confusion);
+}
+
+#[test]
+fn stopped_at_the_end_of_an_epoch() {
+    assert_same_end(&training(), &[15]);
+}
+
+#[test]
+fn stopped_again_and_again_in_the_middle_of_epochs() {
+    let training = Training {
+        optimizer: OptimizerKind::Adamw,
+        weight_decay: 0.05,
+        learning_rate_shape: LearningRateShape::Cosine,
+        warmup: Span::Steps(10),
+        clip_norm: 1.0,
+        ..training()
+    };
+    assert_same_end(&training, &[1, 6, 20, 17]);
+}
+
+#[test]
+fn stopped_after_the_last_batch_and_with_accumulation() {
+    let training = Training {
+        optimizer: OptimizerKind::Sgd,
+        nesterov: true,
+        weight_decay: 0.01,
+        accumulate: 2,
+        label_smoothing: 0.1,
+        ..training()
+    };
+    // Eight steps an epoch, the last of one micro-batch.
+    assert_same_end(&training, &[3, 21]);
+}
+
+#[test]
+fn a_checkpoint_that_is_of_no_use_gives_way_to_a_new_start() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let setup = setup(&strategy, &network, &blobs, &training);
+    let reference = tempfile::tempdir().unwrap();
+    let expected = finish(&setup, reference.path());
+    let good = std::fs::read(reference.path().join("checkpoint.safetensors")).unwrap();
+
+    let other_seed = tempfile::tempdir().unwrap();
+    train(&Setup { seed: 7, ..setup }, Some(other_seed.path()), &mut StopAfter(20)).unwrap();
+    let foreign = std::fs::read(other_seed.path().join("checkpoint.safetensors")).unwrap();
+    let mut cut = good.clone();
+    cut.truncate(good.len() / 2);
+    let mut renamed = good.clone();
+    let place = renamed.windows(9).position(|window| window == b"first/fc1").unwrap();
+    renamed[place] = b'F';
+
+    for (what, bytes) in
+        [("foreign", foreign), ("cut", cut), ("renamed", renamed), ("empty", Vec::new())]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("checkpoint.safetensors"), bytes).unwrap();
+        let trained = finish(&setup, folder.path());
+        assert_eq!(trained.outcome.test, expected.outcome.test, "{what}");
+        let (tensors, state) = contents(folder.path());
+        assert!((tensors, state) == contents(reference.path()), "{what}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_that_names_it() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("taken");
+    std::fs::write(&file, "a file, not a folder").unwrap();
+    let setup = setup(&strategy, &network, &blobs, &training);
+    let error = train(&setup, Some(&file), &mut Silent).unwrap_err();
+    assert_eq!(error.kind(), dst_core::ErrorKind::Io);
+    assert!(error.to_string().contains("taken"), "{error}");
+}
