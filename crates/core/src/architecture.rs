@@ -106,7 +106,7 @@ impl Backend for DenseBackend {
         let both = |value| [value, value];
         input.conv2d(
             &layer.weight.tensor,
-            Some(&layer.bias),
+            layer.bias.as_ref(),
             both(layer.stride),
             both(layer.padding),
             [1, 1],

@@ -34,7 +34,7 @@ pub struct Batch {
 
 /// A loaded and verified data set.
 ///
-/// Implementors need not shuffle, seed or augment; they hand out rows.
+/// Implementors need not shuffle or seed; they hand out rows, and may change training batches.
 pub trait Dataset: Debug + Send {
     /// The shape of one input.
     fn input(&self) -> InputShape;
@@ -71,6 +71,20 @@ pub trait Dataset: Debug + Send {
         rows.chunks(batch_size.max(1)).map(<[i64]>::to_vec).collect()
     }
 
+    /// Changes a training batch at random, where it lies: crops, flips. Nothing by default.
+    ///
+    /// Called by the training loop after [`Dataset::batch`], for training batches only: not for
+    /// evaluation, nor for the gradients that a strategy probes before the first step. `rng` is
+    /// the stream `augment/<batch>` (with gradient accumulation, a micro-batch), so what happens
+    /// depends on the seed and the batch, and neither on the strategy nor on earlier batches.
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {
+        let _ = (batch, rng);
+        Ok(())
+    }
+
     /// A digest of the bytes that were loaded, recorded with every result.
     fn digest(&self) -> &str;
 
@@ -91,20 +105,28 @@ impl DataSources {
     /// # Errors
     /// If there is none: the message lists every place looked at and how to name another.
     pub fn find(&self, folder: &str, names: &[&str]) -> Result<PathBuf> {
+        self.find_in(&[folder], names)
+    }
+
+    /// The first existing file among `names` in each of `<data_dir>/<folder>` and in
+    /// `<data_dir>`, in this order. There is at least one folder and one name.
+    ///
+    /// # Errors
+    /// As [`DataSources::find`].
+    pub fn find_in(&self, folders: &[&str], names: &[&str]) -> Result<PathBuf> {
         let Some(root) = &self.data_dir else {
             return Err(Error::data(format!(
                 "no data folder is set, so {} was not found",
                 names[0]
             ))
             .hint(format!(
-                "pass --data-dir DIR or set HARNESS_DATA; DIR/{folder}/{} is expected",
-                names[0]
+                "pass --data-dir DIR or set HARNESS_DATA; DIR/{}/{} is expected",
+                folders[0], names[0]
             )));
         };
-        let places: Vec<PathBuf> = [root.join(folder), root.clone()]
-            .iter()
-            .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
-            .collect();
+        let folders = folders.iter().map(|folder| root.join(folder)).chain([root.clone()]);
+        let places: Vec<PathBuf> =
+            folders.flat_map(|folder| names.iter().map(move |name| folder.join(name))).collect();
         if let Some(found) = places.iter().find(|place| place.is_file()) {
             return Ok(found.clone());
         }

@@ -4,8 +4,18 @@
 //! embeddings are dense.
 
 mod builder;
+mod convolution;
+mod embedding;
+mod layer_norm;
+mod linear;
+mod norm;
 
 pub use builder::Builder;
+pub use convolution::{Conv2d, Convolution, Start};
+pub use embedding::Embedding;
+pub use layer_norm::LayerNorm;
+pub use linear::DenseLinear;
+pub use norm::BatchNorm2d;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,27 +124,5 @@ impl Linear {
             size[1..size.len() - 1].iter().product()
         });
         pass.backend.linear(self, input, pass)
-    }
-}
-
-/// A two-dimensional convolution with a square kernel and a prunable weight.
-#[derive(Debug)]
-pub struct Conv2d {
-    /// `[outputs, inputs, kernel, kernel]`.
-    pub weight: Prunable,
-    /// `[outputs]`.
-    pub bias: Tensor,
-    /// In both directions.
-    pub stride: i64,
-    /// Zeros added on every side.
-    pub padding: i64,
-}
-
-impl Conv2d {
-    /// `[batch, inputs, height, width] → [batch, outputs, height', width']`.
-    pub fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
-        let output = pass.backend.conv2d(self, input, pass);
-        self.weight.measure(|| output.size()[2..].iter().product());
-        output
     }
 }

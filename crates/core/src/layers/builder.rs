@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use rand::RngExt;
-use tch::{Device, Tensor};
+use rand_distr::{Distribution, StandardNormal};
+use tch::{Device, Kind, Tensor};
 
-use super::{Conv2d, Linear, Parameter, Parameters, Prunable};
+use super::{BatchNorm2d, Conv2d, Convolution, Linear, Parameter, Parameters, Prunable, Start};
 use crate::seed::SeedStreams;
 
 /// Builds the layers of a model and collects their parameters under dotted names.
@@ -36,15 +37,20 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// All parameters declared so far, whatever the prefix: to load weights into them.
+    pub fn parameters(&self) -> &Parameters {
+        self.parameters
+    }
+
     /// A linear layer `inputs → outputs` with a prunable weight and a dense bias.
     ///
     /// Both start uniform in ±1/√inputs, PyTorch's default for linear layers and convolutions
     /// (He et al. 2015 with a = √5).
     pub fn linear(&mut self, name: &str, inputs: i64, outputs: i64) -> Linear {
-        let bound = 1.0 / (inputs as f64).sqrt();
+        let draw = Draw::fan_in(inputs);
         Linear {
-            weight: self.prunable(&format!("{name}.weight"), &[outputs, inputs], bound),
-            bias: self.dense(&format!("{name}.bias"), &[outputs], bound),
+            weight: self.prunable(&format!("{name}.weight"), &[outputs, inputs], draw),
+            bias: self.dense(&format!("{name}.bias"), &[outputs], draw),
         }
     }
 
@@ -58,30 +64,68 @@ impl<'a> Builder<'a> {
         kernel: i64,
         padding: i64,
     ) -> Conv2d {
-        let bound = 1.0 / ((inputs * kernel * kernel) as f64).sqrt();
+        let start = Start::UniformFanIn;
+        let options = Convolution { kernel, stride: 1, padding, bias: true, start };
+        self.conv2d_with(name, inputs, outputs, options)
+    }
+
+    /// A convolution with a prunable weight and whatever `options` say.
+    pub fn conv2d_with(
+        &mut self,
+        name: &str,
+        inputs: i64,
+        outputs: i64,
+        options: Convolution,
+    ) -> Conv2d {
+        let Convolution { kernel, stride, padding, bias, start } = options;
+        let (weights, biases) = match start {
+            Start::UniformFanIn => {
+                let draw = Draw::fan_in(inputs * kernel * kernel);
+                (draw, draw)
+            }
+            Start::NormalFanOut => {
+                let fan_out = (outputs * kernel * kernel) as f64;
+                (Draw::Normal((2.0 / fan_out).sqrt()), Draw::Constant(0.0))
+            }
+        };
+        let shape = [outputs, inputs, kernel, kernel];
         Conv2d {
-            weight: self.prunable(
-                &format!("{name}.weight"),
-                &[outputs, inputs, kernel, kernel],
-                bound,
-            ),
-            bias: self.dense(&format!("{name}.bias"), &[outputs], bound),
-            stride: 1,
+            weight: self.prunable(&format!("{name}.weight"), &shape, weights),
+            bias: bias.then(|| self.dense(&format!("{name}.bias"), &[outputs], biases)),
+            stride,
             padding,
         }
     }
 
-    fn prunable(&mut self, name: &str, shape: &[i64], bound: f64) -> Prunable {
-        let prunable =
-            Prunable { tensor: self.uniform(name, shape, bound), positions: Arc::default() };
+    /// Batch normalisation of `channels`: a dense scale and offset, and two buffers.
+    pub fn batch_norm(&mut self, name: &str, channels: i64) -> BatchNorm2d {
+        let shape = [channels];
+        BatchNorm2d {
+            weight: self.dense(&format!("{name}.weight"), &shape, Draw::Constant(1.0)),
+            bias: self.dense(&format!("{name}.bias"), &shape, Draw::Constant(0.0)),
+            running_mean: self.buffer(&format!("{name}.running_mean"), &shape, 0.0),
+            running_var: self.buffer(&format!("{name}.running_var"), &shape, 1.0),
+        }
+    }
+
+    pub(super) fn prunable(&mut self, name: &str, shape: &[i64], draw: Draw) -> Prunable {
+        let prunable = Prunable { tensor: self.draw(name, shape, draw), positions: Arc::default() };
         self.insert(name, Parameter::Prunable(prunable.shallow_clone()));
         prunable
     }
 
-    fn dense(&mut self, name: &str, shape: &[i64], bound: f64) -> Tensor {
-        let tensor = self.uniform(name, shape, bound);
+    pub(super) fn dense(&mut self, name: &str, shape: &[i64], draw: Draw) -> Tensor {
+        let tensor = self.draw(name, shape, draw);
         self.insert(name, Parameter::Dense(tensor.shallow_clone()));
         tensor
+    }
+
+    fn buffer(&mut self, name: &str, shape: &[i64], value: f64) -> Tensor {
+        let name = format!("{}{name}", self.prefix);
+        let buffer = Tensor::full(shape, value, (Kind::Float, self.device));
+        let earlier = self.parameters.buffers.insert(name.clone(), buffer.shallow_clone());
+        assert!(earlier.is_none(), "a model declares the buffer {name} twice");
+        buffer
     }
 
     fn insert(&mut self, name: &str, parameter: Parameter) {
@@ -90,11 +134,39 @@ impl<'a> Builder<'a> {
         assert!(earlier.is_none(), "a model declares the parameter {name} twice");
     }
 
-    fn uniform(&self, name: &str, shape: &[i64], bound: f64) -> Tensor {
+    fn draw(&self, name: &str, shape: &[i64], draw: Draw) -> Tensor {
         let mut rng = self.streams.stream(&format!("init/{}{name}", self.prefix));
         let count = shape.iter().product::<i64>() as usize;
-        let bound = bound as f32;
-        let values: Vec<f32> = (0..count).map(|_| rng.random_range(-bound..bound)).collect();
+        let values: Vec<f32> = match draw {
+            Draw::Constant(value) => vec![value as f32; count],
+            Draw::Uniform(bound) => {
+                let bound = bound as f32;
+                (0..count).map(|_| rng.random_range(-bound..bound)).collect()
+            }
+            Draw::Normal(deviation) => StandardNormal
+                .sample_iter(&mut rng)
+                .take(count)
+                .map(|value: f32| value * deviation as f32)
+                .collect(),
+        };
         Tensor::from_slice(&values).reshape(shape).to_device(self.device).set_requires_grad(true)
+    }
+}
+
+/// What a parameter starts from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Draw {
+    /// The same value everywhere.
+    Constant(f64),
+    /// Uniform between minus this bound and the bound.
+    Uniform(f64),
+    /// Normal around 0 with this standard deviation.
+    Normal(f64),
+}
+
+impl Draw {
+    /// Uniform in ±1/√fan_in.
+    fn fan_in(fan_in: i64) -> Self {
+        Self::Uniform(1.0 / (fan_in as f64).sqrt())
     }
 }
