@@ -1,0 +1,243 @@
+//! One process that trains one trial.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use dst_core::{Error, Result};
+
+use super::{Event, ExecutorOptions};
+use crate::store::Store;
+
+/// The longest part of a log that is looked at for a reason.
+const TAIL: u64 = 16 * 1024;
+
+/// Why a process was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It took too long.
+    Timeout,
+    /// The user wants to stop.
+    Interrupt,
+}
+
+/// A process at work. It is killed when dropped before its end.
+#[derive(Debug)]
+pub(super) struct Worker {
+    /// The trial.
+    pub(super) id: String,
+    /// When it was started.
+    pub(super) started: Instant,
+    /// Why and when it was asked to stop.
+    pub(super) stop: Option<(Stop, Instant)>,
+    process: Child,
+    log: PathBuf,
+    log_start: u64,
+}
+
+impl Worker {
+    /// Starts the program on a trial that has its specification in the store. Its progress goes
+    /// to `messages`; the end of its output is an empty message.
+    ///
+    /// # Errors
+    /// If the log cannot be written or the program cannot be started.
+    pub(super) fn start(
+        store: &Store,
+        id: &str,
+        options: &ExecutorOptions,
+        messages: Sender<Option<Event>>,
+    ) -> Result<Self> {
+        let log = store.folder(id).join("log.txt");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(|error| Error::io("write", &log, &error))?;
+        let log_start =
+            file.seek(SeekFrom::End(0)).map_err(|error| Error::io("write", &log, &error))?;
+
+        let mut process =
+            command(store, id, options, file).spawn().map_err(|error| match error.kind() {
+                ErrorKind::NotFound => Error::usage(format!(
+                    "the program {} that should train does not exist",
+                    options.program.display()
+                )),
+                _ => Error::io("start", &options.program, &error),
+            })?;
+        let output = process.stdout.take().expect("its output is a pipe");
+        let trial = id.to_owned();
+        let read = move || {
+            for line in BufReader::new(output).lines().map_while(|line| line.ok()) {
+                // Libraries may print to stdout too; only our own lines are understood.
+                if let Ok(event @ Event::Progress { .. }) = serde_json::from_str(&line)
+                    && matches!(&event, Event::Progress { id, .. } if *id == trial)
+                {
+                    let _ = messages.send(Some(event));
+                }
+            }
+            let _ = messages.send(None);
+        };
+        let worker = Self {
+            id: id.to_owned(),
+            started: Instant::now(),
+            stop: None,
+            process,
+            log,
+            log_start,
+        };
+        std::thread::Builder::new()
+            .name(format!("output {id}"))
+            .spawn(read)
+            .map_err(|error| Error::io("start a thread for", &options.program, &error))?;
+        Ok(worker)
+    }
+
+    /// Its exit status, if it has ended.
+    ///
+    /// # Errors
+    /// If the system does not know the process.
+    pub(super) fn poll(&mut self) -> Result<Option<ExitStatus>> {
+        self.process
+            .try_wait()
+            .map_err(|error| Error::io("wait for", Path::new("a trial's process"), &error))
+    }
+
+    /// Asks it to save a checkpoint and end.
+    pub(super) fn ask_to_stop(&mut self, why: Stop) {
+        if self.stop.is_none() {
+            self.stop = Some((why, Instant::now()));
+            self.signal(libc::SIGTERM);
+        }
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&mut self) {
+        self.signal(libc::SIGKILL);
+    }
+
+    /// Reaches the whole process group, which is the process's own.
+    fn signal(&self, signal: libc::c_int) {
+        // SAFETY: no memory is involved. The process is our child and not yet collected, so its
+        // number still means it.
+        unsafe {
+            libc::kill(-(self.process.id() as libc::pid_t), signal);
+        }
+    }
+
+    /// What it wrote to its log in this attempt, as one line: from the last error message on,
+    /// or the last three lines.
+    pub(super) fn last_words(&self) -> String {
+        last_words(&read_tail(&self.log, self.log_start))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            self.kill();
+            let _ = self.process.wait();
+        }
+    }
+}
+
+fn command(store: &Store, id: &str, options: &ExecutorOptions, log: File) -> Command {
+    let threads = options.threads.to_string();
+    let mut command = Command::new(&options.program);
+    command
+        .arg("run")
+        .arg("--store")
+        .arg(store.root())
+        .args(["--trial", id, "--threads", &threads, "--device", &options.device, "--worker"])
+        .env("OMP_NUM_THREADS", &threads)
+        .env("MKL_NUM_THREADS", &threads)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        // A Ctrl-C of the terminal reaches the foreground group: only the executor decides.
+        .process_group(0);
+    if let Some(data_dir) = &options.data_dir {
+        command.arg("--data-dir").arg(data_dir);
+    }
+    end_with_parent(&mut command);
+    command
+}
+
+/// A killed executor must not leave processes behind that hold its trials.
+#[cfg(target_os = "linux")]
+fn end_with_parent(command: &mut Command) {
+    let parent = std::process::id() as libc::pid_t;
+    let before_exec = move || {
+        // SAFETY: both calls only concern this process and touch no memory.
+        let (failed, still_parent) = unsafe {
+            (libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) != 0, libc::getppid() == parent)
+        };
+        if failed {
+            return Err(std::io::Error::last_os_error());
+        }
+        // It may have died before the request was made.
+        if still_parent { Ok(()) } else { Err(std::io::Error::from_raw_os_error(libc::ESRCH)) }
+    };
+    // SAFETY: the closure calls only async-signal-safe functions and allocates nothing.
+    unsafe {
+        command.pre_exec(before_exec);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn end_with_parent(_: &mut Command) {}
+
+fn read_tail(log: &Path, start: u64) -> String {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let length = fs::metadata(log)?.len();
+        let mut file = File::open(log)?;
+        file.seek(SeekFrom::Start(start.max(length.saturating_sub(TAIL))))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+}
+
+fn last_words(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let error = lines.iter().rposition(|line| line.starts_with("error: "));
+    let from = error.unwrap_or(lines.len().saturating_sub(3));
+    let mut words = lines[from..].join("; ");
+    if let Some(message) = words.strip_prefix("error: ") {
+        words = message.to_owned();
+    }
+    match words.char_indices().nth(500) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
+}
+
+/// How a process ended that left no result, for people.
+pub(super) fn describe_end(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(libc::SIGKILL), _) => "killed by signal 9 (out of memory?)".into(),
+        (Some(libc::SIGSEGV), _) => "killed by signal 11 (segmentation fault)".into(),
+        (Some(libc::SIGABRT), _) => "killed by signal 6 (aborted)".into(),
+        (Some(signal), _) => format!("killed by signal {signal}"),
+        (None, Some(code)) => format!("ended with exit code {code} and no result"),
+        (None, None) => "ended in an unknown way".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_words;
+
+    #[test]
+    fn the_last_error_counts_or_the_last_three_lines() {
+        let log = "error: an older one\nwarning\n\nerror: no data\n  pass --data-dir\n";
+        assert_eq!(last_words(log), "no data; pass --data-dir");
+        assert_eq!(last_words("a\nb\nc\nd\n"), "b; c; d");
+        assert_eq!(last_words(""), "");
+        assert_eq!(last_words(&"ä".repeat(600)).chars().count(), 501);
+    }
+}

@@ -1,0 +1,49 @@
+//! Ctrl-C and requests to terminate.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dst_core::{Error, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Counts interrupts while it lives. Afterwards the signals end the process again.
+pub(super) struct Interrupts {
+    signals: Signals,
+    count: usize,
+    over: Arc<AtomicBool>,
+}
+
+impl Interrupts {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(super) fn listen() -> Result<Self> {
+        let refused = |error: std::io::Error| {
+            Error::io("listen to signals on", Path::new("this process"), &error)
+        };
+        let signals = [SIGINT, SIGTERM];
+        let over = Arc::new(AtomicBool::new(false));
+        for signal in signals {
+            // A handler that is removed leaves the signal ignored; this one stays and puts the
+            // usual behaviour back.
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&over))
+                .map_err(refused)?;
+        }
+        Ok(Self { signals: Signals::new(signals).map_err(refused)?, count: 0, over })
+    }
+
+    /// How many arrived so far.
+    pub(super) fn count(&mut self) -> usize {
+        self.count += self.signals.pending().count();
+        self.count
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+}

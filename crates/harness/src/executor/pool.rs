@@ -1,0 +1,325 @@
+//! The processes at work, and the trials that wait for one.
+
+use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use dst_core::record::{Provenance, Status};
+use dst_core::{Error, ErrorKind, Result};
+
+use super::child::{Stop, Worker, describe_end};
+use super::{Event, Execution, ExecutorOptions, Unfinished, ended_before};
+use crate::exit::Exit;
+use crate::lease::{self, Attempts};
+use crate::store::{Store, TrialResult, TrialState, write_result};
+
+/// How often the executor looks around when no process says anything.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How often trials that others hold are looked at again.
+const LOOK_AT_HELD: Duration = Duration::from_secs(1);
+
+/// Time for a checkpoint after a request to stop at the time limit.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Wait before a process killed by SIGKILL counts as a crash. Whoever kills a whole job may
+/// have reached the trial first and will reach the executor next; that is no result of the
+/// trial.
+const DOUBT: Duration = Duration::from_secs(1);
+
+/// What to do with one execution.
+pub(super) struct Pool<'a> {
+    store: &'a Store,
+    options: &'a ExecutorOptions,
+    events: &'a mut dyn FnMut(Event),
+    waiting: VecDeque<String>,
+    held: Vec<String>,
+    looked_at_held: Instant,
+    working: Vec<Worker>,
+    sender: Sender<Option<Event>>,
+    messages: Receiver<Option<Event>>,
+    execution: Execution,
+    /// The disk is full or the store is gone: nothing further is started.
+    fatal: Option<Error>,
+}
+
+impl<'a> Pool<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        options: &'a ExecutorOptions,
+        events: &'a mut dyn FnMut(Event),
+    ) -> Self {
+        let (sender, messages) = channel();
+        Self {
+            store,
+            options,
+            events,
+            waiting: VecDeque::new(),
+            held: Vec::new(),
+            looked_at_held: Instant::now(),
+            working: Vec::new(),
+            sender,
+            messages,
+            execution: Execution::default(),
+            fatal: None,
+        }
+    }
+
+    /// Skips a trial that ended before, or lets it wait for its turn.
+    pub(super) fn consider(&mut self, id: String, retry_failed: bool) -> Result<()> {
+        match ended_before(self.store, &id, retry_failed)? {
+            Some(status) => self.skip(id, status),
+            None => self.waiting.push_back(id),
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, id: String, status: Status) {
+        self.execution.skipped += 1;
+        (self.events)(Event::Skipped { id, status });
+    }
+
+    /// Works until all trials have ended, or nothing further may be started.
+    pub(super) fn run(mut self, interrupts: &mut dyn FnMut() -> usize) -> Result<Execution> {
+        loop {
+            self.heed(interrupts());
+            self.look_at_held()?;
+            self.start_waiting()?;
+            if self.working.is_empty() && self.waiting.is_empty() && self.held.is_empty() {
+                break;
+            }
+            self.listen();
+            self.enforce_time_limits();
+            self.collect()?;
+        }
+        match self.fatal.take() {
+            Some(error) => Err(error),
+            None => Ok(self.execution),
+        }
+    }
+
+    fn heed(&mut self, interrupts: usize) {
+        if interrupts > 0 {
+            self.execution.interrupted = true;
+            self.start_nothing_further();
+            for worker in &mut self.working {
+                worker.ask_to_stop(Stop::Interrupt);
+            }
+        }
+        if interrupts > 1 {
+            self.working.iter_mut().for_each(Worker::kill);
+        }
+    }
+
+    fn start_nothing_further(&mut self) {
+        self.waiting.clear();
+        self.held.clear();
+    }
+
+    /// Trials that another process held: has it ended them, or left them?
+    fn look_at_held(&mut self) -> Result<()> {
+        if self.held.is_empty() || self.looked_at_held.elapsed() < LOOK_AT_HELD {
+            return Ok(());
+        }
+        self.looked_at_held = Instant::now();
+        for id in std::mem::take(&mut self.held) {
+            match self.store.state(&id)? {
+                TrialState::Running(_) => self.held.push(id),
+                // A failure of the other process is a result like any other.
+                _ => self.consider(id, false)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn start_waiting(&mut self) -> Result<()> {
+        while self.working.len() < self.options.workers {
+            let Some(id) = self.waiting.pop_front() else {
+                break;
+            };
+            match self.store.state(&id)? {
+                TrialState::Running(holder) => self.hold(id, holder.to_string()),
+                // Another grid was faster since this one looked.
+                TrialState::Ended { status, .. } => self.skip(id, status),
+                _ => {
+                    let sender = self.sender.clone();
+                    match Worker::start(self.store, &id, self.options, sender) {
+                        Ok(worker) => {
+                            self.working.push(worker);
+                            (self.events)(Event::Started { id });
+                        }
+                        Err(error) => self.give_up(&id, error),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, id: String, holder: String) {
+        self.held.push(id.clone());
+        (self.events)(Event::Held { id, holder });
+    }
+
+    /// Passes on what the processes say, waiting a moment for the first of it.
+    fn listen(&mut self) {
+        let first = self.messages.recv_timeout(LOOK).ok();
+        for message in first.into_iter().chain(self.messages.try_iter()) {
+            if let Some(event) = message {
+                (self.events)(event);
+            }
+        }
+    }
+
+    fn enforce_time_limits(&mut self) {
+        let Some(limit) = self.options.timeout else {
+            return;
+        };
+        for worker in &mut self.working {
+            match worker.stop {
+                None if worker.started.elapsed() >= limit => worker.ask_to_stop(Stop::Timeout),
+                Some((Stop::Timeout, asked)) if asked.elapsed() >= GRACE => worker.kill(),
+                _ => {}
+            }
+        }
+    }
+
+    fn collect(&mut self) -> Result<()> {
+        let mut index = 0;
+        while index < self.working.len() {
+            match self.working[index].poll()? {
+                None => index += 1,
+                Some(status) => {
+                    let worker = self.working.remove(index);
+                    self.listen_to_the_rest();
+                    if let Err(error) = self.conclude(&worker, status) {
+                        self.give_up(&worker.id, error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn listen_to_the_rest(&mut self) {
+        for event in self.messages.try_iter().flatten() {
+            (self.events)(event);
+        }
+    }
+
+    /// What came of a process that ended.
+    fn conclude(&mut self, worker: &Worker, exit: ExitStatus) -> Result<()> {
+        let id = &worker.id;
+        match self.store.state(id)? {
+            TrialState::Ended { status, reason } => {
+                self.end(worker, status, reason);
+                return Ok(());
+            }
+            TrialState::Running(holder) => {
+                if !self.execution.interrupted {
+                    self.hold(id.clone(), holder.to_string());
+                }
+                return Ok(());
+            }
+            TrialState::Damaged(why) => {
+                self.leave_unfinished(id, why);
+                return Ok(());
+            }
+            TrialState::Pending | TrialState::Interrupted => {}
+        }
+        match worker.stop {
+            // It goes on next time.
+            Some((Stop::Interrupt, _)) => return Ok(()),
+            Some((Stop::Timeout, _)) => {
+                let limit = self.options.timeout.unwrap_or_default().as_secs_f64();
+                let reason = format!("took longer than the time limit of {limit} s");
+                return self.fail(worker, Status::TimedOut, reason);
+            }
+            None => {}
+        }
+        let is = |code: Exit| exit.code() == Some(code as i32);
+        if is(Exit::Io) {
+            // The next trial would meet the same full disk.
+            return Err(Error::new(ErrorKind::Io, with_words("", worker)));
+        }
+        if is(Exit::Usage) || is(Exit::Data) {
+            self.leave_unfinished(id, with_words("", worker));
+            return Ok(());
+        }
+        if is(Exit::Interrupted) || exit.signal() == Some(libc::SIGTERM) {
+            self.leave_unfinished(id, "stopped by a signal from outside".into());
+            return Ok(());
+        }
+        if exit.signal() == Some(libc::SIGKILL) {
+            std::thread::sleep(DOUBT);
+        }
+        self.fail(worker, Status::Crashed, with_words(&describe_end(exit), worker))
+    }
+
+    /// Writes the result of a trial whose process could not.
+    fn fail(&mut self, worker: &Worker, status: Status, reason: String) -> Result<()> {
+        let folder = self.store.folder(&worker.id);
+        let attempt = match lease::attempts(&folder)? {
+            Attempts::Idle(number) => number,
+            // It died before it could claim its trial.
+            Attempts::None | Attempts::Held(_) => 0,
+        };
+        let (history_rows, layer_rows) = crate::store::table_rows(&folder);
+        let result = TrialResult {
+            trial: worker.id.clone(),
+            status,
+            reason,
+            outcome: None,
+            confusion: Vec::new(),
+            history_rows,
+            layer_rows,
+            provenance: Provenance {
+                version: env!("CARGO_PKG_VERSION").into(),
+                host: lease::host(),
+                device: self.options.device.clone(),
+                threads: self.options.threads as u32,
+                attempt,
+                ..Provenance::default()
+            },
+        };
+        write_result(&folder, &result)?;
+        // Another attempt may have been first; then that is the result.
+        if let TrialState::Ended { status, reason } = self.store.state(&worker.id)? {
+            self.end(worker, status, reason);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, worker: &Worker, status: Status, reason: String) {
+        match status {
+            Status::Finished => self.execution.finished += 1,
+            _ => self.execution.failed += 1,
+        }
+        let seconds = worker.started.elapsed().as_secs_f64();
+        (self.events)(Event::Ended { id: worker.id.clone(), status, reason, seconds });
+    }
+
+    fn leave_unfinished(&mut self, id: &str, reason: String) {
+        let id = id.to_owned();
+        self.execution.unfinished.push(Unfinished { id: id.clone(), reason: reason.clone() });
+        (self.events)(Event::Unfinished { id, reason });
+    }
+
+    /// The store refused: what runs may end, nothing further is started.
+    fn give_up(&mut self, id: &str, error: Error) {
+        self.leave_unfinished(id, error.one_line());
+        self.start_nothing_further();
+        self.fatal.get_or_insert(error);
+    }
+}
+
+fn with_words(what: &str, worker: &Worker) -> String {
+    match (what, worker.last_words()) {
+        ("", words) if words.is_empty() => "ended without a word".into(),
+        ("", words) => words,
+        (what, words) if words.is_empty() => what.to_owned(),
+        (what, words) => format!("{what}: {words}"),
+    }
+}

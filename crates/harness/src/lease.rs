@@ -1,0 +1,419 @@
+//! Who works on a trial: numbered attempts that keep two workers off it, in other processes and
+//! on other machines that share the folder.
+//!
+//! Every attempt has a file, `attempts/1.json`, `attempts/2.json` and so on, which is created by
+//! the one worker that succeeds in creating it and is never deleted. The newest attempt holds
+//! the trial until it says that it ended or its holder is found dead; only then may the next
+//! number be claimed. Numbers only grow, so a takeover cannot be undone by a late comer.
+
+mod host;
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use dst_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::store::file::{self, Durability};
+pub use host::host;
+
+/// How often a holder touches its file.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// A holder on another machine that was silent for so long is taken for dead. On the same
+/// machine the process itself is asked instead.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The worker of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Name of its machine.
+    pub host: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it began, UTC.
+    pub since: String,
+    /// Start of the process in clock ticks since boot, because numbers of processes return.
+    process_start: Option<u64>,
+    /// Boot and process namespace in which the number of the process has a meaning.
+    namespace: String,
+    /// How the attempt ended, if it did in good order.
+    ended: Option<String>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} on {} since {}", self.pid, self.host, self.since)
+    }
+}
+
+impl Holder {
+    fn this_process() -> Self {
+        let pid = std::process::id();
+        Self {
+            host: host(),
+            pid,
+            since: crate::store::now(),
+            process_start: host::process_start(pid),
+            namespace: host::namespace(),
+            ended: None,
+        }
+    }
+
+    /// Does it still work, when its file was last touched `silence` ago?
+    fn is_alive(&self, silence: Duration) -> bool {
+        if self.ended.is_some() {
+            return false;
+        }
+        if self.namespace == host::namespace() {
+            return host::process_start(self.pid)
+                .is_some_and(|start| Some(start) == self.process_start);
+        }
+        silence < SILENCE
+    }
+}
+
+/// The newest attempt at a trial.
+#[derive(Debug, Clone)]
+struct Newest {
+    number: u32,
+    /// `None` if its file is not readable as one.
+    holder: Option<Holder>,
+    touched: SystemTime,
+}
+
+impl Newest {
+    fn is_alive(&self, now: SystemTime) -> bool {
+        // Clocks of two machines differ: a touch in the future is one just now.
+        let silence = now.duration_since(self.touched).unwrap_or_default();
+        match &self.holder {
+            Some(holder) => holder.is_alive(silence),
+            // Half a file: being written by a file system that cannot create it whole, or the
+            // remainder of a power cut.
+            None => silence < SILENCE,
+        }
+    }
+}
+
+/// What is known of the attempts at a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempts {
+    /// There was none.
+    None,
+    /// Somebody works on it.
+    Held(Holder),
+    /// This many were made and none goes on.
+    Idle(u32),
+}
+
+/// Looks at the attempts in the folder of a trial, changing nothing.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn attempts(trial: &Path) -> Result<Attempts> {
+    Ok(match newest(&folder(trial))? {
+        None => Attempts::None,
+        Some(newest) if newest.is_alive(SystemTime::now()) => Attempts::Held(newest.shown()),
+        Some(newest) => Attempts::Idle(newest.number),
+    })
+}
+
+impl Newest {
+    fn shown(self) -> Holder {
+        self.holder.unwrap_or_else(|| Holder {
+            host: "an unknown machine".into(),
+            pid: 0,
+            since: "a moment ago".into(),
+            process_start: None,
+            namespace: String::new(),
+            ended: None,
+        })
+    }
+}
+
+/// What came of the wish to work on a trial.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is ours until the lease ends.
+    Ours(Lease),
+    /// Somebody else works on it.
+    Held(Holder),
+}
+
+/// Claims the next attempt at the trial in this folder.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub fn claim(trial: &Path) -> Result<Claim> {
+    let folder = folder(trial);
+    fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, &error))?;
+    let holder = Holder::this_process();
+    let bytes = to_bytes(&holder);
+    loop {
+        let newest = newest(&folder)?;
+        let number = match newest {
+            None => 1,
+            Some(newest) if newest.is_alive(time_of(&folder)?) => {
+                return Ok(Claim::Held(newest.shown()));
+            }
+            Some(newest) => newest.number + 1,
+        };
+        let path = attempt_path(&folder, number);
+        if file::create(&path, &bytes, Durability::Cached)? {
+            return Ok(Claim::Ours(Lease::start(folder, number, holder)));
+        }
+        // Another worker was faster; now look at that one.
+    }
+}
+
+/// The right to work on a trial. It beats while it lives.
+#[derive(Debug)]
+pub struct Lease {
+    folder: PathBuf,
+    number: u32,
+    holder: Holder,
+    lost: Arc<AtomicBool>,
+    heart: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Lease {
+    fn start(folder: PathBuf, number: u32, holder: Holder) -> Self {
+        let lost = Arc::new(AtomicBool::new(false));
+        let (stop, stopped) = channel();
+        let beat = {
+            let (folder, bytes, lost) = (folder.clone(), to_bytes(&holder), Arc::clone(&lost));
+            move || {
+                while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+                    if attempt_path(&folder, number + 1).exists() {
+                        lost.store(true, Ordering::Relaxed);
+                        break;
+                    }
+                    // A beat that fails, such as on a network in trouble, may succeed next time.
+                    let _ = touch(&attempt_path(&folder, number), &bytes);
+                }
+            }
+        };
+        let heart = std::thread::Builder::new().name("heartbeat".into()).spawn(beat).ok();
+        Self { folder, number, holder, lost, heart: heart.map(|thread| (stop, thread)) }
+    }
+
+    /// The number of this attempt, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.number
+    }
+
+    /// Since when it is held, UTC.
+    pub fn since(&self) -> &str {
+        &self.holder.since
+    }
+
+    /// Has another worker taken this one for dead? It may happen after a machine slept.
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Ends the attempt and says how, so that the next may begin at once.
+    ///
+    /// # Errors
+    /// If its file cannot be written.
+    pub fn end(mut self, how: &str) -> Result<()> {
+        self.note_end(how)
+    }
+
+    fn note_end(&mut self, how: &str) -> Result<()> {
+        self.holder.ended = Some(how.to_owned());
+        if let Some((stop, heart)) = self.heart.take() {
+            drop(stop);
+            let _ = heart.join();
+        }
+        let path = attempt_path(&self.folder, self.number);
+        file::replace(&path, &to_bytes(&self.holder), Durability::Cached)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.holder.ended.is_none() {
+            // The attempt fails for another reason already.
+            let _ = self.note_end("abandoned");
+        }
+    }
+}
+
+fn folder(trial: &Path) -> PathBuf {
+    trial.join("attempts")
+}
+
+fn attempt_path(folder: &Path, number: u32) -> PathBuf {
+    folder.join(format!("{number}.json"))
+}
+
+fn to_bytes(holder: &Holder) -> Vec<u8> {
+    serde_json::to_vec_pretty(holder).expect("a holder is plain data")
+}
+
+/// Writes the bytes that are there already: the file server dates the file by its own clock.
+fn touch(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.write_all(bytes)
+}
+
+/// The present by the clock of the file server.
+fn time_of(folder: &Path) -> Result<SystemTime> {
+    let probe = tempfile::NamedTempFile::new_in(folder)
+        .map_err(|error| Error::io("write to", folder, &error))?;
+    probe
+        .as_file()
+        .metadata()
+        .and_then(|metadata| metadata.modified())
+        .map_err(|error| Error::io("read", probe.path(), &error))
+}
+
+fn newest(folder: &Path) -> Result<Option<Newest>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", folder, &error)),
+    };
+    let number = |name: &str| name.strip_suffix(".json")?.parse::<u32>().ok();
+    let newest = entries.filter_map(|entry| number(entry.ok()?.file_name().to_str()?)).max();
+    let Some(number) = newest else {
+        return Ok(None);
+    };
+    let path = attempt_path(folder, number);
+    let touched = fs::metadata(&path)
+        .and_then(|metadata| metadata.modified())
+        .map_err(|error| Error::io("read", &path, &error))?;
+    let text = file::read_optional(&path)?.unwrap_or_default();
+    Ok(Some(Newest { number, holder: serde_json::from_str(&text).ok(), touched }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held_by(claim: Claim) -> Holder {
+        match claim {
+            Claim::Held(holder) => holder,
+            Claim::Ours(lease) => panic!("the trial was free for attempt {}", lease.attempt()),
+        }
+    }
+
+    fn ours(claim: Claim) -> Lease {
+        match claim {
+            Claim::Ours(lease) => lease,
+            Claim::Held(holder) => panic!("the trial is held by {holder}"),
+        }
+    }
+
+    /// Writes attempt 1 of somebody else and dates it back.
+    fn foreign(trial: &Path, change: impl FnOnce(&mut Holder), silence: Duration) {
+        let mut holder = Holder::this_process();
+        change(&mut holder);
+        fs::create_dir_all(folder(trial)).unwrap();
+        let path = attempt_path(&folder(trial), 1);
+        fs::write(&path, to_bytes(&holder)).unwrap();
+        let touched = SystemTime::now() - silence;
+        OpenOptions::new().write(true).open(&path).unwrap().set_modified(touched).unwrap();
+    }
+
+    #[test]
+    fn one_of_many_gets_the_trial() {
+        let trial = tempfile::tempdir().unwrap();
+        let claims: Vec<Claim> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| claim(trial.path()))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+        });
+        let winners = claims.iter().filter(|claim| matches!(claim, Claim::Ours(_))).count();
+        assert_eq!(winners, 1);
+    }
+
+    #[test]
+    fn one_of_many_takes_over_from_the_dead() {
+        for _ in 0..20 {
+            let trial = tempfile::tempdir().unwrap();
+            foreign(trial.path(), |holder| holder.process_start = Some(1), Duration::ZERO);
+            let claims: Vec<Claim> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| claim(trial.path()))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+            });
+            let winners: Vec<u32> = claims
+                .iter()
+                .filter_map(|claim| match claim {
+                    Claim::Ours(lease) => Some(lease.attempt()),
+                    Claim::Held(_) => None,
+                })
+                .collect();
+            assert_eq!(winners, [2]);
+        }
+    }
+
+    #[test]
+    fn a_held_trial_names_its_holder_and_is_free_after_the_end() {
+        let trial = tempfile::tempdir().unwrap();
+        let lease = ours(claim(trial.path()).unwrap());
+        let holder = held_by(claim(trial.path()).unwrap());
+        assert_eq!(holder.pid, std::process::id());
+        assert!(holder.to_string().starts_with(&format!("process {} on ", holder.pid)));
+        lease.end("finished").unwrap();
+        assert_eq!(attempts(trial.path()).unwrap(), Attempts::Idle(1));
+        assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
+    }
+
+    #[test]
+    fn a_dropped_lease_is_abandoned() {
+        let trial = tempfile::tempdir().unwrap();
+        drop(ours(claim(trial.path()).unwrap()));
+        let text = fs::read_to_string(trial.path().join("attempts/1.json")).unwrap();
+        assert!(text.contains("\"ended\": \"abandoned\""), "{text}");
+    }
+
+    #[test]
+    fn a_number_of_a_process_that_came_round_again_is_no_holder() {
+        let trial = tempfile::tempdir().unwrap();
+        foreign(trial.path(), |holder| holder.process_start = Some(1), Duration::ZERO);
+        assert_eq!(attempts(trial.path()).unwrap(), Attempts::Idle(1));
+        assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
+    }
+
+    #[test]
+    fn a_dead_process_of_this_machine_is_no_holder() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        let trial = tempfile::tempdir().unwrap();
+        foreign(trial.path(), |holder| holder.pid = pid, Duration::ZERO);
+        assert_eq!(attempts(trial.path()).unwrap(), Attempts::Idle(1));
+    }
+
+    #[test]
+    fn a_silent_holder_elsewhere_is_taken_over_after_a_minute() {
+        let elsewhere = |holder: &mut Holder| {
+            holder.namespace = "another boot".into();
+            holder.host = "moon".into();
+        };
+        let trial = tempfile::tempdir().unwrap();
+        foreign(trial.path(), elsewhere, Duration::from_secs(30));
+        assert_eq!(held_by(claim(trial.path()).unwrap()).host, "moon");
+        foreign(trial.path(), elsewhere, SILENCE + Duration::from_secs(10));
+        assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
+    }
+
+    #[test]
+    fn half_a_file_is_a_holder_for_a_minute() {
+        let trial = tempfile::tempdir().unwrap();
+        foreign(trial.path(), |_| {}, Duration::ZERO);
+        let path = attempt_path(&folder(trial.path()), 1);
+        fs::write(&path, "{\"host\": \"mo").unwrap();
+        held_by(claim(trial.path()).unwrap());
+        let touched = SystemTime::now() - SILENCE - Duration::from_secs(10);
+        OpenOptions::new().write(true).open(&path).unwrap().set_modified(touched).unwrap();
+        assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
+    }
+}

@@ -1,0 +1,298 @@
+//! One trial in its own process: the body of `harness run`.
+
+mod libtorch;
+mod observer;
+mod panics;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dst_core::dataset::DataSources;
+use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::record::{Provenance, Status, TrialSpec};
+use dst_core::{Architecture, Dataset, Error, ErrorKind, Result, Strategy};
+use dst_train::{Ended, Setup};
+use serde_json::{Map, Value};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::exit::Exit;
+use crate::lease::{self, Attempts, Claim, Holder, Lease};
+use crate::store::file::Durability;
+use crate::store::{Store, TrialResult, TrialState, write_result, write_tables};
+use observer::Recorder;
+
+/// How one trial is run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Threads of one operation.
+    pub threads: usize,
+    /// Where data sets look first.
+    pub data_dir: Option<PathBuf>,
+    /// Where tensors are, such as `cpu`.
+    pub device: String,
+    /// Was it started by an executor? Then stdout carries [`Event::Progress`] as JSON lines.
+    ///
+    /// [`Event::Progress`]: crate::executor::Event::Progress
+    pub worker: bool,
+}
+
+/// What came of running a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// It has a result: that of this attempt or, if another completed before, of that one.
+    Ended {
+        /// How it ended.
+        status: Status,
+        /// Why it did not finish; empty if it did.
+        reason: String,
+    },
+    /// It was asked to stop and has saved where it stands.
+    Interrupted,
+    /// Another process works on it.
+    Held(Holder),
+}
+
+/// Trains one trial to its end and stores the result, going on from an earlier attempt.
+///
+/// A process runs one trial at a time: libtorch's random generator and its threads belong to the
+/// process.
+///
+/// SIGINT and SIGTERM stop it after the current step with a checkpoint; a second signal stops
+/// it at once. Divergence, collapse, panics and errors of plug-ins and libtorch are results.
+///
+/// # Errors
+/// If the trial could not begin for a reason that the user can mend (an unknown plug-in, a
+/// value out of range, missing data), or the system refuses to read or write. There is no
+/// result then, and the trial can be run again.
+pub fn run_trial(store: &Store, spec: &TrialSpec, options: &RunOptions) -> Result<Ran> {
+    let stop = stop_requests()?;
+    store.add(spec)?;
+    let id = spec.id();
+    let trial = Trial { store, spec, options, folder: store.folder(&id), id };
+    if let Some(ran) = trial.ended()? {
+        return Ok(ran);
+    }
+    let lease = match lease::claim(&trial.folder)? {
+        Claim::Ours(lease) => lease,
+        Claim::Held(holder) => return Ok(Ran::Held(holder)),
+    };
+    // Whoever held it before may have ended it meanwhile.
+    if let Some(ran) = trial.ended()? {
+        lease.end("not needed")?;
+        return Ok(ran);
+    }
+    let ran = trial.train(&lease, &stop);
+    lease.end(match &ran {
+        Ok(Ran::Ended { .. }) => "ended",
+        Ok(Ran::Interrupted) => "interrupted",
+        Ok(Ran::Held(_)) => "taken over",
+        Err(_) => "error",
+    })?;
+    ran
+}
+
+/// What a training is made of, found by the names in a specification.
+struct Parts {
+    strategy: Box<dyn Strategy>,
+    architecture: Box<dyn Architecture>,
+    dataset: Box<dyn Dataset>,
+    device: tch::Device,
+}
+
+impl Parts {
+    fn find(spec: &TrialSpec, options: &RunOptions) -> Result<Self> {
+        spec.training.validate().map_err(|error| error.at("training"))?;
+        let device = crate::config::device::parse(&options.device)?;
+        let strategy = plugin::strategy(spec.strategy_name(), parameters(&spec.strategy)?)?;
+        let architecture = plugin::architecture(spec.model_name(), parameters(&spec.model)?)?;
+        let sources = DataSources { data_dir: options.data_dir.clone() };
+        let dataset = (DatasetPlugin::find(&spec.dataset)?.load)(&sources)?;
+        Ok(Self { strategy, architecture, dataset, device })
+    }
+
+    fn setup<'a>(&'a self, spec: &'a TrialSpec) -> Setup<'a> {
+        Setup {
+            strategy: &*self.strategy,
+            architecture: &*self.architecture,
+            dataset: &*self.dataset,
+            training: &spec.training,
+            sparsity: spec.sparsity,
+            seed: spec.seed,
+            device: self.device,
+        }
+    }
+}
+
+fn parameters(tagged: &Value) -> Result<&Map<String, Value>> {
+    tagged.as_object().ok_or_else(|| {
+        Error::usage(format!("{tagged} is neither a strategy nor a model"))
+            .hint("write an object with a name, such as {\"name\": \"mlp\"}")
+    })
+}
+
+/// One trial at work.
+struct Trial<'a> {
+    store: &'a Store,
+    spec: &'a TrialSpec,
+    options: &'a RunOptions,
+    id: String,
+    folder: PathBuf,
+}
+
+impl Trial<'_> {
+    /// The result that is there. A damaged one is moved aside.
+    fn ended(&self) -> Result<Option<Ran>> {
+        match self.store.state(&self.id)? {
+            TrialState::Ended { status, reason } => Ok(Some(Ran::Ended { status, reason })),
+            TrialState::Damaged(_) => self.store.set_aside(&self.id, "damaged").map(|()| None),
+            _ => Ok(None),
+        }
+    }
+
+    fn train(&self, lease: &Lease, stop: &AtomicBool) -> Result<Ran> {
+        let threads = self.options.threads.max(1);
+        log(&format!(
+            "attempt {} of {} ({} on {}, sparsity {}, seed {}) on {}, {}, threads: {threads}",
+            lease.attempt(),
+            self.id,
+            self.spec.strategy_name(),
+            self.spec.dataset,
+            self.spec.sparsity,
+            self.spec.seed,
+            lease::host(),
+            self.options.device,
+        ));
+        // Before the first operation: libtorch starts its threads then.
+        tch::set_num_threads(threads as i32);
+        let parts = Parts::find(self.spec, self.options)?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Ran::Interrupted);
+        }
+
+        let mut recorder = Recorder::new(&self.folder, &self.id, self.options.worker, || {
+            stop.load(Ordering::Relaxed) || lease.is_lost()
+        });
+        let checkpoint = self.folder.join("checkpoint");
+        let setup = parts.setup(self.spec);
+        let ended = panics::catch(|| dst_train::train(&setup, Some(&checkpoint), &mut recorder))
+            .unwrap_or_else(|panic| Err(Error::contract(format!("panic: {panic}"))));
+        let began = recorder.has_begun();
+
+        let mut result = self.result(lease, parts.dataset.digest());
+        match ended {
+            Ok(Ended::Stopped) => return self.stopped(lease),
+            Ok(Ended::Complete(trained)) => {
+                recorder.history = trained.history;
+                recorder.layers = trained.layers;
+                if let Some(reason) = trained.collapsed {
+                    result.status = Status::Collapsed;
+                    result.reason = reason;
+                }
+                result.outcome = Some(trained.outcome);
+                result.confusion = trained.confusion;
+            }
+            Err(error) => {
+                result.status = match error.kind() {
+                    ErrorKind::Io => return Err(error),
+                    ErrorKind::Usage | ErrorKind::Data if !began => return Err(error),
+                    ErrorKind::Diverged => Status::Diverged,
+                    ErrorKind::Collapsed => Status::Collapsed,
+                    _ => Status::Crashed,
+                };
+                result.reason = error.one_line();
+            }
+        }
+        result.history_rows = recorder.history.len();
+        result.layer_rows = recorder.layers.len();
+        write_tables(&self.folder, &recorder.history, &recorder.layers, Durability::Synced)?;
+        self.finish(result, &checkpoint, lease)
+    }
+
+    /// Stores the result. The checkpoint is of no more use: what ended by itself would end in
+    /// the same way again.
+    fn finish(&self, mut result: TrialResult, checkpoint: &Path, lease: &Lease) -> Result<Ran> {
+        match write_result(&self.folder, &result) {
+            Err(error) if error.kind() == ErrorKind::Contract => {
+                result.status = Status::Crashed;
+                result.reason = error.one_line();
+                result.outcome = None;
+                write_result(&self.folder, &result)?;
+            }
+            written => {
+                written?;
+            }
+        }
+        // A worker that took this trial over may be reading it.
+        if !lease.is_lost() {
+            let _ = fs::remove_dir_all(checkpoint);
+        }
+        // Another attempt may have completed before; then its result counts.
+        match self.store.state(&self.id)? {
+            TrialState::Ended { status, reason } => {
+                match &*reason {
+                    "" => log(&status.to_string()),
+                    reason => log(&format!("{status}: {reason}")),
+                }
+                Ok(Ran::Ended { status, reason })
+            }
+            state => Err(Error::data(format!("the result that was just written is {state:?}"))
+                .at(self.folder.display().to_string())),
+        }
+    }
+
+    fn stopped(&self, lease: &Lease) -> Result<Ran> {
+        match lease::attempts(&self.folder)? {
+            Attempts::Held(holder) if lease.is_lost() => Ok(Ran::Held(holder)),
+            _ => {
+                log("stopped with a checkpoint");
+                Ok(Ran::Interrupted)
+            }
+        }
+    }
+
+    fn result(&self, lease: &Lease, data_digest: &str) -> TrialResult {
+        TrialResult {
+            trial: self.id.clone(),
+            status: Status::Finished,
+            reason: String::new(),
+            outcome: None,
+            confusion: Vec::new(),
+            history_rows: 0,
+            layer_rows: 0,
+            provenance: Provenance {
+                version: env!("CARGO_PKG_VERSION").into(),
+                libtorch: libtorch::version(),
+                host: lease::host(),
+                device: self.options.device.clone(),
+                threads: self.options.threads.max(1) as u32,
+                data_digest: data_digest.to_owned(),
+                started: lease.since().to_owned(),
+                attempt: lease.attempt(),
+            },
+        }
+    }
+}
+
+/// A line for `log.txt`, or the terminal. Nobody reading is no reason to fail.
+fn log(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Raised by the first SIGINT or SIGTERM; the second ends the process.
+fn stop_requests() -> Result<Arc<AtomicBool>> {
+    let refused = |error: std::io::Error| {
+        Error::io("listen to signals on", Path::new("this process"), &error)
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal finds the flag down and raises it.
+        let code = Exit::Interrupted as i32;
+        signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&stop))
+            .map_err(refused)?;
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(refused)?;
+    }
+    Ok(stop)
+}

@@ -1,0 +1,92 @@
+//! Keeps the records of a training on disk and tells how far it is.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use dst_core::Result;
+use dst_core::record::{EpochRecord, LayerRecord};
+use dst_train::{Observer, Progress};
+
+use crate::executor::Event;
+use crate::store::file::Durability;
+use crate::store::write_tables;
+
+/// Time between two lines of progress.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Writes `history.csv` and `layers.csv` after every epoch.
+pub(super) struct Recorder<'a, S> {
+    /// Epochs so far.
+    pub(super) history: Vec<EpochRecord>,
+    /// Layers by epoch so far.
+    pub(super) layers: Vec<LayerRecord>,
+    folder: &'a Path,
+    id: &'a str,
+    prints: bool,
+    printed: Option<Instant>,
+    should_stop: S,
+    begun: bool,
+}
+
+impl<'a, S: Fn() -> bool> Recorder<'a, S> {
+    pub(super) fn new(folder: &'a Path, id: &'a str, prints: bool, should_stop: S) -> Self {
+        Self {
+            history: Vec::new(),
+            layers: Vec::new(),
+            folder,
+            id,
+            prints,
+            printed: None,
+            should_stop,
+            begun: false,
+        }
+    }
+
+    /// Has a batch been trained, in this attempt or before?
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    fn print(&mut self, progress: &Progress) {
+        if !self.prints || self.printed.is_some_and(|at| at.elapsed() < PAUSE) {
+            return;
+        }
+        self.printed = Some(Instant::now());
+        let event = Event::Progress {
+            id: self.id.to_owned(),
+            epoch: progress.epoch,
+            epochs: progress.epochs,
+            fraction: progress.fraction,
+            train_loss: progress.train_loss,
+            accuracy: progress.accuracy,
+        };
+        if let Ok(line) = serde_json::to_string(&event) {
+            // An executor that is gone is noticed by its signal, not here.
+            let mut stdout = std::io::stdout().lock();
+            let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+        }
+    }
+}
+
+impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
+    fn step(&mut self, progress: &Progress) -> ControlFlow<()> {
+        self.begun = true;
+        self.print(progress);
+        if (self.should_stop)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn epoch(&mut self, history: &[EpochRecord], layers: &[LayerRecord]) -> Result<()> {
+        self.begun |= !history.is_empty();
+        self.history = history.to_vec();
+        self.layers = layers.to_vec();
+        if let Some(last) = history.last() {
+            super::log(&format!(
+                "epoch {}: training loss {:.4}, validation accuracy {:.4}, {:.1} s",
+                last.epoch, last.train_loss, last.validation.accuracy, last.train_seconds
+            ));
+        }
+        write_tables(self.folder, history, layers, Durability::Cached)
+    }
+}

@@ -1,0 +1,349 @@
+//! The run store: one folder per trial, named by the trial's id.
+//!
+//! ```text
+//! runs/
+//!   store.json                 format of the store
+//!   grids/<id>.json            what was planned, and how it was to be compared
+//!   <trial>/spec.json          what is to be trained
+//!   <trial>/attempts/<n>.json  who works on it; see `lease`
+//!   <trial>/log.txt            what the processes of its attempts wrote to stderr
+//!   <trial>/history.csv        epochs
+//!   <trial>/layers.csv         layers by epoch
+//!   <trial>/checkpoint/        where it stood; removed when it has ended by itself
+//!   <trial>/result.json        how it ended: its presence means done
+//! ```
+//!
+//! A result is written beside, brought to the disk and only then given its name, so it is whole
+//! or absent; the first attempt that completes wins.
+
+mod clock;
+pub(crate) mod file;
+mod grid;
+mod table;
+mod trial;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use dst_core::record::{Status, TrialRecord, TrialSpec};
+use dst_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::lease::{self, Attempts, Holder};
+pub use clock::now;
+use file::Durability;
+pub use grid::GridRecord;
+pub use trial::TrialResult;
+pub(crate) use trial::{table_rows, write_result, write_tables};
+
+/// The format that this version writes and the newest that it reads.
+const FORMAT: u32 = 1;
+
+/// A folder of trials.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// Where a trial stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrialState {
+    /// Nobody has begun it.
+    Pending,
+    /// Somebody works on it.
+    Running(Holder),
+    /// It was begun and goes on from its checkpoint, if it got to one.
+    Interrupted,
+    /// It has a result.
+    Ended {
+        /// How it ended.
+        status: Status,
+        /// Why it did not finish; empty if it did.
+        reason: String,
+    },
+    /// Its result cannot be used, for this reason. It counts as not done.
+    Damaged(String),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Marker {
+    format: u32,
+}
+
+impl Store {
+    /// Opens a store that exists.
+    ///
+    /// # Errors
+    /// If there is none, or it is of a newer format.
+    pub fn open(root: &Path) -> Result<Self> {
+        let path = root.join("store.json");
+        let Some(text) = file::read_optional(&path)? else {
+            let what = if root.is_dir() { "is no run store" } else { "does not exist" };
+            return Err(Error::usage(format!("{} {what}", root.display()))
+                .hint("pass --store with the folder of a grid, or start a grid to make one"));
+        };
+        // Only the format is looked at: what else a newer version keeps here is its own affair.
+        let marker: Marker = serde_json::from_str(&text).map_err(|error| {
+            Error::data(format!("this does not name a format: {error}"))
+                .at(path.display().to_string())
+                .hint("if the folder is a run store, write {\"format\": 1} into that file")
+        })?;
+        if marker.format > FORMAT {
+            return Err(Error::usage(format!(
+                "{} has format {}, and this version reads up to {FORMAT}",
+                root.display(),
+                marker.format
+            ))
+            .hint("use the newer harness that wrote it, or another --store"));
+        }
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Opens a store, making it if the folder is absent or empty, and checks that it can be
+    /// written.
+    ///
+    /// # Errors
+    /// If the folder holds something else, is a file, or cannot be written.
+    pub fn create(root: &Path) -> Result<Self> {
+        fs::create_dir_all(root).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                Error::usage(format!("{} is not a folder", root.display()))
+                    .hint("pass another place with --store")
+            }
+            _ => Error::io("create", root, &error),
+        })?;
+        let path = root.join("store.json");
+        if !path.exists() {
+            refuse_foreign(root)?;
+            let mut bytes = to_json(&Marker { format: FORMAT })?;
+            bytes.push(b'\n');
+            file::create(&path, &bytes, Durability::Synced)?;
+        }
+        let store = Self::open(root)?;
+        tempfile::NamedTempFile::new_in(root)
+            .map_err(|error| Error::io("write to", root, &error))?;
+        Ok(store)
+    }
+
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a trial.
+    pub fn folder(&self, id: &str) -> PathBuf {
+        self.root.join(id)
+    }
+
+    /// Ids of all trials that have a folder, sorted.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn ids(&self) -> Result<Vec<String>> {
+        let mut ids: Vec<String> =
+            names(&self.root)?.into_iter().filter(|name| is_id(name)).collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// What the trial of that id trains.
+    ///
+    /// # Errors
+    /// If it is unknown, unreadable, or not the specification that has this id.
+    pub fn spec(&self, id: &str) -> Result<TrialSpec> {
+        trial::read_spec(&self.folder(id), id)?.ok_or_else(|| {
+            Error::usage(format!("{} has no trial {id}", self.root.display()))
+                .hint("`harness status` lists its trials")
+        })
+    }
+
+    /// What all trials train, sorted as [`Store::records`].
+    ///
+    /// # Errors
+    /// As [`Store::spec`].
+    pub fn specs(&self) -> Result<Vec<TrialSpec>> {
+        let mut specs = in_parallel(&self.ids()?, |id| trial::read_spec(&self.folder(id), id))?;
+        specs.sort_by_cached_key(sort_key);
+        Ok(specs)
+    }
+
+    /// Makes the folder of a trial with its specification, unless it is there.
+    ///
+    /// # Errors
+    /// If the folder holds another specification, or cannot be written.
+    pub fn add(&self, spec: &TrialSpec) -> Result<()> {
+        trial::write_spec(&self.folder(&spec.id()), spec)
+    }
+
+    /// Where the trial of that id stands.
+    ///
+    /// # Errors
+    /// If its folder cannot be read.
+    pub fn state(&self, id: &str) -> Result<TrialState> {
+        let folder = self.folder(id);
+        match trial::read_result(&folder, id) {
+            Ok(Some(result)) => {
+                return Ok(TrialState::Ended { status: result.status, reason: result.reason });
+            }
+            Err(error) if error.kind() == dst_core::ErrorKind::Data => {
+                return Ok(TrialState::Damaged(error.one_line()));
+            }
+            Err(error) => return Err(error),
+            Ok(None) => {}
+        }
+        Ok(match lease::attempts(&folder)? {
+            Attempts::None => TrialState::Pending,
+            Attempts::Held(holder) => TrialState::Running(holder),
+            Attempts::Idle(_) => TrialState::Interrupted,
+        })
+    }
+
+    /// The trial of that id, if it ended.
+    ///
+    /// # Errors
+    /// If one of its files is damaged: a torn result is not taken for a whole one.
+    pub fn record(&self, id: &str) -> Result<Option<TrialRecord>> {
+        trial::read_record(&self.folder(id), id)
+    }
+
+    /// All trials that ended, sorted by data set, model, strategy, parameters, sparsity and
+    /// seed.
+    ///
+    /// # Errors
+    /// As [`Store::record`].
+    pub fn records(&self) -> Result<Vec<TrialRecord>> {
+        self.records_of(&self.ids()?)
+    }
+
+    /// Those of the given trials that ended, sorted as [`Store::records`].
+    ///
+    /// # Errors
+    /// As [`Store::record`].
+    pub fn records_of(&self, ids: &[String]) -> Result<Vec<TrialRecord>> {
+        let mut records = in_parallel(ids, |id| self.record(id))?;
+        records.sort_by_cached_key(|record| sort_key(&record.spec));
+        Ok(records)
+    }
+
+    /// Records that a grid was planned. If it was before, the time of its first start stays.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn remember_grid(&self, grid: &GridRecord) -> Result<()> {
+        let folder = self.root.join("grids");
+        fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, &error))?;
+        let path = folder.join(format!("{}.json", grid.id()));
+        file::create(&path, &to_json(grid)?, Durability::Synced).map(|_| ())
+    }
+
+    /// All grids that were planned, the oldest first.
+    ///
+    /// # Errors
+    /// If a record of one is damaged.
+    pub fn grids(&self) -> Result<Vec<GridRecord>> {
+        let folder = self.root.join("grids");
+        let mut grids = Vec::new();
+        for name in names(&folder)? {
+            if name.starts_with('.') || !name.ends_with(".json") {
+                continue;
+            }
+            let path = folder.join(name);
+            let text = file::read_optional(&path)?.unwrap_or_default();
+            let grid: GridRecord = serde_json::from_str(&text).map_err(|error| {
+                Error::data(format!("this is no record of a grid: {error}"))
+                    .at(path.display().to_string())
+                    .hint("delete the file and start that grid again: finished trials are kept")
+            })?;
+            grids.push(grid);
+        }
+        grids.sort_by(|a, b| (&a.started, &a.command).cmp(&(&b.started, &b.command)));
+        Ok(grids)
+    }
+
+    /// Moves a result aside so that the trial is trained again; `why` becomes part of its name.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn set_aside(&self, id: &str, why: &str) -> Result<()> {
+        trial::set_aside(&self.folder(id), why)
+    }
+}
+
+/// Refuses a folder that is in use for something else.
+fn refuse_foreign(root: &Path) -> Result<()> {
+    // Another grid may be making the store at this moment; its file has a hidden name.
+    match names(root)?.into_iter().find(|name| !name.starts_with(".store.json.")) {
+        None => Ok(()),
+        // The other grid was faster.
+        Some(_) if root.join("store.json").exists() => Ok(()),
+        Some(name) => Err(Error::usage(format!(
+            "{} is not a run store and not empty: it holds {name}",
+            root.display()
+        ))
+        .hint("pass a new or empty folder with --store")),
+    }
+}
+
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let refused = |error: &std::io::Error| Error::io("read", folder, error);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(refused(&error)),
+    };
+    entries
+        .map(|entry| Ok(entry.map_err(|error| refused(&error))?.file_name()))
+        .map(|name| name.map(|name| name.to_string_lossy().into_owned()))
+        .collect()
+}
+
+fn is_id(name: &str) -> bool {
+    name.len() == 16 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value)
+        .map_err(|error| Error::contract(format!("a record cannot be written: {error}")))
+}
+
+/// Sparsities are not negative, so their bits sort as they do.
+fn sort_key(spec: &TrialSpec) -> (String, String, String, String, u64, u64, String) {
+    (
+        spec.dataset.clone(),
+        spec.model.to_string(),
+        spec.strategy_name().to_owned(),
+        spec.strategy_parameters(),
+        spec.sparsity.to_bits(),
+        spec.seed,
+        spec.id(),
+    )
+}
+
+/// Applies `read` to every id, on all cores: opening ten thousand files is mostly waiting.
+fn in_parallel<T: Send>(
+    ids: &[String],
+    read: impl Fn(&str) -> Result<Option<T>> + Sync,
+) -> Result<Vec<T>> {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let share = ids.len().div_ceil(threads).max(64);
+    let read = &read;
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = ids
+            .chunks(share)
+            .map(|ids| {
+                scope.spawn(move || {
+                    ids.iter().filter_map(|id| read(id).transpose()).collect::<Result<Vec<T>>>()
+                })
+            })
+            .collect();
+        let mut all = Vec::with_capacity(ids.len());
+        for part in parts {
+            all.extend(part.join().expect("reading does not panic")?);
+        }
+        Ok(all)
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,199 @@
+//! Files that appear whole or not at all.
+
+use std::ffi::CString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dst_core::{Error, Result};
+
+/// Should a file outlive a power cut?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It reaches the disk before the call returns.
+    Synced,
+    /// It can be made again, so the system may write it when it likes.
+    Cached,
+}
+
+/// Replaces `path` by a file with these bytes. Readers see the old file or the new one.
+///
+/// # Errors
+/// If the system refuses; nothing is left behind then.
+pub(crate) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<()> {
+    let beside = write_beside(path, bytes, durability)?;
+    if let Err(error) = fs::rename(&beside, path) {
+        let _ = fs::remove_file(&beside);
+        return Err(Error::io("write", path, &error));
+    }
+    sync_folder(path, durability)
+}
+
+/// Creates `path` with these bytes unless it exists. Of several callers, in whatever processes
+/// and machines, exactly one is told that it did.
+///
+/// # Errors
+/// If the system refuses, or the file system cannot do this.
+pub(crate) fn create(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool> {
+    let beside = write_beside(path, bytes, durability)?;
+    let created = publish(&beside, path);
+    let _ = fs::remove_file(&beside);
+    match created {
+        Ok(true) => sync_folder(path, durability).map(|()| true),
+        Ok(false) => Ok(false),
+        Err(error) => Err(Error::io("create", path, &error)),
+    }
+}
+
+/// Gives the file a second name that must be new. Unlike a rename this never overwrites.
+fn publish(beside: &Path, path: &Path) -> io::Result<bool> {
+    match fs::hard_link(beside, path) {
+        Ok(()) => Ok(true),
+        // NFS may repeat a request that succeeded and then report that the name exists; the
+        // number of names tells.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Ok(fs::metadata(beside)?.nlink() == 2)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() == ErrorKind::StorageFull => Err(error),
+        // File systems without hard links, such as FAT.
+        Err(_) => match rename_to_new_name(beside, path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn rename_to_new_name(from: &Path, to: &Path) -> io::Result<()> {
+    let from = CString::new(from.as_os_str().as_bytes())?;
+    let to = CString::new(to.as_os_str().as_bytes())?;
+    // SAFETY: both are strings that end in 0 and outlive the call.
+    let failed = unsafe {
+        libc::renameat2(
+            libc::AT_FDCWD,
+            from.as_ptr(),
+            libc::AT_FDCWD,
+            to.as_ptr(),
+            libc::RENAME_NOREPLACE,
+        )
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_to_new_name(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::Error::new(ErrorKind::Unsupported, "the file system has no hard links"))
+}
+
+fn write_beside(path: &Path, bytes: &[u8], durability: Durability) -> Result<PathBuf> {
+    let (beside, mut file) = loop {
+        let beside = beside(path);
+        match OpenOptions::new().write(true).create_new(true).open(&beside) {
+            Ok(file) => break (beside, file),
+            // Left by a process that was killed; its number has come round again.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("write", path, &error)),
+        }
+    };
+    let written = file.write_all(bytes).and_then(|()| match durability {
+        Durability::Synced => file.sync_all(),
+        Durability::Cached => Ok(()),
+    });
+    written.map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        Error::io("write", path, &error)
+    })?;
+    Ok(beside)
+}
+
+/// A hidden name in the same folder that no other process uses.
+fn beside(path: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let host = crate::lease::host();
+    path.with_file_name(format!(".{name}.{host}.{}.{count}", std::process::id()))
+}
+
+/// A name is on the disk only when its folder is.
+fn sync_folder(path: &Path, durability: Durability) -> Result<()> {
+    if durability == Durability::Cached {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some network file systems cannot sync folders.
+        Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {
+            Err(Error::io("write", folder, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a text file; `None` if there is none.
+///
+/// # Errors
+/// If the system refuses for another reason, or the bytes are not UTF-8.
+pub(crate) fn read_optional(path: &Path) -> Result<Option<String>> {
+    match fs::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(Error::data("this is not a text file").at(path.display().to_string())),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_many_creates_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result.json");
+        let winners: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|index| {
+                    let path = &path;
+                    scope.spawn(move || {
+                        let text = format!("writer {index}");
+                        create(path, text.as_bytes(), Durability::Cached).unwrap().then_some(text)
+                    })
+                })
+                .collect();
+            threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(winners.len(), 1);
+        assert_eq!(fs::read_to_string(&path).unwrap(), winners[0]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside");
+    }
+
+    #[test]
+    fn a_rename_without_hard_links_does_not_overwrite() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&a, "a").unwrap();
+        rename_to_new_name(&a, &b).unwrap();
+        fs::write(&a, "again").unwrap();
+        let error = rename_to_new_name(&a, &b).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&b).unwrap(), "a");
+    }
+
+    #[test]
+    fn a_folder_that_is_a_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("runs"), "").unwrap();
+        let path = folder.path().join("runs/result.json");
+        let error = replace(&path, b"{}", Durability::Synced).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("cannot write ") && text.contains("runs/result.json"), "{text}");
+    }
+}

@@ -1,0 +1,147 @@
+//! `history.csv` and `layers.csv` of one trial.
+
+use dst_core::record::{EpochRecord, LayerRecord, Scores};
+use dst_core::{Error, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// One line of `history.csv`: an epoch without nesting.
+#[derive(Debug, Serialize, Deserialize)]
+struct EpochRow {
+    epoch: u32,
+    steps: u64,
+    learning_rate: f64,
+    train_loss: f64,
+    validation_loss: f64,
+    validation_accuracy: f64,
+    validation_f1_macro: f64,
+    sparsity_prunable: f64,
+    train_flops: f64,
+    train_seconds: f64,
+}
+
+impl From<&EpochRecord> for EpochRow {
+    fn from(record: &EpochRecord) -> Self {
+        Self {
+            epoch: record.epoch,
+            steps: record.steps,
+            learning_rate: record.learning_rate,
+            train_loss: record.train_loss,
+            validation_loss: record.validation.loss,
+            validation_accuracy: record.validation.accuracy,
+            validation_f1_macro: record.validation.f1_macro,
+            sparsity_prunable: record.sparsity_prunable,
+            train_flops: record.train_flops,
+            train_seconds: record.train_seconds,
+        }
+    }
+}
+
+impl From<EpochRow> for EpochRecord {
+    fn from(row: EpochRow) -> Self {
+        Self {
+            epoch: row.epoch,
+            steps: row.steps,
+            learning_rate: row.learning_rate,
+            train_loss: row.train_loss,
+            validation: Scores {
+                loss: row.validation_loss,
+                accuracy: row.validation_accuracy,
+                f1_macro: row.validation_f1_macro,
+            },
+            sparsity_prunable: row.sparsity_prunable,
+            train_flops: row.train_flops,
+            train_seconds: row.train_seconds,
+        }
+    }
+}
+
+/// `history.csv` as bytes.
+pub(super) fn write_history(history: &[EpochRecord]) -> Result<Vec<u8>> {
+    write(history.iter().map(EpochRow::from))
+}
+
+/// The epochs in `history.csv`.
+pub(super) fn read_history(text: &str) -> Result<Vec<EpochRecord>> {
+    Ok(read::<EpochRow>(text)?.into_iter().map(EpochRecord::from).collect())
+}
+
+/// `layers.csv` as bytes.
+pub(super) fn write_layers(layers: &[LayerRecord]) -> Result<Vec<u8>> {
+    write(layers.iter())
+}
+
+/// The rows of `layers.csv`.
+pub(super) fn read_layers(text: &str) -> Result<Vec<LayerRecord>> {
+    read(text)
+}
+
+fn write(rows: impl Iterator<Item = impl Serialize>) -> Result<Vec<u8>> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Error::contract(format!("a record does not fit into a table: {error}"))
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row).map_err(|error| refused(&error))?;
+    }
+    writer.into_inner().map_err(|error| refused(&error))
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
+    csv::Reader::from_reader(text.as_bytes())
+        .deserialize()
+        .collect::<csv::Result<_>>()
+        .map_err(|error| Error::data(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back_exactly() {
+        let record = EpochRecord {
+            epoch: 1,
+            steps: 109,
+            learning_rate: 0.1 + 0.2,
+            train_loss: f64::MIN_POSITIVE,
+            validation: Scores { loss: 1.0 / 3.0, accuracy: 0.981, f1_macro: 0.9 },
+            sparsity_prunable: 0.9,
+            train_flops: 1.234_567_890_123_456_7e18,
+            train_seconds: 2.5,
+        };
+        let text =
+            String::from_utf8(write_history(std::slice::from_ref(&record)).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            "epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,\
+             validation_f1_macro,sparsity_prunable,train_flops,train_seconds\n\
+             1,109,0.30000000000000004,2.2250738585072014e-308,0.3333333333333333,0.981,\
+             0.9,0.9,1.2345678901234568e18,2.5\n"
+        );
+        assert_eq!(read_history(&text).unwrap(), [record]);
+    }
+
+    #[test]
+    fn names_with_commas_come_back() {
+        let row = LayerRecord {
+            epoch: 0,
+            layer: "a, \"b\"".into(),
+            shape: "120x400".into(),
+            size: 48_000,
+            active: 4_800,
+            born: 0,
+            dropped: 0,
+            ever_active_share: 0.1,
+        };
+        let bytes = write_layers(std::slice::from_ref(&row)).unwrap();
+        assert_eq!(read_layers(std::str::from_utf8(&bytes).unwrap()).unwrap(), [row]);
+    }
+
+    #[test]
+    fn an_empty_table_is_an_empty_file() {
+        assert!(write_history(&[]).unwrap().is_empty());
+        assert!(read_history("").unwrap().is_empty());
+        assert!(read_layers("epoch,layer\n1\n").is_err());
+    }
+}

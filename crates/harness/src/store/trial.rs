@@ -1,0 +1,195 @@
+//! The folder of one trial.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use dst_core::record::{
+    EpochRecord, LayerRecord, Outcome, Provenance, Status, TrialRecord, TrialSpec,
+};
+use dst_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::file::{self, Durability};
+use super::{table, to_json};
+
+const SPEC: &str = "spec.json";
+const RESULT: &str = "result.json";
+const HISTORY: &str = "history.csv";
+const LAYERS: &str = "layers.csv";
+
+/// How a trial ended: what `result.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialResult {
+    /// Id of the trial, so that a file that was copied into another folder is noticed.
+    pub trial: String,
+    /// How it ended.
+    pub status: Status,
+    /// Why it did not finish; empty if it did.
+    pub reason: String,
+    /// What it measured, if it trained to its end.
+    pub outcome: Option<Outcome>,
+    /// Test samples by true class (rows) and predicted class (columns); empty for failures.
+    #[serde(default)]
+    pub confusion: Vec<Vec<u64>>,
+    /// Rows of `history.csv`, so that a shortened file is noticed.
+    pub history_rows: usize,
+    /// Rows of `layers.csv`.
+    pub layer_rows: usize,
+    /// Where it ran.
+    pub provenance: Provenance,
+}
+
+/// The specification in a folder; `None` if there is none.
+pub(super) fn read_spec(folder: &Path, id: &str) -> Result<Option<TrialSpec>> {
+    let path = folder.join(SPEC);
+    let Some(text) = file::read_optional(&path)? else {
+        return Ok(None);
+    };
+    let spec: TrialSpec = serde_json::from_str(&text).map_err(|error| {
+        Error::data(format!("this is no specification of a trial: {error}"))
+            .at(path.display().to_string())
+            .hint("start the grid again: it writes the file anew")
+    })?;
+    let actual = spec.id();
+    if actual != id {
+        return Err(Error::data(format!("this specification has the id {actual}, not {id}"))
+            .at(path.display().to_string())
+            .hint("it was edited or moved: restore it, or delete that trial's folder"));
+    }
+    Ok(Some(spec))
+}
+
+/// Writes the specification unless it is there. A file that cannot be read is written anew,
+/// because the folder's name says what it must hold; one that holds another is an error.
+pub(super) fn write_spec(folder: &Path, spec: &TrialSpec) -> Result<()> {
+    let path = folder.join(SPEC);
+    match file::read_optional(&path)?.map(|text| serde_json::from_str::<TrialSpec>(&text)) {
+        Some(Ok(found)) if found == *spec => return Ok(()),
+        Some(Ok(_)) => return read_spec(folder, &spec.id()).map(|_| ()),
+        Some(Err(_)) | None => {}
+    }
+    fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, &error))?;
+    file::replace(&path, &to_json(spec)?, Durability::Cached)
+}
+
+/// Rewrites `history.csv` and `layers.csv`.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub(crate) fn write_tables(
+    folder: &Path,
+    history: &[EpochRecord],
+    layers: &[LayerRecord],
+    durability: Durability,
+) -> Result<()> {
+    file::replace(&folder.join(HISTORY), &table::write_history(history)?, durability)?;
+    file::replace(&folder.join(LAYERS), &table::write_layers(layers)?, durability)
+}
+
+/// Number of rows that the tables have now, for the result of a trial that failed.
+pub(crate) fn table_rows(folder: &Path) -> (usize, usize) {
+    let rows = |name: &str| {
+        let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
+        text.lines().count().saturating_sub(1)
+    };
+    (rows(HISTORY), rows(LAYERS))
+}
+
+/// Writes the result unless there is one: the first complete attempt wins. Says whether this
+/// one did.
+///
+/// # Errors
+/// If the folder cannot be written, or the result holds a number that is not finite.
+pub(crate) fn write_result(folder: &Path, result: &TrialResult) -> Result<bool> {
+    let bytes = to_json(result)?;
+    // JSON has no infinities: they become null and the file could not be read again.
+    if let Err(error) = serde_json::from_slice::<TrialResult>(&bytes) {
+        return Err(Error::contract(format!(
+            "an outcome holds a number that is not finite: {error}"
+        )));
+    }
+    file::create(&folder.join(RESULT), &bytes, Durability::Synced)
+}
+
+/// The result in a folder; `None` if there is none.
+pub(super) fn read_result(folder: &Path, id: &str) -> Result<Option<TrialResult>> {
+    let path = folder.join(RESULT);
+    let Some(text) = file::read_optional(&path)? else {
+        return Ok(None);
+    };
+    let damaged = |what: String| {
+        Error::data(what)
+            .at(path.display().to_string())
+            .hint("start the grid again: it moves the file aside and trains the trial anew")
+    };
+    let result: TrialResult = serde_json::from_str(&text)
+        .map_err(|error| damaged(format!("this is no whole result: {error}")))?;
+    if result.trial != id {
+        return Err(damaged(format!("this is the result of trial {}", result.trial)));
+    }
+    if (result.status == Status::Finished) && result.outcome.is_none() {
+        return Err(damaged("this trial finished without an outcome".into()));
+    }
+    Ok(Some(result))
+}
+
+pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>> {
+    let Some(result) = read_result(folder, id)? else {
+        return Ok(None);
+    };
+    let spec = read_spec(folder, id)?.ok_or_else(|| {
+        Error::data("the trial has a result and no specification")
+            .at(folder.join(SPEC).display().to_string())
+            .hint("start the grid again: it writes the file anew")
+    })?;
+    let history = read_table(folder, HISTORY, result.history_rows, table::read_history)?;
+    let layers = read_table(folder, LAYERS, result.layer_rows, table::read_layers)?;
+    Ok(Some(TrialRecord {
+        id: id.to_owned(),
+        spec,
+        status: result.status,
+        reason: result.reason,
+        outcome: result.outcome,
+        history,
+        layers,
+        provenance: result.provenance,
+    }))
+}
+
+fn read_table<T>(
+    folder: &Path,
+    name: &str,
+    rows: usize,
+    read: impl Fn(&str) -> Result<Vec<T>>,
+) -> Result<Vec<T>> {
+    let path = folder.join(name);
+    let place = || path.display().to_string();
+    let hint = format!("delete {} to have the trial trained again", folder.display());
+    let text = file::read_optional(&path)?.unwrap_or_default();
+    let table = read(&text).map_err(|error| error.at(place()).hint(&*hint))?;
+    if table.len() != rows {
+        return Err(Error::data(format!(
+            "the result was written with {rows} rows here, and there are {}",
+            table.len()
+        ))
+        .at(place())
+        .hint(hint));
+    }
+    Ok(table)
+}
+
+/// Moves the result to `result.json.<why>-<n>` with the first free number.
+pub(super) fn set_aside(folder: &Path, why: &str) -> Result<()> {
+    let path = folder.join(RESULT);
+    let free = (1_u32..)
+        .map(|number| folder.join(format!("{RESULT}.{why}-{number}")))
+        .find(|place| !place.exists())
+        .expect("there are more numbers than files");
+    match fs::rename(&path, &free) {
+        // Another grid was faster.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("move", &path, &error)),
+        Ok(()) => Ok(()),
+    }
+}

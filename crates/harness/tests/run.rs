@@ -1,0 +1,335 @@
+//! Runs of one trial with plug-ins of this test's own: one that fails in every way a plug-in
+//! can, on a data set without files.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use dst_core::plugin::{DatasetPlugin, StrategyPlugin};
+use dst_core::record::{EpochRecord, Status, TrialRecord, TrialSpec};
+use dst_core::{
+    Distribution, Error, ErrorKind, Probe, Result, Step, Strategy, Topology, Training, Verdict,
+};
+use dst_train::toy::Blobs;
+use harness::lease::{self, Claim};
+use harness::run::{Ran, RunOptions, run_trial};
+use harness::store::{Store, TrialState};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+const STORE_VARIABLE: &str = "HARNESS_TEST_RUN_STORE";
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Trouble {
+    #[default]
+    Nothing,
+    Panic,
+    Contract,
+    Data,
+    Start,
+    /// SIGTERM to its own process, if it is one that a test started.
+    Terminate,
+    /// SIGKILL, likewise.
+    Kill,
+}
+
+/// Static random sparsity that gets into trouble at a step.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Wrench {
+    trouble: Trouble,
+    at: u64,
+}
+
+#[typetag::serde(name = "test-wrench")]
+impl Strategy for Wrench {
+    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+        if self.trouble == Trouble::Start {
+            return Err(Error::usage("this sparsity cannot be reached"));
+        }
+        topology.allocate(Distribution::Uniform)?;
+        topology.activate_random()
+    }
+
+    fn after_backward(&self, step: &Step, _: &mut Topology) -> Result<Verdict> {
+        let in_child = std::env::var_os(STORE_VARIABLE).is_some();
+        match self.trouble {
+            _ if step.index != self.at => {}
+            Trouble::Panic => panic!("a wrench in the works\nand a backtrace"),
+            Trouble::Contract => return Err(Error::contract("the wrench slipped").at("fc1")),
+            Trouble::Data => return Err(Error::data("the wrench is bent")),
+            Trouble::Terminate if in_child => raise(libc::SIGTERM),
+            Trouble::Kill if in_child => raise(libc::SIGKILL),
+            _ => {}
+        }
+        Ok(Verdict::Apply)
+    }
+}
+
+fn raise(signal: libc::c_int) {
+    // SAFETY: no memory is involved.
+    unsafe {
+        libc::raise(signal);
+    }
+}
+
+inventory::submit! {
+    StrategyPlugin {
+        name: "test-wrench",
+        title: "Wrench",
+        paper: "none",
+        summary: "Fails as it is told.",
+        grid: "",
+        baseline: false,
+        default: || Box::new(Wrench::default()),
+        schema: || schemars::schema_for!(Wrench),
+    }
+}
+
+inventory::submit! {
+    DatasetPlugin {
+        name: "test-blobs",
+        title: "Blobs",
+        paper: "none",
+        summary: "Clouds of points.",
+        model: "mlp",
+        load: |_| Ok(Box::new(Blobs::default())),
+    }
+}
+
+fn trial(trouble: Trouble, at: u64) -> TrialSpec {
+    TrialSpec {
+        dataset: "test-blobs".into(),
+        model: json!({ "name": "mlp", "hidden": [12], "dropout": 0.1 }),
+        strategy: json!({ "name": "test-wrench", "trouble": trouble, "at": at }),
+        sparsity: 0.5,
+        // 240 samples: 15 steps in an epoch.
+        training: Training {
+            epochs: 3,
+            batch_size: 16,
+            learning_rate: 0.01,
+            ..Training::default()
+        },
+        seed: 1,
+    }
+}
+
+fn options() -> RunOptions {
+    RunOptions { threads: 1, data_dir: None, device: "cpu".into(), worker: false }
+}
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    store: Store,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(&folder.path().join("runs")).unwrap();
+        Self { _folder: folder, store }
+    }
+
+    fn run(&self, spec: &TrialSpec) -> Result<Ran> {
+        // Dropout draws from libtorch's generator, which belongs to the process: two trials at
+        // once would share it.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        run_trial(&self.store, spec, &options())
+    }
+
+    /// The status and reason of a trial that is expected to have a result.
+    fn end(&self, spec: &TrialSpec) -> (Status, String) {
+        match self.run(spec).unwrap() {
+            Ran::Ended { status, reason } => (status, reason),
+            ran => panic!("the trial has no result: {ran:?}"),
+        }
+    }
+
+    /// The kind and text of an error that leaves no result.
+    fn refusal(&self, spec: &TrialSpec) -> (ErrorKind, String) {
+        let error = self.run(spec).unwrap_err();
+        assert_eq!(self.store.record(&spec.id()).unwrap(), None);
+        (error.kind(), error.to_string())
+    }
+
+    fn record(&self, spec: &TrialSpec) -> TrialRecord {
+        self.store.record(&spec.id()).unwrap().expect("the trial has ended")
+    }
+
+    /// Runs the only trial of the store in a process of its own.
+    fn run_in_child(&self) -> ExitStatus {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "be_a_run", "--nocapture"])
+            .env(STORE_VARIABLE, self.store.root())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+    }
+}
+
+/// Not a test by itself: the process that others interrupt. It fails unless it is interrupted.
+#[test]
+fn be_a_run() {
+    let Some(root) = std::env::var_os(STORE_VARIABLE) else {
+        return;
+    };
+    let store = Store::open(Path::new(&root)).unwrap();
+    let spec = store.specs().unwrap().remove(0);
+    assert_eq!(run_trial(&store, &spec, &options()).unwrap(), Ran::Interrupted);
+}
+
+#[test]
+fn a_trial_is_trained_once() {
+    let scene = Scene::new();
+    let spec = trial(Trouble::Nothing, 0);
+    assert_eq!(scene.end(&spec), (Status::Finished, String::new()));
+
+    let record = scene.record(&spec);
+    let outcome = record.outcome.as_ref().unwrap();
+    assert!(outcome.test.accuracy > 0.5, "{outcome:?}");
+    assert_eq!(outcome.steps, 45);
+    assert_eq!(record.history.iter().map(|row| row.epoch).collect::<Vec<_>>(), [1, 2, 3]);
+    let layers: Vec<_> = record.layers.iter().map(|row| (row.epoch, &*row.layer)).collect();
+    assert_eq!(layers[..2], [(0, "fc1.weight"), (0, "fc2.weight")]);
+    assert_eq!(layers.len(), 8);
+    let provenance = &record.provenance;
+    assert_eq!((provenance.attempt, provenance.threads, &*provenance.device), (1, 1, "cpu"));
+    assert!(provenance.libtorch.starts_with("2.") && provenance.data_digest.contains("blobs"));
+
+    let folder = scene.store.folder(&spec.id());
+    assert!(!folder.join("checkpoint").exists());
+    assert_eq!(scene.end(&spec), (Status::Finished, String::new()));
+    assert!(!folder.join("attempts/2.json").exists(), "nothing was begun again");
+}
+
+#[test]
+fn failures_of_plug_ins_are_results_with_a_reason() {
+    let scene = Scene::new();
+    let (status, reason) = scene.end(&trial(Trouble::Panic, 20));
+    assert_eq!(status, Status::Crashed);
+    assert!(reason.starts_with("panic: a wrench in the works ("), "{reason}");
+    assert!(reason.contains("tests/run.rs:"), "{reason}");
+    let record = scene.record(&trial(Trouble::Panic, 20));
+    assert_eq!((record.history.len(), record.layers.len()), (1, 4));
+    assert_eq!(record.outcome, None);
+
+    let crash = |reason: &str| (Status::Crashed, reason.to_owned());
+    assert_eq!(scene.end(&trial(Trouble::Contract, 0)), crash("fc1: the wrench slipped"));
+    assert_eq!(scene.end(&trial(Trouble::Data, 3)), crash("the wrench is bent"));
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_divergence() {
+    let scene = Scene::new();
+    let mut spec = trial(Trouble::Nothing, 0);
+    spec.training.learning_rate = 1e30;
+    let (status, reason) = scene.end(&spec);
+    assert_eq!(status, Status::Diverged, "{reason}");
+    assert!(!reason.is_empty());
+}
+
+#[test]
+fn what_the_user_can_mend_is_no_result() {
+    let scene = Scene::new();
+    let plain = trial(Trouble::Nothing, 0);
+    let unknown = TrialSpec { dataset: "test-blob".into(), ..plain.clone() };
+    let (kind, text) = scene.refusal(&unknown);
+    assert_eq!(kind, ErrorKind::Usage);
+    assert!(text.contains("did you mean 'test-blobs'?"), "{text}");
+
+    let strategy = json!({ "name": "test-wrench", "att": 3 });
+    let mistyped = TrialSpec { strategy, ..plain.clone() };
+    assert!(scene.refusal(&mistyped).1.contains("did you mean 'at'?"));
+    let nameless = TrialSpec { model: json!("mlp"), ..plain.clone() };
+    assert!(scene.refusal(&nameless).1.contains("neither a strategy nor a model"));
+    let mut endless = plain.clone();
+    endless.training.batch_size = 0;
+    assert!(scene.refusal(&endless).1.contains("training: batch_size = 0"));
+    assert!(scene.refusal(&trial(Trouble::Start, 0)).1.contains("cannot be reached"));
+    assert_eq!(scene.store.state(&trial(Trouble::Start, 0).id()).unwrap(), TrialState::Interrupted);
+}
+
+#[test]
+fn records_that_cannot_be_written_are_no_result() {
+    let scene = Scene::new();
+    let spec = trial(Trouble::Nothing, 0);
+    fs::create_dir_all(scene.store.folder(&spec.id()).join("history.csv")).unwrap();
+    let (kind, text) = scene.refusal(&spec);
+    assert_eq!(kind, ErrorKind::Io);
+    assert!(text.contains("history.csv"), "{text}");
+}
+
+#[test]
+fn a_held_trial_is_left_alone() {
+    let scene = Scene::new();
+    let spec = trial(Trouble::Nothing, 0);
+    scene.store.add(&spec).unwrap();
+    let claim = lease::claim(&scene.store.folder(&spec.id())).unwrap();
+    let Claim::Ours(lease) = claim else {
+        panic!("{claim:?}");
+    };
+    let ran = scene.run(&spec).unwrap();
+    assert!(matches!(&ran, Ran::Held(holder) if holder.pid == std::process::id()), "{ran:?}");
+    lease.end("interrupted").unwrap();
+    assert_eq!(scene.end(&spec).0, Status::Finished);
+    assert_eq!(scene.record(&spec).provenance.attempt, 2);
+}
+
+#[test]
+fn a_damaged_result_is_moved_aside() {
+    let scene = Scene::new();
+    let spec = trial(Trouble::Nothing, 0);
+    scene.store.add(&spec).unwrap();
+    let folder = scene.store.folder(&spec.id());
+    fs::write(folder.join("result.json"), "{}").unwrap();
+    assert_eq!(scene.end(&spec).0, Status::Finished);
+    assert!(folder.join("result.json.damaged-1").exists());
+}
+
+/// A run that is interrupted within epoch 2 and continued gives what an uninterrupted one gives.
+fn continues(trouble: Trouble) {
+    let (scene, reference) = (Scene::new(), Scene::new());
+    let spec = trial(trouble, 20);
+    assert_eq!(reference.end(&spec).0, Status::Finished);
+
+    scene.store.add(&spec).unwrap();
+    let exit = scene.run_in_child();
+    match trouble {
+        Trouble::Kill => assert_eq!(exit.signal(), Some(libc::SIGKILL)),
+        _ => assert!(exit.success(), "the process did not say that it was interrupted"),
+    }
+    assert_eq!(scene.store.state(&spec.id()).unwrap(), TrialState::Interrupted);
+    assert!(scene.store.folder(&spec.id()).join("checkpoint").exists());
+
+    assert_eq!(scene.end(&spec).0, Status::Finished);
+    let (continued, whole) = (scene.record(&spec), reference.record(&spec));
+    assert_eq!((continued.provenance.attempt, whole.provenance.attempt), (2, 1));
+    let timeless = |record: &TrialRecord| -> Vec<EpochRecord> {
+        let rows = record.history.iter().cloned();
+        rows.map(|row| EpochRecord { train_seconds: 0.0, ..row }).collect()
+    };
+    assert_eq!(timeless(&continued), timeless(&whole));
+    assert_eq!(continued.layers, whole.layers);
+    let scores = |record: &TrialRecord| {
+        let outcome = record.outcome.as_ref().unwrap();
+        (outcome.test, outcome.test_last, outcome.best_epoch, outcome.steps)
+    };
+    assert_eq!(scores(&continued), scores(&whole));
+}
+
+#[test]
+fn a_terminated_run_continues_as_if_nothing_had_happened() {
+    continues(Trouble::Terminate);
+}
+
+#[test]
+fn a_killed_run_continues_as_if_nothing_had_happened() {
+    continues(Trouble::Kill);
+}
