@@ -233,8 +233,7 @@ pub struct GridArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     /// Id of a trial that the store knows already
-    #[arg(long, value_name = "ID", conflicts_with_all =
-        ["strategy", "dataset", "model", "sparsity", "seed", "set", "preset", "config"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["strategy", "dataset", "model", "sparsity", "seed", "SettingArgs"])]
     pub trial: Option<String>,
     /// The strategy
     #[arg(long, value_name = "NAME", required_unless_present = "trial")]

@@ -60,19 +60,18 @@ impl Labels {
     }
 }
 
-/// One trial in words: `rigl 0.9 mnist-10k lenet5 seed 3`.
+/// One trial in words: `rigl at 0.9, mnist-10k, lenet5, seed 3`.
 pub(super) fn trial(labels: &Labels, spec: &TrialSpec) -> String {
-    let mut words = vec![
-        labels.strategy(spec),
-        format!("at {}", spec.sparsity),
-        spec.dataset.clone(),
-        labels.model(spec),
-    ];
+    let mut strategy = labels.strategy(spec);
+    if spec.sparsity > 0.0 {
+        strategy.push_str(&format!(" at {}", spec.sparsity));
+    }
+    let mut words = vec![strategy, spec.dataset.clone(), labels.model(spec)];
     if labels.has_training() {
         words.push(labels.training(spec));
     }
     words.push(format!("seed {}", spec.seed));
-    words.join(" ")
+    words.join(", ")
 }
 
 fn training(spec: &TrialSpec) -> Value {
@@ -125,9 +124,9 @@ mod tests {
         let labels = Labels::of(specs.iter());
         assert_eq!(labels.strategy(&specs[0]), "a rate=0.1");
         assert_eq!(labels.strategy(&specs[2]), "b");
-        assert_eq!(trial(&labels, &specs[1]), "a rate=0.2 at 0.5 digits mlp seed 3");
+        assert_eq!(trial(&labels, &specs[1]), "a rate=0.2 at 0.5, digits, mlp, seed 3");
         let trained = [spec(json!({ "name": "b" }), 5), spec(json!({ "name": "b" }), 6)];
         let labels = Labels::of(trained.iter());
-        assert_eq!(trial(&labels, &trained[1]), "b at 0.5 digits mlp epochs=6 seed 3");
+        assert_eq!(trial(&labels, &trained[1]), "b at 0.5, digits, mlp, epochs=6, seed 3");
     }
 }

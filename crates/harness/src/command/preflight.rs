@@ -51,9 +51,8 @@ pub(super) fn estimates(
 ///
 /// # Errors
 /// If it is unknown, missing or damaged.
-pub(super) fn load(name: &str, sources: &DataSources) -> Result<Box<dyn Dataset>> {
-    let plugin = DatasetPlugin::find(name)?;
-    (plugin.load)(sources).map_err(|error| error.at(format!("data set {name}")))
+fn load(name: &str, sources: &DataSources) -> Result<Box<dyn Dataset>> {
+    (DatasetPlugin::find(name)?.load)(sources)
 }
 
 fn estimate(spec: &TrialSpec, dataset: &dyn Dataset) -> Result<Estimate> {
@@ -77,7 +76,7 @@ fn estimate(spec: &TrialSpec, dataset: &dyn Dataset) -> Result<Estimate> {
 ///
 /// # Errors
 /// If this binary does not know them, or no longer with these parameters.
-pub(super) fn parts(spec: &TrialSpec) -> Result<(Box<dyn Strategy>, Box<dyn Architecture>)> {
+fn parts(spec: &TrialSpec) -> Result<(Box<dyn Strategy>, Box<dyn Architecture>)> {
     let parameters = |config: &serde_json::Value| config.as_object().cloned().unwrap_or_default();
     Ok((
         plugin::strategy(spec.strategy_name(), &parameters(&spec.strategy))?,

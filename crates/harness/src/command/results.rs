@@ -53,8 +53,8 @@ pub(super) fn text(records: &[TrialRecord]) -> String {
     if records.iter().any(|record| record.outcome.is_some()) {
         text.push_str(
             "\nTest accuracy is mean ± standard deviation over seeds, with the weights that were \
-             best on validation.\nFLOPs are what the method needs; training used masked dense \
-             arithmetic, so times show no gain.\n",
+             best on validation.\nFLOPs are what the method needs; times are those of masked \
+             dense arithmetic.\n",
         );
     }
     let failed: Vec<&TrialRecord> =

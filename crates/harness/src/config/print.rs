@@ -33,7 +33,8 @@ pub(super) fn to_toml(effective: &Effective) -> Result<String> {
                     _ => "none".to_owned(),
                 };
                 // As a comment, because writing it down would fix it for other machines.
-                let _ = writeln!(text, "# {} = {derived}  # default", key.name);
+                let entry = format!("# {} = {derived}", key.name);
+                let _ = writeln!(text, "{entry:40}  # default");
             }
         }
     }
@@ -76,9 +77,10 @@ fn table(text: &mut String, name: &str, family: &Family, axes: &Axes<'_>) {
 
 fn line(text: &mut String, key: &str, value: &Value, source: &Source) {
     let source = source.to_string().replace('\n', " ");
-    let _ = match toml::Value::try_from(value) {
-        Ok(value) => writeln!(text, "{key} = {value}  # {source}"),
+    let entry = match toml::Value::try_from(value) {
+        Ok(value) => format!("{key} = {value}"),
         // TOML has no word for nothing.
-        Err(_) => writeln!(text, "# {key} = none  # {source}"),
+        Err(_) => format!("# {key} = none"),
     };
+    let _ = writeln!(text, "{entry:40}  # {source}");
 }

@@ -1,0 +1,217 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::setting::EVERY;
+use super::*;
+use crate::cli::{Cli, Command};
+
+/// What `harness grid …` means, with an environment and a grid file.
+fn effective(line: &str, environment: &[(&str, &str)], file: &str) -> Result<Effective> {
+    let words = ["harness", "grid"].into_iter().chain(line.split_whitespace());
+    let typed = <Cli as clap::Parser>::try_parse_from(words).expect("clap accepts the line");
+    let Command::Grid(args) = typed.command else { panic!("not a grid") };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grid.toml");
+    std::fs::write(&path, file).unwrap();
+    let environment = setting::environment(|name| {
+        environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
+    })?;
+    Effective::new(Some(&path), environment, typed::grid(&args)?)
+}
+
+fn trials(line: &str) -> Vec<TrialSpec> {
+    effective(line, &[], "").unwrap().grid().unwrap().trials
+}
+
+fn error(line: &str) -> String {
+    match effective(line, &[], "").and_then(|effective| effective.grid()) {
+        Ok(_) => panic!("'{line}' was accepted"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn ids(trials: &[TrialSpec]) -> BTreeSet<String> {
+    trials.iter().map(TrialSpec::id).collect()
+}
+
+#[test]
+fn durations_have_units() {
+    assert_eq!(duration("90").unwrap(), Duration::from_secs(90));
+    assert_eq!(duration("1.5m").unwrap(), Duration::from_secs(90));
+    assert_eq!(duration("2h").unwrap(), Duration::from_secs(7200));
+    for bad in ["0", "-1s", "soon", "5 days", "", "1e300h"] {
+        assert!(duration(bad).is_err(), "{bad:?} was accepted");
+    }
+}
+
+#[test]
+fn axes_multiply_and_a_baseline_has_no_sparsity() {
+    let trials = trials("--strategies rigl,dense --sparsity 0.5,0.9 --seeds 0..3");
+    let names = |name| trials.iter().filter(move |trial| trial.strategy_name() == name);
+    assert_eq!(names("rigl").count(), 6);
+    assert_eq!(names("dense").count(), 3);
+    assert!(names("dense").all(|trial| trial.sparsity == 0.0));
+    let seeds: Vec<u64> = trials.iter().map(|trial| trial.seed).collect();
+    assert_eq!(seeds, [0, 0, 0, 1, 1, 1, 2, 2, 2], "one seed is complete before the next");
+}
+
+#[test]
+fn the_same_trial_typed_in_many_ways_is_one() {
+    let one = trials("--strategies rigl --seeds 0");
+    let same = trials(
+        "--strategies rigl,rigl --seeds 0,0..1 --sparsity 0.9,.90 --set rigl.drop_fraction=0.3,3e-1",
+    );
+    assert_eq!(same.len(), 1);
+    assert_eq!(ids(&one), ids(&same));
+}
+
+#[test]
+fn parameters_of_strategies_models_and_training_are_axes() {
+    let line = "--strategies rigl,set --models mlp --seeds 0 --set rigl.drop_fraction=0.1,0.5 \
+                --set mlp.hidden=[300,100],[16] --set training.weight_decay=0,1e-4 --epochs 1";
+    let trials = trials(line);
+    assert_eq!(trials.len(), (2 + 1) * 2 * 2);
+    let model = &trials.last().unwrap().model;
+    assert_eq!(model["hidden"], serde_json::json!([16]));
+    assert!(trials.iter().all(|trial| trial.training.epochs == 1));
+}
+
+#[test]
+fn a_list_is_one_value_of_a_parameter_that_takes_lists() {
+    let file = "strategies = 'dense'\nmodels = 'mlp'\nseeds = 0\n[model.mlp]\nhidden = [32, 16]";
+    let grid = effective("", &[], file).unwrap().grid().unwrap();
+    assert_eq!(grid.trials.len(), 1);
+    assert_eq!(grid.trials[0].model["hidden"], serde_json::json!([32, 16]));
+    let axis = file.replace("[32, 16]", "[[32, 16], [8]]");
+    assert_eq!(effective("", &[], &axis).unwrap().grid().unwrap().trials.len(), 2);
+}
+
+#[test]
+fn flags_win_over_the_environment_the_file_the_preset_and_defaults() {
+    let file = "strategies = ['dense']\nseeds = [1]\n[training]\nepochs = 3\nbatch_size = 32";
+    let environment = [("HARNESS_SEEDS", "2"), ("HARNESS_EPOCHS", "4")];
+    let grid = effective("--epochs 5", &environment, file).unwrap().grid().unwrap();
+    let trial = &grid.trials[0];
+    assert_eq!((trial.seed, trial.training.epochs, trial.training.batch_size), (2, 5, 32));
+    assert_eq!(trial.dataset, "mnist-10k", "the preset");
+    assert_eq!(trial.training.learning_rate, 0.001, "the default");
+}
+
+#[test]
+fn a_preset_reaches_every_strategy_with_such_a_parameter() {
+    let trials = trials("--strategies rigl,prune-regrow,dense --preset plan --seeds 0");
+    let by_name = |name| trials.iter().find(|trial| trial.strategy_name() == name).unwrap();
+    assert_eq!(by_name("rigl").strategy["interval"], "10 epochs");
+    assert_eq!(by_name("rigl").strategy["drop_fraction"], 0.2);
+    assert_eq!(by_name("prune-regrow").strategy["prune_rate"], 0.2);
+    assert_eq!(by_name("prune-regrow").strategy["interval"], "10 epochs");
+    assert_eq!(by_name("dense").training.epochs, 50);
+    assert_eq!(by_name("rigl").sparsity, 0.5);
+}
+
+#[test]
+fn one_setting_for_every_strategy_yields_to_one_by_name() {
+    let file = "[strategy.'*']\ninterval = '7 steps'\n[strategy.rigl]\ninterval = '9 steps'";
+    let line = "--strategies rigl,set --seeds 0";
+    let grid = effective(line, &[], file).unwrap().grid().unwrap();
+    let intervals: Vec<_> =
+        grid.trials.iter().map(|trial| trial.strategy["interval"].clone()).collect();
+    assert_eq!(intervals, ["9 steps", "7 steps"]);
+    let typed = effective(&format!("{line} --set {EVERY}.interval=5"), &[], file).unwrap();
+    let grid = typed.grid().unwrap();
+    assert!(grid.trials.iter().all(|trial| trial.strategy["interval"] == "5 steps"));
+}
+
+#[test]
+fn every_preset_is_a_grid_for_every_strategy() {
+    let names: Vec<&str> = StrategyPlugin::all().unwrap().iter().map(|p| p.name).collect();
+    for preset in preset::PRESETS {
+        let trials = trials(&format!("--preset {} --strategies {}", preset.name, names.join(",")));
+        assert_eq!(trials.len(), 6 * names.len(), "{}", preset.name);
+    }
+}
+
+#[test]
+fn the_printed_settings_are_a_grid_file_for_the_same_trials() {
+    let line = "--strategies rigl,set,dense --models mlp,lenet5 --sparsity 0.5,0.9 --seeds 0..2 \
+                --set rigl.drop_fraction=0.1,0.3 --set mlp.hidden=[300,100],[16] --margin 0.01 \
+                --set training.warmup=10 --store elsewhere";
+    let first = effective(line, &[], "").unwrap();
+    let text = first.to_toml().unwrap();
+    let again = effective("", &[], &text).unwrap();
+    assert_eq!(first.grid().unwrap(), again.grid().unwrap(), "{text}");
+    let line = text.lines().find(|line| line.starts_with("drop_fraction")).unwrap();
+    assert!(line.starts_with("drop_fraction = [0.1, 0.3] "), "{line}");
+    assert!(line.ends_with("# --set rigl.drop_fraction=0.1,0.3"), "{line}");
+}
+
+#[test]
+fn mistakes_are_named_with_their_place_and_the_nearest_name() {
+    let cases = [
+        ("--strategies rgil", "--strategies: unknown strategy 'rgil'\n  did you mean 'rigl'"),
+        ("--strategies set --datasets minst", "--datasets: unknown data set 'minst'"),
+        ("--strategies set --models lenet", "did you mean 'lenet5'"),
+        ("--strategies set --preset quik", "--preset: unknown preset 'quik'"),
+        ("--strategies set --device gpu", "--device: unknown device 'gpu'"),
+        ("--strategies set --sparsity 1", "--sparsity: sparsity 1 is not in [0, 1)"),
+        ("--strategies set --sparsity -0.1", "--sparsity: sparsity -0.1 is not in [0, 1)"),
+        ("--strategies set --sparsity NaN", "--sparsity: sparsity NaN is not in [0, 1)"),
+        ("--strategies set --seeds 0..0", "the range of seeds 0..0 is empty"),
+        ("--strategies set --set set.drop_fracton=0.1", "did you mean 'drop_fraction'"),
+        ("--strategies set --set set.drop=magnitud", "did you mean 'magnitude'"),
+        ("--strategies set --set set.drop_fraction=1.5", "drop_fraction = 1.5 is not in [0, 1]"),
+        ("--strategies set --set set.drop_fraction=x", "invalid type: string \"x\""),
+        ("--strategies set --set sat.drop_fraction=0.1", "did you mean 'set'"),
+        ("--strategies set --set rigl.drop_fraction=0.1", "'rigl' is not part of this grid"),
+        ("--strategies set --set training.epoch=1", "did you mean 'epochs'"),
+        ("--strategies set --epochs 0", "--epochs: epochs = 0 must be at least 1"),
+        ("--strategies set --margin -1", "--margin: analysis.margin = -1 is not in [0, 1)"),
+        ("--strategies set --control desne", "--control: unknown strategy 'desne'"),
+        ("--strategies set --margin 0.1,0.2", "analysis.margin takes one value"),
+        ("--seeds 0", "the grid is empty: no strategy is named"),
+        ("--strategies set --timeout soon", "--timeout: 'soon' is not a duration"),
+        ("--strategies set --jobs 0", "--jobs: '0' is not a whole number from 1 on"),
+    ];
+    for (line, expected) in cases {
+        let error = error(line);
+        assert!(error.contains(expected), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_file_names_itself_in_its_mistakes() {
+    for (file, expected) in [
+        ("sparsty = 0.5", "did you mean 'sparsity'"),
+        ("[strategy.sett]\ndrop_fraction = 0.1", "did you mean 'set'"),
+        ("[strategy.set]\ndrop_fraction = 2", "strategy.set.drop_fraction: set: drop_fraction = 2"),
+        ("[strategy.rigl]\nintervall = 2", "did you mean 'interval'"),
+        ("[strategy.'*']\nintervall = 2", "did you mean 'interval'"),
+        ("[model.mlp]\nhiden = [1]", "did you mean 'hidden'"),
+        ("[training]\nepochs = []", "epochs has no value"),
+        ("sparsity = 1.5", "sparsity 1.5 is not in [0, 1)"),
+        ("jobs = 'many'", "'many' is not a whole number"),
+        ("seeds = []", "no seed is named"),
+        ("=", "line 1: "),
+    ] {
+        let error = effective("--strategies set", &[], file)
+            .and_then(|effective| effective.grid())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{file}: {error}");
+        let named = error.contains("grid.toml") || file == "seeds = []";
+        assert!(named, "{file}: {error}");
+    }
+}
+
+#[test]
+fn cores_are_shared_between_jobs_and_threads() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let execution = |line| effective(line, &[], "").unwrap().execution().unwrap();
+    let both = |line| (execution(line).jobs, execution(line).threads);
+    assert_eq!(both(""), (cores, 1));
+    assert_eq!(both("--jobs 1"), (1, cores));
+    assert_eq!(both("--threads 1000"), (1, 1000));
+    assert_eq!(both("--jobs 3 --threads 2"), (3, 2));
+    assert_eq!(execution("--timeout 2m").timeout, Some(Duration::from_secs(120)));
+    assert_eq!(execution("").store, PathBuf::from(DEFAULT_STORE));
+}
