@@ -74,6 +74,7 @@ pub(crate) mod tests {
     use dst_core::{Architecture, Builder, Model, Parameters, SeedStreams};
 
     pub(crate) const MNIST: InputShape = InputShape::Image { channels: 1, height: 28, width: 28 };
+    pub(crate) const CIFAR: InputShape = InputShape::Image { channels: 3, height: 32, width: 32 };
     pub(crate) const DIGITS: Task = Task::Classification { classes: 10 };
 
     /// The network for `input` with ten classes, from seed 0.

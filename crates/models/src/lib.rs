@@ -1,4 +1,4 @@
-//! Models: a multi-layer perceptron and LeNet-5.
+//! Models: a multi-layer perceptron, LeNets and residual networks.
 //!
 //! Each architecture is a plain config that registers itself under its name. A config is
 //! checked when the network is built, against the input and the task of the data set, before
@@ -6,7 +6,17 @@
 
 mod check;
 mod lenet;
+mod lenet_caffe;
 mod mlp;
+mod residual;
+mod resnet;
+mod small_cnn;
+mod wide_resnet;
 
 pub use lenet::{Activation, LeNet5, Pooling};
-pub use mlp::Mlp;
+pub use lenet_caffe::LeNet5Caffe;
+pub use mlp::{LeNet300, Mlp};
+pub use residual::Shortcut;
+pub use resnet::{ResNet18, ResNet20};
+pub use small_cnn::SmallCnn;
+pub use wide_resnet::WideResNet22;

@@ -93,6 +93,35 @@ impl Architecture for Mlp {
     }
 }
 
+/// LeNet-300-100, 266,610 parameters on MNIST: [`Mlp`] with its defaults, under the name that
+/// papers use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeNet300 {}
+
+inventory::submit! {
+    ModelPlugin {
+        name: "lenet-300-100",
+        title: "LeNet-300-100",
+        paper: "LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition",
+        summary: "Fully connected layers of 300 and 100 on flattened pictures, 266,610 parameters on MNIST.",
+        default: || Box::new(LeNet300::default()),
+        schema: || schemars::schema_for!(LeNet300),
+    }
+}
+
+#[typetag::serde(name = "lenet-300-100")]
+impl Architecture for LeNet300 {
+    fn build(
+        &self,
+        input: InputShape,
+        task: Task,
+        builder: &mut Builder<'_>,
+    ) -> Result<Box<dyn Model>> {
+        Mlp::default().build(input, task, builder)
+    }
+}
+
 fn name(index: usize) -> String {
     format!("fc{}", index + 1)
 }
@@ -153,6 +182,17 @@ mod tests {
         let logits = model.forward(&noise([2, 1, 28, 28]), &Pass::EVALUATION).unwrap();
         assert_eq!(logits.size(), [2, 10]);
         assert!(parameters.prunable().all(|(_, weight)| weight.positions() == 1));
+    }
+
+    #[test]
+    fn lenet_300_100_is_the_default_perceptron() {
+        let named = plugin::architecture("lenet-300-100", &serde_json::Map::new()).unwrap();
+        assert_eq!(serde_json::to_value(&named).unwrap(), json!({ "name": "lenet-300-100" }));
+        let (_, named) = build(&*named, MNIST).unwrap();
+        let (_, default) = build(&Mlp::default(), MNIST).unwrap();
+        for ((name, weight), (other, same)) in named.iter().zip(default.iter()) {
+            assert_eq!((name, weight.tensor()), (other, same.tensor()));
+        }
     }
 
     #[test]
