@@ -1,1 +1,252 @@
-//! End-to-end tests on the built binary
+//! Runs built binaries in a folder of their own, as a user would.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// A training of well under a second.
+pub const TINY: &str = "--models mlp --set mlp.hidden=[16] --epochs 1 --seeds 0..2";
+
+/// What a process said and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// For programs.
+    pub stdout: String,
+    /// For people.
+    pub stderr: String,
+}
+
+impl Said {
+    /// The same, after checking that it ended well.
+    ///
+    /// # Panics
+    /// If it did not.
+    #[must_use]
+    #[track_caller]
+    pub fn well(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self
+    }
+
+    /// What it said to people, after checking the exit code and that nobody panicked.
+    ///
+    /// # Panics
+    /// If it ended otherwise.
+    #[must_use]
+    #[track_caller]
+    pub fn refused(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self.stderr
+    }
+}
+
+/// An empty folder in which a harness works.
+#[derive(Debug)]
+pub struct Sandbox {
+    program: PathBuf,
+    folder: TempDir,
+}
+
+impl Sandbox {
+    /// For the harness of this workspace.
+    ///
+    /// # Panics
+    /// If it cannot be built.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "building a program is no default")]
+    pub fn new() -> Self {
+        Self::of(harness())
+    }
+
+    /// For another binary.
+    ///
+    /// # Panics
+    /// If there is no room for a folder.
+    #[must_use]
+    pub fn of(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// A path in the folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program with arguments separated by spaces, ready to start: no variable of the
+    /// harness is set, and output is not captured yet.
+    #[must_use]
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(line.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("HARNESS_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    /// Runs the program with arguments separated by spaces.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn run(&self, line: &str) -> Said {
+        said(&mut self.command(line))
+    }
+
+    /// Results of the store `runs`: the bytes of each by the id of its trial.
+    ///
+    /// # Panics
+    /// If one cannot be read.
+    #[must_use]
+    pub fn results(&self) -> BTreeMap<String, Vec<u8>> {
+        let Ok(entries) = std::fs::read_dir(self.path("runs")) else { return BTreeMap::new() };
+        entries
+            .map(|entry| entry.expect("an entry"))
+            .filter_map(|entry| {
+                let path = entry.path().join("result.json");
+                let bytes = path.is_file().then(|| std::fs::read(path).expect("a result"))?;
+                Some((entry.file_name().to_string_lossy().into_owned(), bytes))
+            })
+            .collect()
+    }
+
+    /// The files of the report in `runs/report` by name, with measured columns left empty.
+    ///
+    /// # Panics
+    /// If one cannot be read.
+    #[must_use]
+    pub fn report(&self) -> BTreeMap<String, String> {
+        let folder = self.path("runs/report");
+        let entries = std::fs::read_dir(&folder).expect("a report");
+        entries
+            .map(|entry| entry.expect("an entry").path())
+            .map(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let text = std::fs::read_to_string(&path).expect("text");
+                let csv = name.ends_with(".csv");
+                (name, if csv { without_measurements(&text) } else { text })
+            })
+            .collect()
+    }
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// If it cannot be started.
+#[must_use]
+pub fn said(command: &mut Command) -> Said {
+    let output = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("output is text");
+    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Checks that two reports hold the same files, but for measured columns.
+///
+/// # Panics
+/// At the first line that differs.
+#[track_caller]
+pub fn assert_same_reports(one: &Sandbox, other: &Sandbox) {
+    let (one, other) = (one.report(), other.report());
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    for (name, text) in &one {
+        let pairs = text.lines().zip(other[name].lines());
+        for (index, (one, other)) in pairs.enumerate() {
+            assert_eq!(one, other, "{name}, line {}", index + 1);
+        }
+        assert_eq!(text.lines().count(), other[name].lines().count(), "{name}");
+    }
+}
+
+/// CSV without what differs from run to run: times, memory, and how often a trial was begun.
+fn without_measurements(csv: &str) -> String {
+    let header: Vec<&str> = csv.lines().next().unwrap_or_default().split(',').collect();
+    let measured = |column: usize| {
+        header.get(column).is_some_and(|name| {
+            ["seconds", "ms_per_sample", "memory_bytes", "started", "attempt"]
+                .iter()
+                .any(|word| name.contains(word))
+        })
+    };
+    let mut text = String::new();
+    for (index, line) in csv.lines().enumerate() {
+        let cells = cells(line)
+            .into_iter()
+            .enumerate()
+            .map(|(column, cell)| if index > 0 && measured(column) { String::new() } else { cell });
+        text.push_str(&cells.collect::<Vec<_>>().join(","));
+        text.push('\n');
+    }
+    text
+}
+
+/// The cells of a line, quotes kept.
+fn cells(line: &str) -> Vec<String> {
+    let (mut cells, mut quoted) = (vec![String::new()], false);
+    for character in line.chars() {
+        quoted ^= character == '"';
+        match character {
+            ',' if !quoted => cells.push(String::new()),
+            _ => cells.last_mut().expect("there is a cell").push(character),
+        }
+    }
+    cells
+}
+
+/// The workspace of this package.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package has a workspace")
+}
+
+/// The harness of this workspace, built from its present sources.
+///
+/// # Panics
+/// If it cannot be built.
+fn harness() -> &'static Path {
+    static HARNESS: OnceLock<PathBuf> = OnceLock::new();
+    HARNESS.get_or_init(|| {
+        // <target>/<profile>/deps/<this test>
+        let test = std::env::current_exe().expect("a test has a path");
+        let profile = test.ancestors().nth(2).expect("a test lies in the target folder");
+        let target = profile.parent().expect("a profile lies in the target folder");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build
+            .args(["build", "--quiet", "--package", "harness", "--bin", "harness", "--target-dir"])
+            .arg(target)
+            .current_dir(workspace());
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        // Cargo hands down the value of .cargo/config.toml as if the user had set it. To a build
+        // script that looks like a change, and torch-sys would be compiled again.
+        let own = workspace().join(".libtorch/current");
+        if std::env::var_os("LIBTORCH").is_some_and(|libtorch| Path::new(&libtorch) == own) {
+            build.env_remove("LIBTORCH");
+        }
+        assert!(build.status().expect("cargo starts").success(), "the harness cannot be built");
+        profile.join("harness")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn measured_columns_are_emptied() {
+        let csv = "trial,params,train_seconds\na,\"{\"\"x\"\":1,\"\"y\"\":2}\",0.5\n";
+        let expected = "trial,params,train_seconds\na,\"{\"\"x\"\":1,\"\"y\"\":2}\",\n";
+        assert_eq!(without_measurements(csv), expected);
+    }
+}

@@ -13,6 +13,7 @@ mod run;
 mod status;
 
 use dst_core::Result;
+use dst_core::plugin::{DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin};
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
@@ -22,6 +23,11 @@ use crate::exit::Exit;
 /// # Errors
 /// Whatever the command refuses; the kind of the error gives the exit code.
 pub(crate) fn run(typed: &Cli) -> Result<Exit> {
+    // Two plug-ins of one name are a mistake whatever is done, and better known before training.
+    StrategyPlugin::all()?;
+    ModelPlugin::all()?;
+    DatasetPlugin::all()?;
+    ReportPlugin::all()?;
     match &typed.command {
         Command::Grid(args) => grid::run(args),
         Command::Run(args) => run::run(args),

@@ -1,0 +1,147 @@
+//! The main job at a small size: trains, reports, and never trains twice.
+
+use std::fs;
+
+use end_to_end::{Sandbox, TINY, assert_same_reports};
+use serde_json::Value;
+
+fn grid(extra: &str) -> String {
+    format!("grid --strategies rigl,set,dense {TINY} {extra}")
+}
+
+#[test]
+fn a_grid_trains_reports_and_is_not_repeated() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.run(&grid("")).well();
+    assert!(first.stderr.contains("6 of 6 trials to train"), "{}", first.stderr);
+    for expected in ["rigl", "set", "dense", "Files:", "runs/report/trials.csv", "95 % CI"] {
+        assert!(first.stdout.contains(expected), "{expected}: {}", first.stdout);
+    }
+    let trials = fs::read_to_string(sandbox.path("runs/report/trials.csv")).unwrap();
+    let columns = "trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,\
+                   validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,\
+                   total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,\
+                   train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops";
+    assert!(trials.starts_with(columns), "{trials}");
+    assert_eq!(trials.lines().count(), 7);
+
+    let results = sandbox.results();
+    let second = sandbox.run(&grid("")).well();
+    assert!(second.stderr.contains("all 6 trials are done"), "{}", second.stderr);
+    assert_eq!(first.stdout, second.stdout);
+    assert_eq!(results, sandbox.results(), "a finished trial was touched");
+
+    let report = sandbox.report();
+    let rebuilt = sandbox.run("report").well();
+    assert_eq!(first.stdout, rebuilt.stdout);
+    assert_eq!(report, sandbox.report());
+    let post_hoc = sandbox.run("report --margin 0.2 --out other").well();
+    assert!(post_hoc.stdout.contains("post hoc"), "{}", post_hoc.stdout);
+    assert!(sandbox.path("other/trials.csv").is_file());
+}
+
+#[test]
+fn the_same_command_from_scratch_gives_the_same_files() {
+    let (one, other) = (Sandbox::new(), Sandbox::new());
+    // Connections change every 20 of 220 steps.
+    let line = "--models mlp --set mlp.hidden=[16] --epochs 2 --seeds 0..2 --set *.interval=20";
+    let _ = one.run(&format!("grid --strategies rigl,set,dense {line} --quiet")).well();
+    // Another order and another number of trials at once change nothing.
+    let line = format!("grid --strategies dense,set,rigl {line} --jobs 1 --threads 1");
+    let _ = other.run(&line).well();
+    assert_same_reports(&one, &other);
+}
+
+#[test]
+fn more_seeds_extend_a_grid() {
+    let sandbox = Sandbox::new();
+    let line = "grid --strategies dense --models mlp --set mlp.hidden=[16] --epochs 1 --no-report";
+    let _ = sandbox.run(&format!("{line} --seeds 0..2")).well();
+    let before = sandbox.results();
+    let said = sandbox.run(&format!("{line} --seeds 0..3")).well();
+    assert!(said.stderr.contains("1 of 3 trials to train"), "{}", said.stderr);
+    let after = sandbox.results();
+    assert_eq!(after.len(), 3);
+    assert!(before.iter().all(|(id, bytes)| after[id] == *bytes));
+    assert!(!sandbox.path("runs/report/trials.csv").exists());
+}
+
+#[test]
+fn a_dry_run_lists_the_trials_and_makes_nothing() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run(&grid("--dry-run --json")).well();
+    let list: Value = serde_json::from_str(&said.stdout).unwrap();
+    let trials = list["trials"].as_array().unwrap();
+    assert_eq!((trials.len(), &list["to_do"]), (6, &Value::from(6)));
+    let flops = |strategy: &str| {
+        let trial = trials.iter().find(|trial| trial["spec"]["strategy"]["name"] == strategy);
+        trial.unwrap()["train_flops"].as_f64().unwrap()
+    };
+    // 3 passes of 2 operations for 784 · 16 + 16 · 10 weights and 7,000 digits.
+    assert_eq!(flops("dense"), 3.0 * 2.0 * 12_704.0 * 7_000.0);
+    assert!(flops("set") < 0.11 * flops("dense"));
+    let text = sandbox.run(&grid("--dry-run")).well().stdout;
+    let id = trials[0]["id"].as_str().unwrap();
+    assert!(text.contains(id) && text.contains("6 trials, 6 to train"), "{text}");
+    assert_eq!(fs::read_dir(sandbox.path(".")).unwrap().count(), 0, "something was made");
+
+    let line = "grid --strategies dense --models mlp --set mlp.hidden=[16] --epochs 1 --seeds 0";
+    let _ = sandbox.run(&format!("{line} --quiet")).well();
+    let text = sandbox.run(&grid("--dry-run")).well().stdout;
+    assert!(text.contains("6 trials, 5 to train"), "{text}");
+}
+
+#[test]
+fn printed_settings_name_their_sources_and_work_as_a_file() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("grid.toml"), "seeds = [4]\n[training]\nbatch_size = 32\n").unwrap();
+    let mut command = sandbox.command(
+        "grid --config grid.toml --strategies rigl --set rigl.drop_fraction=0.1 --print-config",
+    );
+    command.env("HARNESS_EPOCHS", "3");
+    let text = end_to_end::said(&mut command).well().stdout;
+    for (start, source) in [
+        ("seeds = [4]", "# grid.toml"),
+        ("batch_size = 32", "# grid.toml"),
+        ("epochs = 3", "# HARNESS_EPOCHS"),
+        ("drop_fraction = 0.1", "# --set rigl.drop_fraction=0.1"),
+        ("sparsity = [0.9]", "# preset quick"),
+        ("optimizer = \"adam\"", "# default"),
+    ] {
+        let line = text.lines().find(|line| line.starts_with(start));
+        assert!(line.is_some_and(|line| line.ends_with(source)), "{start}: {text}");
+    }
+    fs::write(sandbox.path("again.toml"), &text).unwrap();
+    let ids = |line: &str| {
+        let said = sandbox.run(line).well();
+        serde_json::from_str::<Value>(&said.stdout).unwrap()["trials"][0]["id"].clone()
+    };
+    let typed = "--strategies rigl --set rigl.drop_fraction=0.1 --seeds 4 --epochs 3 \
+                 --batch-size 32";
+    assert_eq!(
+        ids("grid --config again.toml --dry-run --json"),
+        ids(&format!("grid {typed} --dry-run --json"))
+    );
+}
+
+#[test]
+fn one_trial_runs_alone_and_counts_for_the_grid() {
+    let sandbox = Sandbox::new();
+    let said = sandbox
+        .run("run --strategy rigl --model mlp --set mlp.hidden=[16] --epochs 1 --seed 1 --json")
+        .well();
+    let trial: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(trial["status"], "finished");
+    assert_eq!(trial["spec"]["sparsity"], 0.9);
+    let sparsity = trial["outcome"]["sparsity_prunable"].as_f64().unwrap();
+    assert!((sparsity - 0.9).abs() < 1e-4, "{sparsity}");
+    let id = trial["id"].as_str().unwrap();
+    let again = sandbox.run(&format!("run --trial {id}")).well();
+    assert!(again.stderr.contains("nothing is trained"), "{}", again.stderr);
+    let grid = sandbox.run(&grid("")).well();
+    assert!(grid.stderr.contains("5 of 6 trials to train"), "{}", grid.stderr);
+    let status: Value = serde_json::from_str(&sandbox.run("status --json").well().stdout).unwrap();
+    let trials = status["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 6);
+    assert!(trials.iter().all(|trial| trial["state"] == "finished"));
+}

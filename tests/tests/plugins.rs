@@ -1,0 +1,92 @@
+//! What is linked, and what happens when a plug-in misbehaves.
+
+use std::collections::BTreeSet;
+
+use end_to_end::{Sandbox, TINY, workspace};
+use serde_json::Value;
+
+/// Names in a folder of the workspace.
+fn folders(kind: &str) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(workspace().join(kind)).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("Cargo.toml").is_file())
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect()
+}
+
+fn listed(kind: &str) -> BTreeSet<String> {
+    let said = Sandbox::new().run(&format!("list {kind} --json")).well();
+    let list: Value = serde_json::from_str(&said.stdout).unwrap();
+    let entries = list[kind].as_array().unwrap().iter();
+    entries.map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_strategy_and_report_folder_is_listed() {
+    assert_eq!(listed("strategies"), folders("strategies"));
+    assert_eq!(listed("reports"), folders("reports"));
+}
+
+/// A crate may hold several data sets, each named after it.
+#[test]
+fn every_data_set_folder_is_listed() {
+    let listed = listed("datasets");
+    for folder in folders("datasets") {
+        assert!(listed.iter().any(|name| name.starts_with(&folder)), "{folder}: {listed:?}");
+    }
+}
+
+#[test]
+fn every_listed_name_is_described() {
+    let sandbox = Sandbox::new();
+    for kind in ["strategies", "models", "datasets", "reports", "presets"] {
+        for name in listed(kind) {
+            let text = sandbox.run(&format!("describe {name}")).well().stdout;
+            assert!(text.starts_with(&format!("{name} (")), "{text}");
+            let json = sandbox.run(&format!("describe {name} --json")).well().stdout;
+            let description: Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(description["name"], *name);
+        }
+    }
+    let text = sandbox.run("describe rigl").well().stdout;
+    for expected in ["Evci", "drop_fraction = 0.3", "in [0, 1]", "Erdős–Rényi-Kernel"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn strategies_that_fail_in_the_middle_cost_only_their_own_trials() {
+    let sandbox = Sandbox::of(env!("CARGO_BIN_EXE_harness-with-faults"));
+    let line = format!("grid --strategies test-fails,test-panics,test-aborts,set,dense {TINY}");
+    let first = sandbox.run(&line);
+    assert_eq!(first.code, Some(1), "{first:#?}");
+    assert!(first.stderr.contains("6 of 10 trials failed"), "{}", first.stderr);
+    for reason in ["the scores have run out", "an invariant is broken", "signal 6"] {
+        assert!(first.stdout.contains(reason), "{reason}: {}", first.stdout);
+        assert!(first.stderr.contains(reason), "{reason}: {}", first.stderr);
+    }
+    let trials = std::fs::read_to_string(sandbox.path("runs/report/trials.csv")).unwrap();
+    assert_eq!(trials.matches(",crashed,").count(), 6, "{trials}");
+    assert_eq!(trials.matches(",finished,").count(), 4, "{trials}");
+
+    // A failure is a result: it is not tried again unless asked for.
+    let second = sandbox.run(&line);
+    assert_eq!((second.code, &second.stdout), (Some(1), &first.stdout));
+    assert!(second.stderr.contains("all 10 trials are done"), "{}", second.stderr);
+    let status = sandbox.run("status").well().stdout;
+    assert!(status.contains("the scores have run out"), "{status}");
+    let retried = sandbox.run(&format!("{line} --retry-failed"));
+    assert_eq!(retried.code, Some(1));
+    assert!(retried.stderr.contains("6 of 10 trials to train"), "{}", retried.stderr);
+}
+
+#[test]
+fn one_name_for_two_plug_ins_is_refused() {
+    let sandbox = Sandbox::of(env!("CARGO_BIN_EXE_harness-with-twins"));
+    let said = sandbox.run("list").refused(5);
+    assert!(said.contains("two linked crates register the report 'csv'"), "{said}");
+    let said = sandbox.run(&format!("grid --strategies dense {TINY}")).refused(5);
+    assert!(said.contains("two linked crates register the report 'csv'"), "{said}");
+    assert!(sandbox.results().is_empty(), "it trained first");
+}
