@@ -133,11 +133,14 @@ impl<'a> Trainer<'a> {
         let samples: usize = group.iter().map(Vec::len).sum();
         let pass = Pass { training: true, dense_gradient, backend: &DenseBackend };
         for (micro, rows) in group.iter().enumerate() {
-            // A generator of its own for every batch: nothing that drew before can shift it,
+            // Generators of its own for every batch: nothing that drew before can shift them,
             // and resuming needs no saved state.
             let number = step.position() * accumulate as u64 + micro as u64;
             tch::manual_seed(self.streams.foreign_seed(&format!("dropout/{number}")));
-            let batch = self.setup.dataset.batch(Split::Train, rows, self.setup.device)?;
+            let mut augment = self.streams.stream(&format!("augment/{number}"));
+            let dataset = self.setup.dataset;
+            let mut batch = dataset.batch(Split::Train, rows, self.setup.device)?;
+            dataset.augment(&mut batch, &mut augment)?;
             let output = self.model.forward(&batch.input, &pass)?;
             let loss = self.loss.training(&output, &batch.target)?;
             self.running_loss.add(&loss, rows.len() as u64);
@@ -377,7 +380,8 @@ impl<'a> Trainer<'a> {
     }
 }
 
-fn diverged(index: u64, epoch: u32, what: &str) -> Error {
+/// Something became infinite or not a number; `epoch` counts from 0.
+pub(crate) fn diverged(index: u64, epoch: u32, what: &str) -> Error {
     Error::new(
         ErrorKind::Diverged,
         format!("{what} became infinite or not a number at step {index} in epoch {}", epoch + 1),

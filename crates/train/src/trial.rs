@@ -14,7 +14,7 @@ use crate::evaluation::{Evaluation, evaluate};
 use crate::observer::{Observer, Progress};
 use crate::setup::Setup;
 use crate::snapshot::Tensors;
-use crate::trainer::{Stepped, Trainer, TrainerState};
+use crate::trainer::{Stepped, Trainer, TrainerState, diverged};
 use crate::{checkpoint, latency, memory, snapshot};
 
 /// What a training left behind.
@@ -235,7 +235,13 @@ impl<'a> Trial<'a> {
     }
 
     fn evaluate(&self, split: Split) -> Result<Evaluation> {
-        evaluate(self.trainer.model(), self.setup.dataset, split, self.setup.device)
+        let Setup { dataset, device, .. } = self.setup;
+        let evaluation = evaluate(self.trainer.model(), dataset, split, device)?;
+        if evaluation.scores.loss.is_finite() {
+            return Ok(evaluation);
+        }
+        let position = self.trainer.position();
+        Err(diverged(position.index, position.epoch.saturating_sub(1), "the evaluated loss"))
     }
 
     /// Reads the test set and sums up.

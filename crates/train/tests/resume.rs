@@ -6,13 +6,18 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use common::{Rewires, one_at_a_time, setup, training};
+use common::{Recording, Rewires, one_at_a_time, setup, training};
 use dst_core::training::{LearningRateShape, OptimizerKind};
-use dst_core::{Span, Training};
+use dst_core::{
+    Architecture, BatchNorm2d, Builder, Conv2d, Input, InputShape, Linear, Model, Pass, Result,
+    Span, Task, Training,
+};
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{Ended, Observer, Progress, Setup, Silent, Trained, train};
 use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tch::Tensor;
 
 /// Stops after some batches.
 struct StopAfter(usize);
@@ -46,13 +51,61 @@ fn finish(setup: &Setup<'_>, folder: &Path) -> Trained {
     }
 }
 
+/// A network with buffers: running statistics.
+#[derive(Debug, Serialize, Deserialize)]
+struct Normed;
+
+#[typetag::serde(name = "test-normed")]
+impl Architecture for Normed {
+    fn build(
+        &self,
+        _: InputShape,
+        task: Task,
+        builder: &mut Builder<'_>,
+    ) -> Result<Box<dyn Model>> {
+        Ok(Box::new(NormedNetwork {
+            conv: builder.conv2d("fc1", 1, 8, 3, 1),
+            norm: builder.batch_norm("norm", 8),
+            fc2: builder.linear("fc2", 128, 16),
+            fc3: builder.linear("fc3", 16, task.outputs()),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct NormedNetwork {
+    conv: Conv2d,
+    norm: BatchNorm2d,
+    fc2: Linear,
+    fc3: Linear,
+}
+
+impl Model for NormedNetwork {
+    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
+        let Input::Image(pictures) = input else {
+            panic!("blobs are pictures");
+        };
+        let maps = self.norm.forward(&self.conv.forward(pictures, pass), pass).relu();
+        let hidden = self.fc2.forward(&maps.flatten(1, -1).dropout(0.3, pass.training), pass);
+        Ok(self.fc3.forward(&hidden.relu(), pass))
+    }
+}
+
 /// Trains once without and once with interruptions after the given numbers of batches.
 fn assert_same_end(training: &Training, stops: &[usize]) {
+    assert_same_end_of(&TinyMlp { dropout: 0.3, ..TinyMlp::default() }, training, stops);
+}
+
+/// Returns the names of the tensors in a checkpoint.
+fn assert_same_end_of(
+    network: &dyn Architecture,
+    training: &Training,
+    stops: &[usize],
+) -> Vec<String> {
     let _turn = one_at_a_time();
-    let blobs = Blobs::default();
-    let network = TinyMlp { dropout: 0.3, ..TinyMlp::default() };
+    let data = Recording::new(Blobs::default());
     let strategy = Rewires::default();
-    let setup = setup(&strategy, &network, &blobs, training);
+    let setup = setup(&strategy, network, &data, training);
 
     let straight = tempfile::tempdir().unwrap();
     let uninterrupted = finish(&setup, straight.path());
@@ -92,11 +145,20 @@ fn assert_same_end(training: &Training, stops: &[usize]) {
     assert_eq!(a.train_flops, b.train_flops);
     assert_eq!(uninterrupted.layers, resumed.layers);
     assert_eq!(uninterrupted.confusion, resumed.confusion);
+    expected_tensors.into_keys().collect()
 }
 
 #[test]
 fn stopped_at_the_end_of_an_epoch() {
     assert_same_end(&training(), &[15]);
+}
+
+#[test]
+fn running_statistics_survive() {
+    let names = assert_same_end_of(&Normed, &training(), &[7, 20]);
+    for kind in ["buffer/norm.running_var", "best/buffer/norm.running_mean"] {
+        assert!(names.contains(&kind.to_owned()), "{kind} is not saved: {names:?}");
+    }
 }
 
 #[test]

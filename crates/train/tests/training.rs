@@ -117,7 +117,7 @@ fn strategies_with_one_seed_share_starting_weights_and_batches() {
     let _turn = one_at_a_time();
     let (network, training) = (TinyMlp::default(), training());
     let strategies: [&dyn Strategy; 3] = [&StaysDense, &Rewires::default(), &Probes];
-    let mut batches = Vec::new();
+    let (mut batches, mut shifts) = (Vec::new(), Vec::new());
     let mut starts = Vec::new();
     for strategy in strategies {
         let data = Recording::new(Blobs::default());
@@ -135,10 +135,16 @@ fn strategies_with_one_seed_share_starting_weights_and_batches() {
             trainer.step().unwrap();
         }
         batches.push(std::mem::take(&mut *data.asked.lock().unwrap()));
+        shifts.push(std::mem::take(&mut *data.shifts.lock().unwrap()));
     }
     assert_eq!(batches[0].len(), 45);
     assert_eq!(batches[0], batches[1]);
     assert_eq!(batches[0], batches[2]);
+    // Only batches of the training are augmented, each in its own way.
+    assert_eq!(shifts[0].len(), 45);
+    assert_ne!(shifts[0][0], shifts[0][1]);
+    assert_eq!(shifts[0], shifts[1]);
+    assert_eq!(shifts[0], shifts[2]);
     let mut epoch: Vec<i64> = batches[0][..15].concat();
     epoch.sort_unstable();
     assert_eq!(epoch, (0..240).collect::<Vec<i64>>());

@@ -7,11 +7,13 @@ use std::sync::{Mutex, MutexGuard};
 use dst_core::schedule::Timing;
 use dst_core::topology::Growth;
 use dst_core::{
-    Batch, Dataset, Distribution, InputShape, Moments, Probe, Regrowth, Result, Span, Split, Step,
-    Strategy, Task, Topology, Training, Verdict,
+    Architecture, Batch, Dataset, Distribution, Input, InputShape, Moments, Probe, Regrowth,
+    Result, Span, Split, Step, Strategy, Task, Topology, Training, Verdict,
 };
 use dst_train::Setup;
-use dst_train::toy::{Blobs, TinyMlp};
+use dst_train::toy::Blobs;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -95,16 +97,18 @@ impl Strategy for Rewires {
     }
 }
 
-/// A data set that remembers which training rows were asked for.
+/// A data set that shifts training batches by a random amount, and remembers which training
+/// rows were asked for and the shifts.
 #[derive(Debug)]
 pub(crate) struct Recording {
     blobs: Blobs,
     pub(crate) asked: Mutex<Vec<Vec<i64>>>,
+    pub(crate) shifts: Mutex<Vec<f64>>,
 }
 
 impl Recording {
     pub(crate) fn new(blobs: Blobs) -> Self {
-        Self { blobs, asked: Mutex::default() }
+        Self { blobs, asked: Mutex::default(), shifts: Mutex::default() }
     }
 }
 
@@ -128,6 +132,15 @@ impl Dataset for Recording {
         self.blobs.batch(split, rows, device)
     }
 
+    fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {
+        let shift = rng.random_range(-0.1..0.1);
+        self.shifts.lock().unwrap().push(shift);
+        if let Input::Image(pictures) = &mut batch.input {
+            *pictures += shift;
+        }
+        Ok(())
+    }
+
     fn digest(&self) -> &str {
         self.blobs.digest()
     }
@@ -142,10 +155,10 @@ pub(crate) fn training() -> Training {
     Training { epochs: 3, batch_size: 16, learning_rate: 0.01, ..Training::default() }
 }
 
-/// A training of the toy network at 80 % sparsity.
+/// A training at 80 % sparsity.
 pub(crate) fn setup<'a>(
     strategy: &'a dyn Strategy,
-    architecture: &'a TinyMlp,
+    architecture: &'a dyn Architecture,
     dataset: &'a dyn Dataset,
     training: &'a Training,
 ) -> Setup<'a> {

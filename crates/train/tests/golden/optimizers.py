@@ -91,4 +91,6 @@ cases = (
     + both("clipped momentum", optimizer="sgd", momentum=0.9, clip_norm=0.5)
     + both("clipped adamw", optimizer="adamw", weight_decay=0.05, clip_norm=1.25)
 )
-print(json.dumps({"start": WEIGHT, "gradients": GRADIENTS, "cases": cases}, indent=1))
+print('{"start": %s,' % WEIGHT)
+print('"gradients": %s,' % GRADIENTS)
+print('"cases": [\n%s\n]}' % ",\n".join(map(json.dumps, cases)))
