@@ -3,6 +3,7 @@
 //! A crate that is a dependency but not named in code registers nothing, silently;
 //! `cargo xtask tidy` and a test compare this list with the folders.
 
+use dataset_cifar10 as _;
 use dataset_mnist as _;
 use dst_models as _;
 use report_csv as _;

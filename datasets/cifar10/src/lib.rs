@@ -1,0 +1,194 @@
+//! CIFAR-10, colour pictures of 32 × 32 pixels in ten classes (Krizhevsky 2009), from the six
+//! files of its binary version, given by the user.
+//!
+//! | train | validation | test |
+//! |---|---|---|
+//! | 45,000 | 5,000 | 10,000 |
+//!
+//! Validation is the last 5,000 of the 50,000 training pictures, the second half of
+//! `data_batch_5.bin`; the test set is the official one.
+//!
+//! Pictures stay bytes in memory. A batch becomes `Float [batch, 3, 32, 32]` on the device,
+//! normalised by the mean and the standard deviation of each channel, of pixels in [0, 1].
+//! Training batches are cropped from pictures padded by 4 black pixels on every side, and
+//! mirrored left to right with probability ½.
+//!
+//! Every file is verified before training: exact length, checksums of compressed files, labels,
+//! and the SHA-256 of the canonical unpacked file.
+
+mod augmentation;
+mod records;
+
+use std::path::PathBuf;
+
+use dst_core::plugin::DatasetPlugin;
+use dst_core::tch::{Device, Kind, Tensor};
+use dst_core::{Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+
+use augmentation::{by_channel, crop_and_flip};
+use records::{CHANNELS, CLASSES, SIDE, hexadecimal};
+
+/// Red, green and blue, of pixels in [0, 1].
+const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
+const STANDARD_DEVIATION: [f32; 3] = [0.2470, 0.2435, 0.2616];
+
+inventory::submit! {
+    DatasetPlugin {
+        name: "cifar10",
+        title: "CIFAR-10",
+        paper: "Krizhevsky 2009, Learning multiple layers of features from tiny images",
+        summary: "60,000 colour pictures from the binary batches: 45,000 train, 5,000 validation, 10,000 test.",
+        model: "resnet18",
+        load,
+    }
+}
+
+/// Where the files lie below a data folder; the second is what the official archive unpacks to.
+const FOLDERS: [&str; 2] = ["cifar10", "cifar-10-batches-bin"];
+
+/// Pictures in each file.
+const PER_FILE: i64 = 10_000;
+
+/// The files and the SHA-256 of each when unpacked: training pictures, the last for the test.
+const FILES: [(&str, &str); 6] = [
+    ("data_batch_1.bin", "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
+    ("data_batch_2.bin", "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"),
+    ("data_batch_3.bin", "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"),
+    ("data_batch_4.bin", "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"),
+    ("data_batch_5.bin", "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"),
+    ("test_batch.bin", "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
+];
+
+fn load(sources: &DataSources) -> Result<Box<dyn Dataset>> {
+    // All six are looked for before one is read: a missing file is known at once.
+    let paths = FILES
+        .iter()
+        .map(|(name, _)| find(sources, name).map_err(|error| error.at("cifar10")))
+        .collect::<Result<Vec<PathBuf>>>()?;
+    let files = FILES.len() as i64;
+    let images =
+        Tensor::f_empty([files * PER_FILE, CHANNELS, SIDE, SIDE], (Kind::Uint8, Device::Cpu))?;
+    let mut labels = Vec::new();
+    for (start, (path, (_, sha256))) in
+        (0..).step_by(PER_FILE as usize).zip(paths.iter().zip(FILES))
+    {
+        let part = images.f_narrow(0, start, PER_FILE)?;
+        let read = records::open(path).and_then(|source| records::read(source, &part, sha256));
+        labels.extend(read.map_err(|error| error.at(path.display().to_string()))?);
+    }
+    Ok(Box::new(Cifar10 {
+        images,
+        labels: Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?,
+        digest: digest(),
+        origin: folders(&paths),
+    }))
+}
+
+/// Finds a file plain or compressed.
+fn find(sources: &DataSources, name: &str) -> Result<PathBuf> {
+    sources.find_in(&FOLDERS, &[name, &format!("{name}.gz"), &format!("{name}.zst")])
+}
+
+/// SHA-256 of what `sha256sum` prints for the unpacked files. Reading compared every sum with
+/// the file's contents, so the bytes need not be hashed twice.
+fn digest() -> String {
+    let mut hash = Sha256::new();
+    for (name, sha256) in FILES {
+        hash.update(format!("{sha256}  {name}\n"));
+    }
+    hexadecimal(&hash.finalize())
+}
+
+/// The folders of the files, each once.
+fn folders(paths: &[PathBuf]) -> String {
+    let mut folders: Vec<String> = paths
+        .iter()
+        .filter_map(|path| path.parent())
+        .map(|folder| folder.display().to_string())
+        .collect();
+    folders.dedup();
+    folders.join(", ")
+}
+
+/// All pictures in the order of the files, in main memory.
+#[derive(Debug)]
+struct Cifar10 {
+    /// `Uint8 [60,000, 3, 32, 32]`.
+    images: Tensor,
+    /// `Int64 [60,000]`.
+    labels: Tensor,
+    digest: String,
+    origin: String,
+}
+
+/// The first picture of a split, and how many it has.
+const fn range(split: Split) -> (i64, i64) {
+    match split {
+        Split::Train => (0, 45_000),
+        Split::Validation => (45_000, 5_000),
+        Split::Test => (50_000, 10_000),
+    }
+}
+
+impl Dataset for Cifar10 {
+    fn input(&self) -> InputShape {
+        InputShape::Image { channels: CHANNELS, height: SIDE, width: SIDE }
+    }
+
+    fn task(&self) -> Task {
+        Task::Classification { classes: i64::from(CLASSES) }
+    }
+
+    fn len(&self, split: Split) -> usize {
+        range(split).1 as usize
+    }
+
+    fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch> {
+        let (start, count) = range(split);
+        let rows = Tensor::f_from_slice(rows)?;
+        // Bytes travel to the device, a quarter of the floats that they become there.
+        let images = self.images.f_narrow(0, start, count)?.f_index_select(0, &rows)?;
+        let images = normalise(&images.f_to_device(device)?)?;
+        let target = self.labels.f_narrow(0, start, count)?.f_index_select(0, &rows)?;
+        Ok(Batch { input: Input::Image(images), target: target.f_to_device(device)? })
+    }
+
+    fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {
+        let Input::Image(pictures) = &batch.input else {
+            return Err(Error::contract("a batch of CIFAR-10 holds tokens"));
+        };
+        let black = black(pictures.device())?;
+        batch.input = Input::Image(crop_and_flip(pictures, &black, rng)?);
+        Ok(())
+    }
+
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+/// Bytes `[batch, 3, …]` as normalised floats, on the same device.
+fn normalise(bytes: &Tensor) -> Result<Tensor> {
+    let scale = STANDARD_DEVIATION.map(|deviation| 1.0 / (255.0 * deviation));
+    let device = bytes.device();
+    let mut images = bytes.f_to_kind(Kind::Float)?.f_mul_(&by_channel(&scale, device)?)?;
+    Ok(images.f_add_(&black(device)?)?)
+}
+
+/// What a black pixel becomes, `[1, 3, 1, 1]`.
+fn black(device: Device) -> Result<Tensor> {
+    let mut black = MEAN;
+    for (value, deviation) in black.iter_mut().zip(STANDARD_DEVIATION) {
+        *value /= -deviation;
+    }
+    by_channel(&black, device)
+}
+
+#[cfg(test)]
+mod tests;
