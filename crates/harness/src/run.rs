@@ -60,8 +60,8 @@ pub enum Ran {
 /// A process runs one trial at a time: libtorch's random generator and its threads belong to the
 /// process.
 ///
-/// SIGINT and SIGTERM stop it after the current step with a checkpoint; a second signal stops
-/// it at once. Divergence, collapse, panics and errors of plug-ins and libtorch are results.
+/// SIGINT and SIGTERM stop it after the current step with a checkpoint; a second SIGINT stops it
+/// at once. Divergence, collapse, panics and errors of plug-ins and libtorch are results.
 ///
 /// # Errors
 /// If the trial could not begin for a reason that the user can mend (an unknown plug-in, a
@@ -281,18 +281,20 @@ fn log(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Raised by the first SIGINT or SIGTERM; the second ends the process.
+/// Raised by SIGINT and SIGTERM. A second SIGINT, from somebody who waits at a terminal, ends the
+/// process. A second SIGTERM does not: when an executor is killed, the kernel sends one for each
+/// of its threads that goes.
 fn stop_requests() -> Result<Arc<AtomicBool>> {
-    let refused = |error: std::io::Error| {
-        Error::io("listen to signals on", Path::new("this process"), &error)
-    };
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the first signal finds the flag down and raises it.
+    let register = || -> std::io::Result<()> {
+        // In this order: the first SIGINT finds the flag down and raises it.
         let code = Exit::Interrupted as i32;
-        signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&stop))
-            .map_err(refused)?;
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(refused)?;
-    }
+        signal_hook::flag::register_conditional_shutdown(SIGINT, code, Arc::clone(&stop))?;
+        signal_hook::flag::register(SIGINT, Arc::clone(&stop))?;
+        signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
+        Ok(())
+    };
+    register()
+        .map_err(|error| Error::io("listen to signals on", Path::new("this process"), &error))?;
     Ok(stop)
 }

@@ -63,7 +63,11 @@ impl Strategy for Wrench {
             Trouble::Panic => panic!("a wrench in the works\nand a backtrace"),
             Trouble::Contract => return Err(Error::contract("the wrench slipped").at("fc1")),
             Trouble::Data => return Err(Error::data("the wrench is bent")),
-            Trouble::Terminate if in_child => raise(libc::SIGTERM),
+            // Twice, as the kernel does when it ends an executor with several threads.
+            Trouble::Terminate if in_child => {
+                raise(libc::SIGTERM);
+                raise(libc::SIGTERM);
+            }
             Trouble::Kill if in_child => raise(libc::SIGKILL),
             _ => {}
         }

@@ -129,7 +129,7 @@ impl Worker {
     }
 
     /// What it wrote to its log in this attempt, as one line: from the last error message on,
-    /// or the last three lines.
+    /// or the last three lines; the line that opens every attempt says nothing new.
     pub(super) fn last_words(&self) -> String {
         last_words(&read_tail(&self.log, self.log_start))
     }
@@ -203,7 +203,11 @@ fn read_tail(log: &Path, start: u64) -> String {
 }
 
 fn last_words(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = log
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("attempt "))
+        .collect();
     let error = lines.iter().rposition(|line| line.starts_with("error: "));
     let from = error.unwrap_or(lines.len().saturating_sub(3));
     let mut words = lines[from..].join("; ");
@@ -237,6 +241,7 @@ mod tests {
         let log = "error: an older one\nwarning\n\nerror: no data\n  pass --data-dir\n";
         assert_eq!(last_words(log), "no data; pass --data-dir");
         assert_eq!(last_words("a\nb\nc\nd\n"), "b; c; d");
+        assert_eq!(last_words("attempt 1 of 0123456789abcdef\nepoch 1\n"), "epoch 1");
         assert_eq!(last_words(""), "");
         assert_eq!(last_words(&"ä".repeat(600)).chars().count(), 501);
     }

@@ -166,10 +166,8 @@ impl<'a> Pool<'a> {
     /// Passes on what the processes say, waiting a moment for the first of it.
     fn listen(&mut self) {
         let first = self.messages.recv_timeout(LOOK).ok();
-        for message in first.into_iter().chain(self.messages.try_iter()) {
-            if let Some(event) = message {
-                (self.events)(event);
-            }
+        for event in first.into_iter().chain(self.messages.try_iter()).flatten() {
+            (self.events)(event);
         }
     }
 

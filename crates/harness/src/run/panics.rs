@@ -26,7 +26,9 @@ pub(super) fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
 
 fn describe(info: &PanicHookInfo<'_>) -> String {
     // libtorch appends a C++ backtrace of dozens of lines; the first says what happened.
-    let message = info.payload_as_str().unwrap_or_default();
+    let payload = info.payload();
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let message = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or_default();
     let first = message.lines().next().unwrap_or("without a message");
     match info.location() {
         Some(place) => format!("{first} ({}:{})", place.file(), place.line()),

@@ -143,7 +143,7 @@ fn a_specification_is_written_once_and_checked() {
     store.add(&wanted).unwrap();
     store.add(&wanted).unwrap();
     assert_eq!(store.spec(&wanted.id()).unwrap(), wanted);
-    assert_eq!(store.specs().unwrap(), [wanted.clone()]);
+    assert_eq!(store.specs().unwrap(), std::slice::from_ref(&wanted));
 
     let edited = fs::read_to_string(&path).unwrap().replace("\"seed\": 3", "\"seed\": 4");
     fs::write(&path, edited).unwrap();
@@ -297,7 +297,7 @@ fn a_grid_is_remembered_with_its_first_start() {
     let turned = [specs[1].clone(), specs[0].clone()];
     let again = GridRecord::new("grid --strategies dense,set", &turned, Analysis::default());
     store.remember_grid(&again).unwrap();
-    assert_eq!(store.grids().unwrap(), [first.clone()]);
+    assert_eq!(store.grids().unwrap(), std::slice::from_ref(&first));
 
     let other = Analysis { margin: 0.01, ..Analysis::default() };
     let later = GridRecord::new("grid --margin 0.01", &specs, other);
