@@ -85,6 +85,13 @@ pub trait Dataset: Debug + Send {
         Ok(())
     }
 
+    /// A row of the training split whose cost stands for that of all. Operations are counted by
+    /// it, and those of linear layers on sequences grow with the length: text names a row of
+    /// mean length.
+    fn typical_row(&self) -> i64 {
+        0
+    }
+
     /// A digest of the bytes that were loaded, recorded with every result.
     fn digest(&self) -> &str;
 

@@ -28,7 +28,10 @@ pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, M
 pub use dataset::{Batch, DataSources, Dataset, Split};
 pub use density::Distribution;
 pub use error::{Error, ErrorKind, Result};
-pub use layers::{BatchNorm2d, Builder, Conv2d, Convolution, Linear, Parameter, Parameters, Start};
+pub use layers::{
+    BatchNorm2d, Builder, Conv2d, Convolution, DenseLinear, Embedding, LayerNorm, Linear,
+    Parameter, Parameters, Start,
+};
 pub use report::{Analysis, Document, Report};
 pub use schedule::{Curve, Span, Timing};
 pub use seed::SeedStreams;

@@ -1,9 +1,10 @@
-//! Models: a multi-layer perceptron, LeNets and residual networks.
+//! Models: a multi-layer perceptron, LeNets, residual networks and BERT.
 //!
 //! Each architecture is a plain config that registers itself under its name. A config is
 //! checked when the network is built, against the input and the task of the data set, before
 //! any weight is drawn.
 
+mod bert;
 mod check;
 mod lenet;
 mod lenet_caffe;
@@ -11,12 +12,15 @@ mod mlp;
 mod residual;
 mod resnet;
 mod small_cnn;
+mod weights;
 mod wide_resnet;
 
+pub use bert::{Bert, BertBase, BertMini, BertTiny, MiniLmL6};
 pub use lenet::{Activation, LeNet5, Pooling};
 pub use lenet_caffe::LeNet5Caffe;
 pub use mlp::{LeNet300, Mlp};
 pub use residual::Shortcut;
 pub use resnet::{ResNet18, ResNet20};
 pub use small_cnn::SmallCnn;
+pub use weights::{LoadReport, load_safetensors};
 pub use wide_resnet::WideResNet22;

@@ -55,9 +55,12 @@ mod tests {
         let input = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0, 0.0, 4.0, 8.0, 12.0]);
         let output = norm.forward(&input.reshape([2, 1, 4]));
         let (a, b) = (1.0 / 1.25f32.sqrt(), 1.0 / 20f32.sqrt());
-        let expected = [-1.5 * a, -0.5 * a, 0.5 * a, 1.0 + 1.5 * a]
-            .into_iter()
-            .chain([-6.0 * b, -2.0 * b, 2.0 * b, 1.0 + 6.0 * b]);
+        let expected = [-1.5 * a, -0.5 * a, 0.5 * a, 1.0 + 1.5 * a].into_iter().chain([
+            -6.0 * b,
+            -2.0 * b,
+            2.0 * b,
+            1.0 + 6.0 * b,
+        ]);
         let got = Vec::<f32>::try_from(output.flatten(0, -1)).unwrap();
         for (got, expected) in got.into_iter().zip(expected) {
             assert!((got - expected).abs() < 1e-6, "{got} {expected}");

@@ -1,0 +1,197 @@
+//! BERT and its small siblings.
+
+mod network;
+#[cfg(test)]
+mod tests;
+mod variants;
+
+pub use variants::{BertBase, BertMini, BertTiny, MiniLmL6};
+
+use dst_core::{Builder, Error, InputShape, Model, Result, Task};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{check, weights};
+
+/// A BERT encoder (Devlin et al. 2019) with a classifier on its pooled first token.
+///
+/// Fields are named as in Hugging Face's `config.json`, and parameters as in its files of
+/// weights. The linear layers of the encoder can be pruned: query, key, value and output of
+/// every attention, and both of every feed-forward network. Embeddings, norms, biases, the
+/// pooler and the classifier are dense.
+///
+/// The activation is GELU in its exact form. Layer norms follow the residual sums.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bert {
+    /// Width of a token's vector; a multiple of `num_attention_heads`.
+    pub hidden_size: i64,
+    /// Blocks of attention and feed-forward network.
+    pub num_hidden_layers: i64,
+    /// Heads of every attention.
+    pub num_attention_heads: i64,
+    /// Width inside the feed-forward networks.
+    pub intermediate_size: i64,
+    /// Share of embeddings, block outputs and pooled vectors that is set to 0 in training, in
+    /// [0, 1).
+    pub hidden_dropout_prob: f64,
+    /// Share of attention weights that is set to 0 in training, in [0, 1).
+    pub attention_probs_dropout_prob: f64,
+    /// Standard deviation of the starting weights.
+    pub initializer_range: f64,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f64,
+    /// The longest sequence.
+    pub max_position_embeddings: i64,
+    /// Sorts of segments: 2 for a pair of sentences.
+    pub type_vocab_size: i64,
+    /// Distinct tokens; at least those of the data set.
+    pub vocab_size: i64,
+    /// Trained weights to start from: a safetensors file, or a folder with `model.safetensors`.
+    /// A pooler or classifier that the file lacks starts at random.
+    pub weights: Option<String>,
+}
+
+/// What a file of weights may lack.
+const OPTIONAL: [&str; 2] = ["pooler.", "classifier."];
+
+impl Bert {
+    /// An uncased BERT of the given size with the published settings.
+    pub(crate) fn of_size(layers: i64, hidden: i64, heads: i64) -> Self {
+        Self {
+            hidden_size: hidden,
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            intermediate_size: 4 * hidden,
+            hidden_dropout_prob: 0.1,
+            attention_probs_dropout_prob: 0.1,
+            initializer_range: 0.02,
+            layer_norm_eps: 1e-12,
+            max_position_embeddings: 512,
+            type_vocab_size: 2,
+            vocab_size: 30_522,
+            weights: None,
+        }
+    }
+
+    fn validate(&self) -> Result<()> {
+        for (key, value) in [
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("type_vocab_size", self.type_vocab_size),
+            ("vocab_size", self.vocab_size),
+        ] {
+            if value < 1 {
+                return Err(Error::usage(format!("{key} = {value} must be at least 1")));
+            }
+        }
+        if self.hidden_size % self.num_attention_heads != 0 {
+            return Err(Error::usage(format!(
+                "hidden_size = {} is not a multiple of num_attention_heads = {}",
+                self.hidden_size, self.num_attention_heads
+            )));
+        }
+        for (key, value) in [
+            ("hidden_dropout_prob", self.hidden_dropout_prob),
+            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(Error::usage(format!("{key} = {value} is not in [0, 1)")));
+            }
+        }
+        for (key, value) in
+            [("initializer_range", self.initializer_range), ("layer_norm_eps", self.layer_norm_eps)]
+        {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(Error::usage(format!("{key} = {value} must be 0 or more")));
+            }
+        }
+        check::layer("embeddings.word_embeddings", self.vocab_size, self.hidden_size)?;
+        let positions = self.max_position_embeddings;
+        check::layer("embeddings.position_embeddings", positions, self.hidden_size)?;
+        check::layer("embeddings.token_type_embeddings", self.type_vocab_size, self.hidden_size)?;
+        check::layer("attention.output.dense", self.hidden_size, self.hidden_size)?;
+        check::layer("intermediate.dense", self.hidden_size, self.intermediate_size)
+    }
+
+    /// Can it read the texts of the data set?
+    fn check_input(&self, input: InputShape) -> Result<()> {
+        let InputShape::Tokens { vocabulary, length } = input else {
+            return Err(Error::usage("this model takes text, and the data set holds pictures")
+                .hint("choose a data set of text, or a model for pictures"));
+        };
+        if vocabulary > self.vocab_size {
+            return Err(Error::usage(format!(
+                "the data set has {vocabulary} tokens, and vocab_size = {}",
+                self.vocab_size
+            ))
+            .hint(format!("set vocab_size = {vocabulary}")));
+        }
+        if length > self.max_position_embeddings {
+            return Err(Error::usage(format!(
+                "the data set has texts of {length} tokens, and max_position_embeddings = {}",
+                self.max_position_embeddings
+            ))
+            .hint(format!("set max_position_embeddings = {length}")));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn network(
+        &self,
+        input: InputShape,
+        task: Task,
+        builder: &mut Builder<'_>,
+    ) -> Result<Box<dyn Model>> {
+        self.validate()?;
+        self.check_input(input)?;
+        let outputs = check::outputs(task)?;
+        check::layer("classifier", self.hidden_size, outputs)?;
+        // Looked for before gigabytes of starting weights are drawn.
+        let file = self.weights.as_deref().map(weights::find).transpose()?;
+        if let Some(file) = &file {
+            self.compare_config(&file.with_file_name("config.json"))?;
+        }
+        let network = network::Network::build(self, outputs, builder);
+        if let Some(file) = &file {
+            let report = weights::load_safetensors(builder.parameters(), file)?;
+            report
+                .require_all_but(&OPTIONAL)
+                .map_err(|error| error.at(file.display().to_string()))?;
+        }
+        Ok(Box::new(network))
+    }
+
+    /// The number of heads shows in no tensor's shape: if the weights lie beside their
+    /// `config.json`, what shapes cannot tell is compared with it.
+    fn compare_config(&self, path: &std::path::Path) -> Result<()> {
+        if !path.is_file() {
+            return Ok(());
+        }
+        let at = |error: Error| error.at(path.display().to_string());
+        let bytes = dst_core::dataset::read_file(path)?;
+        let config: serde_json::Value = serde_json::from_slice(&bytes)
+            .map_err(|error| at(Error::data(format!("this is not JSON: {error}"))))?;
+        for (key, ours) in [
+            ("num_attention_heads", self.num_attention_heads as f64),
+            ("layer_norm_eps", self.layer_norm_eps),
+        ] {
+            match config.get(key).and_then(serde_json::Value::as_f64) {
+                Some(theirs) if theirs != ours => {
+                    return Err(at(Error::usage(format!("{key} is {theirs}, not {ours}"))
+                        .hint(format!("set {key} = {theirs}, or choose another model"))));
+                }
+                _ => {}
+            }
+        }
+        match config.get("hidden_act").and_then(serde_json::Value::as_str) {
+            None | Some("gelu") => Ok(()),
+            Some(other) => {
+                Err(at(Error::usage(format!("hidden_act is '{other}', and only gelu is known"))))
+            }
+        }
+    }
+}

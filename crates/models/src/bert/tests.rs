@@ -1,0 +1,313 @@
+use std::path::{Path, PathBuf};
+
+use dst_core::plugin;
+use dst_core::tch::{Device, Kind, Reduction, Tensor};
+use dst_core::{
+    Architecture, Builder, Input, InputShape, Model, Parameters, Pass, SeedStreams, Task,
+};
+use serde_json::{Map, json};
+
+use super::network::Network;
+use super::*;
+
+const TEXT: InputShape = InputShape::Tokens { vocabulary: 40, length: 12 };
+const CLASSES: Task = Task::Classification { classes: 3 };
+
+/// The config of `bert-tiny-random.safetensors`.
+fn tiny() -> Bert {
+    Bert {
+        intermediate_size: 16,
+        max_position_embeddings: 12,
+        vocab_size: 40,
+        ..Bert::of_size(2, 8, 2)
+    }
+}
+
+fn build(config: &Bert, task: Task) -> Result<(Box<dyn Model>, Parameters)> {
+    tch_single();
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
+    let model = config.network(TEXT, task, &mut builder)?;
+    Ok((model, parameters))
+}
+
+/// Tests run side by side; more threads each would only get in each other's way.
+fn tch_single() {
+    dst_core::tch::set_num_threads(1);
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// Inputs and expected outputs that `tests/golden/bert.py` wrote.
+struct Expected(Vec<(String, Tensor)>);
+
+impl Expected {
+    fn read(name: &str) -> Self {
+        Self(Tensor::read_safetensors(golden(name)).unwrap())
+    }
+
+    fn get(&self, name: &str) -> Tensor {
+        self.0.iter().find(|(known, _)| known == name).unwrap().1.shallow_clone()
+    }
+
+    fn input(&self) -> Input {
+        Input::Tokens {
+            ids: self.get("ids"),
+            segments: self.get("segments"),
+            present: self.get("present").to_kind(Kind::Bool),
+        }
+    }
+
+    /// The largest difference over tokens that are there.
+    fn difference(&self, name: &str, got: &Tensor) -> f64 {
+        let mut difference = (got - self.get(name)).abs();
+        if name == "hidden" {
+            difference = difference * self.get("present").unsqueeze(-1);
+        }
+        difference.max().double_value(&[])
+    }
+}
+
+/// The encoder of `config` with the weights of a file.
+fn loaded(config: &Bert, file: &Path) -> (Network, Parameters) {
+    tch_single();
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
+    let network = Network::build(config, 3, &mut builder);
+    let report = crate::load_safetensors(&parameters, file).unwrap();
+    report.require_all_but(&OPTIONAL).unwrap();
+    (network, parameters)
+}
+
+#[test]
+fn outputs_and_gradients_are_those_of_transformers() {
+    let expected = Expected::read("bert-tiny-random-expected.safetensors");
+    let (network, parameters) = loaded(&tiny(), &golden("bert-tiny-random.safetensors"));
+    let input = expected.input();
+    let hidden = network.hidden(&input, &Pass::EVALUATION).unwrap();
+    assert!(expected.difference("hidden", &hidden) < 1e-5);
+    assert!(expected.difference("pooled", &network.pooled(&hidden)) < 1e-5);
+    let logits = network.forward(&input, &Pass::EVALUATION).unwrap();
+    assert!(expected.difference("logits", &logits) < 1e-5);
+    let target = Tensor::from_slice(&[2i64, 0]);
+    logits.cross_entropy_loss::<Tensor>(&target, None, Reduction::Mean, -100, 0.0).backward();
+    let name = "encoder.layer.0.attention.self.query.weight";
+    let query = parameters.iter().find(|(known, _)| *known == name).unwrap().1;
+    assert!(expected.difference("gradient", &query.tensor().grad()) < 1e-5);
+}
+
+/// `HARNESS_TEST_MINILM` names the `model.safetensors` of all-MiniLM-L6-v2.
+#[test]
+fn hidden_states_of_minilm_are_those_of_transformers() {
+    let Some(file) = std::env::var_os("HARNESS_TEST_MINILM").map(PathBuf::from) else {
+        println!("skipped: no weights");
+        return;
+    };
+    let expected = Expected::read("minilm-l6-expected.safetensors");
+    let (network, parameters) = loaded(&MiniLmL6::default().0, &file);
+    // 384 · 3 + 3 of the classifier.
+    assert_eq!(parameters.count() - 1155, 22_713_216);
+    let hidden = network.hidden(&expected.input(), &Pass::EVALUATION).unwrap();
+    let difference = expected.difference("hidden", &hidden);
+    println!("largest difference {difference:e}");
+    assert!(difference < 1e-4, "{difference}");
+    assert!(expected.difference("pooled", &network.pooled(&hidden)) < 1e-4);
+}
+
+/// Parameters before the classifier and weights that can be pruned, from the config alone.
+fn counts(config: &Bert) -> (i64, i64) {
+    let Bert { hidden_size: hidden, intermediate_size: inside, .. } = config;
+    let rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size;
+    let prunable = config.num_hidden_layers * (4 * hidden * hidden + 2 * hidden * inside);
+    let biases_and_norms = config.num_hidden_layers * (4 * hidden + inside + hidden + 4 * hidden);
+    let pooler = hidden * hidden + hidden;
+    (rows * hidden + 2 * hidden + prunable + biases_and_norms + pooler, prunable)
+}
+
+#[test]
+fn the_published_sizes_have_the_published_counts() {
+    assert_eq!(counts(&BertBase::default().0), (109_482_240, 84_934_656));
+    assert_eq!(counts(&MiniLmL6::default().0).0, 22_713_216);
+    assert_eq!(counts(&BertMini::default().0).0, 11_170_560);
+    let (tiny, prunable) = counts(&BertTiny::default().0);
+    assert_eq!(tiny, 4_385_920);
+    // The formula is that of the network.
+    let input = InputShape::Tokens { vocabulary: 30_522, length: 128 };
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
+    BertTiny::default().build(input, Task::Regression, &mut builder).unwrap();
+    assert_eq!(parameters.count() as i64, tiny + 128 + 1);
+    let found: usize = parameters.prunable().map(|(_, weight)| weight.tensor.numel()).sum();
+    assert_eq!(found as i64, prunable);
+}
+
+#[test]
+fn only_linear_layers_of_the_encoder_can_be_pruned() {
+    let (model, parameters) = build(&tiny(), CLASSES).unwrap();
+    let names: Vec<&str> = parameters.prunable().map(|(name, _)| name).collect();
+    let block = |index: usize| {
+        [
+            "attention.output.dense",
+            "attention.self.key",
+            "attention.self.query",
+            "attention.self.value",
+            "intermediate.dense",
+            "output.dense",
+        ]
+        .map(|layer| format!("encoder.layer.{index}.{layer}.weight"))
+    };
+    assert_eq!(names, [block(0), block(1)].concat());
+    let logits = model.forward(&text(4, 9), &Pass::EVALUATION).unwrap();
+    assert_eq!(logits.size(), [4, 3]);
+    // One use of a weight for every token.
+    assert!(parameters.prunable().all(|(_, weight)| weight.positions() == 9));
+}
+
+fn text(batch: i64, length: i64) -> Input {
+    let ids = Tensor::arange(batch * length, (Kind::Int64, Device::Cpu)).remainder(40);
+    let ids = ids.view([batch, length]);
+    Input::Tokens { segments: ids.zeros_like(), present: ids.ones_like().to_kind(Kind::Bool), ids }
+}
+
+#[test]
+fn padding_changes_nothing() {
+    let (model, _) = build(&tiny(), CLASSES).unwrap();
+    let Input::Tokens { ids, segments, present } = text(2, 6) else { unreachable!() };
+    let padded = Input::Tokens {
+        ids: ids.constant_pad_nd([0, 4]),
+        segments: segments.constant_pad_nd([0, 4]),
+        present: present.constant_pad_nd([0, 4]),
+    };
+    let plain = Input::Tokens { ids, segments, present };
+    let [plain, padded] =
+        [plain, padded].map(|input| model.forward(&input, &Pass::EVALUATION).unwrap());
+    assert!(plain.allclose(&padded, 1e-5, 1e-6, false), "{plain} {padded}");
+}
+
+#[test]
+fn dropout_acts_in_training_only_and_follows_the_seed() {
+    let (model, _) = build(&tiny(), CLASSES).unwrap();
+    let input = text(4, 12);
+    let logits = |seed: i64, pass| {
+        dst_core::tch::manual_seed(seed);
+        model.forward(&input, &pass).unwrap()
+    };
+    assert_eq!(logits(1, Pass::EVALUATION), logits(2, Pass::EVALUATION));
+    assert_ne!(logits(1, Pass::TRAINING), logits(1, Pass::EVALUATION));
+    let still = Bert { hidden_dropout_prob: 0.0, attention_probs_dropout_prob: 0.0, ..tiny() };
+    let (model, _) = build(&still, CLASSES).unwrap();
+    let [training, evaluation] =
+        [Pass::TRAINING, Pass::EVALUATION].map(|pass| model.forward(&input, &pass).unwrap());
+    assert!(training.allclose(&evaluation, 1e-5, 1e-6, false));
+}
+
+#[test]
+fn a_step_against_the_gradient_lowers_the_loss() {
+    let (model, parameters) = build(&tiny(), Task::Regression).unwrap();
+    let (input, target) = (text(4, 7), Tensor::from_slice(&[0.0f32, 1.0, 2.0, 3.0]));
+    let loss = || {
+        let output = model.forward(&input, &Pass::EVALUATION).unwrap().squeeze_dim(-1);
+        output.mse_loss(&target, Reduction::Mean)
+    };
+    let before = loss();
+    before.backward();
+    for (name, parameter) in parameters.iter() {
+        let mut weight = parameter.tensor().detach();
+        let gradient = parameter.tensor().grad();
+        assert!(gradient.defined(), "{name} has no gradient");
+        let _ = weight.f_sub_(&(gradient * 0.01)).unwrap();
+    }
+    assert!(loss().double_value(&[]) < before.double_value(&[]));
+}
+
+#[test]
+fn unusable_sizes_are_refused() {
+    let refusal = |config: Bert| build(&config, CLASSES).unwrap_err().to_string();
+    assert_eq!(
+        refusal(Bert { num_attention_heads: 3, ..tiny() }),
+        "hidden_size = 8 is not a multiple of num_attention_heads = 3"
+    );
+    assert_eq!(
+        refusal(Bert { num_hidden_layers: 0, ..tiny() }),
+        "num_hidden_layers = 0 must be at least 1"
+    );
+    assert!(refusal(Bert { hidden_dropout_prob: 1.0, ..tiny() }).contains("not in [0, 1)"));
+    assert!(refusal(Bert { layer_norm_eps: f64::NAN, ..tiny() }).contains("must be 0 or more"));
+    assert!(refusal(Bert { intermediate_size: i64::MAX, ..tiny() }).contains("more than the"));
+    assert_eq!(
+        refusal(Bert { vocab_size: 39, ..tiny() }),
+        "the data set has 40 tokens, and vocab_size = 39\n  set vocab_size = 40"
+    );
+    assert_eq!(
+        refusal(Bert { max_position_embeddings: 11, ..tiny() }),
+        "the data set has texts of 12 tokens, and max_position_embeddings = 11\n  \
+         set max_position_embeddings = 12"
+    );
+}
+
+#[test]
+fn pictures_and_texts_too_long_are_refused() {
+    let picture = InputShape::Image { channels: 1, height: 28, width: 28 };
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
+    let error = BertTiny::default().build(picture, CLASSES, &mut builder).unwrap_err();
+    assert!(error.to_string().starts_with("bert-tiny: this model takes text"), "{error}");
+    let (model, _) = build(&tiny(), CLASSES).unwrap();
+    assert!(model.forward(&text(1, 13), &Pass::EVALUATION).is_err());
+    let noise = Input::Image(Tensor::zeros([1, 1, 4, 4], (Kind::Float, Device::Cpu)));
+    assert!(model.forward(&noise, &Pass::EVALUATION).is_err());
+}
+
+#[test]
+fn fine_tuning_starts_from_a_file_or_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(crate::weights::FILE);
+    std::fs::copy(golden("bert-tiny-random.safetensors"), &file).unwrap();
+    let expected = Expected::read("bert-tiny-random-expected.safetensors");
+    for path in [&file, folder.path()] {
+        let weights = Some(path.to_str().unwrap().to_owned());
+        let (model, _) = build(&Bert { weights, ..tiny() }, CLASSES).unwrap();
+        let logits = model.forward(&expected.input(), &Pass::EVALUATION).unwrap();
+        assert!(expected.difference("logits", &logits) < 1e-5);
+    }
+    let weights = Some(file.to_str().unwrap().to_owned());
+    // Another number of classes is another model.
+    let two = Task::Classification { classes: 2 };
+    let config = Bert { weights, ..tiny() };
+    let error = build(&config, two).unwrap_err().to_string();
+    assert!(error.contains("classifier.weight Float [3, 8] for Float [2, 8]"), "{error}");
+    let error = build(&Bert { num_hidden_layers: 3, ..config.clone() }, CLASSES).unwrap_err();
+    assert!(error.to_string().contains("missing (16): encoder.layer.2.attention"), "{error}");
+
+    let beside = folder.path().join("config.json");
+    std::fs::write(&beside, json!({ "num_attention_heads": 4 }).to_string()).unwrap();
+    let error = build(&config, CLASSES).unwrap_err().to_string();
+    assert!(error.contains("config.json: num_attention_heads is 4, not 2"), "{error}");
+    std::fs::write(&beside, json!({ "hidden_act": "relu" }).to_string()).unwrap();
+    let error = build(&config, CLASSES).unwrap_err().to_string();
+    assert!(error.contains("hidden_act is 'relu'"), "{error}");
+    std::fs::write(&beside, "{").unwrap();
+    assert!(build(&config, CLASSES).unwrap_err().to_string().contains("not JSON"));
+}
+
+#[test]
+fn every_size_keeps_its_name_and_its_defaults() {
+    for (name, hidden) in
+        [("bert-base", 768), ("bert-mini", 256), ("bert-tiny", 128), ("minilm-l6", 384)]
+    {
+        let model = plugin::architecture(name, &Map::new()).unwrap();
+        let value = serde_json::to_value(&model).unwrap();
+        assert_eq!(value["name"], json!(name));
+        assert_eq!(value["hidden_size"], json!(hidden));
+        let again: Box<dyn Architecture> = serde_json::from_value(value.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&again).unwrap(), value);
+        let wrong = json!({ "hidden_sise": 3 });
+        let error = plugin::architecture(name, wrong.as_object().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("did you mean 'hidden_size'?"), "{error}");
+        let given = json!({ "weights": "a", "num_hidden_layers": 1 });
+        let model = plugin::architecture(name, given.as_object().unwrap()).unwrap();
+        assert_eq!(serde_json::to_value(&model).unwrap()["weights"], json!("a"));
+    }
+}

@@ -1,0 +1,253 @@
+//! Trained weights from safetensors files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use dst_core::tch::{Kind, Tensor, no_grad};
+use dst_core::{Error, Parameters, Result};
+
+/// The file that a folder with a model holds.
+pub(crate) const FILE: &str = "model.safetensors";
+
+/// How many names a message lists of each sort.
+const LISTED: usize = 8;
+
+/// What a file of weights had for a model, each list in name order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Parameters of the model that were loaded.
+    pub loaded: Vec<String>,
+    /// Parameters of the model that the file lacks; they keep their values.
+    pub missing: Vec<String>,
+    /// Tensors of the file, by their names there, that the model has no place for.
+    pub extra: Vec<String>,
+    /// Parameters whose tensor in the file has another shape or is not of floats, with both
+    /// shapes; they keep their values.
+    pub misshaped: Vec<String>,
+}
+
+impl LoadReport {
+    /// Refuses a file that is not of this model. Extra tensors are no reason.
+    ///
+    /// # Errors
+    /// If a tensor has another shape, or a parameter is missing whose name begins with none of
+    /// `optional`. The message lists what is missing, misshaped and extra.
+    pub fn require_all_but(&self, optional: &[&str]) -> Result<()> {
+        let required: Vec<&String> = self
+            .missing
+            .iter()
+            .filter(|name| !optional.iter().any(|start| name.starts_with(start)))
+            .collect();
+        if required.is_empty() && self.misshaped.is_empty() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        let misshaped: Vec<&String> = self.misshaped.iter().collect();
+        let extra: Vec<&String> = self.extra.iter().collect();
+        for (what, names) in
+            [("missing", required), ("of another shape", misshaped), ("extra", extra)]
+        {
+            if !names.is_empty() {
+                lines.push(format!("{what} ({}): {}", names.len(), listed(&names)));
+            }
+        }
+        let fit = self.loaded.len();
+        let all = fit + self.missing.len() + self.misshaped.len();
+        Err(Error::data(format!("these weights are of another model: {fit} of {all} tensors fit"))
+            .hint(lines.join("\n  ")))
+    }
+}
+
+fn listed(names: &[&String]) -> String {
+    let mut list: Vec<&str> = names.iter().take(LISTED).map(|name| name.as_str()).collect();
+    if names.len() > LISTED {
+        list.push("…");
+    }
+    list.join(", ")
+}
+
+/// Copies the tensors of a safetensors file into the parameters of the same names.
+///
+/// Names are those of Hugging Face's BERT, with or without the prefix `bert.`, and with `gamma`
+/// and `beta` for a norm's scale and offset as files converted from TensorFlow have them. Half
+/// precision becomes single precision.
+///
+/// # Errors
+/// If the file cannot be read, is not a safetensors file, or holds a tensor twice. What does not
+/// fit is no error here; see [`LoadReport::require_all_but`].
+pub fn load_safetensors(parameters: &Parameters, path: &Path) -> Result<LoadReport> {
+    let at = || path.display().to_string();
+    std::fs::File::open(path).map_err(|error| Error::io("read", path, &error))?;
+    let tensors = Tensor::read_safetensors(path).map_err(|error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        Error::data(format!("this is not a whole safetensors file: {first}"))
+            .at(at())
+            .hint("fetch the file again; a pointer of Git LFS is a text file of some 130 bytes")
+    })?;
+    let mut report = LoadReport::default();
+    let mut found = BTreeMap::new();
+    for (name, tensor) in tensors {
+        let own = own_name(&name);
+        if !parameters.iter().any(|(known, _)| known == own) {
+            report.extra.push(name);
+        } else if found.insert(own.clone(), tensor).is_some() {
+            return Err(Error::data(format!("two tensors stand for {own}")).at(at()));
+        }
+    }
+    report.extra.sort();
+    for (name, parameter) in parameters.iter() {
+        let Some(source) = found.get(name) else {
+            report.missing.push(name.to_owned());
+            continue;
+        };
+        let mut target = parameter.tensor().shallow_clone();
+        let floats =
+            matches!(source.kind(), Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16);
+        if source.size() != target.size() || !floats {
+            report.misshaped.push(format!(
+                "{name} {:?} {:?} for {:?} {:?}",
+                source.kind(),
+                source.size(),
+                target.kind(),
+                target.size()
+            ));
+            continue;
+        }
+        no_grad(|| target.f_copy_(source))?;
+        report.loaded.push(name.to_owned());
+    }
+    Ok(report)
+}
+
+/// The name that a tensor of a file has in our models.
+fn own_name(name: &str) -> String {
+    let name = name.strip_prefix("bert.").unwrap_or(name);
+    match name.rsplit_once(".LayerNorm.") {
+        Some((start, "gamma")) => format!("{start}.LayerNorm.weight"),
+        Some((start, "beta")) => format!("{start}.LayerNorm.bias"),
+        _ => name.to_owned(),
+    }
+}
+
+/// The file of weights that `given` names: a file, or a folder that holds `model.safetensors`.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn find(given: &str) -> Result<PathBuf> {
+    let path = Path::new(given);
+    let file = if path.is_dir() { path.join(FILE) } else { path.to_path_buf() };
+    if file.is_file() {
+        return Ok(file);
+    }
+    let error = Error::data(format!("there is no file {}", file.display()));
+    Err(if file.with_file_name("pytorch_model.bin").is_file() {
+        error.hint("pytorch_model.bin is not read: convert it to safetensors")
+    } else {
+        error.hint(format!("give a .safetensors file, or a folder that holds {FILE}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dst_core::tch::Device;
+    use dst_core::{Builder, SeedStreams};
+
+    /// `layer.weight [2, 3]`, `layer.bias [2]` and `layer.LayerNorm.{weight, bias} [2]`.
+    fn model() -> Parameters {
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
+        builder.linear("layer", 3, 2);
+        builder.at("layer").layer_norm("LayerNorm", 2, 1e-12);
+        parameters
+    }
+
+    fn saved(tensors: &[(&str, Tensor)]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        Tensor::write_safetensors(tensors, &path).unwrap();
+        (folder, path)
+    }
+
+    fn ones(size: &[i64]) -> Tensor {
+        Tensor::ones(size, (Kind::Float, Device::Cpu))
+    }
+
+    #[test]
+    fn names_of_every_age_fit_and_half_precision_is_widened() {
+        let (_folder, path) = saved(&[
+            ("bert.layer.weight", ones(&[2, 3]).to_kind(Kind::BFloat16)),
+            ("layer.bias", ones(&[2])),
+            ("bert.layer.LayerNorm.gamma", ones(&[2]) * 7.0),
+            ("bert.layer.LayerNorm.beta", ones(&[2]) * 5.0),
+            ("cls.predictions.bias", ones(&[4])),
+        ]);
+        let parameters = model();
+        let report = load_safetensors(&parameters, &path).unwrap();
+        assert_eq!(report.extra, ["cls.predictions.bias"]);
+        assert_eq!(report.loaded.len(), 4);
+        report.require_all_but(&[]).unwrap();
+        let value = |name: &str| {
+            let (_, parameter) = parameters.iter().find(|(known, _)| *known == name).unwrap();
+            parameter.tensor().get(0).max().double_value(&[])
+        };
+        let names =
+            ["layer.weight", "layer.bias", "layer.LayerNorm.weight", "layer.LayerNorm.bias"];
+        assert_eq!(names.map(value), [1.0, 1.0, 7.0, 5.0]);
+        assert!(parameters.iter().all(|(_, parameter)| parameter.tensor().requires_grad()));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_listed() {
+        let (_folder, path) = saved(&[
+            ("layer.weight", ones(&[3, 2])),
+            ("layer.bias", ones(&[2]).to_kind(Kind::Int64)),
+            ("layer.LayerNorm.weight", ones(&[2])),
+            ("other", ones(&[1])),
+        ]);
+        let parameters = model();
+        let before = parameters.iter().next().unwrap().1.tensor().copy();
+        let report = load_safetensors(&parameters, &path).unwrap();
+        assert_eq!(
+            report.require_all_but(&[]).unwrap_err().to_string(),
+            "these weights are of another model: 1 of 4 tensors fit\n  \
+             missing (1): layer.LayerNorm.bias\n  \
+             of another shape (2): layer.bias Int64 [2] for Float [2], \
+             layer.weight Float [3, 2] for Float [2, 3]\n  \
+             extra (1): other"
+        );
+        assert_eq!(parameters.iter().next().unwrap().1.tensor(), &before);
+        // A missing tensor may be allowed, one of another shape is never.
+        assert!(report.require_all_but(&["layer."]).is_err());
+    }
+
+    #[test]
+    fn a_tensor_under_both_its_names_is_refused() {
+        let (_folder, path) =
+            saved(&[("bert.layer.bias", ones(&[2])), ("layer.bias", ones(&[2]) * 2.0)]);
+        let error = load_safetensors(&model(), &path).unwrap_err().to_string();
+        assert!(error.ends_with("two tensors stand for layer.bias"), "{error}");
+    }
+
+    #[test]
+    fn damaged_and_absent_files_are_named() {
+        let (folder, path) = saved(&[("layer.bias", ones(&[2]))]);
+        let whole = std::fs::read(&path).unwrap();
+        for bytes in [&whole[..whole.len() - 1], b"version https://git-lfs", b""] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = load_safetensors(&model(), &path).unwrap_err();
+            assert_eq!(error.kind(), dst_core::ErrorKind::Data);
+            let start = format!("{}: this is not a whole safetensors file", path.display());
+            assert!(error.to_string().starts_with(&start), "{error}");
+        }
+        let absent = load_safetensors(&model(), &folder.path().join("absent")).unwrap_err();
+        assert_eq!(absent.kind(), dst_core::ErrorKind::Io);
+        assert_eq!(find(folder.path().to_str().unwrap()).unwrap(), path);
+        std::fs::rename(&path, folder.path().join("pytorch_model.bin")).unwrap();
+        let error = find(folder.path().to_str().unwrap()).unwrap_err().to_string();
+        assert!(error.ends_with("pytorch_model.bin is not read: convert it to safetensors"));
+        let error = find("no/such/place").unwrap_err().to_string();
+        assert!(error.starts_with("there is no file no/such/place"), "{error}");
+    }
+}
