@@ -119,7 +119,7 @@ impl Sandbox {
             .collect()
     }
 
-    /// The files of the report in `runs/report` by name, with measured columns left empty.
+    /// The tables of the report in `runs/report` by name, with measured columns left empty.
     ///
     /// # Panics
     /// If one cannot be read.
@@ -129,11 +129,11 @@ impl Sandbox {
         let entries = std::fs::read_dir(&folder).expect("a report");
         entries
             .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "csv"))
             .map(|path| {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let text = std::fs::read_to_string(&path).expect("text");
-                let csv = name.ends_with(".csv");
-                (name, if csv { without_measurements(&text) } else { text })
+                (name, without_measurements(&text))
             })
             .collect()
     }
@@ -150,7 +150,7 @@ pub fn said(command: &mut Command) -> Said {
     Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// Checks that two reports hold the same files, but for measured columns.
+/// Checks that two reports hold the same tables, but for measured columns.
 ///
 /// # Panics
 /// At the first line that differs.

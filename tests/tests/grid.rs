@@ -38,6 +38,11 @@ fn a_grid_trains_reports_and_is_not_repeated() {
     let post_hoc = sandbox.run("report --margin 0.2 --out other").well();
     assert!(post_hoc.stdout.contains("post hoc"), "{}", post_hoc.stdout);
     assert!(sandbox.path("other/trials.csv").is_file());
+    // Starting the grid again with another margin does not make it one that was fixed before.
+    for _ in 0..2 {
+        let laundered = sandbox.run(&grid("--margin 0.2")).well();
+        assert!(laundered.stdout.contains("post hoc"), "{}", laundered.stdout);
+    }
 }
 
 #[test]

@@ -90,3 +90,41 @@ fn one_name_for_two_plug_ins_is_refused() {
     assert!(said.contains("two linked crates register the report 'csv'"), "{said}");
     assert!(sandbox.results().is_empty(), "it trained first");
 }
+
+#[test]
+fn a_new_strategy_is_a_crate_and_three_lines() {
+    let sandbox = Sandbox::new();
+    for (file, text) in [
+        ("Cargo.toml", "[workspace.dependencies]\nstrategy-a = { path = \"strategies/a\" }\n"),
+        ("crates/harness/Cargo.toml", "[dependencies]\nstrategy-a.workspace = true\n"),
+        ("crates/harness/src/plugins.rs", "use strategy_a as _;\nuse strategy_z as _;\n"),
+        ("strategies/a/README.md", ""),
+    ] {
+        std::fs::create_dir_all(sandbox.path(file).parent().unwrap()).unwrap();
+        std::fs::write(sandbox.path(file), text).unwrap();
+    }
+    let _ = sandbox.run("new-strategy my-method").well();
+    let read = |file: &str| std::fs::read_to_string(sandbox.path(file)).unwrap();
+    let line = "strategy-my-method = { path = \"strategies/my-method\" }\n";
+    assert!(read("Cargo.toml").ends_with(line));
+    assert!(read("crates/harness/Cargo.toml").ends_with("strategy-my-method.workspace = true\n"));
+    assert_eq!(
+        read("crates/harness/src/plugins.rs"),
+        "use strategy_a as _;\nuse strategy_my_method as _;\nuse strategy_z as _;\n"
+    );
+    for file in ["Cargo.toml", "README.md", "grid.toml", "src/lib.rs"] {
+        let text = read(&format!("strategies/my-method/{file}"));
+        assert!(!text.contains("{name}") && !text.contains("{type}"), "{file}: {text}");
+    }
+    assert!(read("strategies/my-method/src/lib.rs").contains("pub struct MyMethod {"));
+    for (name, expected) in [
+        ("my-method", "exists already"),
+        ("rigl", "there is a strategy 'rigl' already"),
+        ("My_Method", "not a name for a strategy"),
+    ] {
+        let message = sandbox.run(&format!("new-strategy {name}")).refused(2);
+        assert!(message.contains(expected), "{message}");
+    }
+    let message = Sandbox::new().run("new-strategy other").refused(2);
+    assert!(message.contains("is not in a clone of the harness"), "{message}");
+}

@@ -53,7 +53,7 @@ impl Progress {
         } else if std::io::stderr().is_terminal() {
             let all = MultiProgress::new();
             let main = all.add(ProgressBar::new((total as f64 * UNITS) as u64));
-            main.set_style(style("{bar:30} {percent:>3} %  {msg}"));
+            main.set_style(style("{bar:30} {percent:>3} %  {wide_msg}"));
             Display::Bars { all, main, trials: BTreeMap::new() }
         } else {
             Display::Lines { last: Instant::now() }
@@ -139,7 +139,7 @@ impl Progress {
         let name = self.name(id).to_owned();
         if let Display::Bars { all, trials, .. } = &mut self.display {
             let bar = all.add(ProgressBar::new(UNITS as u64));
-            bar.set_style(style("  {bar:20} {msg}"));
+            bar.set_style(style("  {bar:20} {wide_msg}"));
             bar.set_message(name);
             trials.insert(id.to_owned(), bar);
         }

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use dst_core::record::{Status, TrialSpec};
-use dst_core::{Analysis, Error, Result};
+use dst_core::{Error, Result};
 use dst_train::Estimate;
 use serde_json::json;
 
 use super::label::{self, Labels};
-use super::report::{Chosen, default_folder};
+use super::report::default_folder;
 use super::{preflight, report, results};
 use crate::cli::GridArgs;
 use crate::config::{Effective, ExecutionConfig, GridConfig, mistyped, typed};
@@ -63,7 +63,6 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let estimates = preflight::estimates(&pending, execution)?;
     preflight::space(store.root(), &estimates, execution.jobs)?;
     let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone());
-    let chosen = chosen(&store, &grid.trials, &grid.analysis)?;
     store.remember_grid(&record)?;
 
     if !args.quiet {
@@ -100,6 +99,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             output::print(&results::text(&records))?;
         }
     } else if !records.is_empty() {
+        let chosen = report::chosen(&store.grids()?, &records, &grid.analysis);
         let built = report::build(&records, &grid.analysis, chosen, &folder)?;
         if !args.json {
             output::print(&built.text)?;
@@ -143,22 +143,6 @@ fn pending(store: &Store, trials: &[TrialSpec], retry_failed: bool) -> Result<Ve
         }
     }
     Ok(pending)
-}
-
-/// Was the analysis fixed before the first of these trials ended? It was if none has, or if the
-/// trials that have belong to grids that all were to be compared in this way.
-fn chosen(store: &Store, trials: &[TrialSpec], analysis: &Analysis) -> Result<Chosen> {
-    let grids = store.grids()?;
-    for spec in trials {
-        let id = spec.id();
-        let mut planned = grids.iter().filter(|grid| grid.trials.contains(&id)).peekable();
-        let seen =
-            planned.peek().is_some() && matches!(store.state(&id)?, TrialState::Ended { .. });
-        if seen && planned.all(|grid| grid.analysis != *analysis) {
-            return Ok(Chosen::PostHoc);
-        }
-    }
-    Ok(Chosen::Before)
 }
 
 fn executor_options(execution: &ExecutionConfig, retry_failed: bool) -> Result<ExecutorOptions> {

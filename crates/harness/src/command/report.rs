@@ -1,5 +1,6 @@
 //! `harness report`, and the reports at the end of a grid.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -24,9 +25,9 @@ pub(super) fn default_folder(store: &Path) -> PathBuf {
 /// When the analysis was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chosen {
-    /// Before the trials ran, recorded with their grid.
+    /// Before the trials began, recorded with their grid.
     Before,
-    /// Not as recorded.
+    /// Later, or for other trials.
     PostHoc,
 }
 
@@ -46,7 +47,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
     let grids = store.grids()?;
     let latest = grids.last().filter(|_| !args.all);
     let recorded = latest.or(grids.last()).map(|grid| grid.analysis.clone());
-    let analysis = effective.analysis_over(recorded.clone().unwrap_or_default())?;
+    let analysis = effective.analysis_over(recorded.unwrap_or_default())?;
     let records = match latest {
         Some(grid) => store.records_of(&grid.trials)?,
         None => store.records()?,
@@ -55,8 +56,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
         return Err(Error::usage(format!("{} has no trial that ended", store.root().display()))
             .hint("`harness status` shows what it has"));
     }
-    let chosen =
-        if fixed_before(&grids, &records, &analysis) { Chosen::Before } else { Chosen::PostHoc };
+    let chosen = chosen(&grids, &records, &analysis);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
     let built = build(&records, &analysis, chosen, &folder)?;
@@ -73,12 +73,21 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// Was this analysis recorded for a grid with these trials?
-fn fixed_before(grids: &[GridRecord], records: &[TrialRecord], analysis: &Analysis) -> bool {
-    grids
-        .iter()
-        .filter(|grid| grid.analysis == *analysis)
-        .any(|grid| records.iter().all(|record| grid.trials.contains(&record.id)))
+/// Was every trial part of a grid that had recorded this analysis when the trial began?
+pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &Analysis) -> Chosen {
+    let mut planned: BTreeMap<&str, &str> = BTreeMap::new();
+    // From the newest to the oldest, so that the earliest plan of each trial remains.
+    for grid in grids.iter().rev().filter(|grid| grid.analysis == *analysis) {
+        planned.extend(grid.trials.iter().map(|id| (id.as_str(), grid.started.as_str())));
+    }
+    let before = |record: &TrialRecord| {
+        let began = record.provenance.started.as_str();
+        planned
+            .get(record.id.as_str())
+            // A process that died before it could say when it began had no result to look at.
+            .is_some_and(|fixed| began.is_empty() || *fixed <= began)
+    };
+    if records.iter().all(before) { Chosen::Before } else { Chosen::PostHoc }
 }
 
 /// Renders all registered reports and writes their files to `folder`.
@@ -97,8 +106,8 @@ pub(super) fn build(
     let mut files = Vec::new();
     if chosen == Chosen::PostHoc {
         text.push_str(
-            "\nThis analysis is post hoc: margin, level or control are not those that were fixed \
-             before these\ntrials ran.\n",
+            "\nThis analysis is post hoc: margin, level and control were not recorded before all of \
+             these\ntrials began.\n",
         );
     }
     for plugin in plugins {
@@ -127,8 +136,8 @@ fn analysis_file(analysis: &Analysis, chosen: Chosen) -> Result<String> {
     let table = toml::to_string(analysis)
         .map_err(|error| Error::contract(format!("the analysis cannot be written: {error}")))?;
     let chosen = match chosen {
-        Chosen::Before => "fixed and recorded before these trials ran",
-        Chosen::PostHoc => "post hoc: not as recorded before these trials ran",
+        Chosen::Before => "recorded before these trials began",
+        Chosen::PostHoc => "post hoc: not recorded before all of these trials began",
     };
     Ok(format!("# How the trials of this report are compared; {chosen}.\n[analysis]\n{table}"))
 }
