@@ -95,7 +95,9 @@ pub trait Strategy: Debug + Send + Sync {
         false
     }
 
-    /// Called after backward and before the optimiser, with unclipped gradients.
+    /// Called after backward and before the optimiser, with unclipped gradients. Only a batch that
+    /// is skipped may change the topology here: the gradients of an applied one belong to the
+    /// active set of its forward pass. Others change it in `after_step`.
     ///
     /// # Errors
     /// Whatever the topology refuses.

@@ -155,6 +155,22 @@ impl Topology {
         }
     }
 
+    /// Called by the loop between `after_backward` and the optimiser: the gradients belong to the
+    /// active set of the forward pass, so it must not have changed.
+    ///
+    /// # Errors
+    /// If it has.
+    pub fn check_unchanged(&self) -> Result<()> {
+        match self.layers.iter().find(|layer| layer.is_pending()) {
+            None => Ok(()),
+            Some(layer) => Err(Error::contract(
+                "the topology changed in `after_backward` of a batch that the optimiser uses",
+            )
+            .at(layer.name().to_owned())
+            .hint("return `Verdict::Skip`, or change it in `after_step`")),
+        }
+    }
+
     /// Called by the loop after the hooks of a step: makes pending changes real. Dropped weights
     /// become exactly 0, and the caller learns whose optimiser state must be reset.
     ///
@@ -282,6 +298,16 @@ mod tests {
             assert!(topology.layers()[0].is_dense());
             assert_eq!(weights(&topology), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         }
+    }
+
+    #[test]
+    fn a_change_before_the_optimiser_is_an_error() {
+        let mut topology = half_active();
+        assert!(topology.check_unchanged().is_ok());
+        topology.layers_mut()[0].activate(&mask([0, 1, 1, 1, 1, 0])).unwrap();
+        assert!(topology.check_unchanged().unwrap_err().to_string().contains("Verdict::Skip"));
+        topology.commit().unwrap();
+        assert!(topology.check_unchanged().is_ok());
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl<'a> Trainer<'a> {
         self.topology.announce_dense_gradient(dense_gradient);
         let verdict = strategy.after_backward(&step, &mut self.topology)?;
         if verdict == Verdict::Apply {
+            self.topology.check_unchanged()?;
             self.optimizer.step(&self.topology, learning_rate)?;
             strategy.after_step(&step, &mut self.topology)?;
         }
@@ -311,7 +312,8 @@ impl<'a> Trainer<'a> {
     /// later ones to zeros, which turns −0 into 0; without this, the first step after a resume
     /// would differ in such a bit.
     fn measure(&mut self) -> Result<()> {
-        let batch = self.setup.dataset.batch(Split::Train, &[0], self.setup.device)?;
+        let row = self.setup.dataset.typical_row();
+        let batch = self.setup.dataset.batch(Split::Train, &[row], self.setup.device)?;
         let output = self.model.forward(&batch.input, &Pass::EVALUATION)?;
         self.loss.training(&output, &batch.target)?.f_backward()?;
         self.optimizer.zero_gradients();
