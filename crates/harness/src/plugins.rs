@@ -4,6 +4,7 @@
 //! `cargo xtask tidy` and a test compare this list with the folders.
 
 use dataset_cifar10 as _;
+use dataset_glue as _;
 use dataset_mnist as _;
 use dst_models as _;
 use report_csv as _;

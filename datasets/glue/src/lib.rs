@@ -1,0 +1,304 @@
+//! GLUE, nine tasks of understanding English sentences (Wang et al. 2019), as data sets
+//! `glue/<task>`.
+//!
+//! The labels of the official test sets are withheld, so the official dev set is the test set
+//! here, and validation is held out of the training data: every k-th row of `train.tsv`, with k
+//! the smallest of at least 10 that leaves at most 5,000 of them.
+//!
+//! Texts are cut into the word pieces of BERT, lowered, at most 128 a row, with the longer
+//! sentence of a pair cut first. Ids are kept in a cache folder, so a file is tokenised once.
+//! Batches hold sentences of like length.
+//!
+//! Files are checked before training: every row's columns and label, and the number of rows. A
+//! part of the training data, `train.subset.tsv`, loads under a name of its own, such as
+//! `glue/sst2-subset`: its numbers are not comparable with published ones.
+
+mod batches;
+mod cache;
+mod encoded;
+mod task;
+#[cfg(test)]
+mod tests;
+mod tsv;
+mod wordpiece;
+
+use std::path::{Path, PathBuf};
+
+use dst_core::dataset::read_file;
+use dst_core::plugin::DatasetPlugin;
+use dst_core::tch::{Device, Kind, Tensor};
+use dst_core::{
+    Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task as Goal,
+};
+use rand_chacha::ChaCha8Rng;
+
+use cache::{Sum, hexadecimal, sum};
+use encoded::Encoded;
+use task::{File, Task};
+use wordpiece::{LENGTH, Vocabulary};
+
+/// At least every how many rows of the training data one is held out for validation.
+const HOLD_OUT: usize = 10;
+
+/// How many rows are held out at most.
+const LARGEST_VALIDATION: usize = 5_000;
+
+macro_rules! plugins {
+    ($($task:path, $title:literal, $paper:literal, $summary:literal;)*) => {$(
+        inventory::submit! {
+            DatasetPlugin {
+                name: $task.name,
+                title: $title,
+                paper: concat!($paper, "; in Wang et al. 2019, GLUE: a multi-task benchmark and analysis platform for natural language understanding"),
+                summary: $summary,
+                model: "bert-base",
+                load: |sources| load(&$task, sources, cache::folder().as_deref()),
+            }
+        }
+    )*};
+}
+
+plugins! {
+    task::COLA, "CoLA", "Warstadt, Singh, Bowman 2019, Neural network acceptability judgments",
+        "Is a sentence grammatical? 8,551 of them for training and validation, 1,043 of the official dev set as test.";
+    task::SST2, "SST-2", "Socher et al. 2013, Recursive deep models for semantic compositionality over a sentiment treebank",
+        "Is a phrase of a film review positive? 67,349 of them for training and validation, 872 of the official dev set as test.";
+    task::MRPC, "MRPC", "Dolan, Brockett 2005, Automatically constructing a corpus of sentential paraphrases",
+        "Do two sentences mean the same? 3,668 pairs for training and validation, 408 of the official dev set as test.";
+    task::STSB, "STS-B", "Cer, Diab, Agirre, Lopez-Gazpio, Specia 2017, SemEval-2017 task 1: semantic textual similarity",
+        "How alike are two sentences, from 0 to 5? 5,749 pairs for training and validation, 1,500 of the official dev set as test.";
+    task::QQP, "QQP", "Iyer, Dandekar, Csernai 2017, First Quora dataset release: question pairs",
+        "Do two questions ask the same? 363,846 pairs for training and validation, 40,430 of the official dev set as test.";
+    task::MNLI, "MNLI", "Williams, Nangia, Bowman 2018, A broad-coverage challenge corpus for sentence understanding through inference",
+        "Does a premise entail a hypothesis? 392,702 pairs for training and validation, the 9,815 matched ones of the official dev set as test.";
+    task::MNLI_MM, "MNLI mismatched", "Williams, Nangia, Bowman 2018, A broad-coverage challenge corpus for sentence understanding through inference",
+        "MNLI tested on the 9,832 pairs of the official dev set from other kinds of text than those for training.";
+    task::QNLI, "QNLI", "Rajpurkar, Zhang, Lopyrev, Liang 2016, SQuAD: 100,000+ questions for machine comprehension of text",
+        "Does a sentence answer a question? 104,743 pairs for training and validation, 5,463 of the official dev set as test.";
+    task::RTE, "RTE", "Dagan, Glickman, Magnini 2006, The PASCAL recognising textual entailment challenge, and its successors",
+        "Does a text entail a sentence? 2,490 pairs for training and validation, 277 of the official dev set as test.";
+    task::WNLI, "WNLI", "Levesque, Davis, Morgenstern 2012, The Winograd schema challenge",
+        "What does a pronoun stand for? 635 pairs for training and validation, 71 of the official dev set as test.";
+    task::SST2_SUBSET, "SST-2, part", "Socher et al. 2013, Recursive deep models for semantic compositionality over a sentiment treebank",
+        "SST-2 with whatever part of the training data train.subset.tsv holds; not comparable with published numbers.";
+    task::QQP_SUBSET, "QQP, part", "Iyer, Dandekar, Csernai 2017, First Quora dataset release: question pairs",
+        "QQP with the parts that train.subset.tsv and dev.subset.tsv hold; not comparable with published numbers.";
+    task::MNLI_SUBSET, "MNLI, part", "Williams, Nangia, Bowman 2018, A broad-coverage challenge corpus for sentence understanding through inference",
+        "MNLI with whatever part of the training data train.subset.tsv holds; not comparable with published numbers.";
+    task::MNLI_MM_SUBSET, "MNLI mismatched, part", "Williams, Nangia, Bowman 2018, A broad-coverage challenge corpus for sentence understanding through inference",
+        "Mismatched MNLI with whatever part of the training data train.subset.tsv holds; not comparable with published numbers.";
+    task::QNLI_SUBSET, "QNLI, part", "Rajpurkar, Zhang, Lopyrev, Liang 2016, SQuAD: 100,000+ questions for machine comprehension of text",
+        "QNLI with whatever part of the training data train.subset.tsv holds; not comparable with published numbers.";
+}
+
+/// Loads a task; token ids are kept in `cache` if it is given.
+fn load(task: &Task, sources: &DataSources, cache: Option<&Path>) -> Result<Box<dyn Dataset>> {
+    let loaded = || -> Result<Glue> {
+        // All files are looked for before one is read: a missing one is known at once.
+        let paths = [find(task, task.train, sources)?, find(task, task.test, sources)?];
+        let vocabulary = Vocabulary::find(sources)?;
+        let [train, test] =
+            [(&paths[0], task.train), (&paths[1], task.test)].map(|(path, file)| {
+                rows(task, file, path, &vocabulary, cache)
+                    .map_err(|error| error.at(path.display().to_string()))
+            });
+        let ((train, train_sum), (test, test_sum)) = (train?, test?);
+        let names = [task.train.name, task.test.name];
+        let digest = digest([(names[0], train_sum), (names[1], test_sum)], &vocabulary);
+        let folder = paths[0].parent().unwrap_or(Path::new("")).display().to_string();
+        let origin = format!("{folder}, {}", vocabulary.path.display());
+        Ok(Glue::new(task, [train, test], &vocabulary, digest, origin))
+    };
+    Ok(Box::new(loaded().map_err(|error| error.at(task.name))?))
+}
+
+/// Finds a file in `glue_data/<task>/` or `<task>/` of the data folder.
+fn find(task: &Task, file: File, sources: &DataSources) -> Result<PathBuf> {
+    let name = |file: &str| format!("{}/{file}", task.folder);
+    sources.find("glue_data", &[&name(file.name)]).map_err(|error| {
+        let Some(part) = task.part else { return error };
+        match sources.find("glue_data", &[&name("train.subset.tsv")]) {
+            Ok(found) => Error::data(format!("{} was not found", name(file.name)))
+                .hint(format!("a part of it is there, {}: use {part}", found.display())),
+            Err(_) => error,
+        }
+    })
+}
+
+/// The token ids of a file, from the cache if they are there, and the file's sum.
+fn rows(
+    task: &Task,
+    file: File,
+    path: &Path,
+    vocabulary: &Vocabulary,
+    cache: Option<&Path>,
+) -> Result<(Encoded, Sum)> {
+    let bytes = read_file(path)?;
+    let file_sum = sum(&bytes);
+    // The name of a task decides about columns and labels.
+    let key = sum(&[task.name.as_bytes(), b"\0", &file_sum, &vocabulary.digest].concat());
+    if let Some(kept) = cache.and_then(|folder| cache::read(folder, &key)) {
+        return Ok((kept, file_sum));
+    }
+    let encoded = vocabulary.encode(&tsv::parse(&bytes, task, file.rows)?)?;
+    if let Some(folder) = cache {
+        cache::write(folder, &key, &encoded);
+    }
+    Ok((encoded, file_sum))
+}
+
+/// SHA-256 of what `sha256sum` prints for the two files and the vocabulary.
+fn digest(files: [(&str, Sum); 2], vocabulary: &Vocabulary) -> String {
+    let name = vocabulary.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let lines: String = files
+        .into_iter()
+        .chain([(&*name, vocabulary.digest)])
+        .map(|(name, sum)| format!("{}  {name}\n", hexadecimal(&sum)))
+        .collect();
+    hexadecimal(&sum(lines.as_bytes()))
+}
+
+/// Rows of a file that form a split.
+#[derive(Debug)]
+struct Part {
+    /// Rows of the file.
+    rows: Vec<u32>,
+    /// Tokens of each.
+    lengths: Vec<u32>,
+}
+
+impl Part {
+    fn new(file: &Encoded, rows: impl Iterator<Item = usize>) -> Self {
+        let rows: Vec<u32> = rows.map(|row| row as u32).collect();
+        let length = |row: &u32| file.row(*row as usize).map_or(0, |ids| ids.len() as u32);
+        Self { lengths: rows.iter().map(length).collect(), rows }
+    }
+}
+
+#[derive(Debug)]
+struct Glue {
+    goal: Goal,
+    train_file: Encoded,
+    test_file: Encoded,
+    train: Part,
+    validation: Part,
+    test: Part,
+    vocabulary: i64,
+    pad: i64,
+    digest: String,
+    origin: String,
+}
+
+impl Glue {
+    fn new(
+        task: &Task,
+        [train_file, test_file]: [Encoded; 2],
+        vocabulary: &Vocabulary,
+        digest: String,
+        origin: String,
+    ) -> Self {
+        let all = 0..train_file.len();
+        let every = HOLD_OUT.max(all.len().div_ceil(LARGEST_VALIDATION));
+        let held_out = |row: &usize| row % every == every - 1;
+        Self {
+            goal: task.kind(),
+            train: Part::new(&train_file, all.clone().filter(|row| !held_out(row))),
+            validation: Part::new(&train_file, all.filter(held_out)),
+            test: Part::new(&test_file, 0..test_file.len()),
+            train_file,
+            test_file,
+            vocabulary: vocabulary.size,
+            pad: vocabulary.pad,
+            digest,
+            origin,
+        }
+    }
+
+    fn part(&self, split: Split) -> (&Encoded, &Part) {
+        match split {
+            Split::Train => (&self.train_file, &self.train),
+            Split::Validation => (&self.train_file, &self.validation),
+            Split::Test => (&self.test_file, &self.test),
+        }
+    }
+}
+
+impl Dataset for Glue {
+    fn input(&self) -> InputShape {
+        InputShape::Tokens { vocabulary: self.vocabulary, length: LENGTH as i64 }
+    }
+
+    fn task(&self) -> Goal {
+        self.goal
+    }
+
+    fn len(&self, split: Split) -> usize {
+        self.part(split).1.rows.len()
+    }
+
+    fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch> {
+        let (file, part) = self.part(split);
+        let mut samples = Vec::with_capacity(rows.len());
+        for row in rows {
+            let place = usize::try_from(*row).ok().and_then(|row| part.rows.get(row));
+            let sample = place.and_then(|place| {
+                let place = *place as usize;
+                Some((file.row(place)?, file.firsts[place] as usize, file.labels[place]))
+            });
+            samples.push(sample.ok_or_else(|| {
+                Error::contract(format!("row {row} was asked for, of {}", part.rows.len()))
+            })?);
+        }
+        let width = samples.iter().map(|(ids, ..)| ids.len()).max().unwrap_or(0);
+        let size = samples.len() * width;
+        let mut ids = vec![self.pad; size];
+        let mut segments = vec![0i64; size];
+        let mut present = vec![false; size];
+        for (index, (tokens, first, _)) in samples.iter().enumerate() {
+            let at = index * width;
+            for (id, token) in ids[at..].iter_mut().zip(*tokens) {
+                *id = i64::from(*token);
+            }
+            segments[at + first..at + tokens.len()].fill(1);
+            present[at..at + tokens.len()].fill(true);
+        }
+        let shape = [samples.len() as i64, width as i64];
+        let input = Input::Tokens {
+            ids: Tensor::f_from_slice(&ids)?.f_view(shape)?.f_to_device(device)?,
+            segments: Tensor::f_from_slice(&segments)?.f_view(shape)?.f_to_device(device)?,
+            present: Tensor::f_from_slice(&present)?.f_view(shape)?.f_to_device(device)?,
+        };
+        let labels: Vec<f32> = samples.iter().map(|(.., label)| *label).collect();
+        let kind = match self.goal {
+            Goal::Classification { .. } => Kind::Int64,
+            Goal::Regression => Kind::Float,
+        };
+        let target = Tensor::f_from_slice(&labels)?.f_to_kind(kind)?.f_to_device(device)?;
+        Ok(Batch { input, target })
+    }
+
+    fn batches(
+        &self,
+        split: Split,
+        batch_size: usize,
+        order: Option<&mut ChaCha8Rng>,
+    ) -> Vec<Vec<i64>> {
+        batches::by_length(&self.part(split).1.lengths, batch_size, order)
+    }
+
+    fn typical_row(&self) -> i64 {
+        let lengths = &self.train.lengths;
+        let sum: u64 = lengths.iter().map(|length| u64::from(*length)).sum();
+        let mean = (sum as f64 / lengths.len().max(1) as f64).round() as u32;
+        let nearest = lengths.iter().enumerate().min_by_key(|(_, length)| length.abs_diff(mean));
+        nearest.map_or(0, |(row, _)| row as i64)
+    }
+
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn origin(&self) -> &str {
+        &self.origin
+    }
+}

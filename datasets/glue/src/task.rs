@@ -1,0 +1,180 @@
+//! The tasks: their files, columns and labels.
+
+use dst_core::Task as Kind;
+
+/// One data set of GLUE, whole or in part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task {
+    /// Under which it is registered.
+    pub(crate) name: &'static str,
+    /// Folder of the official layout.
+    pub(crate) folder: &'static str,
+    /// What training and validation come from.
+    pub(crate) train: File,
+    /// The official dev set, which is the test set here.
+    pub(crate) test: File,
+    pub(crate) columns: Columns,
+    pub(crate) labels: Labels,
+    /// How many rows with another number of columns may be left out.
+    pub(crate) broken_rows: usize,
+    /// The data set for a part of `train.tsv`, if there is one.
+    pub(crate) part: Option<&'static str>,
+}
+
+/// A file and how many rows it has, if that is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct File {
+    pub(crate) name: &'static str,
+    pub(crate) rows: Option<usize>,
+}
+
+/// Where texts and labels stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Columns {
+    /// Under these names in the first line.
+    Named { first: &'static str, second: Option<&'static str>, label: &'static str },
+    /// At these places, from 0; there is no header.
+    Placed { count: usize, first: usize, label: usize },
+}
+
+/// What labels mean.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Labels {
+    /// Class names in the order of their numbers.
+    Classes(&'static [&'static str]),
+    /// A number from 0 to this.
+    Score(f32),
+}
+
+impl Task {
+    /// What a model is to predict.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.labels {
+            Labels::Classes(names) => Kind::Classification { classes: names.len() as i64 },
+            Labels::Score(_) => Kind::Regression,
+        }
+    }
+
+    /// This task with a part of its training data, under an honest name.
+    const fn in_part(self, name: &'static str) -> Self {
+        Self { name, train: file("train.subset.tsv", None), part: None, ..self }
+    }
+
+    /// This task with another test set.
+    const fn tested_on(self, name: &'static str, test: File) -> Self {
+        Self { name, test, ..self }
+    }
+}
+
+const fn file(name: &'static str, rows: Option<usize>) -> File {
+    File { name, rows }
+}
+
+/// The usual files.
+const fn files(train: usize, dev: usize) -> [File; 2] {
+    [file("train.tsv", Some(train)), file("dev.tsv", Some(dev))]
+}
+
+const fn pair(first: &'static str, second: &'static str, label: &'static str) -> Columns {
+    Columns::Named { first, second: Some(second), label }
+}
+
+const fn task(
+    name: &'static str,
+    folder: &'static str,
+    [train, test]: [File; 2],
+    columns: Columns,
+    labels: Labels,
+) -> Task {
+    Task { name, folder, train, test, columns, labels, broken_rows: 0, part: None }
+}
+
+const BINARY: Labels = Labels::Classes(&["0", "1"]);
+const ENTAILMENT: Labels = Labels::Classes(&["entailment", "not_entailment"]);
+const SENTENCES: Columns = pair("sentence1", "sentence2", "label");
+
+pub(crate) const COLA: Task = task(
+    "glue/cola",
+    "CoLA",
+    files(8_551, 1_043),
+    Columns::Placed { count: 4, first: 3, label: 1 },
+    BINARY,
+);
+
+pub(crate) const SST2: Task = Task {
+    part: Some("glue/sst2-subset"),
+    ..task(
+        "glue/sst2",
+        "SST-2",
+        files(67_349, 872),
+        Columns::Named { first: "sentence", second: None, label: "label" },
+        BINARY,
+    )
+};
+
+pub(crate) const MRPC: Task =
+    task("glue/mrpc", "MRPC", files(3_668, 408), pair("#1 String", "#2 String", "Quality"), BINARY);
+
+pub(crate) const STSB: Task = task(
+    "glue/stsb",
+    "STS-B",
+    files(5_749, 1_500),
+    pair("sentence1", "sentence2", "score"),
+    Labels::Score(5.0),
+);
+
+/// The official files hold a few rows that a line feed inside a question has cut; other loaders
+/// leave them out too, so the counts are not checked.
+pub(crate) const QQP: Task = Task {
+    broken_rows: 16,
+    part: Some("glue/qqp-subset"),
+    ..task(
+        "glue/qqp",
+        "QQP",
+        [file("train.tsv", None), file("dev.tsv", None)],
+        pair("question1", "question2", "is_duplicate"),
+        BINARY,
+    )
+};
+
+pub(crate) const MNLI: Task = Task {
+    part: Some("glue/mnli-subset"),
+    ..task(
+        "glue/mnli",
+        "MNLI",
+        [file("train.tsv", Some(392_702)), file("dev_matched.tsv", Some(9_815))],
+        pair("sentence1", "sentence2", "gold_label"),
+        Labels::Classes(&["entailment", "neutral", "contradiction"]),
+    )
+};
+
+const MISMATCHED: File = file("dev_mismatched.tsv", Some(9_832));
+
+pub(crate) const MNLI_MM: Task =
+    Task { part: Some("glue/mnli-mm-subset"), ..MNLI.tested_on("glue/mnli-mm", MISMATCHED) };
+
+pub(crate) const QNLI: Task = Task {
+    part: Some("glue/qnli-subset"),
+    ..task(
+        "glue/qnli",
+        "QNLI",
+        files(104_743, 5_463),
+        pair("question", "sentence", "label"),
+        ENTAILMENT,
+    )
+};
+
+pub(crate) const RTE: Task = task("glue/rte", "RTE", files(2_490, 277), SENTENCES, ENTAILMENT);
+
+pub(crate) const WNLI: Task = task("glue/wnli", "WNLI", files(635, 71), SENTENCES, BINARY);
+
+pub(crate) const SST2_SUBSET: Task = SST2.in_part("glue/sst2-subset");
+pub(crate) const MNLI_SUBSET: Task = MNLI.in_part("glue/mnli-subset");
+pub(crate) const MNLI_MM_SUBSET: Task = MNLI_MM.in_part("glue/mnli-mm-subset");
+pub(crate) const QNLI_SUBSET: Task = QNLI.in_part("glue/qnli-subset");
+
+/// Its test set is a part too, and not of the official dev set.
+pub(crate) const QQP_SUBSET: Task = Task {
+    broken_rows: 0,
+    ..QQP.in_part("glue/qqp-subset").tested_on("glue/qqp-subset", file("dev.subset.tsv", None))
+};

@@ -1,0 +1,337 @@
+use std::fmt::Write;
+use std::fs;
+
+use dst_core::plugin::Plugin;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::*;
+use crate::task::{MNLI, MRPC, QNLI, RTE, SST2, STSB, WNLI};
+
+const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
+
+/// A task whose files may have any number of rows.
+fn loose(task: Task) -> Task {
+    let any = |file: File| File { rows: None, ..file };
+    Task { train: any(task.train), test: any(task.test), ..task }
+}
+
+/// A data folder with a small vocabulary and the files of one task.
+fn folder(task: &Task, train: &str, test: &str) -> (tempfile::TempDir, DataSources) {
+    let folder = tempfile::tempdir().unwrap();
+    wordpiece::tests::small(folder.path());
+    let at = folder.path().join("glue_data").join(task.folder);
+    fs::create_dir_all(&at).unwrap();
+    fs::write(at.join(task.train.name), train).unwrap();
+    fs::write(at.join(task.test.name), test).unwrap();
+    let sources = DataSources { data_dir: Some(folder.path().to_path_buf()) };
+    (folder, sources)
+}
+
+/// RTE with 25 rows for training; row n has n times `a` and one `b`.
+fn rte() -> (tempfile::TempDir, DataSources) {
+    let mut train = "index\tsentence1\tsentence2\tlabel\n".to_owned();
+    for row in 0..25 {
+        let label = if row % 2 == 0 { "entailment" } else { "not_entailment" };
+        writeln!(train, "{row}\t{}\tb\t{label}", "a ".repeat(row)).unwrap();
+    }
+    let test = "index\tsentence1\tsentence2\tlabel\n0\ta b\tc\tnot_entailment\n";
+    folder(&RTE, &train, test)
+}
+
+fn values(tensor: &Tensor) -> Vec<i64> {
+    Vec::try_from(tensor.to_kind(Kind::Int64).flatten(0, -1)).unwrap()
+}
+
+#[test]
+fn every_tenth_row_is_held_out() {
+    let (_folder, sources) = rte();
+    let dataset = load(&loose(RTE), &sources, None).unwrap();
+    assert_eq!(SPLITS.map(|split| dataset.len(split)), [23, 2, 1]);
+    assert_eq!(dataset.task(), Goal::Classification { classes: 2 });
+    assert_eq!(dataset.input(), InputShape::Tokens { vocabulary: 10, length: 128 });
+    // Rows 9 and 19: [CLS] a… [SEP] b [SEP].
+    let batch = dataset.batch(Split::Validation, &[0, 1], Device::Cpu).unwrap();
+    let Input::Tokens { ids, segments, present } = &batch.input else { panic!("text") };
+    assert_eq!(ids.size(), [2, 23]);
+    assert_eq!(values(&present.sum_dim_intlist(1i64, false, Kind::Int64)), [13, 23]);
+    assert_eq!(values(&segments.sum_dim_intlist(1i64, false, Kind::Int64)), [2, 2]);
+    assert_eq!(values(&ids.get(0))[8..], [5, 5, 3, 6, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(values(&segments.get(0))[8..], [0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(
+        (ids.kind(), segments.kind(), present.kind()),
+        (Kind::Int64, Kind::Int64, Kind::Bool)
+    );
+    assert_eq!((batch.target.kind(), values(&batch.target)), (Kind::Int64, vec![1, 1]));
+    // Lengths 4 + n but for n = 9 and 19: the mean is 4 + 272 / 23, row 12 is the 12th of training.
+    assert_eq!(dataset.typical_row(), 11);
+    let error = dataset.batch(Split::Test, &[1], Device::Cpu).unwrap_err();
+    assert_eq!(error.kind(), dst_core::ErrorKind::Contract);
+}
+
+#[test]
+fn at_most_5_000_rows_are_held_out() {
+    let held_out = |rows: usize| {
+        let mut file = Encoded::default();
+        for _ in 0..rows {
+            file.push(&[2, 3], 2);
+        }
+        file.labels = vec![0.0; rows];
+        let folder = tempfile::tempdir().unwrap();
+        let vocabulary = wordpiece::tests::small(folder.path());
+        let files = [file, Encoded::default()];
+        let glue = Glue::new(&SST2, files, &vocabulary, String::new(), String::new());
+        (glue.len(Split::Validation), glue.len(Split::Train))
+    };
+    assert_eq!(held_out(635), (63, 572));
+    assert_eq!(held_out(50_000), (5_000, 45_000));
+    assert_eq!(held_out(67_349), (4_810, 62_539));
+}
+
+#[test]
+fn scores_are_floats() {
+    let text = "sentence1\tsentence2\tscore\na\tb\t3.800\n";
+    let (_folder, sources) = folder(&STSB, text, text);
+    let dataset = load(&loose(STSB), &sources, None).unwrap();
+    assert_eq!(dataset.task(), Goal::Regression);
+    let target = dataset.batch(Split::Test, &[0], Device::Cpu).unwrap().target;
+    assert_eq!((target.kind(), Vec::<f32>::try_from(target).unwrap()), (Kind::Float, vec![3.8]));
+}
+
+#[test]
+fn a_second_load_reads_the_cache_and_a_damaged_one_is_written_anew() {
+    let (folder, sources) = rte();
+    let cache = folder.path().join("cache");
+    let load = || load(&loose(RTE), &sources, Some(&cache)).unwrap();
+    let first = load();
+    let files = || {
+        let mut files: Vec<_> =
+            fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    assert_eq!(files().len(), 2);
+    let rows: Vec<i64> = (0..23).collect();
+    let same = |other: &dyn Dataset| {
+        let [a, b] = [&*first, other].map(|dataset| {
+            let batch = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
+            let Input::Tokens { ids, segments, present } = batch.input else { panic!("text") };
+            [values(&ids), values(&segments), values(&present), values(&batch.target)]
+        });
+        assert_eq!(a, b);
+        assert_eq!(first.digest(), other.digest());
+    };
+    same(&*load());
+    let whole = fs::read(&files()[0]).unwrap();
+    fs::write(&files()[0], &whole[..50]).unwrap();
+    same(&*load());
+    assert_eq!(fs::read(&files()[0]).unwrap(), whole);
+
+    // Another vocabulary, other ids.
+    let vocabulary = folder.path().join("bert-base-uncased/vocab.txt");
+    let swapped = fs::read_to_string(&vocabulary).unwrap().replace("a\nb\n", "b\na\n");
+    fs::write(&vocabulary, swapped).unwrap();
+    assert_ne!(load().digest(), first.digest());
+    assert_eq!(files().len(), 4);
+}
+
+#[test]
+fn bad_files_are_named_with_line_and_task() {
+    let good = "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tentailment\n";
+    let bad = "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tentailment\n1\ta\tb\tno\n";
+    let (folder, sources) = folder(&RTE, bad, good);
+    let path = folder.path().join("glue_data/RTE/train.tsv");
+    let message = || load(&loose(RTE), &sources, None).unwrap_err().to_string();
+    assert_eq!(
+        message(),
+        format!(
+            "glue/rte: {}: line 3: 'no' is not a label\n  known: entailment, not_entailment",
+            path.display()
+        )
+    );
+    // The official file must have its number of rows.
+    fs::write(&path, good).unwrap();
+    let error = load(&RTE, &sources, None).unwrap_err().to_string();
+    assert!(error.contains("it has 1 rows, and the official file has 2490"), "{error}");
+    assert!(load(&loose(RTE), &sources, None).is_ok());
+}
+
+#[test]
+fn missing_files_are_named_and_a_part_is_pointed_at() {
+    let message =
+        |task: &Task, sources: &DataSources| load(task, sources, None).unwrap_err().to_string();
+    let unset = message(&SST2, &DataSources::default());
+    assert!(unset.contains("glue/sst2: no data folder is set"), "{unset}");
+    assert!(unset.contains("DIR/glue_data/SST-2/train.tsv is expected"), "{unset}");
+    let (folder, sources) = rte();
+    let absent = message(&MRPC, &sources);
+    assert!(absent.starts_with("glue/mrpc: MRPC/train.tsv was not found in"), "{absent}");
+    for place in ["glue_data/MRPC/train.tsv", "MRPC/train.tsv"] {
+        let place = folder.path().join(place).display().to_string();
+        assert!(absent.contains(&place), "{absent}");
+    }
+    let part = folder.path().join("glue_data/QNLI/train.subset.tsv");
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    fs::write(&part, "").unwrap();
+    assert_eq!(
+        message(&QNLI, &sources),
+        format!(
+            "glue/qnli: QNLI/train.tsv was not found\n  a part of it is there, {}: use \
+             glue/qnli-subset",
+            part.display()
+        )
+    );
+}
+
+#[test]
+fn the_layout_without_glue_data_is_found() {
+    let (folder, _) = rte();
+    let inner = folder.path().join("glue_data");
+    fs::rename(folder.path().join("bert-base-uncased"), inner.join("bert-base-uncased")).unwrap();
+    let sources = DataSources { data_dir: Some(inner) };
+    assert_eq!(load(&loose(RTE), &sources, None).unwrap().len(Split::Train), 23);
+}
+
+#[test]
+fn every_task_and_every_part_is_registered() {
+    let names: Vec<&str> = DatasetPlugin::all().unwrap().iter().map(|plugin| plugin.name).collect();
+    assert_eq!(
+        names,
+        [
+            "glue/cola",
+            "glue/mnli",
+            "glue/mnli-mm",
+            "glue/mnli-mm-subset",
+            "glue/mnli-subset",
+            "glue/mrpc",
+            "glue/qnli",
+            "glue/qnli-subset",
+            "glue/qqp",
+            "glue/qqp-subset",
+            "glue/rte",
+            "glue/sst2",
+            "glue/sst2-subset",
+            "glue/stsb",
+            "glue/wnli",
+        ]
+    );
+    let readme = include_str!("../README.md");
+    for name in names {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+/// The data folder that `HARNESS_DATA` names (a path from the workspace's root), if it holds
+/// GLUE.
+fn real_data() -> Option<DataSources> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let data_dir = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
+    let sources = DataSources { data_dir };
+    if find(&WNLI, WNLI.train, &sources).is_err() || Vocabulary::find(&sources).is_err() {
+        println!("skipped: no data");
+        return None;
+    }
+    Some(sources)
+}
+
+/// How often each class occurs in a split, by the order of the rows.
+fn classes(dataset: &dyn Dataset, split: Split) -> Vec<usize> {
+    let Goal::Classification { classes } = dataset.task() else { panic!("no classes") };
+    let rows: Vec<i64> = (0..dataset.len(split) as i64).collect();
+    let mut counts = vec![0; classes as usize];
+    for rows in rows.chunks(5_000) {
+        for class in values(&dataset.batch(split, rows, Device::Cpu).unwrap().target) {
+            counts[class as usize] += 1;
+        }
+    }
+    counts
+}
+
+#[test]
+fn every_task_has_its_published_counts() {
+    let Some(sources) = real_data() else { return };
+    for (task, train, test) in [
+        (task::COLA, vec![2_528, 6_023], vec![322, 721]),
+        (MRPC, vec![1_194, 2_474], vec![129, 279]),
+        (RTE, vec![1_249, 1_241], vec![146, 131]),
+        (WNLI, vec![323, 312], vec![40, 31]),
+        (task::QNLI_SUBSET, vec![5_027, 4_972], vec![2_702, 2_761]),
+        (task::QQP_SUBSET, vec![5_747, 3_252], vec![623, 377]),
+        (task::MNLI_SUBSET, vec![3_408, 3_313, 3_278], vec![3_479, 3_123, 3_213]),
+        (task::MNLI_MM_SUBSET, vec![3_408, 3_313, 3_278], vec![3_463, 3_129, 3_240]),
+    ] {
+        let dataset = load(&task, &sources, None).unwrap();
+        let [own, held_out, dev] = SPLITS.map(|split| classes(&*dataset, split));
+        let together: Vec<usize> = own.iter().zip(&held_out).map(|(a, b)| a + b).collect();
+        assert_eq!((together, dev), (train, test), "{}", task.name);
+        // Rows are held out without regard to their labels, and still share their proportions.
+        let total = held_out.iter().sum::<usize>() as f64;
+        for (class, all) in held_out.iter().zip(&own) {
+            let share = *all as f64 / own.iter().sum::<usize>() as f64;
+            let error = (*class as f64 / total - share).abs();
+            assert!(error < 3.0 * (share / total).sqrt(), "{}: {held_out:?}", task.name);
+        }
+    }
+    let scores = load(&STSB, &sources, None).unwrap();
+    assert_eq!(SPLITS.map(|split| scores.len(split)), [5_175, 574, 1_500]);
+    let missing = load(&MNLI, &sources, None).unwrap_err().to_string();
+    assert!(missing.ends_with("use glue/mnli-subset"), "{missing}");
+}
+
+#[test]
+fn less_than_a_tenth_of_sst2_is_padding() {
+    let Some(sources) = real_data() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let start = std::time::Instant::now();
+    let dataset = load(&SST2, &sources, Some(cache.path())).unwrap();
+    let fresh = start.elapsed();
+    assert_eq!(SPLITS.map(|split| dataset.len(split)), [62_539, 4_810, 872]);
+    let start = std::time::Instant::now();
+    let again = load(&SST2, &sources, Some(cache.path())).unwrap();
+    println!("SST-2: {fresh:?} tokenised, {:?} from the cache", start.elapsed());
+    assert_eq!(again.digest(), dataset.digest());
+    for batch_size in [16, 32, 64] {
+        let mut order = ChaCha8Rng::seed_from_u64(0);
+        let batches = dataset.batches(Split::Train, batch_size, Some(&mut order));
+        let (mut padding, mut size) = (0, 0);
+        for rows in batches.iter().step_by(7) {
+            let Input::Tokens { present, .. } =
+                dataset.batch(Split::Train, rows, Device::Cpu).unwrap().input
+            else {
+                panic!("text")
+            };
+            size += present.numel() as i64;
+            padding += present.numel() as i64 - present.sum(Kind::Int64).int64_value(&[]);
+        }
+        let share = padding as f64 / size as f64;
+        println!("SST-2: {:.2} % padding at batch size {batch_size}", 100.0 * share);
+        assert!(share < 0.1, "{share}");
+    }
+    // "it 's a charming and often affecting journey . "
+    let batch = dataset.batch(Split::Test, &[0], Device::Cpu).unwrap();
+    let Input::Tokens { ids, .. } = batch.input else { panic!("text") };
+    let expected = [101, 2009, 1005, 1055, 1037, 11951, 1998, 2411, 12473, 4990, 1012, 102];
+    assert_eq!(values(&ids), expected);
+    assert_eq!(values(&batch.target), [1]);
+}
+
+/// `vocab.txt` and `tokenizer.json` say the same.
+#[test]
+fn both_forms_of_the_vocabulary_give_the_same_ids() {
+    let Some(sources) = real_data() else { return };
+    let found = Vocabulary::find(&sources).unwrap().path;
+    let json = found.with_file_name("tokenizer.json");
+    if !json.is_file() {
+        println!("skipped: no tokenizer.json");
+        return;
+    }
+    let other = tempfile::tempdir().unwrap();
+    fs::copy(json, other.path().join("tokenizer.json")).unwrap();
+    let other = DataSources { data_dir: Some(other.path().to_path_buf()) };
+    let [txt, json] = [&sources, &other].map(|sources| Vocabulary::find(sources).unwrap());
+    assert_eq!((txt.size, txt.pad), (json.size, json.pad));
+    let bytes = fs::read(find(&RTE, RTE.train, &sources).unwrap()).unwrap();
+    let rows = tsv::parse(&bytes, &RTE, Some(2_490)).unwrap();
+    let [txt, json] = [txt, json].map(|vocabulary| vocabulary.encode(&rows).unwrap());
+    assert_eq!(txt, json);
+    assert!(txt.ends.windows(2).all(|pair| pair[1] - pair[0] <= 128));
+}

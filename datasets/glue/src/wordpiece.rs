@@ -1,0 +1,277 @@
+//! From texts to token ids: the uncased WordPiece of BERT.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::thread;
+
+use dst_core::dataset::read_file;
+use dst_core::{DataSources, Error, Result};
+use serde_json::json;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{AddedToken, EncodeInput, Tokenizer, TruncationParams};
+
+use crate::cache::{Sum, sum};
+use crate::encoded::Encoded;
+use crate::tsv::Rows;
+
+/// The longest sequence, special tokens included.
+pub(crate) const LENGTH: usize = 128;
+
+/// Rows that one thread is given at least; below that a thread costs more than it saves.
+const ROWS_PER_THREAD: usize = 500;
+
+/// Where vocabularies are looked for under the data folder, beside the folder itself.
+const FOLDER: &str = "bert-base-uncased";
+
+/// A vocabulary that was found and checked. Its tokenizer is built only if a text must be read.
+pub(crate) struct Vocabulary {
+    pub(crate) path: PathBuf,
+    pub(crate) digest: Sum,
+    /// Distinct ids.
+    pub(crate) size: i64,
+    /// The id of `[PAD]`.
+    pub(crate) pad: i64,
+    source: Source,
+}
+
+enum Source {
+    /// `vocab.txt`: every token with its id.
+    Tokens(HashMap<String, u32>),
+    /// `tokenizer.json`.
+    Json(Box<Tokenizer>),
+}
+
+impl fmt::Debug for Vocabulary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} tokens of {}", self.size, self.path.display())
+    }
+}
+
+impl Vocabulary {
+    /// Finds `vocab.txt` or `tokenizer.json` in `bert-base-uncased/` of the data folder or in
+    /// the folder itself.
+    ///
+    /// # Errors
+    /// If there is none, or the special tokens are not in it.
+    pub(crate) fn find(sources: &DataSources) -> Result<Self> {
+        let path = sources.find(FOLDER, &["vocab.txt", "tokenizer.json"])?;
+        Self::read(path.clone()).map_err(|error| error.at(path.display().to_string()))
+    }
+
+    fn read(path: PathBuf) -> Result<Self> {
+        let bytes = read_file(&path)?;
+        let json = path.extension().is_some_and(|extension| extension == "json");
+        let source = if json {
+            let tokenizer = Tokenizer::from_bytes(&bytes)
+                .map_err(|error| Error::data(format!("this is no tokenizer: {error}")))?;
+            Source::Json(Box::new(tokenizer))
+        } else {
+            Source::Tokens(tokens(&bytes)?)
+        };
+        let mut vocabulary = Self { path, digest: sum(&bytes), size: 0, pad: 0, source };
+        vocabulary.size = match &vocabulary.source {
+            Source::Tokens(tokens) => tokens.len() as i64,
+            // Ids may have gaps; a model needs a row for the largest.
+            Source::Json(tokenizer) => {
+                tokenizer.get_vocab(true).into_values().max().map_or(0, |id| i64::from(id) + 1)
+            }
+        };
+        for token in ["[UNK]", "[CLS]", "[SEP]"] {
+            vocabulary.id(token)?;
+        }
+        vocabulary.pad = i64::from(vocabulary.id("[PAD]")?);
+        Ok(vocabulary)
+    }
+
+    fn id(&self, token: &str) -> Result<u32> {
+        let id = match &self.source {
+            Source::Tokens(tokens) => tokens.get(token).copied(),
+            Source::Json(tokenizer) => tokenizer.token_to_id(token),
+        };
+        id.ok_or_else(|| {
+            Error::data(format!("there is no token {token}")).hint("a vocabulary of BERT is needed")
+        })
+    }
+
+    /// A tokenizer that adds special tokens and cuts to [`LENGTH`].
+    fn tokenizer(&self) -> Result<Tokenizer> {
+        let broken =
+            |error: tokenizers::Error| Error::data(format!("no tokenizer can be made: {error}"));
+        let mut tokenizer = match &self.source {
+            Source::Json(tokenizer) => (**tokenizer).clone(),
+            Source::Tokens(tokens) => {
+                let config = json!({
+                    "type": "WordPiece",
+                    "unk_token": "[UNK]",
+                    "continuing_subword_prefix": "##",
+                    "max_input_chars_per_word": 100,
+                    "vocab": tokens,
+                });
+                // The crate reads its own JSON from text only, not from a value.
+                let model: WordPiece = serde_json::from_str(&config.to_string())
+                    .map_err(|error| broken(error.into()))?;
+                let mut tokenizer = Tokenizer::new(model);
+                tokenizer.with_normalizer(Some(BertNormalizer::default())).map_err(broken)?;
+                tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+                let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+                    .into_iter()
+                    .filter(|token| tokens.contains_key(*token))
+                    .map(|token| AddedToken::from(token, true));
+                tokenizer.add_special_tokens(special).map_err(broken)?;
+                tokenizer
+            }
+        };
+        let special = |token: &str| Ok::<_, Error>((token.to_owned(), self.id(token)?));
+        let ends = BertProcessing::new(special("[SEP]")?, special("[CLS]")?);
+        tokenizer.with_post_processor(Some(ends));
+        let cut = TruncationParams { max_length: LENGTH, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(cut)).map_err(broken)?;
+        tokenizer.with_padding(None);
+        Ok(tokenizer)
+    }
+
+    /// Token ids of all rows, `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, at most [`LENGTH`]
+    /// each: the longer sentence is cut first. Works in parallel; the result does not depend on
+    /// the number of threads.
+    ///
+    /// # Errors
+    /// If the vocabulary makes no tokenizer.
+    pub(crate) fn encode(&self, rows: &Rows<'_>) -> Result<Encoded> {
+        let tokenizer = self.tokenizer()?;
+        let count = rows.first.len();
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let chunk = count.div_ceil(threads).max(ROWS_PER_THREAD);
+        let parts: Vec<Result<Encoded>> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..count)
+                .step_by(chunk)
+                .map(|start| {
+                    let tokenizer = &tokenizer;
+                    let end = (start + chunk).min(count);
+                    scope.spawn(move || encode_part(tokenizer, rows, start..end))
+                })
+                .collect();
+            let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+                worker.join().expect("tokenising does not panic")
+            };
+            workers.into_iter().map(join).collect()
+        });
+        let mut encoded = Encoded::default();
+        for part in parts {
+            encoded.append(&part?);
+        }
+        encoded.labels.clone_from(&rows.labels);
+        Ok(encoded)
+    }
+}
+
+fn encode_part(
+    tokenizer: &Tokenizer,
+    rows: &Rows<'_>,
+    part: std::ops::Range<usize>,
+) -> Result<Encoded> {
+    let mut encoded = Encoded::default();
+    for row in part {
+        let input: EncodeInput<'_> = match rows.second.get(row) {
+            Some(second) => (rows.first[row], *second).into(),
+            None => rows.first[row].into(),
+        };
+        let tokens = tokenizer
+            .encode_fast(input, true)
+            .map_err(|error| Error::data(format!("row {}: {error}", row + 1)))?;
+        let first = tokens.get_type_ids().iter().filter(|segment| **segment == 0).count();
+        encoded.push(tokens.get_ids(), first as u32);
+    }
+    Ok(encoded)
+}
+
+/// The tokens of `vocab.txt`, one a line; a token's id is its place.
+fn tokens(bytes: &[u8]) -> Result<HashMap<String, u32>> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::data("this is not UTF-8"))?;
+    let mut tokens = HashMap::new();
+    for (token, id) in text.strip_suffix('\n').unwrap_or(text).split('\n').zip(0u32..) {
+        let token = token.strip_suffix('\r').unwrap_or(token);
+        if tokens.insert(token.to_owned(), id).is_some() {
+            return Err(Error::data(format!("the token '{token}' occurs twice"))
+                .at(format!("line {}", id + 1)));
+        }
+    }
+    Ok(tokens)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    /// A vocabulary of ten tokens in `folder/bert-base-uncased`.
+    pub(crate) fn small(folder: &Path) -> Vocabulary {
+        let at = folder.join(FOLDER);
+        fs::create_dir_all(&at).unwrap();
+        let tokens = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##b\n.\nc\n";
+        fs::write(at.join("vocab.txt"), tokens).unwrap();
+        Vocabulary::find(&DataSources { data_dir: Some(folder.to_path_buf()) }).unwrap()
+    }
+
+    fn rows<'a>(first: &[&'a str], second: &[&'a str]) -> Rows<'a> {
+        Rows { first: first.to_vec(), second: second.to_vec(), labels: vec![0.0; first.len()] }
+    }
+
+    #[test]
+    fn words_are_lowered_split_and_framed() {
+        let folder = tempfile::tempdir().unwrap();
+        let vocabulary = small(folder.path());
+        assert_eq!((vocabulary.size, vocabulary.pad), (10, 0));
+        let encoded = vocabulary.encode(&rows(&["A abb.", "", "Á zebra"], &[])).unwrap();
+        assert_eq!(encoded.row(0).unwrap(), [2, 5, 5, 7, 7, 8, 3]);
+        assert_eq!(encoded.row(1).unwrap(), [2, 3]);
+        assert_eq!(encoded.row(2).unwrap(), [2, 5, 1, 3]);
+        assert_eq!(encoded.firsts, [7, 2, 4]);
+        let pairs = vocabulary.encode(&rows(&["a b"], &["c"])).unwrap();
+        assert_eq!(pairs.row(0).unwrap(), [2, 5, 6, 3, 9, 3]);
+        assert_eq!(pairs.firsts, [4]);
+    }
+
+    #[test]
+    fn the_longer_sentence_is_cut_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let vocabulary = small(folder.path());
+        let (long, short) = ("a ".repeat(200), "b ".repeat(20));
+        let both = |first: &str, second: &str| {
+            let encoded = vocabulary.encode(&rows(&[first], &[second])).unwrap();
+            let ids = encoded.row(0).unwrap().to_vec();
+            let count = |token: u32| ids.iter().filter(|id| **id == token).count();
+            (ids.len(), count(5), count(6))
+        };
+        assert_eq!(both(&long, &short), (128, 105, 20));
+        assert_eq!(both(&short, &long), (128, 105, 20));
+        assert_eq!(both(&long, &"b ".repeat(200)), (128, 62, 63));
+        let single = vocabulary.encode(&rows(&[&long], &[])).unwrap();
+        assert_eq!(single.row(0).unwrap().len(), 128);
+        assert_eq!(single.row(0).unwrap()[127], 3);
+    }
+
+    #[test]
+    fn unusable_vocabularies_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = DataSources { data_dir: Some(folder.path().to_path_buf()) };
+        let refusal = || Vocabulary::find(&sources).unwrap_err().to_string();
+        assert!(refusal().starts_with("vocab.txt was not found in"), "{}", refusal());
+        let file = folder.path().join("vocab.txt");
+        for (text, expected) in [
+            ("a\nb\n", "there is no token [UNK]"),
+            ("[UNK]\n[CLS]\n[SEP]\n", "there is no token [PAD]"),
+            ("a\nb\na\n", "line 3: the token 'a' occurs twice"),
+        ] {
+            fs::write(&file, text).unwrap();
+            assert!(refusal().contains(expected), "{}", refusal());
+        }
+        fs::remove_file(&file).unwrap();
+        fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
+        assert!(refusal().contains("this is no tokenizer"), "{}", refusal());
+    }
+}
