@@ -85,12 +85,14 @@ pub fn run_trial(store: &Store, spec: &TrialSpec, options: &RunOptions) -> Resul
         return Ok(ran);
     }
     let ran = trial.train(&lease, &stop);
-    lease.end(match &ran {
+    // Not being able to say so, such as on a full disk, changes nothing: the end of the process
+    // says it too.
+    let _ = lease.end(match &ran {
         Ok(Ran::Ended { .. }) => "ended",
         Ok(Ran::Interrupted) => "interrupted",
         Ok(Ran::Held(_)) => "taken over",
         Err(_) => "error",
-    })?;
+    });
     ran
 }
 
