@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::thread;
 
@@ -11,8 +12,7 @@ use serde_json::json;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, EncodeInput, Tokenizer, TruncationParams};
+use tokenizers::{AddedToken, ModelWrapper, PreTokenizerWrapper, Tokenizer};
 
 use crate::cache::{Sum, sum};
 use crate::encoded::Encoded;
@@ -68,6 +68,16 @@ impl Vocabulary {
         let source = if json {
             let tokenizer = Tokenizer::from_bytes(&bytes)
                 .map_err(|error| Error::data(format!("this is no tokenizer: {error}")))?;
+            // Others may look across spaces, and then words cannot be read one by one.
+            let pieces = matches!(tokenizer.get_model(), ModelWrapper::WordPiece(_));
+            let words = matches!(
+                tokenizer.get_pre_tokenizer(),
+                Some(PreTokenizerWrapper::BertPreTokenizer(_))
+            );
+            if !(pieces && words) {
+                return Err(Error::data("this is not a tokenizer of BERT")
+                    .hint("word pieces after BERT's division into words are needed"));
+            }
             Source::Json(Box::new(tokenizer))
         } else {
             Source::Tokens(tokens(&bytes)?)
@@ -97,7 +107,7 @@ impl Vocabulary {
         })
     }
 
-    /// A tokenizer that adds special tokens and cuts to [`LENGTH`].
+    /// A tokenizer that neither adds special tokens nor cuts.
     fn tokenizer(&self) -> Result<Tokenizer> {
         let broken =
             |error: tokenizers::Error| Error::data(format!("no tokenizer can be made: {error}"));
@@ -125,11 +135,7 @@ impl Vocabulary {
                 tokenizer
             }
         };
-        let special = |token: &str| Ok::<_, Error>((token.to_owned(), self.id(token)?));
-        let ends = BertProcessing::new(special("[SEP]")?, special("[CLS]")?);
-        tokenizer.with_post_processor(Some(ends));
-        let cut = TruncationParams { max_length: LENGTH, ..TruncationParams::default() };
-        tokenizer.with_truncation(Some(cut)).map_err(broken)?;
+        tokenizer.with_truncation(None).map_err(broken)?;
         tokenizer.with_padding(None);
         Ok(tokenizer)
     }
@@ -141,7 +147,11 @@ impl Vocabulary {
     /// # Errors
     /// If the vocabulary makes no tokenizer.
     pub(crate) fn encode(&self, rows: &Rows<'_>) -> Result<Encoded> {
-        let tokenizer = self.tokenizer()?;
+        let reader = Reader {
+            tokenizer: self.tokenizer()?,
+            start: self.id("[CLS]")?,
+            end: self.id("[SEP]")?,
+        };
         let count = rows.first.len();
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let chunk = count.div_ceil(threads).max(ROWS_PER_THREAD);
@@ -149,9 +159,9 @@ impl Vocabulary {
             let workers: Vec<_> = (0..count)
                 .step_by(chunk)
                 .map(|start| {
-                    let tokenizer = &tokenizer;
+                    let reader = &reader;
                     let end = (start + chunk).min(count);
-                    scope.spawn(move || encode_part(tokenizer, rows, start..end))
+                    scope.spawn(move || reader.encode(rows, start..end))
                 })
                 .collect();
             let join = |worker: thread::ScopedJoinHandle<'_, _>| {
@@ -168,24 +178,79 @@ impl Vocabulary {
     }
 }
 
-fn encode_part(
-    tokenizer: &Tokenizer,
-    rows: &Rows<'_>,
-    part: std::ops::Range<usize>,
-) -> Result<Encoded> {
-    let mut encoded = Encoded::default();
-    for row in part {
-        let input: EncodeInput<'_> = match rows.second.get(row) {
-            Some(second) => (rows.first[row], *second).into(),
-            None => rows.first[row].into(),
-        };
-        let tokens = tokenizer
-            .encode_fast(input, true)
-            .map_err(|error| Error::data(format!("row {}: {error}", row + 1)))?;
-        let first = tokens.get_type_ids().iter().filter(|segment| **segment == 0).count();
-        encoded.push(tokens.get_ids(), first as u32);
+/// Turns rows into ids.
+struct Reader {
+    tokenizer: Tokenizer,
+    start: u32,
+    end: u32,
+}
+
+impl Reader {
+    fn encode(&self, rows: &Rows<'_>, part: Range<usize>) -> Result<Encoded> {
+        let mut encoded = Encoded::default();
+        let mut known = HashMap::new();
+        let (mut first, mut second, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for row in part {
+            self.pieces(rows.first[row], &mut known, &mut first)?;
+            ids.clear();
+            ids.push(self.start);
+            match rows.second.get(row) {
+                None => {
+                    first.truncate(LENGTH - 2);
+                    ids.extend(first.iter().chain([&self.end]));
+                    encoded.push(&ids, ids.len() as u32);
+                }
+                Some(text) => {
+                    self.pieces(text, &mut known, &mut second)?;
+                    let (a, b) = longest_first(first.len(), second.len(), LENGTH - 3);
+                    ids.extend(first[..a].iter().chain([&self.end]));
+                    ids.extend(second[..b].iter().chain([&self.end]));
+                    encoded.push(&ids, a as u32 + 2);
+                }
+            }
+        }
+        Ok(encoded)
     }
-    Ok(encoded)
+
+    /// The pieces of a text. BERT's rules never look across a space, so what stands between two
+    /// is read once and remembered: texts repeat their words, and this is several times faster.
+    fn pieces<'a>(
+        &self,
+        text: &'a str,
+        known: &mut HashMap<&'a str, Vec<u32>>,
+        pieces: &mut Vec<u32>,
+    ) -> Result<()> {
+        pieces.clear();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            if let Some(ids) = known.get(word) {
+                pieces.extend(ids);
+                continue;
+            }
+            let read = self
+                .tokenizer
+                .encode_fast(word, false)
+                .map_err(|error| Error::data(format!("'{word}' cannot be tokenised: {error}")))?;
+            pieces.extend(read.get_ids());
+            known.insert(word, read.get_ids().to_vec());
+        }
+        Ok(())
+    }
+}
+
+/// How many tokens of two sentences are kept so that `room` is enough: the longer is cut until
+/// both are of one length, then both; an odd place is left to the longer one, and to the second
+/// of two like ones, as in the `tokenizers` crate.
+fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {
+    if first + second <= room {
+        return (first, second);
+    }
+    let half = room / 2;
+    match (first.min(second) <= half, first > second) {
+        (true, true) => (room - second, second),
+        (true, false) => (first, room - first),
+        (false, true) => (room - half, half),
+        (false, false) => (half, room - half),
+    }
 }
 
 /// The tokens of `vocab.txt`, one a line; a token's id is its place.
@@ -207,6 +272,9 @@ pub(crate) mod tests {
     use super::*;
     use std::fs;
     use std::path::Path;
+
+    use tokenizers::TruncationParams;
+    use tokenizers::processors::bert::BertProcessing;
 
     /// A vocabulary of ten tokens in `folder/bert-base-uncased`.
     pub(crate) fn small(folder: &Path) -> Vocabulary {
@@ -253,6 +321,38 @@ pub(crate) mod tests {
         let single = vocabulary.encode(&rows(&[&long], &[])).unwrap();
         assert_eq!(single.row(0).unwrap().len(), 128);
         assert_eq!(single.row(0).unwrap()[127], 3);
+    }
+
+    /// Rows read at once by the crate, framed and cut by it.
+    #[test]
+    fn reading_word_by_word_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let vocabulary = small(folder.path());
+        let mut whole = vocabulary.tokenizer().unwrap();
+        let special = |token: &str| (token.to_owned(), vocabulary.id(token).unwrap());
+        whole.with_post_processor(Some(BertProcessing::new(special("[SEP]"), special("[CLS]"))));
+        let cut = TruncationParams { max_length: LENGTH, ..TruncationParams::default() };
+        whole.with_truncation(Some(cut)).unwrap();
+        let texts = [
+            "a  bb.c\u{85}a\u{a0}b \u{2028}c\u{200b}a [MASK] a[MASK]b \u{301}a \u{4e2d}a \0b",
+            &"a ".repeat(62),
+            &"b. ".repeat(31),
+            &"c ".repeat(63),
+            &"ab ".repeat(300),
+            "",
+        ];
+        for first in texts {
+            for second in texts {
+                let encoded = vocabulary.encode(&rows(&[first], &[second])).unwrap();
+                let expected = whole.encode_fast((first, second), true).unwrap();
+                assert_eq!(encoded.row(0).unwrap(), expected.get_ids());
+                let segment = expected.get_type_ids().iter().filter(|id| **id == 0).count();
+                assert_eq!(encoded.firsts, [segment as u32]);
+            }
+            let encoded = vocabulary.encode(&rows(&[first], &[])).unwrap();
+            let expected = whole.encode_fast(first, true).unwrap();
+            assert_eq!(encoded.row(0).unwrap(), expected.get_ids());
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Expected {
     fn difference(&self, name: &str, got: &Tensor) -> f64 {
         let mut difference = (got - self.get(name)).abs();
         if name == "hidden" {
-            difference = difference * self.get("present").unsqueeze(-1);
+            difference *= self.get("present").unsqueeze(-1);
         }
         difference.max().double_value(&[])
     }
