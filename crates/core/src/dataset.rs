@@ -10,6 +10,7 @@ use tch::{Device, Tensor};
 
 use crate::architecture::{Input, InputShape, Task};
 use crate::error::{Error, Result};
+use crate::metric::Metric;
 
 /// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,6 +42,16 @@ pub trait Dataset: Debug + Send {
 
     /// What is to be predicted.
     fn task(&self) -> Task;
+
+    /// The official metric: it chooses the checkpoint on validation, and reports compare by it.
+    fn metric(&self) -> Metric {
+        Metric::usual(self.task())
+    }
+
+    /// The other official metric of a data set that has two; reports show it beside the first.
+    fn second_metric(&self) -> Option<Metric> {
+        None
+    }
 
     /// Number of samples in a split.
     fn len(&self, split: Split) -> usize;

@@ -14,6 +14,7 @@ pub mod density;
 pub mod error;
 pub mod flops;
 pub mod layers;
+pub mod metric;
 pub mod plugin;
 pub mod record;
 pub mod report;
@@ -32,6 +33,7 @@ pub use layers::{
     BatchNorm2d, Builder, Conv2d, Convolution, DenseLinear, Embedding, LayerNorm, Linear,
     Parameter, Parameters, Start,
 };
+pub use metric::Metric;
 pub use report::{Analysis, Document, Report};
 pub use schedule::{Curve, Span, Timing};
 pub use seed::SeedStreams;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::metric::Metric;
 use crate::training::Training;
 
 /// Everything that determines a trial's result on one machine.
@@ -91,16 +92,44 @@ impl fmt::Display for Status {
     }
 }
 
-/// Scores on one split.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// Scores on one split. Classes have the first four metrics, numbers the last two; what is not
+/// defined is missing. Higher is better for all but the loss.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Mean loss without label smoothing; lower is better.
     pub loss: f64,
-    /// Share of correct predictions, in [0, 1]; higher is better.
-    pub accuracy: f64,
-    /// Mean over classes of the harmonic mean of precision and recall, in [0, 1]; higher is
-    /// better. A class that is neither present nor predicted counts as 0.
-    pub f1_macro: f64,
+    /// Share of correct predictions, in [0, 1].
+    pub accuracy: Option<f64>,
+    /// Mean over classes of the harmonic mean of precision and recall, in [0, 1]. A class that
+    /// is neither present nor predicted counts as 0.
+    pub f1_macro: Option<f64>,
+    /// Harmonic mean of precision and recall of class 1, in [0, 1], of two classes; 0 if the
+    /// class is neither present nor predicted.
+    pub f1_binary: Option<f64>,
+    /// Matthews's correlation of predicted and true classes, in [-1, 1], for more than two
+    /// classes as R_K (Gorodkin 2004): (c n - Σ p_k t_k) / √((n² - Σ p_k²) (n² - Σ t_k²)) for c
+    /// correct of n samples, with class k predicted p_k times and present t_k times. 0 if only
+    /// one class is predicted, or present.
+    pub matthews: Option<f64>,
+    /// Covariance of predictions and targets by the product of their standard deviations, in
+    /// [-1, 1]; missing if either is constant.
+    pub pearson: Option<f64>,
+    /// The same of ranks, where equal values share the mean of their ranks.
+    pub spearman: Option<f64>,
+}
+
+impl Scores {
+    /// The value of a metric, if the task has it and the predictions define it.
+    pub fn get(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Accuracy => self.accuracy,
+            Metric::F1Macro => self.f1_macro,
+            Metric::F1Binary => self.f1_binary,
+            Metric::Matthews => self.matthews,
+            Metric::Pearson => self.pearson,
+            Metric::Spearman => self.spearman,
+        }
+    }
 }
 
 /// What a peak of memory counts.
@@ -125,6 +154,13 @@ impl fmt::Display for MemoryKind {
 /// What a finished trial measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// The official metric of the data set, by which the best checkpoint was chosen. Results
+    /// written before there were others have accuracy.
+    #[serde(default)]
+    pub metric: Metric,
+    /// The other official metric, if there are two.
+    #[serde(default)]
+    pub second_metric: Option<Metric>,
     /// Test scores of the checkpoint that was best on validation.
     pub test: Scores,
     /// Test scores after the last epoch.
@@ -247,4 +283,22 @@ pub struct TrialRecord {
     pub layers: Vec<LayerRecord>,
     /// Where it ran.
     pub provenance: Provenance,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_of_older_results_are_read() {
+        let old = r#"{"loss": 0.5, "accuracy": 0.75, "f1_macro": 0.7}"#;
+        let scores: Scores = serde_json::from_str(old).unwrap();
+        let expected =
+            Scores { loss: 0.5, accuracy: Some(0.75), f1_macro: Some(0.7), ..Scores::default() };
+        assert_eq!(scores, expected);
+        assert_eq!(
+            (scores.get(Metric::Accuracy), scores.get(Metric::Matthews)),
+            (Some(0.75), None)
+        );
+    }
 }

@@ -12,8 +12,8 @@ use crate::record::TrialRecord;
 pub struct Analysis {
     /// The strategy that others are compared with; empty for the registered baseline.
     pub control: String,
-    /// The largest loss of accuracy that still counts as no worse, in accuracy (0.005 is half
-    /// a point).
+    /// The largest loss that still counts as no worse, in the unit of the data set's metric
+    /// (0.005 is half a point of accuracy).
     pub margin: f64,
     /// Level of every test, in (0, 1).
     pub alpha: f64,

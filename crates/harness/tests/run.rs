@@ -197,7 +197,7 @@ fn a_trial_is_trained_once() {
 
     let record = scene.record(&spec);
     let outcome = record.outcome.as_ref().unwrap();
-    assert!(outcome.test.accuracy > 0.5, "{outcome:?}");
+    assert!(outcome.test.accuracy > Some(0.5), "{outcome:?}");
     assert_eq!(outcome.steps, 45);
     assert_eq!(record.history.iter().map(|row| row.epoch).collect::<Vec<_>>(), [1, 2, 3]);
     let layers: Vec<_> = record.layers.iter().map(|row| (row.epoch, &*row.layer)).collect();

@@ -1,7 +1,7 @@
 //! Which epoch's weights are kept.
 
 use dst_core::record::Scores;
-use dst_core::{Layer, Task, Topology, flops};
+use dst_core::{Layer, Metric, Topology, flops};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::Evaluation;
@@ -12,7 +12,8 @@ use crate::trainer::Trainer;
 ///
 /// Only epochs whose prunable density is at most the density to reach are eligible: a method
 /// that starts dense and becomes sparse later must not be scored with a denser network than it
-/// promises. If no epoch is eligible, the last one is taken. Of equal epochs the earlier wins.
+/// promises. If no epoch is eligible, the last one is taken. Of equal epochs the earlier wins, and
+/// any score is better than a missing one.
 #[derive(Debug)]
 pub(crate) struct Best {
     pub(crate) facts: Facts,
@@ -26,7 +27,7 @@ pub(crate) struct Facts {
     /// From 1.
     pub(crate) epoch: u32,
     pub(crate) validation: Scores,
-    /// Was one class predicted for every sample?
+    /// Was one thing predicted for every sample?
     pub(crate) constant: bool,
     /// Active prunable weights.
     pub(crate) active: u64,
@@ -42,7 +43,7 @@ impl Best {
     pub(crate) fn after_epoch(
         earlier: Option<Self>,
         trainer: &Trainer<'_>,
-        task: Task,
+        metric: Metric,
         epoch: u32,
         evaluation: &Evaluation,
     ) -> Self {
@@ -50,26 +51,27 @@ impl Best {
         let facts = Facts {
             epoch,
             validation: evaluation.scores,
-            constant: evaluation.confusion.is_constant(),
+            constant: evaluation.is_constant,
             active: topology.active_count() as u64,
             inference_flops: flops::inference(topology),
             eligible: reaches_target(topology),
         };
         match earlier {
-            Some(earlier) if !facts.replaces(&earlier.facts, task) => earlier,
+            Some(earlier) if !facts.replaces(&earlier.facts, metric) => earlier,
             _ => Self { facts, tensors: copy(trainer) },
         }
     }
 }
 
 impl Facts {
-    fn replaces(&self, earlier: &Self, task: Task) -> bool {
+    fn replaces(&self, earlier: &Self, metric: Metric) -> bool {
         if !earlier.eligible {
             return true;
         }
-        let better = match task {
-            Task::Classification { .. } => self.validation.accuracy > earlier.validation.accuracy,
-            Task::Regression => self.validation.loss < earlier.validation.loss,
+        let better = match (self.validation.get(metric), earlier.validation.get(metric)) {
+            (Some(own), Some(other)) if metric.higher_is_better() => own > other,
+            (Some(own), Some(other)) => own < other,
+            (own, other) => own.is_some() && other.is_none(),
         };
         self.eligible && better
     }
@@ -96,20 +98,35 @@ mod tests {
     use super::*;
 
     fn facts(epoch: u32, accuracy: f64, eligible: bool) -> Facts {
-        let validation = Scores { loss: 1.0, accuracy, f1_macro: 0.0 };
+        let validation = Scores { accuracy: Some(accuracy), ..Scores::default() };
         Facts { epoch, validation, constant: false, active: 1, inference_flops: 1.0, eligible }
     }
 
     fn chosen(epochs: &[(f64, bool)]) -> u32 {
-        let task = Task::Classification { classes: 2 };
         let all =
             (1..).zip(epochs).map(|(epoch, (score, eligible))| facts(epoch, *score, *eligible));
-        all.reduce(|best, next| if next.replaces(&best, task) { next } else { best }).unwrap().epoch
+        let better = |best, next: Facts| match next.replaces(&best, Metric::Accuracy) {
+            true => next,
+            false => best,
+        };
+        all.reduce(better).unwrap().epoch
     }
 
     #[test]
     fn the_first_of_the_best_is_kept() {
         assert_eq!(chosen(&[(0.5, true), (0.9, true), (0.9, true), (0.8, true)]), 2);
+    }
+
+    #[test]
+    fn the_metric_decides_and_a_missing_score_is_the_worst() {
+        let with = |pearson| {
+            let validation = Scores { loss: 1.0, pearson, ..Scores::default() };
+            Facts { validation, ..facts(1, 0.0, true) }
+        };
+        let replaces = |own, earlier| with(own).replaces(&with(earlier), Metric::Pearson);
+        assert!(replaces(Some(0.2), Some(0.1)) && replaces(Some(-0.1), None));
+        assert!(!replaces(None, Some(-0.1)) && !replaces(None, None));
+        assert!(!with(Some(0.2)).replaces(&with(Some(0.1)), Metric::Accuracy));
     }
 
     #[test]

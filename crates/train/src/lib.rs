@@ -6,6 +6,7 @@
 
 mod best;
 mod checkpoint;
+mod correlation;
 mod estimate;
 mod evaluation;
 mod latency;

@@ -36,6 +36,31 @@ impl Confusion {
         scores.sum::<f64>() / classes.max(1) as f64
     }
 
+    /// F1 of class 1, in [0, 1], if there are two classes; 0 if it is neither present nor
+    /// predicted.
+    pub fn f1_binary(&self) -> Option<f64> {
+        (self.counts.len() == 2)
+            .then(|| ratio(2 * self.counts[1][1], self.present(1) + self.predicted(1)))
+    }
+
+    /// Matthews's correlation, in [-1, 1], for any number of classes (R_K of Gorodkin 2004,
+    /// Comparing two K-category assignments by a K-category correlation coefficient). 0 if
+    /// only one class is predicted or present: there the denominator vanishes.
+    pub fn matthews(&self) -> f64 {
+        let classes = 0..self.counts.len();
+        let sum = |value: &dyn Fn(usize) -> u64| classes.clone().map(value).sum::<u64>() as f64;
+        let square = |count: u64| count * count;
+        let n = self.total() as f64;
+        let correct = sum(&|class| self.counts[class][class]);
+        let chance = sum(&|class| self.predicted(class) * self.present(class));
+        let predicted = n * n - sum(&|class| square(self.predicted(class)));
+        let present = n * n - sum(&|class| square(self.present(class)));
+        if predicted == 0.0 || present == 0.0 {
+            return 0.0;
+        }
+        (correct * n - chance) / (predicted.sqrt() * present.sqrt())
+    }
+
     /// Is one class predicted for every sample although at least two are present?
     pub fn is_constant(&self) -> bool {
         let classes = 0..self.counts.len();
@@ -69,7 +94,36 @@ mod tests {
         // Class 0: P = 3/5, R = 3/4, F1 = 2/3. Class 1: P = 4/5, R = 4/6, F1 = 8/11.
         let expected = (2.0 / 3.0 + 8.0 / 11.0) / 3.0;
         assert!((confusion.f1_macro() - expected).abs() < 1e-15);
+        assert_eq!(confusion.f1_binary(), None);
         assert!(!confusion.is_constant());
+    }
+
+    #[test]
+    fn two_classes_meet_values_worked_out_by_hand() {
+        // TN 5, FP 1, FN 2, TP 4.
+        let confusion = Confusion::from_flat(&[5, 1, 2, 4], 2);
+        // P = 4/5, R = 4/6, F1 = 8/11.
+        assert_eq!(confusion.f1_binary(), Some(8.0 / 11.0));
+        // (TP TN - FP FN) / √((TP + FP) (TP + FN) (TN + FP) (TN + FN)) = 18 / √(5 · 6 · 6 · 7).
+        assert!((confusion.matthews() - 18.0 / 1260f64.sqrt()).abs() < 1e-15);
+        let worst = Confusion::from_flat(&[0, 3, 2, 0], 2);
+        assert!((worst.matthews() + 1.0).abs() < 1e-15);
+        assert_eq!(worst.f1_binary(), Some(0.0));
+    }
+
+    #[test]
+    fn three_classes_meet_a_value_worked_out_by_hand() {
+        let confusion = Confusion::from_flat(&[2, 1, 0, 0, 2, 1, 1, 0, 3], 3);
+        // n = 10, c = 7; predicted 3, 3, 4; present 3, 3, 4: (70 - 34) / √(66 · 66).
+        assert!((confusion.matthews() - 36.0 / 66.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn without_a_second_class_the_correlation_is_0() {
+        assert_eq!(Confusion::from_flat(&[5, 0, 5, 0], 2).matthews(), 0.0);
+        assert_eq!(Confusion::from_flat(&[5, 2, 0, 0], 2).matthews(), 0.0);
+        assert_eq!(Confusion::from_flat(&[0, 0, 0, 0], 2).matthews(), 0.0);
+        assert_eq!(Confusion::from_flat(&[5, 0, 0, 0], 2).f1_binary(), Some(0.0));
     }
 
     #[test]

@@ -42,6 +42,11 @@ impl Setup<'_> {
                     .at(self.dataset.origin().to_owned()));
             }
         }
+        let (task, metric) = (self.dataset.task(), self.dataset.metric());
+        if !metric.fits(task) {
+            return Err(Error::contract(format!("the metric {metric} does not fit {task:?}"))
+                .at(self.dataset.origin().to_owned()));
+        }
         Ok(())
     }
 
@@ -65,6 +70,7 @@ impl Setup<'_> {
             "data": self.dataset.digest(),
             "input": self.dataset.input(),
             "task": self.dataset.task(),
+            "metric": self.dataset.metric(),
             "training": self.training,
             "sparsity": self.sparsity,
             "seed": self.seed,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use dst_core::record::{EpochRecord, LayerRecord, Outcome};
-use dst_core::{Error, Result, Split, flops};
+use dst_core::{Error, Result, Split, Task, flops};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,8 +26,8 @@ pub struct Trained {
     pub history: Vec<EpochRecord>,
     /// Layers by epoch, from epoch 0.
     pub layers: Vec<LayerRecord>,
-    /// Why the network is of no use, if it is: it predicts one class for everything, or a layer
-    /// has no active weight.
+    /// Why the network is of no use, if it is: it predicts one class or number for everything,
+    /// or a layer has no active weight.
     pub collapsed: Option<String>,
     /// Predictions on the test set of the best checkpoint, `[true class][predicted class]`; no
     /// rows for regression.
@@ -190,7 +190,7 @@ impl<'a> Trial<'a> {
             steps: position.index,
             fraction: position.position() as f64 / position.total() as f64,
             train_loss: stepped.train_loss,
-            accuracy: self.history.last().map(|epoch| epoch.validation.accuracy),
+            accuracy: self.history.last().and_then(|epoch| epoch.validation.accuracy),
         }
     }
 
@@ -210,9 +210,9 @@ impl<'a> Trial<'a> {
             train_flops: self.trainer.flops(),
             train_seconds: self.seconds,
         });
-        let task = self.setup.dataset.task();
+        let metric = self.setup.dataset.metric();
         let earlier = self.best.take();
-        self.best = Some(Best::after_epoch(earlier, &self.trainer, task, epoch, &validation));
+        self.best = Some(Best::after_epoch(earlier, &self.trainer, metric, epoch, &validation));
         self.record_layers(epoch);
         Ok(())
     }
@@ -261,6 +261,8 @@ impl<'a> Trial<'a> {
         let total = self.trainer.parameters().count();
         let inactive = prunable - facts.active as usize;
         let outcome = Outcome {
+            metric: self.setup.dataset.metric(),
+            second_metric: self.setup.dataset.second_metric(),
             test: test.scores,
             test_last: last.scores,
             validation: facts.validation,
@@ -295,8 +297,12 @@ impl<'a> Trial<'a> {
         if let Some(row) = empty {
             return Some(format!("{} has no active weight in epoch {}", row.layer, row.epoch));
         }
+        let thing = match self.setup.dataset.task() {
+            Task::Classification { .. } => "class",
+            Task::Regression => "number",
+        };
         best.constant.then(|| {
-            format!("one class is predicted for all validation samples in epoch {}", best.epoch)
+            format!("one {thing} is predicted for all validation samples in epoch {}", best.epoch)
         })
     }
 }

@@ -28,7 +28,7 @@ use dst_core::dataset::read_file;
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task as Goal,
+    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task as Goal,
 };
 use rand_chacha::ChaCha8Rng;
 
@@ -178,6 +178,8 @@ impl Part {
 #[derive(Debug)]
 struct Glue {
     goal: Goal,
+    metric: Metric,
+    second_metric: Option<Metric>,
     train_file: Encoded,
     test_file: Encoded,
     train: Part,
@@ -202,6 +204,8 @@ impl Glue {
         let held_out = |row: &usize| row % every == every - 1;
         Self {
             goal: task.kind(),
+            metric: task.metric,
+            second_metric: task.second_metric,
             train: Part::new(&train_file, all.clone().filter(|row| !held_out(row))),
             validation: Part::new(&train_file, all.filter(held_out)),
             test: Part::new(&test_file, 0..test_file.len()),
@@ -230,6 +234,14 @@ impl Dataset for Glue {
 
     fn task(&self) -> Goal {
         self.goal
+    }
+
+    fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    fn second_metric(&self) -> Option<Metric> {
+        self.second_metric
     }
 
     fn len(&self, split: Split) -> usize {

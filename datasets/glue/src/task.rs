@@ -1,6 +1,6 @@
 //! The tasks: their files, columns and labels.
 
-use dst_core::Task as Kind;
+use dst_core::{Metric, Task as Kind};
 
 /// One data set of GLUE, whole or in part.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,9 @@ pub(crate) struct Task {
     pub(crate) test: File,
     pub(crate) columns: Columns,
     pub(crate) labels: Labels,
+    /// The official one, or the first of two.
+    pub(crate) metric: Metric,
+    pub(crate) second_metric: Option<Metric>,
     /// How many rows with another number of columns may be left out.
     pub(crate) broken_rows: usize,
     /// The data set for a part of `train.tsv`, if there is one.
@@ -55,6 +58,10 @@ impl Task {
         }
     }
 
+    const fn scored_by(self, metric: Metric, second_metric: Option<Metric>) -> Self {
+        Self { metric, second_metric, ..self }
+    }
+
     /// This task with a part of its training data, under an honest name.
     const fn in_part(self, name: &'static str) -> Self {
         Self { name, train: file("train.subset.tsv", None), part: None, ..self }
@@ -86,7 +93,18 @@ const fn task(
     columns: Columns,
     labels: Labels,
 ) -> Task {
-    Task { name, folder, train, test, columns, labels, broken_rows: 0, part: None }
+    Task {
+        name,
+        folder,
+        train,
+        test,
+        columns,
+        labels,
+        metric: Metric::Accuracy,
+        second_metric: None,
+        broken_rows: 0,
+        part: None,
+    }
 }
 
 const BINARY: Labels = Labels::Classes(&["0", "1"]);
@@ -99,7 +117,8 @@ pub(crate) const COLA: Task = task(
     files(8_551, 1_043),
     Columns::Placed { count: 4, first: 3, label: 1 },
     BINARY,
-);
+)
+.scored_by(Metric::Matthews, None);
 
 pub(crate) const SST2: Task = Task {
     part: Some("glue/sst2-subset"),
@@ -113,7 +132,8 @@ pub(crate) const SST2: Task = Task {
 };
 
 pub(crate) const MRPC: Task =
-    task("glue/mrpc", "MRPC", files(3_668, 408), pair("#1 String", "#2 String", "Quality"), BINARY);
+    task("glue/mrpc", "MRPC", files(3_668, 408), pair("#1 String", "#2 String", "Quality"), BINARY)
+        .scored_by(Metric::F1Binary, Some(Metric::Accuracy));
 
 pub(crate) const STSB: Task = task(
     "glue/stsb",
@@ -121,7 +141,8 @@ pub(crate) const STSB: Task = task(
     files(5_749, 1_500),
     pair("sentence1", "sentence2", "score"),
     Labels::Score(5.0),
-);
+)
+.scored_by(Metric::Pearson, Some(Metric::Spearman));
 
 /// The official files hold a few rows that a line feed inside a question has cut; other loaders
 /// leave them out too, so the counts are not checked.
@@ -135,6 +156,7 @@ pub(crate) const QQP: Task = Task {
         pair("question1", "question2", "is_duplicate"),
         BINARY,
     )
+    .scored_by(Metric::F1Binary, Some(Metric::Accuracy))
 };
 
 pub(crate) const MNLI: Task = Task {

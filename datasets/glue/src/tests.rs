@@ -5,7 +5,7 @@ use dst_core::plugin::Plugin;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
-use crate::task::{MNLI, MRPC, QNLI, RTE, SST2, STSB, WNLI};
+use crate::task::{COLA, MNLI, MNLI_MM_SUBSET, MRPC, QNLI, QQP, QQP_SUBSET, RTE, SST2, STSB, WNLI};
 
 const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
@@ -87,12 +87,35 @@ fn at_most_5_000_rows_are_held_out() {
     assert_eq!(held_out(67_349), (4_810, 62_539));
 }
 
+/// As on the leaderboard of GLUE, where two metrics of a task count alike.
+#[test]
+fn every_task_has_its_official_metrics() {
+    for (task, metric, second_metric) in [
+        (COLA, Metric::Matthews, None),
+        (SST2, Metric::Accuracy, None),
+        (MRPC, Metric::F1Binary, Some(Metric::Accuracy)),
+        (STSB, Metric::Pearson, Some(Metric::Spearman)),
+        (QQP, Metric::F1Binary, Some(Metric::Accuracy)),
+        (QQP_SUBSET, Metric::F1Binary, Some(Metric::Accuracy)),
+        (MNLI, Metric::Accuracy, None),
+        (MNLI_MM_SUBSET, Metric::Accuracy, None),
+        (QNLI, Metric::Accuracy, None),
+        (RTE, Metric::Accuracy, None),
+        (WNLI, Metric::Accuracy, None),
+    ] {
+        assert_eq!((task.metric, task.second_metric), (metric, second_metric), "{}", task.name);
+        assert!(metric.fits(task.kind()), "{}", task.name);
+    }
+}
+
 #[test]
 fn scores_are_floats() {
     let text = "sentence1\tsentence2\tscore\na\tb\t3.800\n";
     let (_folder, sources) = folder(&STSB, text, text);
     let dataset = load(&loose(STSB), &sources, None).unwrap();
     assert_eq!(dataset.task(), Goal::Regression);
+    assert_eq!(dataset.metric(), Metric::Pearson);
+    assert_eq!(dataset.second_metric(), Some(Metric::Spearman));
     let target = dataset.batch(Split::Test, &[0], Device::Cpu).unwrap().target;
     assert_eq!((target.kind(), Vec::<f32>::try_from(target).unwrap()), (Kind::Float, vec![3.8]));
 }

@@ -19,9 +19,9 @@ pub(crate) const IDENTITY: &[Column<TrialRecord>] = &[
 pub(crate) const RESULT: &[Column<TrialRecord>] = &[
     ("status", |trial| trial.status.to_string()),
     ("reason", |trial| trial.reason.clone()),
-    ("test_accuracy", |trial| measured(trial, |o| o.test.accuracy)),
-    ("validation_accuracy", |trial| measured(trial, |o| o.validation.accuracy)),
-    ("test_f1_macro", |trial| measured(trial, |o| o.test.f1_macro)),
+    ("test_accuracy", |trial| scored(trial, |o| o.test.accuracy)),
+    ("validation_accuracy", |trial| scored(trial, |o| o.validation.accuracy)),
+    ("test_f1_macro", |trial| scored(trial, |o| o.test.f1_macro)),
     ("nonzero_parameters", |trial| recorded(trial, |o| o.nonzero_parameters)),
     ("prunable_parameters", |trial| recorded(trial, |o| o.prunable_parameters)),
     ("total_parameters", |trial| recorded(trial, |o| o.total_parameters)),
@@ -34,7 +34,7 @@ pub(crate) const RESULT: &[Column<TrialRecord>] = &[
     ("train_flops", |trial| measured(trial, |o| o.train_flops)),
     ("inference_flops", |trial| measured(trial, |o| o.inference_flops)),
     ("dense_inference_flops", |trial| measured(trial, |o| o.dense_inference_flops)),
-    ("test_accuracy_last", |trial| measured(trial, |o| o.test_last.accuracy)),
+    ("test_accuracy_last", |trial| scored(trial, |o| o.test_last.accuracy)),
     ("test_loss", |trial| measured(trial, |o| o.test.loss)),
     ("best_epoch", |trial| recorded(trial, |o| o.best_epoch)),
     ("inference_batch_size", |trial| recorded(trial, |o| o.inference_batch_size)),
@@ -50,6 +50,13 @@ pub(crate) const RESULT: &[Column<TrialRecord>] = &[
     ("data_digest", |trial| trial.provenance.data_digest.clone()),
     ("started", |trial| trial.provenance.started.clone()),
     ("attempt", |trial| counted(trial.provenance.attempt)),
+    ("test_metric_name", |trial| recorded(trial, |o| o.metric)),
+    ("test_metric", |trial| scored(trial, |o| o.test.get(o.metric))),
+    ("validation_metric", |trial| scored(trial, |o| o.validation.get(o.metric))),
+    ("test_f1_binary", |trial| scored(trial, |o| o.test.f1_binary)),
+    ("test_matthews", |trial| scored(trial, |o| o.test.matthews)),
+    ("test_pearson", |trial| scored(trial, |o| o.test.pearson)),
+    ("test_spearman", |trial| scored(trial, |o| o.test.spearman)),
 ];
 
 /// One epoch.
@@ -59,11 +66,15 @@ pub(crate) const EPOCH: &[Column<EpochRecord>] = &[
     ("learning_rate", |row| number(row.learning_rate)),
     ("train_loss", |row| number(row.train_loss)),
     ("validation_loss", |row| number(row.validation.loss)),
-    ("validation_accuracy", |row| number(row.validation.accuracy)),
-    ("validation_f1_macro", |row| number(row.validation.f1_macro)),
+    ("validation_accuracy", |row| optional(row.validation.accuracy)),
+    ("validation_f1_macro", |row| optional(row.validation.f1_macro)),
     ("sparsity_prunable", |row| number(row.sparsity_prunable)),
     ("train_flops", |row| number(row.train_flops)),
     ("train_seconds", |row| number(row.train_seconds)),
+    ("validation_f1_binary", |row| optional(row.validation.f1_binary)),
+    ("validation_matthews", |row| optional(row.validation.matthews)),
+    ("validation_pearson", |row| optional(row.validation.pearson)),
+    ("validation_spearman", |row| optional(row.validation.spearman)),
 ];
 
 /// One layer at the end of one epoch.
@@ -81,6 +92,11 @@ pub(crate) const LAYER: &[Column<LayerRecord>] = &[
 
 fn measured(trial: &TrialRecord, value: fn(&Outcome) -> f64) -> String {
     optional(trial.outcome.as_ref().map(value))
+}
+
+/// As [`measured`], of what not every task has.
+fn scored(trial: &TrialRecord, value: fn(&Outcome) -> Option<f64>) -> String {
+    optional(trial.outcome.as_ref().and_then(value))
 }
 
 fn recorded<T: ToString>(trial: &TrialRecord, value: fn(&Outcome) -> T) -> String {

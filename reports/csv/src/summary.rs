@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dst_core::Metric;
 use dst_core::record::{Outcome, Status, TrialRecord};
 
 use crate::cell::{Cells, model_parameters, number, optional, sortable, training};
@@ -15,6 +16,9 @@ struct Group<'a> {
     /// Of the finished ones, by seed.
     outcomes: Vec<&'a Outcome>,
     accuracy: Spread,
+    /// The official metric of the data set.
+    metric: Option<Metric>,
+    score: Spread,
 }
 
 /// Mean, standard deviation and interval, as far as the values define them.
@@ -62,8 +66,8 @@ const COLUMNS: &[GroupColumn] = &[
     ("test_accuracy_sd", |group| optional(group.accuracy.sd)),
     ("test_accuracy_ci95_low", |group| optional(group.accuracy.low)),
     ("test_accuracy_ci95_high", |group| optional(group.accuracy.high)),
-    ("validation_accuracy_mean", |group| group.mean(|o| o.validation.accuracy)),
-    ("test_f1_macro_mean", |group| group.mean(|o| o.test.f1_macro)),
+    ("validation_accuracy_mean", |group| group.mean_score(|o| o.validation.accuracy)),
+    ("test_f1_macro_mean", |group| group.mean_score(|o| o.test.f1_macro)),
     ("nonzero_parameters_mean", |group| group.mean(|o| o.nonzero_parameters as f64)),
     ("sparsity_prunable_mean", |group| group.mean(|o| o.sparsity_prunable)),
     ("sparsity_total_mean", |group| group.mean(|o| o.sparsity_total)),
@@ -79,6 +83,11 @@ const COLUMNS: &[GroupColumn] = &[
         None => String::new(),
     }),
     ("peak_memory_kind", |group| group.memory_kind().unwrap_or_default()),
+    ("test_metric_name", |group| group.metric.map(|metric| metric.to_string()).unwrap_or_default()),
+    ("test_metric_mean", |group| optional(group.score.mean)),
+    ("test_metric_sd", |group| optional(group.score.sd)),
+    ("test_metric_ci95_low", |group| optional(group.score.low)),
+    ("test_metric_ci95_high", |group| optional(group.score.high)),
 ];
 
 impl<'a> Group<'a> {
@@ -88,9 +97,15 @@ impl<'a> Group<'a> {
             .filter(|trial| trial.status == Status::Finished)
             .filter_map(|trial| trial.outcome.as_ref())
             .collect();
-        let accuracies: Vec<f64> = outcomes.iter().map(|outcome| outcome.test.accuracy).collect();
-        let accuracy = Spread::of(&accuracies);
-        Self { trials, outcomes, accuracy }
+        let spread = |metric: Metric| Spread::of(&scores(&outcomes, |o| o.test.get(metric)));
+        // Trials recorded before there was another metric than accuracy may disagree.
+        let metric = outcomes
+            .first()
+            .map(|outcome| outcome.metric)
+            .filter(|metric| outcomes.iter().all(|outcome| outcome.metric == *metric));
+        let accuracy = spread(Metric::Accuracy);
+        let score = metric.map_or(Spread::of(&[]), spread);
+        Self { accuracy, metric, score, trials, outcomes }
     }
 
     fn first(&self) -> &TrialRecord {
@@ -107,6 +122,11 @@ impl<'a> Group<'a> {
         optional(dst_stats::summary(&values).ok().map(|summary| summary.mean))
     }
 
+    /// As [`Group::mean`], of what not every task has.
+    fn mean_score(&self, value: fn(&Outcome) -> Option<f64>) -> String {
+        optional(Spread::of(&scores(&self.outcomes, value)).mean)
+    }
+
     /// What the peaks of memory count, if all count the same: others have no common mean.
     fn memory_kind(&self) -> Option<String> {
         let kind = self.outcomes.first()?.peak_memory_kind;
@@ -115,6 +135,11 @@ impl<'a> Group<'a> {
             .all(|outcome| outcome.peak_memory_kind == kind)
             .then(|| kind.to_string())
     }
+}
+
+/// Scores of all, or none if one lacks it: a mean over the others would not be that of the group.
+fn scores(outcomes: &[&Outcome], value: impl Fn(&Outcome) -> Option<f64>) -> Vec<f64> {
+    outcomes.iter().map(|outcome| value(outcome)).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// The table, from trials in the order of `trials.csv`.

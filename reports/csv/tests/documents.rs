@@ -5,13 +5,20 @@ use dst_core::record::{
     EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
     TrialSpec,
 };
-use dst_core::{Analysis, Training};
+use dst_core::{Analysis, Metric, Training};
 use proptest::prelude::*;
 use report_csv as _;
 use serde_json::json;
 
 fn scores(accuracy: f64) -> Scores {
-    Scores { loss: 0.25, accuracy, f1_macro: accuracy - 0.01 }
+    Scores {
+        loss: 0.25,
+        accuracy: Some(accuracy),
+        f1_macro: Some(accuracy - 0.01),
+        f1_binary: Some(0.5),
+        matthews: Some(-0.25),
+        ..Scores::default()
+    }
 }
 
 fn spec(strategy: serde_json::Value, sparsity: f64, seed: u64) -> TrialSpec {
@@ -32,6 +39,8 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         status: Status::Finished,
         reason: String::new(),
         outcome: Some(Outcome {
+            metric: Metric::Accuracy,
+            second_metric: None,
             test: scores(accuracy),
             test_last: scores(accuracy - 0.02),
             validation: scores(accuracy + 0.01),
@@ -146,12 +155,12 @@ fn trials_have_a_row_each_and_missing_is_empty() {
     let text = document(&trials(), "trials.csv").replace(training, "TRAINING");
     assert_eq!(
         text,
-        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt
-broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,
-dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2
-sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,
-sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2
+        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt,test_metric_name,test_metric,validation_metric,test_f1_binary,test_matthews,test_pearson,test_spearman
+broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,
+dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.875,0.885,0.5,-0.25,,
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.75,0.76,0.5,-0.25,,
+sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,
+sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.8125,0.8225,0.5,-0.25,,
 "#
     );
 }
@@ -161,9 +170,9 @@ fn epochs_and_layers_name_their_trial() {
     let trials = &trials()[..2];
     assert_eq!(
         document(trials, "history.csv"),
-        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,validation_f1_macro,sparsity_prunable,train_flops,train_seconds
-dense-0,toy,mlp,dense,{},0,0,1,10,1e-6,0.5,0.25,0.75,0.74,0,3000000,1.5
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,10,1e-6,0.5,0.25,0.75,0.74,0.5,3000000,1.5
+        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,validation_f1_macro,sparsity_prunable,train_flops,train_seconds,validation_f1_binary,validation_matthews,validation_pearson,validation_spearman
+dense-0,toy,mlp,dense,{},0,0,1,10,1e-6,0.5,0.25,0.75,0.74,0,3000000,1.5,0.5,-0.25,,
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,10,1e-6,0.5,0.25,0.75,0.74,0.5,3000000,1.5,0.5,-0.25,,
 "#
     );
     assert_eq!(
@@ -247,6 +256,38 @@ fn a_collapsed_trial_keeps_its_numbers_but_enters_no_mean() {
         &["finished", "failed", "collapsed", "test_accuracy_mean", "test_accuracy_sd"],
     );
     assert_eq!(rows[2], "1 2 1 0.8125 ");
+}
+
+#[test]
+fn numbers_have_a_metric_but_no_accuracy() {
+    let mut trials = trials();
+    for (trial, pearson) in trials.iter_mut().zip([0.5, 0.75, 0.25]) {
+        let outcome = trial.outcome.as_mut().unwrap();
+        outcome.metric = Metric::Pearson;
+        outcome.test = Scores { loss: 0.25, pearson: Some(pearson), ..Scores::default() };
+        outcome.validation = Scores { spearman: Some(0.125), ..Scores::default() };
+    }
+    let names = [
+        "test_metric_name",
+        "test_metric",
+        "validation_metric",
+        "test_accuracy",
+        "test_f1_macro",
+        "test_pearson",
+        "test_spearman",
+    ];
+    let rows = columns(&document(&trials, "trials.csv"), &names);
+    assert_eq!(rows[..2], ["      ", "pearson 0.5    0.5 "]);
+
+    let names = ["test_metric_name", "test_metric_mean", "test_metric_sd", "test_accuracy_mean"];
+    let rows = columns(&document(&trials, "summary.csv"), &names);
+    assert_eq!(rows[1], "pearson 0.5  ");
+    assert!(rows[2].starts_with("pearson 0.5 0.3535533905932"), "{}", rows[2]);
+
+    // Predictions that never vary have no correlation, and then the group has no mean.
+    trials[1].outcome.as_mut().unwrap().test.pearson = None;
+    let rows = columns(&document(&trials, "summary.csv"), &names);
+    assert_eq!(rows[2], "pearson   ");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `comparisons.csv`: every comparison with all its numbers.
 
-use dst_core::Analysis;
+use dst_core::{Analysis, Metric};
 
 use crate::comparison::Comparison;
 use crate::judgement::Judgement;
@@ -32,8 +32,8 @@ const COLUMNS: &[Column] = &[
     ("pairs", |row| row.comparison.n.to_string()),
     ("failures", |row| row.comparison.candidate.failures().len().to_string()),
     ("control_failures", |row| row.comparison.control.failures().len().to_string()),
-    ("test_accuracy_mean", |row| optional(row.comparison.means.map(|means| means.0))),
-    ("control_test_accuracy_mean", |row| optional(row.comparison.means.map(|means| means.1))),
+    ("test_accuracy_mean", |row| optional(accuracies(row).map(|means| means.0))),
+    ("control_test_accuracy_mean", |row| optional(accuracies(row).map(|means| means.1))),
     ("difference", |row| optional(row.comparison.difference)),
     ("ci_low", |row| optional(row.comparison.interval.map(|interval| interval.lower))),
     ("ci_high", |row| optional(row.comparison.interval.map(|interval| interval.upper))),
@@ -52,7 +52,15 @@ const COLUMNS: &[Column] = &[
     ("inference_flops_ratio", |row| optional(row.comparison.inference_flops_ratio)),
     ("train_flops_ratio", |row| optional(row.comparison.train_flops_ratio)),
     ("note", note),
+    ("metric", |row| row.comparison.metric.to_string()),
+    ("test_metric_mean", |row| optional(row.comparison.means.map(|means| means.0))),
+    ("control_test_metric_mean", |row| optional(row.comparison.means.map(|means| means.1))),
 ];
+
+/// The means, if they are those of accuracies.
+fn accuracies(row: &Row<'_>) -> Option<(f64, f64)> {
+    row.comparison.means.filter(|_| row.comparison.metric == Metric::Accuracy)
+}
 
 /// The document.
 pub(crate) fn csv(judgements: &[Judgement<'_>], analysis: &Analysis) -> Vec<u8> {

@@ -3,24 +3,25 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use dst_core::record::Outcome;
-use dst_core::{Analysis, Error, Result};
+use dst_core::record::{Outcome, Status};
+use dst_core::{Analysis, Error, Metric, Result};
 use dst_stats::{
     Correction, Degenerate, Interval, NullDistribution, SignFlipOptions, SignedRankOptions, Verdict,
 };
 
-use crate::table::{Group, outcome};
+use crate::table::Group;
 use crate::words::count;
 
-/// A group against its control, paired by seed on test accuracy.
+/// A group against its control, paired by seed on the metric of the data set.
 pub(crate) struct Comparison<'t> {
     pub(crate) candidate: &'t Group<'t>,
     pub(crate) control: &'t Group<'t>,
+    pub(crate) metric: Metric,
     /// Seeds that either side has.
     pub(crate) planned: usize,
     /// Pairs: seeds that finished on both sides.
     pub(crate) n: usize,
-    /// Mean accuracies over the pairs, candidate and control.
+    /// Mean scores over the pairs, candidate and control.
     pub(crate) means: Option<(f64, f64)>,
     /// Mean difference, candidate minus control.
     pub(crate) difference: Option<f64>,
@@ -97,13 +98,12 @@ impl<'t> Comparison<'t> {
             candidate.trials.keys().chain(control.trials.keys()).copied().collect();
         let pairs: Vec<(&Outcome, &Outcome)> = seeds
             .iter()
-            .filter_map(|seed| {
-                Some((outcome(candidate.trials.get(seed)?)?, outcome(control.trials.get(seed)?)?))
-            })
+            .filter_map(|seed| Some((candidate.outcome(*seed)?, control.outcome(*seed)?)))
             .collect();
         let mut comparison = Self {
             candidate,
             control,
+            metric: candidate.metric,
             planned: seeds.len(),
             n: pairs.len(),
             means: None,
@@ -127,8 +127,9 @@ impl<'t> Comparison<'t> {
             remarks: Vec::new(),
         };
         comparison.find_dropped(&seeds);
-        let a: Vec<f64> = pairs.iter().map(|(a, _)| a.test.accuracy).collect();
-        let b: Vec<f64> = pairs.iter().map(|(_, b)| b.test.accuracy).collect();
+        let metric = candidate.metric;
+        let a: Vec<f64> = pairs.iter().filter_map(|(a, _)| a.test.get(metric)).collect();
+        let b: Vec<f64> = pairs.iter().filter_map(|(_, b)| b.test.get(metric)).collect();
         comparison.compare(&a, &b, analysis).map_err(|error| {
             Error::contract(error.to_string())
                 .at(format!("{} against {}", candidate.label, control.label))
@@ -240,9 +241,13 @@ impl<'t> Comparison<'t> {
                 ));
             }
             for (seed, trial) in &group.trials {
-                if outcome(trial).is_none() {
+                if group.outcome(*seed).is_none() {
+                    let lack = match trial.status {
+                        Status::Finished => format!(" without a {}", group.metric.title()),
+                        _ => String::new(),
+                    };
                     self.dropped.push(format!(
-                        "{} {} at seed {seed}: dropped from both",
+                        "{} {}{lack} at seed {seed}: dropped from both",
                         group.label, trial.status
                     ));
                 }

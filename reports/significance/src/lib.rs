@@ -1,9 +1,9 @@
 //! Significance against a control, paired by seed.
 //!
 //! Within one data set, model and training, every group of trials (a strategy with its
-//! parameters at one sparsity) is compared with the control on test accuracy. Seeds are the
+//! parameters at one sparsity) is compared with the control on the official metric of the data set. Seeds are the
 //! samples: two strategies with one seed start from the same weights and see the same batches,
-//! so their accuracies form a pair. A trial that failed takes its seed from both members.
+//! so their scores form a pair. A trial that failed takes its seed from both members.
 //!
 //! The verdict follows from the interval of the mean difference and the margin, by the rule of
 //! [`dst_stats::Verdict`]. The paired t test is the primary test; its p-values are adjusted by

@@ -2,30 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use dst_core::Analysis;
 use dst_core::record::TrialRecord;
+use dst_core::{Analysis, Metric};
 
 use crate::comparison::Comparison;
 use crate::judgement::Judgement;
 use crate::table::Group;
 use crate::words::{
-    accuracy, count, fixed, interval, margin, meaning, p_value, percent, points, sentence,
+    count, difference, fixed, interval, margin, meaning, p_value, percent, score, sentence,
 };
 
 /// The document.
 pub(crate) fn text(judgements: &[Judgement<'_>], control: &str, analysis: &Analysis) -> String {
     let mut text = format!(
         "# Significance\n\n\
-         Test accuracy of every strategy against **{control}**, within one data set, model and \
-         training, paired by seed: two strategies with one seed start from the same weights and \
-         see the same batches. The weights are those of the epoch best on validation. Differences \
-         are strategy minus control, in points (1 point is 1 % of the test samples).\n\n\
+         Every strategy against **{control}** on the test set, by the official metric of the data \
+         set, within one data set, model and training, paired by seed: two strategies with one \
+         seed start from the same weights and see the same batches. The weights are those of the \
+         epoch best on validation by that metric. Differences are strategy minus control: of \
+         accuracy and F1 in points (1 point is 1 %), of correlations in plain units.\n\n\
          ## Settings, fixed before the run\n\n"
     );
     let level = percent(1.0 - analysis.alpha);
     let rows = [
         ["control".to_owned(), control.to_owned()],
-        ["margin".to_owned(), format!("{} points", margin(analysis.margin))],
+        [
+            "margin".to_owned(),
+            format!(
+                "{} of the metric ({} points)",
+                margin(Metric::Matthews, analysis.margin),
+                margin(Metric::Accuracy, analysis.margin)
+            ),
+        ],
         ["alpha".to_owned(), analysis.alpha.to_string()],
         ["fewest pairs for a p-value".to_owned(), analysis.minimum_pairs.to_string()],
         ["primary test".to_owned(), "paired t, two-sided, over seeds".to_owned()],
@@ -43,14 +51,14 @@ pub(crate) fn text(judgements: &[Judgement<'_>], control: &str, analysis: &Analy
         "\nThe verdict follows from the interval of the mean difference; the first line that \
          applies counts:\n\n\
          1. *superior*: the {level} interval lies above 0;\n\
-         2. *inferior*: the {level} interval lies below -{margin} points;\n\
-         3. *non-inferior*: the {inner} interval lies above -{margin} points, that is, the \
+         2. *inferior*: the {level} interval lies below -{margin};\n\
+         3. *non-inferior*: the {inner} interval lies above -{margin}, that is, the \
          one-sided {level} bound does;\n\
          4. *inconclusive*: none of these. It never means that the two are the same.\n\n\
          Each verdict is that of its comparison alone; where p-values adjusted over the table \
          lead to another one, the sentence says so.\n",
         inner = percent(1.0 - 2.0 * analysis.alpha),
-        margin = margin(analysis.margin),
+        margin = margin(Metric::Matthews, analysis.margin),
     ));
     if judgements.is_empty() {
         text.push_str("\nNo trial has ended, so there is nothing to compare.\n");
@@ -73,11 +81,14 @@ pub(crate) fn text(judgements: &[Judgement<'_>], control: &str, analysis: &Analy
 fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
     let data = judgement.table;
     let mut text = format!(
-        "\n## {}\n\nModel: {} `{}`. Training: `{}`.\n\n### Means over finished trials\n\n",
+        "\n## {}\n\nModel: {} `{}`. Training: `{}`.\n\nMetric: {}, in {}, higher is better.\n\n\
+         ### Means over finished trials\n\n",
         data.heading(),
         data.model,
         data.model_parameters,
-        data.training
+        data.training,
+        data.metric.title(),
+        data.metric.range(),
     );
     text.push_str(&means(judgement, analysis));
     text.push_str(&format!("\n### Against {}\n", judgement.control()));
@@ -106,19 +117,22 @@ fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
 
 fn means(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
     let level = 1.0 - analysis.alpha;
+    let metric = judgement.table.metric;
+    let second = second_metric(judgement);
     let rows = judgement.groups().map(|group| {
-        let accuracies = group.values(|o| o.test.accuracy);
-        let summary = dst_stats::summary(&accuracies).ok();
-        let ci = dst_stats::mean_interval(&accuracies, level).ok().and_then(|mean| mean.interval);
+        let scores = group.scores();
+        let summary = dst_stats::summary(&scores).ok();
+        let ci = dst_stats::mean_interval(&scores, level).ok().and_then(|mean| mean.interval);
+        let seconds = dst_stats::summary(&group.scores_by(second)).ok();
         let share = |value: Option<f64>| cell(value, percent);
         vec![
             group.label.clone(),
             format!("{}/{}", group.outcomes().len(), group.trials.len()),
             failure_rate(group, level),
-            cell(summary.as_ref().map(|summary| summary.mean), accuracy),
-            cell(summary.and_then(|summary| summary.sd), |sd| fixed(100.0 * sd)),
-            cell(ci, |ci| interval(&ci)),
-            cell(group.mean(|o| o.test.f1_macro), accuracy),
+            cell(summary.as_ref().map(|summary| summary.mean), |mean| score(metric, mean)),
+            cell(summary.and_then(|summary| summary.sd), |sd| score(metric, sd)),
+            cell(ci, |ci| interval(metric, &ci)),
+            cell(seconds, |summary| score(second, summary.mean)),
             share(group.mean(|o| o.sparsity_prunable)),
             share(group.mean(|o| o.sparsity_total)),
             share(group.mean(|o| o.inference_flops / o.dense_inference_flops)),
@@ -134,10 +148,10 @@ fn means(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
             "strategy",
             "finished",
             &failed,
-            "accuracy %",
+            &header(metric),
             "sd",
             &interval,
-            "F1 %",
+            &header(second),
             "sparsity, prunable",
             "sparsity, total",
             "FLOPs, inference by dense",
@@ -147,6 +161,22 @@ fn means(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
         ],
         rows,
     )
+}
+
+/// What stands beside the metric: the other official one of the data set, or one that its task
+/// has too.
+fn second_metric(judgement: &Judgement<'_>) -> Metric {
+    let metric = judgement.table.metric;
+    let official = judgement.groups().flat_map(Group::outcomes).find_map(|o| o.second_metric);
+    official.filter(|second| *second != metric).unwrap_or(match metric {
+        Metric::Pearson => Metric::Spearman,
+        Metric::Spearman => Metric::Pearson,
+        _ => Metric::F1Macro,
+    })
+}
+
+fn header(metric: Metric) -> String {
+    format!("{}{}", metric.title(), if metric.is_share() { " %" } else { "" })
 }
 
 /// The share of failed trials with Wilson's interval.
@@ -160,15 +190,16 @@ fn failure_rate(group: &Group<'_>, level: f64) -> String {
 }
 
 fn comparisons(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    let metric = judgement.table.metric;
     let ratio = |value: Option<f64>| cell(value, percent);
     let row = |comparison: &Comparison<'_>| {
         vec![
             comparison.candidate.label.clone(),
             format!("{}/{}", comparison.n, comparison.planned),
-            cell(comparison.means.map(|means| means.0), accuracy),
-            cell(comparison.means.map(|means| means.1), accuracy),
-            cell(comparison.difference, points),
-            cell(comparison.interval, |ci| interval(&ci)),
+            cell(comparison.means.map(|means| means.0), |mean| score(metric, mean)),
+            cell(comparison.means.map(|means| means.1), |mean| score(metric, mean)),
+            cell(comparison.difference, |value| difference(metric, value)),
+            cell(comparison.interval, |ci| interval(metric, &ci)),
             cell(comparison.p_paired_t(), p_value),
             cell(comparison.p_holm, p_value),
             cell(comparison.p_wilcoxon, p_value),
@@ -184,8 +215,8 @@ fn comparisons(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
         &[
             "strategy",
             "pairs",
-            "accuracy %",
-            "control %",
+            &header(metric),
+            if metric.is_share() { "control %" } else { "control" },
             "difference",
             &format!("{} CI", percent(1.0 - analysis.alpha)),
             "p paired t",

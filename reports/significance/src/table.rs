@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dst_core::record::{Outcome, Status, TrialRecord};
-use dst_core::{Error, Result};
+use dst_core::{Error, Metric, Result};
 use serde_json::Value;
 
 use crate::words::percent;
@@ -18,6 +18,8 @@ pub(crate) struct Table<'a> {
     pub(crate) training: String,
     /// Data set, and in brackets what tells the table from others of that data set.
     pub(crate) place: String,
+    /// What is compared.
+    pub(crate) metric: Metric,
     /// By strategy, parameters and sparsity.
     pub(crate) groups: Vec<Group<'a>>,
 }
@@ -40,19 +42,42 @@ pub(crate) struct Group<'a> {
     pub(crate) sparsity: f64,
     /// The strategy, and what else tells the group from others of its table.
     pub(crate) label: String,
+    /// That of the table.
+    pub(crate) metric: Metric,
     /// By seed.
     pub(crate) trials: BTreeMap<u64, &'a TrialRecord>,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    /// What a trial measured, if it may enter a comparison: a collapsed one has numbers, but
+    /// they are no sample of what the method does when it works.
+    pub(crate) fn outcome(&self, seed: u64) -> Option<&'a Outcome> {
+        let trial = self.trials.get(&seed)?;
+        let outcome = trial.outcome.as_ref().filter(|_| trial.status == Status::Finished)?;
+        outcome.test.get(self.metric).filter(|score| score.is_finite())?;
+        Some(outcome)
+    }
+
     /// Outcomes of finished trials, by seed.
-    pub(crate) fn outcomes(&self) -> Vec<&Outcome> {
-        self.trials.values().filter_map(|trial| outcome(trial)).collect()
+    pub(crate) fn outcomes(&self) -> Vec<&'a Outcome> {
+        self.trials.keys().filter_map(|seed| self.outcome(*seed)).collect()
     }
 
     /// Trials that did not finish, by seed.
-    pub(crate) fn failures(&self) -> Vec<&TrialRecord> {
-        self.trials.values().filter(|trial| outcome(trial).is_none()).copied().collect()
+    pub(crate) fn failures(&self) -> Vec<&'a TrialRecord> {
+        let failed =
+            |trial: &&TrialRecord| trial.status != Status::Finished || trial.outcome.is_none();
+        self.trials.values().copied().filter(failed).collect()
+    }
+
+    /// The metric of every finished trial, by seed.
+    pub(crate) fn scores(&self) -> Vec<f64> {
+        self.scores_by(self.metric)
+    }
+
+    /// Another metric of every finished trial that has it, by seed.
+    pub(crate) fn scores_by(&self, metric: Metric) -> Vec<f64> {
+        self.outcomes().into_iter().filter_map(|outcome| outcome.test.get(metric)).collect()
     }
 
     /// A value of every finished trial, by seed.
@@ -64,15 +89,6 @@ impl Group<'_> {
     pub(crate) fn mean(&self, value: fn(&Outcome) -> f64) -> Option<f64> {
         dst_stats::summary(&self.values(value)).ok().map(|summary| summary.mean)
     }
-}
-
-/// What a trial measured, if it may enter a comparison: a collapsed one has numbers, but they
-/// are no sample of what the method does when it works.
-pub(crate) fn outcome(trial: &TrialRecord) -> Option<&Outcome> {
-    trial
-        .outcome
-        .as_ref()
-        .filter(|outcome| trial.status == Status::Finished && outcome.test.accuracy.is_finite())
 }
 
 /// All tables, by data set, model, its parameters and training.
@@ -96,19 +112,29 @@ pub(crate) fn tables(trials: &[TrialRecord]) -> Result<Vec<Table<'_>>> {
         .into_iter()
         .zip(places)
         .map(|(([_, _, model_parameters, training], trials), place)| {
+            let metric = metric(&trials);
             Ok(Table {
                 dataset: &trials[0].spec.dataset,
                 model: trials[0].spec.model_name(),
                 model_parameters,
                 training,
                 place,
-                groups: groups(&trials)?,
+                metric,
+                groups: groups(&trials, metric)?,
             })
         })
         .collect()
 }
 
-fn groups<'a>(trials: &[&'a TrialRecord]) -> Result<Vec<Group<'a>>> {
+/// The official metric of the data set; accuracy if the trials disagree, for results written
+/// before there were other metrics have that in common with later ones.
+fn metric(trials: &[&TrialRecord]) -> Metric {
+    let mut metrics = trials.iter().filter_map(|trial| Some(trial.outcome.as_ref()?.metric));
+    let first = metrics.next().unwrap_or_default();
+    if metrics.all(|other| other == first) { first } else { Metric::Accuracy }
+}
+
+fn groups<'a>(trials: &[&'a TrialRecord], metric: Metric) -> Result<Vec<Group<'a>>> {
     let mut by_group: BTreeMap<_, BTreeMap<u64, &'a TrialRecord>> = BTreeMap::new();
     for trial in trials {
         let spec = &trial.spec;
@@ -130,6 +156,7 @@ fn groups<'a>(trials: &[&'a TrialRecord]) -> Result<Vec<Group<'a>>> {
             parameters,
             sparsity: f64::from_bits(sparsity),
             label,
+            metric,
             trials,
         })
         .collect())

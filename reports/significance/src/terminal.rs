@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use dst_core::Analysis;
 
 use crate::judgement::Judgement;
-use crate::words::{accuracy, fixed, interval, p_value, percent, points, sentence};
+use crate::words::{difference, interval, p_value, percent, score, sentence};
 
 /// Columns of a terminal that lines are wrapped to fit.
 const WIDTH: u16 = 100;
@@ -27,9 +27,12 @@ pub(crate) fn text(judgements: &[Judgement<'_>], analysis: &Analysis) -> String 
 }
 
 fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    let metric = judgement.table.metric;
+    let (unit, points) = if metric.is_share() { (" in %", " in points") } else { ("", "") };
     let mut text = format!(
-        "{}: test accuracy in %, difference in points against {}, paired by seed\n\n",
+        "{}: test {}{unit}, difference{points} against {}, paired by seed\n\n",
         judgement.table.heading(),
+        metric.title(),
         judgement.control()
     );
     text.push_str(&table(judgement, analysis));
@@ -54,6 +57,7 @@ fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
 }
 
 fn table(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    let metric = judgement.table.metric;
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
@@ -61,7 +65,8 @@ fn table(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
         .set_width(WIDTH)
         .set_header([
             "strategy".to_owned(),
-            "accuracy".to_owned(),
+            // The heading says the rest, and lines are short.
+            metric.title().trim_end_matches(" correlation").to_owned(),
             "difference".to_owned(),
             format!("{} CI", percent(1.0 - analysis.alpha)),
             "p (Holm)".to_owned(),
@@ -70,17 +75,17 @@ fn table(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
             "verdict".to_owned(),
         ]);
     for group in judgement.groups() {
-        let accuracies = dst_stats::summary(&group.values(|o| o.test.accuracy)).ok();
+        let scores = dst_stats::summary(&group.scores()).ok();
         let comparison = judgement.comparison(group);
         let of = |cell: Option<String>| cell.unwrap_or_default();
         table.add_row([
             group.label.clone(),
-            of(accuracies.map(|summary| match summary.sd {
-                Some(sd) => format!("{} ± {}", accuracy(summary.mean), fixed(100.0 * sd)),
-                None => accuracy(summary.mean),
+            of(scores.map(|summary| match summary.sd {
+                Some(sd) => format!("{} ± {}", score(metric, summary.mean), score(metric, sd)),
+                None => score(metric, summary.mean),
             })),
-            of(comparison.and_then(|c| c.difference).map(points)),
-            of(comparison.and_then(|c| c.interval.as_ref()).map(interval)),
+            of(comparison.and_then(|c| c.difference).map(|d| difference(metric, d))),
+            of(comparison.and_then(|c| c.interval.as_ref()).map(|ci| interval(metric, ci))),
             of(comparison.and_then(|c| c.p_holm).map(p_value)),
             of(group.mean(|o| o.inference_flops / o.dense_inference_flops).map(percent)),
             format!("{}/{}", group.outcomes().len(), group.trials.len()),

@@ -1,6 +1,7 @@
-//! Numbers and verdicts as people read them: accuracies in percent, differences in points.
+//! Numbers and verdicts as people read them: accuracies and F1 in percent and their differences in
+//! points, correlations in plain units.
 
-use dst_core::Analysis;
+use dst_core::{Analysis, Metric};
 use dst_stats::{Interval, Verdict};
 
 use crate::comparison::{Comparison, Untested};
@@ -10,26 +11,34 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 1e2)
 }
 
-/// An accuracy in percent, two decimals.
-pub(crate) fn accuracy(share: f64) -> String {
-    fixed(100.0 * share)
+/// A value of a metric, or a spread of them: two decimals of a percentage, or four of what is no
+/// share.
+pub(crate) fn score(metric: Metric, value: f64) -> String {
+    if metric.is_share() { decimals(100.0 * value, 2) } else { decimals(value, 4) }
 }
 
-/// A difference of accuracies in points, two decimals and a sign.
-pub(crate) fn points(difference: f64) -> String {
-    let text = fixed(100.0 * difference);
-    if text.starts_with('-') || text == "0.00" { text } else { format!("+{text}") }
+/// A difference as [`score`], with a sign.
+pub(crate) fn difference(metric: Metric, difference: f64) -> String {
+    let text = score(metric, difference);
+    let is_zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    if text.starts_with('-') || is_zero { text } else { format!("+{text}") }
 }
 
-/// The margin in points, without trailing zeros.
-pub(crate) fn margin(margin: f64) -> String {
+/// What follows a difference: ` points` of a share.
+pub(crate) fn points(metric: Metric) -> &'static str {
+    if metric.is_share() { " points" } else { "" }
+}
+
+/// The margin in the unit of differences, without trailing zeros.
+pub(crate) fn margin(metric: Metric, margin: f64) -> String {
+    let unit = if metric.is_share() { 1e10 } else { 1e12 };
     // Rounded, because 0.007 * 100 prints as 0.7000000000000001.
-    ((margin * 1e12).round() / 1e10).to_string()
+    ((margin * 1e12).round() / unit).to_string()
 }
 
-/// An interval of a difference, in points.
-pub(crate) fn interval(interval: &Interval) -> String {
-    format!("[{}, {}]", fixed(100.0 * interval.lower), fixed(100.0 * interval.upper))
+/// An interval of values or differences.
+pub(crate) fn interval(metric: Metric, interval: &Interval) -> String {
+    format!("[{}, {}]", score(metric, interval.lower), score(metric, interval.upper))
 }
 
 /// A p-value with three decimals; a small one is never shown as 0.
@@ -39,8 +48,15 @@ pub(crate) fn p_value(p: f64) -> String {
 
 /// Two decimals, and no negative zero.
 pub(crate) fn fixed(value: f64) -> String {
-    let text = format!("{value:.2}");
-    if text == "-0.00" { "0.00".to_owned() } else { text }
+    decimals(value, 2)
+}
+
+fn decimals(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    match text.strip_prefix('-') {
+        Some(zero) if zero.bytes().all(|byte| matches!(byte, b'0' | b'.')) => zero.to_owned(),
+        _ => text,
+    }
 }
 
 /// `1 seed`, `2 seeds`.
@@ -56,6 +72,7 @@ pub(crate) fn sentence(
     comparisons: usize,
     analysis: &Analysis,
 ) -> String {
+    let metric = comparison.metric;
     let candidate = &comparison.candidate.label;
     let control = &comparison.control.label;
     let seeds = if comparison.n == comparison.planned {
@@ -69,10 +86,17 @@ pub(crate) fn sentence(
         }
         verdict => format!("{candidate} is {verdict} to {control} on {place}"),
     };
-    let difference = comparison.difference.map(|d| format!("{} points", points(d)));
+    // A metric that is not accuracy is named where its numbers stand.
+    let name = match metric {
+        Metric::Accuracy => String::new(),
+        other => format!("{} ", other.title()),
+    };
+    let difference = comparison
+        .difference
+        .map(|value| format!("{name}{}{}", difference(metric, value), points(metric)));
     let confidence = comparison.interval.as_ref().map(|ci| {
         let level = percent(ci.level);
-        format!("{level} CI {}", interval(ci))
+        format!("{level} CI {}", interval(metric, ci))
     });
     let numbers: Vec<String> = match comparison.untested {
         Some(Untested::NoPair) => {
@@ -107,8 +131,8 @@ pub(crate) fn sentence(
             difference
                 .into_iter()
                 .chain(confidence)
-                .chain(bound.map(|bound| format!("one-sided bound {}", fixed(100.0 * bound))))
-                .chain([format!("margin {}", margin(analysis.margin)), seeds])
+                .chain(bound.map(|bound| format!("one-sided bound {}", score(metric, bound))))
+                .chain([format!("margin {}", margin(metric, analysis.margin)), seeds])
                 .collect()
         }
     };
@@ -125,9 +149,11 @@ pub(crate) fn sentence(
 
 /// What a verdict means, for readers who do not live in statistics.
 pub(crate) fn meaning(comparison: &Comparison<'_>, analysis: &Analysis) -> String {
+    let metric = comparison.metric;
+    let size = format!("{}{}", margin(metric, analysis.margin), points(metric));
     let loss = match analysis.margin {
         0.0 => " loss".to_owned(),
-        size => format!(" loss of {} points or more", margin(size)),
+        _ => format!(" loss of {size} or more"),
     };
     let meaning = match comparison.verdict {
         Verdict::Superior => "The whole interval lies above 0: it is better.".to_owned(),
@@ -136,7 +162,7 @@ pub(crate) fn meaning(comparison: &Comparison<'_>, analysis: &Analysis) -> Strin
         }
         Verdict::NonInferior => format!("A{loss} is ruled out; a gain is not shown."),
         Verdict::Inferior if analysis.margin == 0.0 => "It is worse.".to_owned(),
-        Verdict::Inferior => format!("It loses more than {} points.", margin(analysis.margin)),
+        Verdict::Inferior => format!("It loses more than {size}."),
         Verdict::Inconclusive if comparison.untested.is_some() => {
             "There is no test, so nothing is claimed either way.".to_owned()
         }
@@ -162,8 +188,12 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!([0.9, 0.985, 0.07, 0.0].map(percent), ["90 %", "98.5 %", "7 %", "0 %"]);
-        assert_eq!([0.0012, -0.0012, -1e-9, 0.0].map(points), ["+0.12", "-0.12", "0.00", "0.00"]);
-        assert_eq!([0.005, 0.007, 0.0].map(margin), ["0.5", "0.7", "0"]);
+        let differences = |metric| [0.0012, -0.0012, -1e-9, 0.0].map(|d| difference(metric, d));
+        assert_eq!(differences(Metric::Accuracy), ["+0.12", "-0.12", "0.00", "0.00"]);
+        assert_eq!(differences(Metric::Matthews), ["+0.0012", "-0.0012", "0.0000", "0.0000"]);
+        let margins = |metric| [0.005, 0.007, 0.0].map(|size| margin(metric, size));
+        assert_eq!(margins(Metric::F1Binary), ["0.5", "0.7", "0"]);
+        assert_eq!(margins(Metric::Pearson), ["0.005", "0.007", "0"]);
         assert_eq!(
             [1e-300, 0.000_999, 0.001, 0.25].map(p_value),
             ["< 0.001", "< 0.001", "0.001", "0.250"]

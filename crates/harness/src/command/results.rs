@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dst_core::Metric;
 use dst_core::record::{Outcome, Status, TrialRecord};
 use serde_json::{Value, json};
 
@@ -15,7 +16,11 @@ pub(super) fn text(records: &[TrialRecord]) -> String {
     if labels.has_training() {
         header.push("training");
     }
-    header.extend(["seeds", "test accuracy %", "non-zero", "inference FLOPs", "train FLOPs"]);
+    // One column for all data sets: where one has another metric, every cell names its own.
+    let mut outcomes = records.iter().filter_map(|record| record.outcome.as_ref());
+    let all_accuracy = outcomes.all(|outcome| outcome.metric == Metric::Accuracy);
+    let metric = if all_accuracy { "test accuracy %" } else { "test metric" };
+    header.extend(["seeds", metric, "non-zero", "inference FLOPs", "train FLOPs"]);
     header.push("train s");
     let mut table = Table::new(&header);
     for group in groups(records) {
@@ -39,7 +44,7 @@ pub(super) fn text(records: &[TrialRecord]) -> String {
             all if all == group.len() => all.to_string(),
             some => format!("{some} of {}", group.len()),
         });
-        cells.push(accuracy(&outcomes));
+        cells.push(score(&outcomes, !all_accuracy));
         cells.push(mean(|outcome| outcome.nonzero_parameters as f64, 0));
         cells.push(relative(&outcomes));
         cells.push(match outcomes.len() {
@@ -52,7 +57,7 @@ pub(super) fn text(records: &[TrialRecord]) -> String {
     let mut text = table.to_string();
     if records.iter().any(|record| record.outcome.is_some()) {
         text.push_str(
-            "\nTest accuracy is mean ± standard deviation over seeds, with the weights that were \
+            "\nThe test metric is mean ± standard deviation over seeds, with the weights that were \
              best on validation.\nFLOPs are what the method needs; times are those of masked \
              dense arithmetic.\n",
         );
@@ -109,18 +114,22 @@ fn average(outcomes: &[&Outcome], value: impl Fn(&Outcome) -> f64) -> f64 {
     outcomes.iter().map(|outcome| value(outcome)).sum::<f64>() / outcomes.len() as f64
 }
 
-fn accuracy(outcomes: &[&Outcome]) -> String {
-    let percent = |outcome: &Outcome| 100.0 * outcome.test.accuracy;
-    if outcomes.is_empty() {
-        return String::new();
+/// The metric of the data set over seeds, a share in percent; empty if a seed has no value.
+fn score(outcomes: &[&Outcome], named: bool) -> String {
+    let Some(first) = outcomes.first() else { return String::new() };
+    let metric = first.metric;
+    let (scale, digits, unit) = if metric.is_share() { (100.0, 2, " %") } else { (1.0, 4, "") };
+    let values: Option<Vec<f64>> =
+        outcomes.iter().map(|outcome| Some(scale * outcome.test.get(metric)?)).collect();
+    let Some(values) = values else { return String::new() };
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let mut text = format!("{mean:.digits$}");
+    if values.len() > 1 {
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        text.push_str(&format!(" ± {:.digits$}", (squares / (n - 1.0)).sqrt()));
     }
-    let mean = average(outcomes, percent);
-    if outcomes.len() == 1 {
-        return format!("{mean:.2}");
-    }
-    let squares = average(outcomes, |outcome| (percent(outcome) - mean).powi(2));
-    let n = outcomes.len() as f64;
-    format!("{mean:.2} ± {:.2}", (squares * n / (n - 1.0)).sqrt())
+    if named { format!("{} {text}{unit}", metric.title()) } else { text }
 }
 
 /// Operations of inference, and their share of the dense network's.
@@ -131,4 +140,32 @@ fn relative(outcomes: &[&Outcome]) -> String {
     let own = average(outcomes, |outcome| outcome.inference_flops);
     let dense = average(outcomes, |outcome| outcome.dense_inference_flops);
     if dense > 0.0 { format!("{own:.2e} ({:.2}×)", own / dense) } else { format!("{own:.2e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{spec, success};
+
+    fn cells(metric: Metric, values: [Option<f64>; 2], named: bool) -> String {
+        let outcomes = values.map(|value| {
+            let mut outcome = success(&spec("set", 0)).outcome.unwrap();
+            outcome.metric = metric;
+            outcome.test.accuracy = value;
+            outcome.test.f1_binary = value;
+            outcome.test.matthews = value;
+            outcome
+        });
+        score(&outcomes.iter().collect::<Vec<_>>(), named)
+    }
+
+    #[test]
+    fn another_metric_than_accuracy_is_named() {
+        let values = [Some(0.75), Some(0.77)];
+        assert_eq!(cells(Metric::Accuracy, values, false), "76.00 ± 1.41");
+        assert_eq!(cells(Metric::F1Binary, values, true), "F1 76.00 ± 1.41 %");
+        assert_eq!(cells(Metric::Matthews, values, true), "Matthews correlation 0.7600 ± 0.0141");
+        assert_eq!(cells(Metric::Pearson, values, true), "");
+        assert_eq!(cells(Metric::Accuracy, [Some(0.75), None], false), "");
+    }
 }

@@ -82,9 +82,14 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
         self.history = history.to_vec();
         self.layers = layers.to_vec();
         if let Some(last) = history.last() {
+            let validation = match (last.validation.accuracy, last.validation.pearson) {
+                (Some(accuracy), _) => format!("accuracy {accuracy:.4}"),
+                (None, Some(pearson)) => format!("Pearson correlation {pearson:.4}"),
+                (None, None) => format!("loss {:.4}", last.validation.loss),
+            };
             super::log(&format!(
-                "epoch {}: training loss {:.4}, validation accuracy {:.4}, {:.1} s",
-                last.epoch, last.train_loss, last.validation.accuracy, last.train_seconds
+                "epoch {}: training loss {:.4}, validation {validation}, {:.1} s",
+                last.epoch, last.train_loss, last.train_seconds
             ));
         }
         write_tables(self.folder, history, layers, Durability::Cached)

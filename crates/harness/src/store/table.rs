@@ -13,11 +13,20 @@ struct EpochRow {
     learning_rate: f64,
     train_loss: f64,
     validation_loss: f64,
-    validation_accuracy: f64,
-    validation_f1_macro: f64,
+    validation_accuracy: Option<f64>,
+    validation_f1_macro: Option<f64>,
     sparsity_prunable: f64,
     train_flops: f64,
     train_seconds: f64,
+    // Files written before there were these columns lack them.
+    #[serde(default)]
+    validation_f1_binary: Option<f64>,
+    #[serde(default)]
+    validation_matthews: Option<f64>,
+    #[serde(default)]
+    validation_pearson: Option<f64>,
+    #[serde(default)]
+    validation_spearman: Option<f64>,
 }
 
 impl From<&EpochRecord> for EpochRow {
@@ -33,6 +42,10 @@ impl From<&EpochRecord> for EpochRow {
             sparsity_prunable: record.sparsity_prunable,
             train_flops: record.train_flops,
             train_seconds: record.train_seconds,
+            validation_f1_binary: record.validation.f1_binary,
+            validation_matthews: record.validation.matthews,
+            validation_pearson: record.validation.pearson,
+            validation_spearman: record.validation.spearman,
         }
     }
 }
@@ -48,6 +61,10 @@ impl From<EpochRow> for EpochRecord {
                 loss: row.validation_loss,
                 accuracy: row.validation_accuracy,
                 f1_macro: row.validation_f1_macro,
+                f1_binary: row.validation_f1_binary,
+                matthews: row.validation_matthews,
+                pearson: row.validation_pearson,
+                spearman: row.validation_spearman,
             },
             sparsity_prunable: row.sparsity_prunable,
             train_flops: row.train_flops,
@@ -105,7 +122,13 @@ mod tests {
             steps: 109,
             learning_rate: 0.1 + 0.2,
             train_loss: f64::MIN_POSITIVE,
-            validation: Scores { loss: 1.0 / 3.0, accuracy: 0.981, f1_macro: 0.9 },
+            validation: Scores {
+                loss: 1.0 / 3.0,
+                accuracy: Some(0.981),
+                f1_macro: Some(0.9),
+                matthews: Some(-0.125),
+                ..Scores::default()
+            },
             sparsity_prunable: 0.9,
             train_flops: 1.234_567_890_123_456_7e18,
             train_seconds: 2.5,
@@ -115,11 +138,23 @@ mod tests {
         assert_eq!(
             text,
             "epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,\
-             validation_f1_macro,sparsity_prunable,train_flops,train_seconds\n\
+             validation_f1_macro,sparsity_prunable,train_flops,train_seconds,validation_f1_binary,\
+             validation_matthews,validation_pearson,validation_spearman\n\
              1,109,0.30000000000000004,2.2250738585072014e-308,0.3333333333333333,0.981,\
-             0.9,0.9,1.2345678901234568e18,2.5\n"
+             0.9,0.9,1.2345678901234568e18,2.5,,-0.125,,\n"
         );
         assert_eq!(read_history(&text).unwrap(), [record]);
+    }
+
+    #[test]
+    fn an_older_history_lacks_the_later_metrics() {
+        let text = "epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,\
+                    validation_f1_macro,sparsity_prunable,train_flops,train_seconds\n\
+                    1,109,0.1,0.5,0.25,0.75,0.7,0.9,1e9,2.5\n";
+        let scores = read_history(text).unwrap()[0].validation;
+        let expected =
+            Scores { loss: 0.25, accuracy: Some(0.75), f1_macro: Some(0.7), ..Scores::default() };
+        assert_eq!(scores, expected);
     }
 
     #[test]

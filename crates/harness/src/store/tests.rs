@@ -37,8 +37,11 @@ pub(crate) fn failure(spec: &TrialSpec, status: Status, reason: &str) -> TrialRe
 
 /// A result that looks like that of a finished trial.
 pub(crate) fn success(spec: &TrialSpec) -> TrialResult {
-    let scores = Scores { loss: 0.1, accuracy: 0.98, f1_macro: 0.979 };
+    let scores =
+        Scores { loss: 0.1, accuracy: Some(0.98), f1_macro: Some(0.979), ..Scores::default() };
     let outcome = dst_core::record::Outcome {
+        metric: dst_core::Metric::Accuracy,
+        second_metric: None,
         test: scores,
         test_last: scores,
         validation: scores,
@@ -168,7 +171,7 @@ fn a_result_comes_back_with_its_tables() {
     assert_eq!(store.state(&id).unwrap(), TrialState::Pending);
     assert_eq!(store.record(&id).unwrap(), None);
 
-    let scores = Scores { loss: 0.3, accuracy: 0.9, f1_macro: 0.89 };
+    let scores = Scores { loss: 0.3, accuracy: Some(0.9), ..Scores::default() };
     let history = [EpochRecord {
         epoch: 1,
         steps: 109,

@@ -60,7 +60,10 @@ d_z: -0.28867513
 a12: 0.44444444
 inference_flops_ratio: 0.20000000
 train_flops_ratio: 0.20000000
-note: 3 differences: the exact tests (Wilcoxon, sign flips) cannot go below p = 0.25; 6 seeds or more are needed"#
+note: 3 differences: the exact tests (Wilcoxon, sign flips) cannot go below p = 0.25; 6 seeds or more are needed
+metric: accuracy
+test_metric_mean: 0.9735
+control_test_metric_mean: 0.97383333"#
     );
 }
 

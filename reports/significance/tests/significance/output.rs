@@ -1,8 +1,8 @@
 //! What people read, as text.
 
 use crate::trials::*;
-use dst_core::Analysis;
 use dst_core::record::{Status, TrialRecord};
+use dst_core::{Analysis, Metric};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -201,4 +201,89 @@ fn another_level_and_no_margin() {
              that the two are the same; more seeds would narrow the interval.",
         ]
     );
+}
+
+/// The trials with their accuracies as values of another metric.
+fn by(metric: Metric, second_metric: Option<Metric>) -> Vec<TrialRecord> {
+    let mut trials = trials();
+    for outcome in trials.iter_mut().filter_map(|trial| trial.outcome.as_mut()) {
+        outcome.metric = metric;
+        outcome.second_metric = second_metric;
+        let value = outcome.test.accuracy.take();
+        match metric {
+            Metric::Matthews => outcome.test.matthews = value,
+            Metric::F1Binary => outcome.test.f1_binary = value,
+            other => panic!("{other} is not asked for"),
+        }
+        outcome.test.accuracy = Some(0.5);
+    }
+    trials
+}
+
+#[test]
+fn a_correlation_is_compared_in_plain_units() {
+    let trials = by(Metric::Matthews, None);
+    assert_eq!(
+        summary(&trials).split("\n\n").take(3).collect::<Vec<_>>().join("\n\n"),
+        "\
+toy, mlp: test Matthews correlation, difference against dense, paired by seed
+
+ strategy             Matthews  difference            95 % CI  p (Holm)  FLOPs  seeds  verdict
+ dense         0.9740 ± 0.0017                                           100 %    6/6
+ rigl at 90 %  0.9730 ± 0.0022     -0.0010  [-0.0023, 0.0003]     0.111   20 %    6/6  non-inferior
+ rigl at 98 %  0.9427 ± 0.0020     -0.0316          [-0.0340,   < 0.001    4 %    5/6  inferior
+                                                     -0.0292]
+
+  rigl at 90 % is non-inferior to dense on toy: Matthews correlation -0.0010, 95 % CI [-0.0023, 0.0003], margin 0.005, 6 seeds
+  rigl at 98 % is inferior to dense on toy: Matthews correlation -0.0316, 95 % CI [-0.0340, -0.0292], margin 0.005, 5 of 6 seeds
+  note: rigl at 98 % diverged at seed 5: dropped from both
+  note: 5 differences: the exact tests (Wilcoxon, sign flips) cannot go below p = 0.0625; 6 seeds or more are needed"
+    );
+    let text = document(&trials, &Analysis::default(), "significance.md");
+    for expected in [
+        "Metric: Matthews correlation, in [-1, 1], higher is better.",
+        "| Matthews correlation | sd | 95 % CI | macro F1 % |",
+        "| 0.9740 | 0.0017 | [0.9722, 0.9758] | 97.40 |",
+        "A loss of 0.005 or more is ruled out; a gain is not shown.",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let columns = ["metric", "test_metric_mean", "test_accuracy_mean", "difference"];
+    let plain = cells(&trials, &Analysis::default(), &columns);
+    let accuracy = cells(&self::trials(), &Analysis::default(), &columns);
+    assert_eq!(plain[0][0], "matthews");
+    assert_eq!(plain[0][2], "");
+    assert_eq!([&plain[0][1], &plain[0][3]], [&accuracy[0][1], &accuracy[0][3]]);
+}
+
+#[test]
+fn another_share_is_named_and_the_second_metric_stands_beside_it() {
+    let trials = by(Metric::F1Binary, Some(Metric::Accuracy));
+    assert_eq!(
+        sentences(&trials)[0],
+        "rigl at 90 % is non-inferior to dense on toy: F1 -0.10 points, 95 % CI [-0.23, 0.03], \
+         margin 0.5, 6 seeds"
+    );
+    assert!(summary(&trials).starts_with("toy, mlp: test F1 in %, difference in points against"));
+    let text = document(&trials, &Analysis::default(), "significance.md");
+    assert!(text.contains("| F1 % | sd | 95 % CI | accuracy % |"), "{text}");
+    assert!(text.contains("| 97.40 | 0.17 | [97.22, 97.58] | 50.00 |"), "{text}");
+}
+
+#[test]
+fn a_missing_value_drops_its_seed_and_is_no_failure() {
+    let mut trials = by(Metric::Matthews, None);
+    trials[6].outcome.as_mut().unwrap().test.matthews = None;
+    let text = summary(&trials);
+    let note = "note: rigl at 90 % finished without a Matthews correlation at seed 0: dropped";
+    assert!(text.contains(note), "{text}");
+    let rows = cells(&trials, &Analysis::default(), &["pairs", "failures"]);
+    assert_eq!(rows[0], ["5", "0"]);
+}
+
+#[test]
+fn trials_recorded_with_different_metrics_are_compared_on_accuracy() {
+    let mut trials = by(Metric::Matthews, None);
+    trials[0].outcome.as_mut().unwrap().metric = Metric::Accuracy;
+    assert!(summary(&trials).starts_with("toy, mlp: test accuracy in %"));
 }

@@ -3,7 +3,7 @@
 use dst_core::plugin::{Plugin, ReportPlugin, StrategyPlugin};
 use dst_core::record::{MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord, TrialSpec};
 use dst_core::report::Rendering;
-use dst_core::{Analysis, Result, Strategy, Training};
+use dst_core::{Analysis, Metric, Result, Strategy, Training};
 use report_significance as _;
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,12 @@ pub(crate) fn spec(strategy: Value, sparsity: f64, seed: u64) -> TrialSpec {
 }
 
 pub(crate) fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
-    let scores = Scores { loss: 0.25, accuracy, f1_macro: accuracy };
+    let scores = Scores {
+        loss: 0.25,
+        accuracy: Some(accuracy),
+        f1_macro: Some(accuracy),
+        ..Scores::default()
+    };
     // Inference keeps twice the share of connections, as if they lay where positions are many.
     let kept = if spec.sparsity == 0.0 { 1.0 } else { 2.0 * (1.0 - spec.sparsity) };
     TrialRecord {
@@ -57,6 +62,8 @@ pub(crate) fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         status: Status::Finished,
         reason: String::new(),
         outcome: Some(Outcome {
+            metric: Metric::Accuracy,
+            second_metric: None,
             test: scores,
             test_last: scores,
             validation: scores,
