@@ -113,6 +113,9 @@ const COMPLETIONS_HELP: &str = "\
 Examples:
   harness completions bash > ~/.local/share/bash-completion/completions/harness";
 
+const SET_HELP: &str = "A parameter, such as rigl.drop_fraction=0.1,0.3, mlp.hidden=[300,100] or \
+                        training.weight_decay=1e-4; several values are an axis of the grid";
+
 /// What a trial is made of, as lists.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ExperimentArgs {
@@ -139,9 +142,9 @@ pub struct ExperimentArgs {
 /// Settings that every experiment has.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SettingArgs {
-    /// A parameter, such as rigl.drop_fraction=0.1,0.3, mlp.hidden=[300,100] or
-    /// training.weight_decay=1e-4; several values are an axis of the grid
-    #[arg(long, value_name = "KEY=VALUES")]
+    /// A parameter with its values; several are an axis of the grid.
+    // Rustdoc would take the brackets of the example for a link.
+    #[arg(long, value_name = "KEY=VALUES", help = SET_HELP)]
     pub set: Vec<String>,
     /// Passes over the training data (training.epochs)
     #[arg(long, value_name = "N", allow_hyphen_values = true)]

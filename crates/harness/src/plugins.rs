@@ -1,15 +1,7 @@
-//! The plug-ins that this binary links, one line each.
+//! The plug-ins that this binary links: those that `Cargo.toml` lists.
 //!
-//! A crate that is a dependency but not named in code registers nothing, silently;
-//! `cargo xtask tidy` and a test compare this list with the folders.
+//! `build.rs` writes a line `use strategy_x as _;` for each, because a dependency that no code
+//! names is not linked and registers nothing. `cargo xtask tidy` and a test compare the list with
+//! the folders.
 
-use dataset_cifar10 as _;
-use dataset_glue as _;
-use dataset_mnist as _;
-use dst_models as _;
-use report_csv as _;
-use report_significance as _;
-use strategy_dense as _;
-use strategy_prune_regrow as _;
-use strategy_rigl as _;
-use strategy_set as _;
+include!(concat!(env!("OUT_DIR"), "/plugins.rs"));

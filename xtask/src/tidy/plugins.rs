@@ -1,18 +1,16 @@
-//! Every plug-in is linked and described. A crate that is only listed in Cargo.toml registers
-//! nothing, and nothing says so.
+//! Every plug-in is linked and described. A crate that is not linked registers nothing, and
+//! nothing says so.
 
 use super::tree::{Tree, line_where};
 use super::{Finding, finding};
 
 const KINDS: [&str; 3] = ["strategies", "datasets", "reports"];
 const HARNESS: &str = "crates/harness/Cargo.toml";
-const NAMED: &str = "crates/harness/src/plugins.rs";
 
-/// Each plug-in crate is a dependency of the harness and named in its `plugins.rs`.
+/// Each plug-in crate is a dependency of the harness, whose build script names it in code.
 pub(super) fn linked(tree: &Tree) -> Vec<Finding> {
     let harness: toml::Table = tree.text(HARNESS).parse().unwrap_or_default();
     let listed = |name: &str| harness.get("dependencies").is_some_and(|d| d.get(name).is_some());
-    let plugins = tree.text(NAMED);
     let mut findings = Vec::new();
     for package in tree.packages() {
         let Some((kind, _)) = package.folder.split_once('/') else {
@@ -24,16 +22,11 @@ pub(super) fn linked(tree: &Tree) -> Vec<Finding> {
         let name = &package.name;
         if !listed(name) {
             let line = line_where(&tree.text(HARNESS), |l| l.trim() == "[dependencies]");
-            let what = format!("{name} is no dependency: add `{name}.workspace = true`");
-            findings.push(finding(HARNESS, line, what));
-        }
-        let statement = format!("use {} as _;", name.replace('-', "_"));
-        if !plugins.lines().any(|line| line.trim() == statement) {
             let what = format!(
-                "{} is not linked and registers nothing: add `{statement}`",
+                "{name} is not linked and registers nothing: add `{name} = {{ path = \"../../{}\" }}`",
                 package.folder
             );
-            findings.push(finding(NAMED, 1, what));
+            findings.push(finding(HARNESS, line, what));
         }
     }
     findings
@@ -69,9 +62,8 @@ mod tests {
         let (_scratch, tree) = tree(&[
             (
                 HARNESS,
-                "[package]\nname = \"harness\"\n[dependencies]\nstrategy-set.workspace = true\n",
+                "[package]\nname = \"harness\"\n[dependencies]\nstrategy-set = { path = \"../../strategies/set\" }\n",
             ),
-            (NAMED, "//! Plug-ins.\nuse strategy_set as _;\n// use report_csv as _;\n"),
             ("strategies/set/Cargo.toml", "[package]\nname = \"strategy-set\"\n"),
             ("reports/csv/Cargo.toml", "[package]\nname = \"report-csv\"\n"),
             ("crates/core/Cargo.toml", "[package]\nname = \"dst-core\"\n"),
@@ -79,11 +71,8 @@ mod tests {
         let found: Vec<String> = linked(&tree).iter().map(Finding::to_string).collect();
         assert_eq!(
             found,
-            [
-                "crates/harness/Cargo.toml:3: report-csv is no dependency: add `report-csv.workspace = true`",
-                "crates/harness/src/plugins.rs:1: reports/csv is not linked and registers nothing: \
-                 add `use report_csv as _;`"
-            ]
+            ["crates/harness/Cargo.toml:3: report-csv is not linked and registers nothing: \
+                 add `report-csv = { path = \"../../reports/csv\" }`"]
         );
     }
 

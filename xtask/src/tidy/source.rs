@@ -8,7 +8,7 @@ const LINES_MAX: usize = 600;
 /// Bytes.
 const SIZE_MAX: u64 = 3_000_000;
 
-/// Code for all strategies knows none by name (plugins.rs, tests and comments aside).
+/// Code for all strategies knows none by name (tests and comments aside).
 pub(super) fn strategy_names(tree: &Tree) -> Vec<Finding> {
     let literals: Vec<String> =
         tree.folders("strategies").into_iter().map(|name| format!("\"{name}\"")).collect();
@@ -18,7 +18,6 @@ pub(super) fn strategy_names(tree: &Tree) -> Vec<Finding> {
             && !path.contains("/benches/")
             && !path.contains("/examples/")
             && !path.ends_with("/tests.rs")
-            && *path != "crates/harness/src/plugins.rs"
     };
     let mut findings = Vec::new();
     for path in tree.ending(".rs").filter(shared) {
@@ -120,7 +119,6 @@ mod tests {
             ("strategies/set/src/lib.rs", "\"set\""),
             ("crates/train/src/lib.rs", code),
             ("crates/train/tests/a.rs", "\"set\""),
-            ("crates/harness/src/plugins.rs", "\"set\""),
         ]);
         let found: Vec<String> = strategy_names(&tree).iter().map(Finding::to_string).collect();
         assert_eq!(

@@ -167,8 +167,9 @@ fn announce(grid: &GridConfig, pending: &[TrialSpec], estimates: &[Estimate]) {
     }
     let flops: f64 = estimates.iter().map(|estimate| estimate.train_flops).sum();
     let ExecutionConfig { jobs, threads, device, .. } = &grid.execution;
+    let each = if *threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") };
     output::note(&format!(
-        "{new} of {all} trials to train, {flops:.1e} FLOPs; {} at once with {threads} threads each \
+        "{new} of {all} trials to train, {flops:.1e} FLOPs; {} at once, {each} each \
          on {device}; store: {}",
         jobs.min(&new),
         grid.execution.store.display(),

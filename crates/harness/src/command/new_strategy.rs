@@ -1,7 +1,7 @@
 //! `harness new-strategy`
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
@@ -18,6 +18,9 @@ const FILES: [(&str, &str); 4] = [
     ("grid.toml", include_str!("new_strategy/grid.template")),
     ("README.md", include_str!("new_strategy/readme.template")),
 ];
+
+/// Where a plug-in is linked: being a dependency of the harness is enough.
+const MANIFEST: &str = "crates/harness/Cargo.toml";
 
 /// Names that mean something else in a grid file, or in the code of the new crate.
 const TAKEN: [&str; 14] = [
@@ -37,13 +40,6 @@ const TAKEN: [&str; 14] = [
     "deserialize",
 ];
 
-/// A line that links the crate, and the lines beside which it stands.
-struct Link {
-    file: PathBuf,
-    prefix: &'static str,
-    line: String,
-}
-
 pub(super) fn run(args: &NewStrategyArgs) -> Result<Exit> {
     let name = args.name.as_str();
     check_name(name)?;
@@ -61,28 +57,23 @@ pub(super) fn run(args: &NewStrategyArgs) -> Result<Exit> {
     if folder.exists() {
         return Err(Error::usage(format!("{} exists already", folder.display())));
     }
-    // All edits are known before the first file is written.
-    let links = links(&workspace, name);
-    let mut edits = Vec::new();
-    for link in &links {
-        let text = fs::read_to_string(&link.file)
-            .map_err(|error| Error::io("read", &link.file, &error))?;
-        edits.push(with_line(&text, link.prefix, &link.line));
-    }
+    // The edit is known before the first file is written.
+    let manifest = workspace.join(MANIFEST);
+    let text =
+        fs::read_to_string(&manifest).map_err(|error| Error::io("read", &manifest, &error))?;
+    let line = format!("strategy-{name} = {{ path = \"../../strategies/{name}\" }}");
+    let edit = with_line(&text, "strategy-", &line);
     write_crate(&folder, name)?;
     let mut report = format!("{}\n", folder.display());
-    for (link, edit) in links.iter().zip(edits) {
-        match edit {
-            Some(text) => {
-                file::replace(&link.file, text.as_bytes(), Durability::Synced)?;
-                report.push_str(&format!("{}: {}\n", link.file.display(), link.line));
-            }
-            None => output::note(&format!(
-                "add this line to {} yourself: {}",
-                link.file.display(),
-                link.line
-            )),
+    match edit {
+        Some(text) => {
+            file::replace(&manifest, text.as_bytes(), Durability::Synced)?;
+            report.push_str(&format!("{}: {line}\n", manifest.display()));
         }
+        None => output::note(&format!(
+            "add this line to the dependencies in {} yourself: {line}",
+            manifest.display()
+        )),
     }
     output::print(&report)?;
     output::note(&format!(
@@ -112,7 +103,7 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 fn is_workspace(folder: &Path) -> bool {
-    folder.join("crates/harness/src/plugins.rs").is_file() && folder.join("strategies").is_dir()
+    folder.join(MANIFEST).is_file() && folder.join("strategies").is_dir()
 }
 
 fn no_workspace(folder: &Path) -> Error {
@@ -120,26 +111,6 @@ fn no_workspace(folder: &Path) -> Error {
         "go to one or pass --workspace; a binary of your own needs only your crate, a line \
          `use my_strategy as _;` and a call of harness::main()",
     )
-}
-
-fn links(workspace: &Path, name: &str) -> [Link; 3] {
-    [
-        Link {
-            file: workspace.join("Cargo.toml"),
-            prefix: "strategy-",
-            line: format!("strategy-{name} = {{ path = \"strategies/{name}\" }}"),
-        },
-        Link {
-            file: workspace.join("crates/harness/Cargo.toml"),
-            prefix: "strategy-",
-            line: format!("strategy-{name}.workspace = true"),
-        },
-        Link {
-            file: workspace.join("crates/harness/src/plugins.rs"),
-            prefix: "use strategy_",
-            line: format!("use strategy_{} as _;", name.replace('-', "_")),
-        },
-    ]
 }
 
 /// `text` with `line` among the lines that start with `prefix`, in their order. `None` if there

@@ -8,6 +8,9 @@ use dst_core::{Error, Result};
 /// # Errors
 /// If it is something else, or there is no such accelerator.
 pub fn parse(text: &str) -> Result<Device> {
+    if text != "cpu" {
+        load_cuda();
+    }
     let available = |index: usize| {
         let count = if Cuda::is_available() { Cuda::device_count() } else { 0 };
         if (index as i64) < count {
@@ -24,6 +27,20 @@ pub fn parse(text: &str) -> Result<Device> {
             Some(Ok(index)) => available(index),
             _ => Err(Error::unknown("device", text, ["cpu", "cuda", "cuda:0", "auto"])),
         },
+    }
+}
+
+/// Loads libtorch's CUDA part, if there is one.
+///
+/// It registers itself when it is loaded, and nothing refers to its symbols, so the linker
+/// drops it from the libraries that the binary asks for. Without it libtorch sees no accelerator.
+fn load_cuda() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the name is a constant C string. The library's initialisers are those of libtorch,
+    // which a binary linked with it would run as well. A failure (a CPU build) returns null and
+    // changes nothing; the library is never closed.
+    unsafe {
+        libc::dlopen(c"libtorch_cuda.so".as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
     }
 }
 

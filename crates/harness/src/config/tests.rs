@@ -94,7 +94,7 @@ fn flags_win_over_the_environment_the_file_the_preset_and_defaults() {
     let trial = &grid.trials[0];
     assert_eq!((trial.seed, trial.training.epochs, trial.training.batch_size), (2, 5, 32));
     assert_eq!(trial.dataset, "mnist-10k", "the preset");
-    assert_eq!(trial.training.learning_rate, 0.001, "the default");
+    assert_eq!(trial.training.momentum, 0.9, "the default");
 }
 
 #[test]
