@@ -14,6 +14,9 @@ use crate::trainer::Trainer;
 /// that starts dense and becomes sparse later must not be scored with a denser network than it
 /// promises. If no epoch is eligible, the last one is taken. Of equal epochs the earlier wins, and
 /// any score is better than a missing one.
+///
+/// The score of an epoch that predicts one thing for every sample counts as missing: F1 can
+/// rate it above a network that has begun to tell the classes apart.
 #[derive(Debug)]
 pub(crate) struct Best {
     pub(crate) facts: Facts,
@@ -68,7 +71,8 @@ impl Facts {
         if !earlier.eligible {
             return true;
         }
-        let better = match (self.validation.get(metric), earlier.validation.get(metric)) {
+        let score = |facts: &Self| facts.validation.get(metric).filter(|_| !facts.constant);
+        let better = match (score(self), score(earlier)) {
             (Some(own), Some(other)) if metric.higher_is_better() => own > other,
             (Some(own), Some(other)) => own < other,
             (own, other) => own.is_some() && other.is_none(),
@@ -127,6 +131,14 @@ mod tests {
         assert!(replaces(Some(0.2), Some(0.1)) && replaces(Some(-0.1), None));
         assert!(!replaces(None, Some(-0.1)) && !replaces(None, None));
         assert!(!with(Some(0.2)).replaces(&with(Some(0.1)), Metric::Accuracy));
+    }
+
+    #[test]
+    fn one_prediction_for_everything_is_the_worst() {
+        let trivial = Facts { constant: true, ..facts(1, 0.9, true) };
+        assert!(facts(2, 0.6, true).replaces(&trivial, Metric::Accuracy));
+        assert!(!trivial.replaces(&facts(2, 0.6, true), Metric::Accuracy));
+        assert!(!trivial.replaces(&trivial, Metric::Accuracy));
     }
 
     #[test]
