@@ -55,12 +55,22 @@ fn continues(sandbox: &Sandbox) {
     assert_same_reports(sandbox, &whole);
 }
 
+/// Waits for the trials of a killed grid: each saves where it stands, or ends if it was about to.
+fn settled(sandbox: &Sandbox) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while sandbox.run("status").well().stdout.contains("Running") {
+        assert!(Instant::now() < deadline, "trials outlive their grid");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn a_killed_grid_goes_on_where_it_stopped() {
     let sandbox = Sandbox::new();
     let mut child = started(&sandbox);
     child.kill().expect("SIGKILL is sent");
     assert_eq!(ended(child).code, None);
+    settled(&sandbox);
     continues(&sandbox);
 }
 
