@@ -155,7 +155,7 @@ fn execute_until(
     interrupts: &mut dyn FnMut() -> usize,
 ) -> Result<Execution> {
     if options.workers == 0 {
-        return Err(Error::usage("0 trials at once would never end").hint("pass --workers 1"));
+        return Err(Error::usage("0 trials at once would never end").hint("pass --jobs 1"));
     }
     let mut seen = HashSet::new();
     let mut ordered: Vec<(&TrialSpec, String)> = specs
