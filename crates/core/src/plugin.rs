@@ -2,7 +2,7 @@
 //!
 //! A crate registers its plug-ins with `inventory::submit!`. A crate that is only listed in a
 //! `Cargo.toml` is not linked and registers nothing: a binary must name it with
-//! `use strategy_x as _;`.
+//! `use strategy_x as _;`, which the harness's build script does for all that it lists.
 
 use std::sync::OnceLock;
 

@@ -218,30 +218,50 @@ mod tests {
         assert!(model.forward(&noise([2, 3, 28, 28]), &Pass::EVALUATION).is_err());
     }
 
+    /// The network as the paper writes it, activation before pooling; gradients must agree too,
+    /// though the model takes the largest value before it activates.
     #[test]
-    fn activation_and_pooling_can_be_those_of_the_paper() {
-        let paper = LeNet5 { activation: Activation::Tanh, pooling: Pooling::Average };
-        let (model, parameters) = build(&paper, MNIST).unwrap();
-        let parameter = |name: &str| {
-            let found = parameters.iter().find(|(known, _)| *known == name);
-            found.unwrap().1.tensor().shallow_clone()
-        };
-        let convolve = |input: &Tensor, name: &str, padding: i64| {
-            let (weight, bias) =
-                (parameter(&format!("{name}.weight")), parameter(&format!("{name}.bias")));
-            input.conv2d(&weight, Some(&bias), [1, 1], [padding; 2], [1, 1], 1)
-        };
-        let connect = |input: &Tensor, name: &str| {
-            input.matmul(&parameter(&format!("{name}.weight")).tr())
-                + parameter(&format!("{name}.bias"))
-        };
+    fn every_activation_and_pooling_gives_the_network_of_the_paper() {
+        type Function = fn(&Tensor) -> Tensor;
+        let activations: [(Activation, Function); 2] =
+            [(Activation::Relu, |signal| signal.relu()), (Activation::Tanh, |s| s.tanh())];
+        let poolings: [(Pooling, Function); 2] = [
+            (Pooling::Max, |signal| signal.max_pool2d_default(2)),
+            (Pooling::Average, |signal| signal.avg_pool2d_default(2)),
+        ];
         let pictures = Tensor::randn([2, 1, 28, 28], (Kind::Float, Device::Cpu));
-        let maps = convolve(&pictures, "conv1", 2).tanh().avg_pool2d_default(2);
-        let maps = convolve(&maps, "conv2", 0).tanh().avg_pool2d_default(2);
-        let features = connect(&maps.reshape([2, 400]), "fc1").tanh();
-        let expected = connect(&connect(&features, "fc2").tanh(), "fc3");
-        let logits = model.forward(&Input::Image(pictures), &Pass::EVALUATION).unwrap();
-        assert!(logits.allclose(&expected, 1e-5, 1e-6, false), "{logits} {expected}");
+        for (activation, activate) in activations {
+            for (pooling, pool) in poolings {
+                let (model, parameters) = build(&LeNet5 { activation, pooling }, MNIST).unwrap();
+                let parameter = |name: &str| {
+                    let found = parameters.iter().find(|(known, _)| *known == name);
+                    found.unwrap().1.tensor().shallow_clone()
+                };
+                let convolve = |input: &Tensor, name: &str, padding: i64| {
+                    let (weight, bias) =
+                        (parameter(&format!("{name}.weight")), parameter(&format!("{name}.bias")));
+                    input.conv2d(&weight, Some(&bias), [1, 1], [padding; 2], [1, 1], 1)
+                };
+                let connect = |input: &Tensor, name: &str| {
+                    input.matmul(&parameter(&format!("{name}.weight")).tr())
+                        + parameter(&format!("{name}.bias"))
+                };
+                let maps = pool(&activate(&convolve(&pictures, "conv1", 2)));
+                let maps = pool(&activate(&convolve(&maps, "conv2", 0)));
+                let features = activate(&connect(&maps.reshape([2, 400]), "fc1"));
+                let expected = connect(&activate(&connect(&features, "fc2")), "fc3");
+                let input = Input::Image(pictures.shallow_clone());
+                let logits = model.forward(&input, &Pass::TRAINING).unwrap();
+                assert!(logits.allclose(&expected, 1e-5, 1e-6, false), "{logits} {expected}");
+
+                let gradient = |output: &Tensor| {
+                    let weight = [parameter("conv1.weight")];
+                    Tensor::run_backward(&[output.square().sum(Kind::Float)], &weight, true, false)
+                };
+                let (got, want) = (gradient(&logits).remove(0), gradient(&expected).remove(0));
+                assert!(got.allclose(&want, 1e-4, 1e-5, false), "{activation:?} {pooling:?}");
+            }
+        }
     }
 
     #[test]
