@@ -1,10 +1,12 @@
 //! BERT and its small siblings.
 
+mod configured;
 mod network;
 #[cfg(test)]
 mod tests;
 mod variants;
 
+pub use configured::ConfiguredBert;
 pub use variants::{BertBase, BertMini, BertTiny, MiniLmL6};
 
 use dst_core::{Builder, Error, InputShape, Model, Result, Task};
@@ -153,7 +155,7 @@ impl Bert {
         // Looked for before gigabytes of starting weights are drawn.
         let file = self.weights.as_deref().map(weights::find).transpose()?;
         if let Some(file) = &file {
-            self.compare_config(&file.with_file_name("config.json"))?;
+            self.compare_config(&file.with_file_name(configured::FILE))?;
         }
         let network = network::Network::build(self, outputs, builder);
         if let Some(file) = &file {
@@ -172,9 +174,7 @@ impl Bert {
             return Ok(());
         }
         let at = |error: Error| error.at(path.display().to_string());
-        let bytes = dst_core::dataset::read_file(path)?;
-        let config: serde_json::Value = serde_json::from_slice(&bytes)
-            .map_err(|error| at(Error::data(format!("this is not JSON: {error}"))))?;
+        let config = configured::read(path)?;
         for (key, ours) in [
             ("num_attention_heads", self.num_attention_heads as f64),
             ("layer_norm_eps", self.layer_norm_eps),
@@ -187,11 +187,6 @@ impl Bert {
                 _ => {}
             }
         }
-        match config.get("hidden_act").and_then(serde_json::Value::as_str) {
-            None | Some("gelu") => Ok(()),
-            Some(other) => {
-                Err(at(Error::usage(format!("hidden_act is '{other}', and only gelu is known"))))
-            }
-        }
+        configured::check_kind(&config).map_err(at)
     }
 }

@@ -1,0 +1,160 @@
+//! A BERT of any size, described by Hugging Face's `config.json`.
+
+use std::path::Path;
+
+use dst_core::plugin::ModelPlugin;
+use dst_core::{Architecture, Builder, Error, InputShape, Model, Result, Task};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Bert;
+
+/// The file that describes a model in a folder of Hugging Face.
+pub(super) const FILE: &str = "config.json";
+
+/// A BERT whose sizes and settings are read from a `config.json` when it is built. Keys that the
+/// file lacks are those of BERT-base, as in `transformers`; keys that say nothing about the
+/// network are passed over.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfiguredBert {
+    /// The `config.json`, or a folder that holds it. It must be given.
+    pub config: String,
+    /// Trained weights to start from: a safetensors file, or a folder with `model.safetensors`.
+    /// Without them the network starts at random.
+    pub weights: Option<String>,
+}
+
+impl ConfiguredBert {
+    fn bert(&self) -> Result<Bert> {
+        if self.config.is_empty() {
+            return Err(Error::usage("no config.json is named")
+                .hint("pass --set bert.config=FILE, or choose a model of a fixed size"));
+        }
+        let given = Path::new(&self.config);
+        let path = if given.is_dir() { given.join(FILE) } else { given.to_path_buf() };
+        let config = read(&path)?;
+        let bert = check_kind(&config)
+            .and_then(|()| sized(config))
+            .map_err(|error| error.at(path.display().to_string()))?;
+        Ok(Bert { weights: self.weights.clone(), ..bert })
+    }
+}
+
+/// The object in a `config.json`.
+///
+/// # Errors
+/// If the file cannot be read or holds something else, naming it.
+pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
+    let bytes = dst_core::dataset::read_file(path)?;
+    let error = match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(config)) => return Ok(config),
+        Ok(_) => Error::data("this is not a JSON object"),
+        Err(error) => Error::data(format!("this is not JSON: {error}")),
+    };
+    Err(error.at(path.display().to_string()))
+}
+
+/// Refuses networks that differ from BERT in more than sizes.
+///
+/// # Errors
+/// If the file names another activation, or positions that are not learnt one by one.
+pub(super) fn check_kind(config: &Map<String, Value>) -> Result<()> {
+    for (key, ours) in
+        [("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")]
+    {
+        match config.get(key).and_then(Value::as_str) {
+            Some(theirs) if theirs != ours => {
+                return Err(Error::usage(format!("{key} is '{theirs}', and only {ours} is known")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The settings in a `config.json` over those of BERT-base.
+fn sized(config: Map<String, Value>) -> Result<Bert> {
+    let base = serde_json::to_value(Bert::of_size(12, 768, 12));
+    let Ok(Value::Object(mut settings)) = base else {
+        return Err(Error::contract("the settings of BERT are no JSON object"));
+    };
+    settings.remove("weights");
+    for (key, value) in config {
+        if let Some(setting) = settings.get_mut(&key) {
+            *setting = value;
+        }
+    }
+    serde_json::from_value(Value::Object(settings))
+        .map_err(|error| Error::data(format!("a setting is not usable: {error}")))
+}
+
+inventory::submit! {
+    ModelPlugin {
+        name: "bert",
+        title: "BERT",
+        paper: "Devlin, Chang, Lee, Toutanova 2019, BERT: pre-training of deep bidirectional transformers for language understanding",
+        summary: "A BERT of any size, described by the config.json that bert.config names.",
+        default: || Box::new(ConfiguredBert::default()),
+        schema: || schemars::schema_for!(ConfiguredBert),
+    }
+}
+
+#[typetag::serde(name = "bert")]
+impl Architecture for ConfiguredBert {
+    fn build(
+        &self,
+        input: InputShape,
+        task: Task,
+        builder: &mut Builder<'_>,
+    ) -> Result<Box<dyn Model>> {
+        let built = self.bert().and_then(|bert| bert.network(input, task, builder));
+        built.map_err(|error| error.at("bert"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn described(config: &str) -> Result<Bert> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), config).unwrap();
+        let config = folder.path().to_str().unwrap().to_owned();
+        ConfiguredBert { config, weights: None }.bert()
+    }
+
+    /// The file of all-MiniLM-L6-v2, as far as it describes the network.
+    #[test]
+    fn sizes_are_those_of_the_file_and_the_rest_is_that_of_bert_base() {
+        let minilm = json!({
+            "architectures": ["BertModel"],
+            "hidden_act": "gelu",
+            "hidden_size": 384,
+            "intermediate_size": 1536,
+            "model_type": "bert",
+            "num_attention_heads": 12,
+            "num_hidden_layers": 6,
+            "position_embedding_type": "absolute",
+            "transformers_version": "4.8.2",
+        });
+        assert_eq!(described(&minilm.to_string()).unwrap(), Bert::of_size(6, 384, 12));
+        assert_eq!(described("{}").unwrap(), Bert::of_size(12, 768, 12));
+    }
+
+    #[test]
+    fn a_file_that_is_no_bert_is_refused() {
+        let refusal = |config: &str| described(config).unwrap_err().to_string();
+        assert!(refusal("{").contains("config.json: this is not JSON"));
+        assert!(refusal("[]").contains("not a JSON object"));
+        assert!(refusal(r#"{"model_type": "roberta"}"#).contains("model_type is 'roberta'"));
+        assert!(refusal(r#"{"hidden_act": "relu"}"#).contains("hidden_act is 'relu'"));
+        assert!(refusal(r#"{"hidden_size": "wide"}"#).contains("a setting is not usable"));
+        let missing = ConfiguredBert { config: "no/such/config.json".into(), weights: None };
+        assert!(missing.bert().unwrap_err().to_string().contains("no/such/config.json"));
+        let error = ConfiguredBert::default().bert().unwrap_err().to_string();
+        assert!(error.contains("--set bert.config=FILE"), "{error}");
+    }
+}
