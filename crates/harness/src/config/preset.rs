@@ -24,6 +24,11 @@ pub(crate) const PRESETS: &[Preset] = &[
         summary: "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5",
         text: include_str!("presets/plan.toml"),
     },
+    Preset {
+        name: "snfs-lenet5",
+        summary: "SNFS's recipe for LeNet-5 on MNIST: 100 epochs, sparsity 0.95, 3 seeds",
+        text: include_str!("presets/snfs-lenet5.toml"),
+    },
 ];
 
 /// The preset of that name.

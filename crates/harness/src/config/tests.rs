@@ -126,8 +126,9 @@ fn one_setting_for_every_strategy_yields_to_one_by_name() {
 fn every_preset_is_a_grid_for_every_strategy() {
     let names: Vec<&str> = StrategyPlugin::all().unwrap().iter().map(|p| p.name).collect();
     for preset in preset::PRESETS {
-        let trials = trials(&format!("--preset {} --strategies {}", preset.name, names.join(",")));
-        assert_eq!(trials.len(), 6 * names.len(), "{}", preset.name);
+        let line = format!("--preset {} --seeds 0..2 --sparsity 0.5", preset.name);
+        let trials = trials(&format!("{line} --strategies {}", names.join(",")));
+        assert_eq!(trials.len(), 2 * names.len(), "{}", preset.name);
     }
 }
 
