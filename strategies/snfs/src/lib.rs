@@ -8,8 +8,8 @@ use dst_core::strategy::check;
 use dst_core::tch::{Kind, Tensor};
 use dst_core::topology::{Growth, Layer};
 use dst_core::{
-    Curve, Distribution, Error, Moments, Probe, Regrowth, Result, Span, Step, Strategy, Timing,
-    Topology, Verdict,
+    Curve, Distribution, Error, Moments, Probe, Regrowth, Result, Span, StartBy, Step, Strategy,
+    Timing, Topology, Verdict,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,10 @@ pub enum Redistribution {
 pub struct Snfs {
     /// How the connections are shared among layers at the start.
     pub distribution: Distribution,
+    /// By what the first topology is chosen.
+    #[serde(skip_serializing_if = "StartBy::is_random")]
+    #[schemars(extend("default" = "random"))]
+    pub start: StartBy,
     /// Fraction of a layer's active weights that the first update drops, in [0, 1].
     pub prune_rate: f64,
     /// The fraction that is dropped at `end`, in [0, 1].
@@ -71,6 +75,7 @@ impl Default for Snfs {
     fn default() -> Self {
         Self {
             distribution: Distribution::Uniform,
+            start: StartBy::Random,
             prune_rate: 0.5,
             final_prune_rate: 0.005,
             decay: Curve::Cosine,
@@ -147,10 +152,10 @@ impl Strategy for Snfs {
         Err(Error::usage(format!("momentum = {} is not in [0, 1)", self.momentum)))
     }
 
-    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
         topology.moments = self.moments;
         topology.allocate(self.distribution)?;
-        topology.activate_random()
+        topology.activate_by(self.start, probe)
     }
 
     fn wants_dense_gradient(&self, step: &Step) -> bool {

@@ -18,6 +18,8 @@ fn keeps_the_contract_in_every_variant() {
     let often = Snfs { interval: Span::Steps(5), ..Snfs::default() };
     for variant in [
         often.clone(),
+        Snfs { start: StartBy::Magnitude, ..often.clone() },
+        Snfs { start: StartBy::SnipGlobal, ..often.clone() },
         Snfs { redistribution: Redistribution::None, momentum: 0.0, ..often.clone() },
         Snfs {
             redistribution: Redistribution::Magnitude,
