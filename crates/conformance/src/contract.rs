@@ -70,6 +70,17 @@ fn check_record(plugin: &StrategyPlugin) {
     for key in fields.filter(|key| *key != "name") {
         assert!(documented(key), "{name}.{key} has no documentation");
     }
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    for (key, property) in properties.filter(|(key, _)| defaults.get(key.as_str()).is_none()) {
+        // Without its default nobody could learn it, and without its name nobody could set it.
+        assert!(documented(key), "{name}.{key} has no documentation");
+        let left_out = property.get("default").unwrap_or_else(|| {
+            panic!("{name}.{key} is left out at its default: #[schemars(extend(\"default\" = …))]")
+        });
+        let parameters = Map::from_iter([(key.clone(), left_out.clone())]);
+        let same = plugin::strategy(name, &parameters).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(to_value(&*same), defaults, "{name}.{key} has another default");
+    }
 
     let grid: toml::Table = plugin.grid.parse().expect("grid.toml is TOML");
     for (key, values) in grid {

@@ -38,7 +38,7 @@ pub use report::{Analysis, Document, Report};
 pub use schedule::{Curve, Span, Timing};
 pub use seed::SeedStreams;
 pub use strategy::{Probe, Step, Strategy, Verdict};
-pub use topology::{Layer, Moments, Regrowth, Topology};
+pub use topology::{Layer, Moments, Regrowth, StartBy, Topology};
 pub use training::Training;
 
 /// Re-exported so that plug-ins use the tensor library that this crate was built with.

@@ -163,7 +163,8 @@ fn check_names<P: Plugin>(kind: &str, sorted: &[&P]) -> Result<()> {
 pub fn strategy(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn Strategy>> {
     let plugin = StrategyPlugin::find(name)?;
     let defaults = to_value((plugin.default)())?;
-    let strategy: Box<dyn Strategy> = from_value(name, merged(name, defaults, parameters)?)?;
+    let config = merged(name, defaults, &(plugin.schema)(), parameters)?;
+    let strategy: Box<dyn Strategy> = from_value(name, config)?;
     strategy.validate().map_err(|error| error.at(name))?;
     Ok(strategy)
 }
@@ -175,7 +176,7 @@ pub fn strategy(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn S
 pub fn architecture(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn Architecture>> {
     let plugin = ModelPlugin::find(name)?;
     let defaults = to_value((plugin.default)())?;
-    from_value(name, merged(name, defaults, parameters)?)
+    from_value(name, merged(name, defaults, &(plugin.schema)(), parameters)?)
 }
 
 /// The registered baseline.
@@ -201,7 +202,14 @@ fn from_value<T: serde::de::DeserializeOwned>(name: &str, value: Value) -> Resul
     serde_json::from_value(value).map_err(|error| Error::usage(error.to_string()).at(name))
 }
 
-fn merged(name: &str, mut defaults: Value, parameters: &Map<String, Value>) -> Result<Value> {
+/// `parameters` over `defaults`. The schema names those too that a config leaves out while they
+/// are at their default.
+fn merged(
+    name: &str,
+    mut defaults: Value,
+    schema: &Schema,
+    parameters: &Map<String, Value>,
+) -> Result<Value> {
     let known = defaults
         .as_object_mut()
         .ok_or_else(|| Error::contract("a config must be a struct with named fields").at(name))?;
@@ -209,8 +217,9 @@ fn merged(name: &str, mut defaults: Value, parameters: &Map<String, Value>) -> R
         if key == "name" {
             continue;
         }
-        let keys = known.keys().map(String::as_str).filter(|key| *key != "name");
-        let keys: Vec<&str> = keys.collect();
+        let silent = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let keys = known.keys().chain(silent.map(|(key, _)| key)).map(String::as_str);
+        let keys: Vec<&str> = keys.filter(|key| *key != "name").collect();
         if !keys.contains(&key.as_str()) {
             return Err(Error::unknown("parameter", key, keys).at(name));
         }

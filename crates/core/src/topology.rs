@@ -5,9 +5,11 @@
 //! weights for all positions.
 
 mod layer;
+mod start;
 mod state;
 
 pub use layer::{Change, Growth, Layer, Regrowth};
+pub use start::StartBy;
 pub use state::TopologyState;
 
 use std::collections::BTreeMap;

@@ -52,7 +52,11 @@ Examples:
   harness grid --strategies rigl,dense --set rigl.drop_fraction=0.1,0.3 --set mlp.hidden=[300,100] \\
       --models mlp
   harness grid --strategies rigl,dense --datasets mnist --data-dir data --epochs 20
+  harness grid --preset snfs-lenet5 --data-dir data --dry-run
   harness grid --config grid.toml --print-config
+
+Presets: quick, plan, snfs-lenet5, srigl-resnet18. `harness describe snfs-lenet5` prints one with
+the source of its numbers; any flag changes it.
 
 A finished trial is never trained again, so the same command continues a grid that was
 interrupted, and a longer list of seeds extends it.
@@ -155,7 +159,7 @@ pub struct SettingArgs {
     /// Learning rate after warm-up (training.learning_rate)
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub learning_rate: Option<String>,
-    /// A named starting point: quick or plan [default: quick]
+    /// A named starting point, such as plan; `harness list presets` has all [default: quick]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// A grid file in TOML

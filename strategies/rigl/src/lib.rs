@@ -5,8 +5,8 @@ use dst_core::strategy::check;
 use dst_core::tch::Tensor;
 use dst_core::topology::{Growth, Layer};
 use dst_core::{
-    Curve, Distribution, Moments, Probe, Regrowth, Result, Span, Step, Strategy, Timing, Topology,
-    Verdict,
+    Curve, Distribution, Moments, Probe, Regrowth, Result, Span, StartBy, Step, Strategy, Timing,
+    Topology, Verdict,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,10 @@ use serde::{Deserialize, Serialize};
 pub struct Rigl {
     /// How the connections are shared among layers.
     pub distribution: Distribution,
+    /// By what the first topology is chosen.
+    #[serde(skip_serializing_if = "StartBy::is_random")]
+    #[schemars(extend("default" = "random"))]
+    pub start: StartBy,
     /// Fraction of a layer's active weights that the first update replaces, in [0, 1].
     pub drop_fraction: f64,
     /// How the fraction decays until `end`.
@@ -49,6 +53,7 @@ impl Default for Rigl {
     fn default() -> Self {
         Self {
             distribution: Distribution::Erk,
+            start: StartBy::Random,
             drop_fraction: 0.3,
             decay: Curve::Cosine,
             interval: Span::Steps(100),
@@ -86,10 +91,10 @@ impl Strategy for Rigl {
         check::at_least_one("growth_batches", self.growth_batches)
     }
 
-    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
         topology.moments = self.moments;
         topology.allocate(self.distribution)?;
-        topology.activate_random()
+        topology.activate_by(self.start, probe)
     }
 
     fn wants_dense_gradient(&self, step: &Step) -> bool {
@@ -160,6 +165,8 @@ mod tests {
             Rigl { growth_batches: 3, ..base.clone() },
             Rigl { growth_batches: 2, replaces_step: false, ..base.clone() },
             Rigl { regrowth: Regrowth::Forbidden, moments: Moments::Keep, ..base.clone() },
+            Rigl { start: StartBy::Magnitude, ..base.clone() },
+            Rigl { start: StartBy::Snip, ..base.clone() },
             Rigl { regrowth: Regrowth::Reinitialised, moments: Moments::ResetAll, ..base },
         ] {
             dst_conformance::check(&variant);
@@ -196,6 +203,21 @@ mod tests {
         bench.set_gradient([0.0, -6.0, 0.0, 1.0, 2.0, -8.0]);
         bench.after_backward(&strict, &step(10));
         assert_eq!(bench.active(), [1, 0, 1, 0, 1, 1]);
+    }
+
+    /// Half of six weights are to stay. The largest magnitudes are those of entries 5, 0 and 2;
+    /// |w · g| is 0, 6, 0, 2, 1, 6.
+    #[test]
+    fn starts_from_a_pruned_dense_network() {
+        let mut bench = Bench::new([4.0, -1.0, 3.0, -2.0, 0.5, 6.0], [1; 6]);
+        bench.set_gradient([0.0, -6.0, 0.0, 1.0, 2.0, -1.0]);
+        bench.init(&Rigl { start: StartBy::Magnitude, ..Rigl::default() }, 0.5);
+        assert_eq!(bench.active(), [1, 0, 1, 0, 0, 1]);
+        let mut bench = Bench::new([4.0, -1.0, 3.0, -2.0, 0.5, 6.0], [1; 6]);
+        bench.set_gradient([0.0, -6.0, 0.0, 1.0, 2.0, -1.0]);
+        bench.init(&Rigl { start: StartBy::Snip, ..Rigl::default() }, 0.5);
+        assert_eq!(bench.active(), [0, 1, 0, 1, 0, 1]);
+        assert_eq!(bench.weights(), [0.0, -1.0, 0.0, -2.0, 0.0, 6.0]);
     }
 
     /// With two growth batches the mean gradient decides: entry 4 leads by 5 + 2, entry 5 has 6.

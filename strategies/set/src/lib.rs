@@ -5,8 +5,8 @@ use dst_core::strategy::check;
 use dst_core::tch::{Kind, Tensor};
 use dst_core::topology::{Growth, Layer};
 use dst_core::{
-    Curve, Distribution, Moments, Probe, Regrowth, Result, Span, Step, Strategy, Timing, Topology,
-    selection,
+    Curve, Distribution, Moments, Probe, Regrowth, Result, Span, StartBy, Step, Strategy, Timing,
+    Topology, selection,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,10 @@ pub enum Drop {
 pub struct Set {
     /// How the connections are shared among layers.
     pub distribution: Distribution,
+    /// By what the first topology is chosen.
+    #[serde(skip_serializing_if = "StartBy::is_random")]
+    #[schemars(extend("default" = "random"))]
+    pub start: StartBy,
     /// Fraction ζ of a layer's active weights that an update replaces, in [0, 1].
     pub drop_fraction: f64,
     /// How the fraction decays until `end`.
@@ -61,6 +65,7 @@ impl Default for Set {
     fn default() -> Self {
         Self {
             distribution: Distribution::Erk,
+            start: StartBy::Random,
             drop_fraction: 0.3,
             decay: Curve::Constant,
             drop: Drop::Magnitude,
@@ -103,10 +108,10 @@ impl Strategy for Set {
         check::interval("interval", self.interval)
     }
 
-    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
         topology.moments = self.moments;
         topology.allocate(self.distribution)?;
-        topology.activate_random()
+        topology.activate_by(self.start, probe)
     }
 
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
@@ -147,6 +152,8 @@ mod tests {
             Set::default(),
             often.clone(),
             Set { drop: Drop::BySign, ..often.clone() },
+            Set { start: StartBy::Snip, ..often.clone() },
+            Set { start: StartBy::MagnitudeGlobal, ..often.clone() },
             Set { regrowth: Regrowth::Forbidden, moments: Moments::ResetAll, ..often.clone() },
             Set { decay: Curve::Cosine, end: Span::Fraction(0.75), ..often },
         ] {

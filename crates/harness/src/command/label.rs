@@ -54,8 +54,8 @@ impl Labels {
 
     fn config(&self, kind: &'static str, name: &str, config: &Value) -> String {
         match self.varying.get(&(kind, name.to_owned())) {
-            Some(keys) if !keys.is_empty() => format!("{name} {}", spelled(keys, config)),
-            _ => name.to_owned(),
+            Some(keys) => format!("{name} {}", spelled(keys, config)).trim_end().to_owned(),
+            None => name.to_owned(),
         }
     }
 }
@@ -67,9 +67,7 @@ pub(super) fn trial(labels: &Labels, spec: &TrialSpec) -> String {
         strategy.push_str(&format!(" at {}", spec.sparsity));
     }
     let mut words = vec![strategy, spec.dataset.clone(), labels.model(spec)];
-    if labels.has_training() {
-        words.push(labels.training(spec));
-    }
+    words.extend(Some(labels.training(spec)).filter(|training| !training.is_empty()));
     words.push(format!("seed {}", spec.seed));
     words.join(", ")
 }
@@ -88,11 +86,12 @@ fn varying(configs: &[&Value]) -> BTreeSet<String> {
         .collect()
 }
 
+/// A key that a config leaves out is at its default and is left out here too.
 fn spelled(keys: &BTreeSet<String>, config: &Value) -> String {
-    let pairs = keys.iter().map(|key| match config.get(key) {
-        Some(Value::String(text)) => format!("{key}={text}"),
-        Some(Value::Null) | None => format!("{key}=none"),
-        Some(value) => format!("{key}={value}"),
+    let pairs = keys.iter().filter_map(|key| match config.get(key)? {
+        Value::String(text) => Some(format!("{key}={text}")),
+        Value::Null => Some(format!("{key}=none")),
+        value => Some(format!("{key}={value}")),
     });
     pairs.collect::<Vec<_>>().join(" ")
 }
@@ -125,6 +124,12 @@ mod tests {
         assert_eq!(labels.strategy(&specs[0]), "a rate=0.1");
         assert_eq!(labels.strategy(&specs[2]), "b");
         assert_eq!(trial(&labels, &specs[1]), "a rate=0.2 at 0.5, digits, mlp, seed 3");
+        let started = [
+            spec(json!({ "name": "a", "rate": 0.1 }), 5),
+            spec(json!({ "name": "a", "rate": 0.1, "start": "snip" }), 5),
+        ];
+        let labels = Labels::of(started.iter());
+        assert_eq!(started.each_ref().map(|s| labels.strategy(s)), ["a", "a start=snip"]);
         let trained = [spec(json!({ "name": "b" }), 5), spec(json!({ "name": "b" }), 6)];
         let labels = Labels::of(trained.iter());
         assert_eq!(trial(&labels, &trained[1]), "b at 0.5, digits, mlp, epochs=6, seed 3");

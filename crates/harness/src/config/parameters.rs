@@ -41,7 +41,7 @@ impl Family {
     pub(crate) fn model(name: &str) -> Result<Self> {
         let plugin = ModelPlugin::find(name)?;
         Ok(Self {
-            defaults: parameters_of(&(plugin.default)())?,
+            defaults: parameters_of(&(plugin.default)(), &(plugin.schema)())?,
             schema: (plugin.schema)(),
             build: Box::new(|given| to_value(&plugin::architecture(plugin.name, given)?)),
         })
@@ -49,11 +49,12 @@ impl Family {
 
     /// How trials train.
     pub(crate) fn training() -> Result<Self> {
-        let defaults = parameters_of(&Training::default())?;
+        let schema = schema_for!(Training);
+        let defaults = parameters_of(&Training::default(), &schema)?;
         let base = defaults.clone();
         Ok(Self {
             defaults,
-            schema: schema_for!(Training),
+            schema,
             build: Box::new(move |given| {
                 let training: Training = from_value(over(&base, given))?;
                 training.validate()?;
@@ -64,11 +65,12 @@ impl Family {
 
     /// How trials are compared, with `defaults` for what is not set.
     pub(crate) fn analysis(defaults: &Analysis) -> Result<Self> {
-        let defaults = parameters_of(defaults)?;
+        let schema = schema_for!(Analysis);
+        let defaults = parameters_of(defaults, &schema)?;
         let base = defaults.clone();
         Ok(Self {
             defaults,
-            schema: schema_for!(Analysis),
+            schema,
             build: Box::new(move |given| {
                 let analysis: Analysis = from_value(over(&base, given))?;
                 analysis.validate()?;
@@ -167,7 +169,7 @@ fn check_choice(described: &[schema::Parameter], name: &str, value: &Value) -> R
 
 /// The parameters of a strategy with their defaults.
 pub(crate) fn defaults_of_strategy(plugin: &StrategyPlugin) -> Result<Map<String, Value>> {
-    parameters_of(&(plugin.default)())
+    parameters_of(&(plugin.default)(), &(plugin.schema)())
 }
 
 /// Is the value of that parameter a list, so that an array is not an axis?
@@ -189,14 +191,20 @@ fn over(defaults: &Map<String, Value>, given: &Map<String, Value>) -> Value {
     Value::Object(all)
 }
 
-fn parameters_of(config: &impl serde::Serialize) -> Result<Map<String, Value>> {
-    match to_value(config)? {
-        Value::Object(mut map) => {
-            map.remove("name");
-            Ok(map)
+/// The parameters in `config`, and those that it leaves out while they are at their default, with
+/// the default that `schema` states.
+fn parameters_of(config: &impl serde::Serialize, schema: &Schema) -> Result<Map<String, Value>> {
+    let Value::Object(mut map) = to_value(config)? else {
+        return Err(Error::contract("a config must be a struct with named fields"));
+    };
+    map.remove("name");
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        if let Some(default) = property.get("default") {
+            map.entry(name.clone()).or_insert_with(|| default.clone());
         }
-        _ => Err(Error::contract("a config must be a struct with named fields")),
     }
+    Ok(map)
 }
 
 fn to_value(config: &impl serde::Serialize) -> Result<Value> {

@@ -24,6 +24,16 @@ pub(crate) const PRESETS: &[Preset] = &[
         summary: "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5",
         text: include_str!("presets/plan.toml"),
     },
+    Preset {
+        name: "snfs-lenet5",
+        summary: "SNFS's recipe for LeNet-5 on MNIST: 100 epochs, sparsity 0.95, 3 seeds",
+        text: include_str!("presets/snfs-lenet5.toml"),
+    },
+    Preset {
+        name: "srigl-resnet18",
+        summary: "RigL on CIFAR-10 as SRigL's paper runs it: 250 epochs, seven sparsities, 5 seeds",
+        text: include_str!("presets/srigl-resnet18.toml"),
+    },
 ];
 
 /// The preset of that name.
