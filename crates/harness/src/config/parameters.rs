@@ -49,11 +49,11 @@ impl Family {
 
     /// How trials train.
     pub(crate) fn training() -> Result<Self> {
-        let defaults = parameters_of(&Training::default())?;
-        let base = defaults.clone();
+        let schema = schema_for!(Training);
+        let base = parameters_of(&Training::default())?;
         Ok(Self {
-            defaults,
-            schema: schema_for!(Training),
+            defaults: with_unwritten(&base, &schema),
+            schema,
             build: Box::new(move |given| {
                 let training: Training = from_value(over(&base, given))?;
                 training.validate()?;
@@ -183,6 +183,18 @@ pub(crate) fn takes_list(key: &Key) -> bool {
     family.is_ok_and(|family| family.defaults.get(parameter).is_some_and(Value::is_array))
 }
 
+/// Defaults with those that a config leaves out of files, which its schema names.
+fn with_unwritten(defaults: &Map<String, Value>, schema: &Schema) -> Map<String, Value> {
+    let mut all = defaults.clone();
+    let properties = schema.as_value().get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        if let (false, Some(default)) = (all.contains_key(name), property.get("default")) {
+            all.insert(name.clone(), default.clone());
+        }
+    }
+    all
+}
+
 fn over(defaults: &Map<String, Value>, given: &Map<String, Value>) -> Value {
     let mut all = defaults.clone();
     all.extend(given.clone());
@@ -225,6 +237,20 @@ mod tests {
         assert_eq!(configs.len(), 2);
         assert_eq!(configs[1]["epochs"], 2);
         assert_eq!(configs[1]["batch_size"], Training::default().batch_size);
+    }
+
+    /// Every parameter is known, whether files leave it out at its default or not, and that
+    /// default is the real one.
+    #[test]
+    fn defaults_that_are_not_written_are_known() {
+        let family = Family::training().unwrap();
+        assert_eq!(family.defaults()["precision"], "f32");
+        let all = from_value::<Training>(Value::Object(family.defaults().clone())).unwrap();
+        assert_eq!(all, Training::default());
+        assert!(family.parameters().iter().all(|parameter| !parameter.default.is_null()));
+        let configs = expand("precision", vec![json!("f32"), json!("bf16")]).unwrap();
+        assert_eq!(configs[0], to_value(&Training::default()).unwrap());
+        assert_eq!(configs[1]["precision"], "bf16");
     }
 
     #[test]
