@@ -172,7 +172,7 @@ fn without_measurements(csv: &str) -> String {
     let header: Vec<&str> = csv.lines().next().unwrap_or_default().split(',').collect();
     let measured = |column: usize| {
         header.get(column).is_some_and(|name| {
-            ["seconds", "ms_per_sample", "memory_bytes", "started", "attempt"]
+            ["second", "ms_per_sample", "memory_bytes", "started", "attempt"]
                 .iter()
                 .any(|word| name.contains(word))
         })

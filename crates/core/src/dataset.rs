@@ -96,6 +96,16 @@ pub trait Dataset: Debug + Send {
         Ok(())
     }
 
+    /// The same data set once more, for a thread that prepares batches while an accelerator works
+    /// on earlier ones: it shares the samples and hands out the same batches. Without it, the
+    /// default, every step prepares its own batch.
+    ///
+    /// An implementor's [`Dataset::batch`] and [`Dataset::augment`] draw from their arguments alone,
+    /// never from libtorch's generator, and copy by [`device::upload`](crate::device::upload).
+    fn fork(&self) -> Option<Box<dyn Dataset>> {
+        None
+    }
+
     /// A row of the training split whose cost stands for that of all. Operations are counted by
     /// it, and those of linear layers on sequences grow with the length: text names a row of
     /// mean length.

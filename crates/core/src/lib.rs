@@ -11,11 +11,14 @@
 pub mod architecture;
 pub mod dataset;
 pub mod density;
+pub mod device;
 pub mod error;
 pub mod flops;
 pub mod layers;
+pub mod measure;
 pub mod metric;
 pub mod plugin;
+pub mod precision;
 pub mod record;
 pub mod report;
 pub mod schedule;
@@ -34,6 +37,7 @@ pub use layers::{
     Parameter, Parameters, Start,
 };
 pub use metric::Metric;
+pub use precision::Precision;
 pub use report::{Analysis, Document, Report};
 pub use schedule::{Curve, Span, Timing};
 pub use seed::SeedStreams;

@@ -138,7 +138,7 @@ impl Scores {
 pub enum MemoryKind {
     /// Resident set of the process.
     ResidentSet,
-    /// Memory of the accelerator.
+    /// Memory of the accelerator that the process holds, as its driver tells.
     Device,
 }
 
@@ -183,6 +183,14 @@ pub struct Outcome {
     pub inference_ms_per_sample: f64,
     /// Samples in one batch of that measurement.
     pub inference_batch_size: u32,
+    /// Test samples by the time of their forward passes, with masked dense arithmetic: the
+    /// median of one to five passes over the whole test set, as many as fit in two seconds,
+    /// after one that warms up. None in results written before it was measured.
+    #[serde(default)]
+    pub inference_samples_per_second: Option<f64>,
+    /// Samples in one batch of those passes.
+    #[serde(default)]
+    pub throughput_batch_size: Option<u32>,
     /// Time spent in training, over all attempts, without evaluation.
     pub train_seconds: f64,
     /// Peak memory of the process that finished it.
@@ -288,6 +296,35 @@ pub struct TrialRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An outcome as version 0.1.0 wrote it at first.
+    #[test]
+    fn outcomes_of_older_results_are_read() {
+        let scores = r#"{"loss": 0.5, "accuracy": 0.75, "f1_macro": 0.7}"#;
+        let old = format!(
+            r#"{{"test": {scores}, "test_last": {scores}, "validation": {scores}, "best_epoch": 1,
+            "nonzero_parameters": 6, "prunable_parameters": 7, "total_parameters": 8,
+            "sparsity_prunable": 0.5, "sparsity_total": 0.4, "inference_ms_per_sample": 0.5,
+            "inference_batch_size": 64, "train_seconds": 3.0, "peak_memory_bytes": 9,
+            "peak_memory_kind": "resident-set", "train_flops": 1.0, "inference_flops": 1.0,
+            "dense_inference_flops": 2.0, "steps": 4, "skipped_batches": 0}}"#
+        );
+        let outcome: Outcome = serde_json::from_str(&old).unwrap();
+        assert_eq!((outcome.metric, outcome.second_metric), (Metric::Accuracy, None));
+        // Missing is missing, never zero.
+        assert_eq!(outcome.inference_samples_per_second, None);
+        assert_eq!(outcome.throughput_batch_size, None);
+    }
+
+    #[test]
+    fn a_default_precision_leaves_no_trace_in_an_id() {
+        let json = serde_json::to_value(Training::default()).unwrap();
+        assert!(json.get("precision").is_none());
+        let mixed = Training { precision: crate::Precision::Bf16, ..Training::default() };
+        let json = serde_json::to_value(&mixed).unwrap();
+        assert_eq!(json["precision"], "bf16");
+        assert_eq!(serde_json::from_value::<Training>(json).unwrap(), mixed);
+    }
 
     #[test]
     fn scores_of_older_results_are_read() {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::precision::Precision;
 use crate::schedule::Span;
 
 /// The optimiser's update rule.
@@ -73,6 +74,10 @@ pub struct Training {
     pub label_smoothing: f64,
     /// Largest norm of all gradients together; 0 does not clip.
     pub clip_norm: f64,
+    /// How prunable layers multiply. Files leave it out at its default.
+    #[serde(skip_serializing_if = "Precision::is_default")]
+    #[schemars(extend("default" = "f32"))]
+    pub precision: Precision,
 }
 
 impl Default for Training {
@@ -95,6 +100,7 @@ impl Default for Training {
             epsilon: 1e-8,
             label_smoothing: 0.0,
             clip_norm: 0.0,
+            precision: Precision::F32,
         }
     }
 }

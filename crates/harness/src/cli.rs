@@ -159,6 +159,9 @@ pub struct SettingArgs {
     /// Learning rate after warm-up (training.learning_rate)
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub learning_rate: Option<String>,
+    /// How layers multiply: f32, tf32 (NVIDIA) or bf16 (training.precision)
+    #[arg(long, value_name = "NAME")]
+    pub precision: Option<String>,
     /// A named starting point, such as plan; `harness list presets` has all [default: quick]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,

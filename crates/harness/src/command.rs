@@ -8,6 +8,7 @@ mod list;
 mod new_strategy;
 mod preflight;
 mod report;
+mod restart;
 mod results;
 mod run;
 mod status;

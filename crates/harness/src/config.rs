@@ -4,7 +4,6 @@
 //! that over defaults. [`cli`](crate::cli) holds what was typed; [`GridConfig`] what it means.
 
 mod axis;
-pub mod device;
 mod file;
 mod parameters;
 pub(crate) mod preset;
@@ -18,7 +17,7 @@ use std::time::Duration;
 
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
-use dst_core::{Analysis, Error, Result};
+use dst_core::{Analysis, Error, Result, device};
 
 pub(crate) use parameters::Family;
 pub(crate) use setting::{Key, Layer, Source, mistyped, plain};
@@ -103,10 +102,23 @@ impl Effective {
     /// # Errors
     /// If a name, key or value is not usable, or the grid is empty.
     pub(crate) fn grid(&self) -> Result<GridConfig> {
-        Ok(GridConfig {
-            trials: trials::expand(self)?,
-            analysis: self.analysis()?,
-            execution: self.execution()?,
+        let trials = trials::expand(self)?;
+        let execution = self.execution()?;
+        self.check_precisions(&trials, &execution.device)?;
+        Ok(GridConfig { trials, analysis: self.analysis()?, execution })
+    }
+
+    /// Refuses a precision that the device does not have.
+    fn check_precisions(&self, trials: &[TrialSpec], device: &str) -> Result<()> {
+        let device = device::parse(device)?;
+        let key = Key::Training("precision".to_owned());
+        trials.iter().try_for_each(|trial| {
+            device::check(trial.training.precision, device).map_err(|error| {
+                match self.settings.get(&key) {
+                    Some(setting) => error.at(setting.source.to_string()),
+                    None => error,
+                }
+            })
         })
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dst_core::dataset::DataSources;
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::record::{Provenance, Status, TrialSpec};
-use dst_core::{Architecture, Dataset, Error, ErrorKind, Result, Strategy};
+use dst_core::{Architecture, Dataset, Error, ErrorKind, Result, Strategy, device};
 use dst_train::{Ended, Setup};
 use serde_json::{Map, Value};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -107,7 +107,8 @@ struct Parts {
 impl Parts {
     fn find(spec: &TrialSpec, options: &RunOptions) -> Result<Self> {
         spec.training.validate().map_err(|error| error.at("training"))?;
-        let device = crate::config::device::parse(&options.device)?;
+        let device = device::parse(&options.device)?;
+        device::check(spec.training.precision, device)?;
         let strategy = plugin::strategy(spec.strategy_name(), parameters(&spec.strategy)?)?;
         let architecture = plugin::architecture(spec.model_name(), parameters(&spec.model)?)?;
         let sources = DataSources { data_dir: options.data_dir.clone() };

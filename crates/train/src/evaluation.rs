@@ -1,12 +1,13 @@
 //! Scores of a model on one split.
 
 use dst_core::record::Scores;
-use dst_core::{Dataset, Model, Pass, Result, Split, Task};
+use dst_core::{Dataset, Model, Precision, Result, Split, Task};
 use tch::{Device, Kind, Tensor};
 
 use crate::correlation::{is_constant, pearson, spearman};
 use crate::loss::Loss;
 use crate::metrics::Confusion;
+use crate::speed::Clock;
 
 /// What a model scored on one split.
 #[derive(Debug, Clone)]
@@ -20,9 +21,9 @@ pub struct Evaluation {
 }
 
 /// Samples of one forward pass; the result depends on it by rounding only.
-const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 256;
 
-/// Scores `model` on all samples of `split`, without dropout or gradients.
+/// Scores `model` on all samples of `split`, without dropout or gradients, at a precision.
 ///
 /// Sums, counts and predicted numbers stay on the device and are read once at the end.
 ///
@@ -33,7 +34,34 @@ pub fn evaluate(
     dataset: &dyn Dataset,
     split: Split,
     device: Device,
+    precision: Precision,
 ) -> Result<Evaluation> {
+    score(model, dataset, split, device, precision, None)
+}
+
+/// As [`evaluate`] on the test set, with the time that forward passes took.
+///
+/// # Errors
+/// As [`evaluate`].
+pub(crate) fn timed(
+    model: &dyn Model,
+    dataset: &dyn Dataset,
+    device: Device,
+    precision: Precision,
+    clock: &mut Clock,
+) -> Result<Evaluation> {
+    score(model, dataset, Split::Test, device, precision, Some(clock))
+}
+
+fn score(
+    model: &dyn Model,
+    dataset: &dyn Dataset,
+    split: Split,
+    device: Device,
+    precision: Precision,
+    mut clock: Option<&mut Clock>,
+) -> Result<Evaluation> {
+    let pass = precision.evaluation();
     let _guard = tch::no_grad_guard();
     let task = dataset.task();
     let loss = Loss::new(task, 0.0);
@@ -46,7 +74,11 @@ pub fn evaluate(
     let mut numbers = Vec::new();
     for rows in dataset.batches(split, BATCH, None) {
         let batch = dataset.batch(split, &rows, device)?;
-        let output = model.forward(&batch.input, &Pass::EVALUATION)?;
+        let forward = || model.forward(&batch.input, &pass);
+        let output = match &mut clock {
+            Some(clock) => clock.time(forward)?,
+            None => forward()?,
+        };
         let mean = loss.evaluation(&output, &batch.target)?;
         loss_sum += mean.to_kind(Kind::Double) * rows.len() as f64;
         if classes > 0 {
@@ -95,7 +127,7 @@ fn columns(batches: &[Tensor]) -> Result<[Vec<f64>; 2]> {
 mod tests {
     use super::*;
     use crate::toy::Blobs;
-    use dst_core::{Batch, Input, InputShape};
+    use dst_core::{Batch, Input, InputShape, Pass};
 
     /// Says class 1 of three with probability 1/2, whatever it sees.
     #[derive(Debug)]
@@ -111,7 +143,9 @@ mod tests {
     fn scores_are_over_all_samples_and_rows_are_true_classes() {
         // 300 samples fill one batch and part of a second one.
         let blobs = Blobs::new(3, [1, 300, 1]);
-        let evaluation = evaluate(&Stubborn, &blobs, Split::Validation, Device::Cpu).unwrap();
+        let evaluation =
+            evaluate(&Stubborn, &blobs, Split::Validation, Device::Cpu, Precision::F32);
+        let evaluation = evaluation.unwrap();
         let counts = vec![vec![0, 100, 0]; 3];
         assert_eq!(evaluation.confusion, Confusion { counts });
         let Scores { loss, accuracy, f1_macro, matthews, .. } = evaluation.scores;
@@ -169,7 +203,10 @@ mod tests {
 
     #[test]
     fn numbers_have_correlations_and_no_accuracy() {
-        let scores = |slope| evaluate(&Line { slope }, &Squares, Split::Test, Device::Cpu).unwrap();
+        let scores = |slope| {
+            let line = Line { slope };
+            evaluate(&line, &Squares, Split::Test, Device::Cpu, Precision::F32).unwrap()
+        };
         let line = scores(-2.0);
         assert_eq!((line.scores.accuracy, line.scores.matthews), (None, None));
         // r of 0, …, n - 1 and its squares is √15 (n - 1) / √((2n - 1) (8n - 11)), negated here.

@@ -1,6 +1,10 @@
 //! Peak memory of this process.
 
+use dst_core::device;
 use dst_core::record::MemoryKind;
+use nvml_wrapper::Nvml;
+use nvml_wrapper::enums::device::UsedGpuMemory;
+use tch::Device;
 
 /// The largest resident set so far in bytes, 0 where the system does not tell.
 ///
@@ -8,6 +12,57 @@ use dst_core::record::MemoryKind;
 pub fn peak_memory() -> (u64, MemoryKind) {
     let bytes = from_proc().unwrap_or_else(from_usage);
     (bytes, MemoryKind::ResidentSet)
+}
+
+/// Follows the memory that the training needs where its tensors lie.
+///
+/// NVIDIA's driver tells through its management library (NVML) what a process holds, and keeps
+/// no maximum. libtorch does not give back what it once took, so looking from time to time finds
+/// the peak of what it reserved. The library is loaded at run time. Where it is absent, or does
+/// not know this process (as in some containers), the resident set counts.
+#[derive(Debug)]
+pub(crate) struct PeakMemory {
+    nvml: Option<Nvml>,
+    /// The most seen so far.
+    on_device: Option<u64>,
+}
+
+impl PeakMemory {
+    pub(crate) fn new(device: Device) -> Self {
+        let nvml = if device::is_accelerator(device) { Nvml::init().ok() } else { None };
+        Self { nvml, on_device: None }
+    }
+
+    /// Notes what the process holds now.
+    pub(crate) fn look(&mut self) {
+        let held = self.nvml.as_ref().and_then(held_on_devices);
+        self.on_device = self.on_device.max(held);
+    }
+
+    /// The peak in bytes, and what it counts.
+    pub(crate) fn read(&mut self) -> (u64, MemoryKind) {
+        self.look();
+        self.on_device.map_or_else(peak_memory, |bytes| (bytes, MemoryKind::Device))
+    }
+}
+
+/// Bytes that this process holds on all accelerators; none if the driver does not tell.
+fn held_on_devices(nvml: &Nvml) -> Option<u64> {
+    let own = std::process::id();
+    let devices = (0..nvml.device_count().ok()?).filter_map(|index| {
+        let processes = nvml.device_by_index(index).ok()?.running_compute_processes().ok()?;
+        let used = processes.iter().filter(|process| process.pid == own);
+        used.filter_map(|process| known(&process.used_gpu_memory)).reduce(|a, b| a + b)
+    });
+    devices.reduce(|a, b| a + b)
+}
+
+/// Some drivers say the largest number there is where they do not know.
+fn known(used: &UsedGpuMemory) -> Option<u64> {
+    match used {
+        UsedGpuMemory::Used(bytes) if *bytes < u64::MAX / 2 => Some(*bytes),
+        _ => None,
+    }
 }
 
 /// Linux tells the peak in a text file.
@@ -50,5 +105,30 @@ mod tests {
         // The kernel batches its counts, so the sources differ by some pages.
         let difference = from_usage().abs_diff(peak_memory().0);
         assert!(difference < 8 << 20, "{difference}");
+    }
+
+    #[test]
+    fn the_resident_set_counts_where_no_accelerator_does() {
+        let mut on_cpu = PeakMemory::new(Device::Cpu);
+        on_cpu.look();
+        let (bytes, kind) = on_cpu.read();
+        assert!(bytes > 0 && kind == MemoryKind::ResidentSet);
+        // This process holds nothing on an accelerator, whether there is one or not.
+        let mut absent = PeakMemory::new(Device::Cuda(0));
+        assert_eq!(absent.read().1, MemoryKind::ResidentSet);
+    }
+
+    #[test]
+    fn the_most_that_was_seen_on_a_device_wins() {
+        let mut peak = PeakMemory { nvml: None, on_device: Some(7) };
+        peak.look();
+        assert_eq!(peak.read(), (7, MemoryKind::Device));
+    }
+
+    #[test]
+    fn an_unknown_use_is_none() {
+        assert_eq!(known(&UsedGpuMemory::Used(5)), Some(5));
+        assert_eq!(known(&UsedGpuMemory::Used(u64::MAX)), None);
+        assert_eq!(known(&UsedGpuMemory::Unavailable), None);
     }
 }

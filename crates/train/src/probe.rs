@@ -1,7 +1,8 @@
 //! Gradients before training starts.
 
 use dst_core::{
-    Dataset, Error, ErrorKind, Model, Parameters, Pass, Probe, Result, SeedStreams, Split,
+    Dataset, Error, ErrorKind, Model, Parameters, Pass, Precision, Probe, Result, SeedStreams,
+    Split,
 };
 use tch::{Device, Tensor};
 
@@ -19,6 +20,7 @@ pub(crate) struct BatchProbe<'a> {
     pub(crate) batch_size: usize,
     pub(crate) streams: SeedStreams,
     pub(crate) device: Device,
+    pub(crate) precision: Precision,
     /// Calls so far: each has a stream of its own, `probe/<n>`.
     pub(crate) calls: u64,
 }
@@ -58,10 +60,11 @@ impl BatchProbe<'_> {
         let mut sums: Vec<Tensor> =
             weights.iter().map(|weight| weight.detach().zeros_like()).collect();
         let samples: usize = batches.iter().map(Vec::len).sum();
+        let pass = Pass { backend: self.precision.backend(), ..Pass::TRAINING };
         for (number, rows) in batches.iter().enumerate() {
             tch::manual_seed(self.streams.foreign_seed(&format!("{label}/dropout/{number}")));
             let batch = self.dataset.batch(Split::Train, rows, self.device)?;
-            let output = self.model.forward(&batch.input, &Pass::TRAINING)?;
+            let output = self.model.forward(&batch.input, &pass)?;
             let loss = self.loss.training(&output, &batch.target)?;
             if !loss.double_value(&[]).is_finite() {
                 return Err(Error::new(

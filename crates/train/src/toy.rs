@@ -92,6 +92,13 @@ impl Dataset for Blobs {
         })
     }
 
+    fn fork(&self) -> Option<Box<dyn Dataset>> {
+        let clone =
+            |(points, labels): &(Tensor, Tensor)| (points.shallow_clone(), labels.shallow_clone());
+        let splits = self.splits.each_ref().map(clone);
+        Some(Box::new(Self { classes: self.classes, splits, digest: self.digest.clone() }))
+    }
+
     fn digest(&self) -> &str {
         &self.digest
     }

@@ -1,14 +1,15 @@
 //! The training loop: what happens to one batch.
 
-use dst_core::architecture::DenseBackend;
 use dst_core::topology::TopologyState;
 use dst_core::{
     Architecture, Builder, Error, ErrorKind, Model, Parameters, Pass, Result, SeedStreams, Split,
-    Step, Topology, Verdict, flops,
+    Step, Topology, Verdict, device, flops,
 };
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
 use crate::learning_rate::learning_rate;
+use crate::loader::{self, Loader};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::probe::BatchProbe;
@@ -33,6 +34,8 @@ pub struct Trainer<'a> {
     ordered: Option<u32>,
     /// Rows of this epoch's micro-batches.
     batches: Vec<Vec<i64>>,
+    /// Prepares batches ahead, if it pays.
+    loader: Option<Loader>,
     counters: Counters,
     running_loss: RunningLoss,
     /// The running loss when it was last read.
@@ -132,16 +135,21 @@ impl<'a> Trainer<'a> {
         let first = step.offset as usize * accumulate;
         let group = &self.batches[first..(first + accumulate).min(self.batches.len())];
         let samples: usize = group.iter().map(Vec::len).sum();
-        let pass = Pass { training: true, dense_gradient, backend: &DenseBackend };
+        let Setup { dataset, device, training, .. } = self.setup;
+        let backend = training.precision.backend();
+        let pass = Pass { training: true, dense_gradient, backend };
         for (micro, rows) in group.iter().enumerate() {
             // Generators of its own for every batch: nothing that drew before can shift them,
             // and resuming needs no saved state.
             let number = step.position() * accumulate as u64 + micro as u64;
             tch::manual_seed(self.streams.foreign_seed(&format!("dropout/{number}")));
-            let mut augment = self.streams.stream(&format!("augment/{number}"));
-            let dataset = self.setup.dataset;
-            let mut batch = dataset.batch(Split::Train, rows, self.setup.device)?;
-            dataset.augment(&mut batch, &mut augment)?;
+            let batch = match &mut self.loader {
+                Some(loader) => {
+                    let upcoming = self.batches[first + micro..].iter().map(Vec::as_slice);
+                    loader.take((number..).zip(upcoming))?
+                }
+                None => loader::prepare(dataset, &self.streams, device, number, rows)?,
+            };
             let output = self.model.forward(&batch.input, &pass)?;
             let loss = self.loss.training(&output, &batch.target)?;
             self.running_loss.add(&loss, rows.len() as u64);
@@ -193,7 +201,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn check_loss(&mut self, step: &Step, ends_epoch: bool) -> Result<()> {
-        let waits = self.setup.device != tch::Device::Cpu;
+        let waits = device::is_accelerator(self.setup.device);
         if waits && !ends_epoch && !step.offset.is_multiple_of(LOSS_INTERVAL) {
             return Ok(());
         }
@@ -211,14 +219,30 @@ impl<'a> Trainer<'a> {
     pub(crate) fn close_epoch(&mut self) -> Result<f64> {
         let mean = self.running_loss.mean();
         self.running_loss = RunningLoss::new(self.setup.device);
-        for (_, parameter) in self.parameters.iter() {
-            let finite = parameter.tensor().detach().f_isfinite()?.all();
-            if finite.int64_value(&[]) == 0 {
-                let epoch = self.counters.epoch.saturating_sub(1);
-                return Err(diverged(self.counters.index, epoch, "a weight"));
-            }
+        let finite = self.parameters.iter().map(|(_, parameter)| {
+            Ok(parameter.tensor().detach().f_isfinite()?.all().to_kind(tch::Kind::Int64))
+        });
+        let finite = finite.collect::<Result<Vec<Tensor>>>()?;
+        // One look for all parameters: each would wait for the device.
+        if !finite.is_empty() && Tensor::f_stack(&finite, 0)?.min().int64_value(&[]) == 0 {
+            let epoch = self.counters.epoch.saturating_sub(1);
+            return Err(diverged(self.counters.index, epoch, "a weight"));
         }
         Ok(mean)
+    }
+
+    /// Lets a thread of its own prepare batches while earlier ones are computed, or stops it.
+    /// It is on where tensors lie on an accelerator; on a CPU it takes the time of the steps. The
+    /// numbers do not depend on it. A data set without [`fork`](dst_core::Dataset::fork) prepares its
+    /// batches in turn with the steps in any case.
+    ///
+    /// # Errors
+    /// If the system refuses a thread.
+    pub fn set_prefetch(&mut self, on: bool) -> Result<()> {
+        let fork = if on { self.setup.dataset.fork() } else { None };
+        let start = |dataset| Loader::start(dataset, self.streams, self.setup.device);
+        self.loader = fork.map(start).transpose()?;
+        Ok(())
     }
 
     /// Where training stands: the step that the next batch will be.
@@ -298,12 +322,14 @@ impl<'a> Trainer<'a> {
             optimizer,
             ordered: None,
             batches: Vec::new(),
+            loader: None,
             counters,
             running_loss: RunningLoss::new(setup.device),
             known_loss: f64::NAN,
             setup,
         };
         trainer.measure()?;
+        trainer.set_prefetch(device::is_accelerator(setup.device))?;
         Ok(trainer)
     }
 
@@ -314,7 +340,8 @@ impl<'a> Trainer<'a> {
     fn measure(&mut self) -> Result<()> {
         let row = self.setup.dataset.typical_row();
         let batch = self.setup.dataset.batch(Split::Train, &[row], self.setup.device)?;
-        let output = self.model.forward(&batch.input, &Pass::EVALUATION)?;
+        let pass = self.setup.training.precision.evaluation();
+        let output = self.model.forward(&batch.input, &pass)?;
         self.loss.training(&output, &batch.target)?.f_backward()?;
         self.optimizer.zero_gradients();
         Ok(())
@@ -330,6 +357,7 @@ impl<'a> Trainer<'a> {
             batch_size: self.setup.training.batch_size as usize,
             streams: self.streams,
             device: self.setup.device,
+            precision: self.setup.training.precision,
             calls: 0,
         };
         let _guard = tch::no_grad_guard();

@@ -5,17 +5,19 @@ use std::path::Path;
 use std::time::Instant;
 
 use dst_core::record::{EpochRecord, LayerRecord, Outcome};
-use dst_core::{Error, Result, Split, Task, flops};
+use dst_core::{Error, Result, Split, Task, device, flops};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::best::{self, Best, Facts};
-use crate::evaluation::{Evaluation, evaluate};
+use crate::evaluation::{self, Evaluation, evaluate};
+use crate::memory::PeakMemory;
 use crate::observer::{Observer, Progress};
 use crate::setup::Setup;
 use crate::snapshot::Tensors;
+use crate::speed::{self, Clock};
 use crate::trainer::{Stepped, Trainer, TrainerState, diverged};
-use crate::{checkpoint, latency, memory, snapshot};
+use crate::{checkpoint, snapshot};
 
 /// What a training left behind.
 #[derive(Debug, Clone)]
@@ -54,13 +56,14 @@ pub enum Ended {
 /// validation and with the last ones.
 ///
 /// # Errors
-/// If the setup is not valid, the loss or a weight is not finite (kind `Diverged`), a plug-in or
+/// If the setup is not valid or the device lacks the precision, the loss or a weight is not finite (kind `Diverged`), a plug-in or
 /// the observer reports an error, or a checkpoint cannot be written.
 pub fn train(
     setup: &Setup<'_>,
     checkpoint: Option<&Path>,
     observer: &mut dyn Observer,
 ) -> Result<Ended> {
+    device::check(setup.training.precision, setup.device)?;
     let mut trial = Trial::resume_or_start(*setup, checkpoint)?;
     observer.epoch(&trial.history, &trial.layers)?;
     while trial.trainer.position().epoch < setup.training.epochs {
@@ -96,6 +99,8 @@ struct Trial<'a> {
     best: Option<Best>,
     /// Time spent in steps, over all attempts.
     seconds: f64,
+    /// Of this process.
+    memory: PeakMemory,
 }
 
 /// The part of a trial that is not tensors.
@@ -134,6 +139,7 @@ impl<'a> Trial<'a> {
             layers: Vec::new(),
             best: None,
             seconds: 0.0,
+            memory: PeakMemory::new(setup.device),
         };
         trial.record_layers(0);
         Ok(trial)
@@ -161,6 +167,7 @@ impl<'a> Trial<'a> {
             layers: state.layers,
             best,
             seconds: state.seconds,
+            memory: PeakMemory::new(setup.device),
         }))
     }
 
@@ -214,6 +221,7 @@ impl<'a> Trial<'a> {
         let earlier = self.best.take();
         self.best = Some(Best::after_epoch(earlier, &self.trainer, metric, epoch, &validation));
         self.record_layers(epoch);
+        self.memory.look();
         Ok(())
     }
 
@@ -235,8 +243,13 @@ impl<'a> Trial<'a> {
     }
 
     fn evaluate(&self, split: Split) -> Result<Evaluation> {
-        let Setup { dataset, device, .. } = self.setup;
-        let evaluation = evaluate(self.trainer.model(), dataset, split, device)?;
+        let Setup { dataset, device, training, .. } = self.setup;
+        let model = self.trainer.model();
+        self.checked(evaluate(model, dataset, split, device, training.precision)?)
+    }
+
+    /// Refuses scores of a network that became unusable.
+    fn checked(&self, evaluation: Evaluation) -> Result<Evaluation> {
         if evaluation.scores.loss.is_finite() {
             return Ok(evaluation);
         }
@@ -245,16 +258,22 @@ impl<'a> Trial<'a> {
     }
 
     /// Reads the test set and sums up.
-    fn finish(self) -> Result<Trained> {
+    fn finish(mut self) -> Result<Trained> {
         let missing = || Error::data("the checkpoint is past its last epoch but has no best one");
         let best = self.best.as_ref().ok_or_else(missing)?;
         let facts = best.facts;
         let last = self.evaluate(Split::Test)?;
         tch::no_grad(|| snapshot::load(self.trainer.parameters(), best::PREFIX, &best.tensors))?;
-        let test = self.evaluate(Split::Test)?;
-        let latency =
-            latency::measure(self.trainer.model(), self.setup.dataset, self.setup.device)?;
-        let (peak_memory_bytes, peak_memory_kind) = memory::peak_memory();
+        // The evaluation before has warmed up what is timed from here on.
+        let Setup { dataset, device, training, .. } = self.setup;
+        let (model, precision) = (self.trainer.model(), training.precision);
+        let mut clock = Clock::new(device);
+        let test = evaluation::timed(model, dataset, device, precision, &mut clock)?;
+        let test = self.checked(test)?;
+        let inference_samples_per_second =
+            speed::throughput(model, dataset, device, precision, clock.seconds())?;
+        let latency = speed::latency(model, dataset, device, precision)?;
+        let (peak_memory_bytes, peak_memory_kind) = self.memory.read();
 
         let topology = self.trainer.topology();
         let prunable = topology.size();
@@ -274,6 +293,8 @@ impl<'a> Trial<'a> {
             sparsity_total: share_inactive(total - inactive, total),
             inference_ms_per_sample: latency.milliseconds_per_sample,
             inference_batch_size: latency.batch_size,
+            inference_samples_per_second,
+            throughput_batch_size: Some(evaluation::BATCH.min(dataset.len(Split::Test)) as u32),
             train_seconds: self.seconds,
             peak_memory_bytes,
             peak_memory_kind,

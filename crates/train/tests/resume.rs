@@ -154,6 +154,13 @@ fn stopped_at_the_end_of_an_epoch() {
 }
 
 #[test]
+fn mixed_precision_resumes_too() {
+    let training = Training { precision: dst_core::Precision::Bf16, ..training() };
+    assert_same_end(&training, &[7, 20]);
+    assert_same_end_of(&Normed, &training, &[3, 20]);
+}
+
+#[test]
 fn running_statistics_survive() {
     let names = assert_same_end_of(&Normed, &training(), &[7, 20]);
     for kind in ["buffer/norm.running_var", "best/buffer/norm.running_mean"] {

@@ -23,7 +23,9 @@ use std::path::PathBuf;
 
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task};
+use dst_core::{
+    Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, device,
+};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
@@ -150,9 +152,18 @@ impl Dataset for Cifar10 {
         let rows = Tensor::f_from_slice(rows)?;
         // Bytes travel to the device, a quarter of the floats that they become there.
         let images = self.images.f_narrow(0, start, count)?.f_index_select(0, &rows)?;
-        let images = normalise(&images.f_to_device(device)?)?;
+        let images = normalise(&device::upload(&images, device)?)?;
         let target = self.labels.f_narrow(0, start, count)?.f_index_select(0, &rows)?;
-        Ok(Batch { input: Input::Image(images), target: target.f_to_device(device)? })
+        Ok(Batch { input: Input::Image(images), target: device::upload(&target, device)? })
+    }
+
+    fn fork(&self) -> Option<Box<dyn Dataset>> {
+        Some(Box::new(Self {
+            images: self.images.shallow_clone(),
+            labels: self.labels.shallow_clone(),
+            digest: self.digest.clone(),
+            origin: self.origin.clone(),
+        }))
     }
 
     fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {

@@ -22,7 +22,9 @@ use std::path::PathBuf;
 
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task};
+use dst_core::{
+    Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, device,
+};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
@@ -231,13 +233,24 @@ impl Dataset for Mnist {
         let samples = self.samples(split);
         let rows = Tensor::f_from_slice(rows)?;
         // Bytes travel to the device, a quarter of the floats that they become there.
-        let bytes = samples.images.f_index_select(0, &rows)?.f_to_device(device)?;
+        let bytes = device::upload(&samples.images.f_index_select(0, &rows)?, device)?;
         let images = bytes
             .f_to_kind(Kind::Float)?
             .f_mul_scalar_(1.0 / (255.0 * STANDARD_DEVIATION))?
             .f_sub_scalar_(MEAN / STANDARD_DEVIATION)?;
-        let target = samples.labels.f_index_select(0, &rows)?.f_to_device(device)?;
+        let target = device::upload(&samples.labels.f_index_select(0, &rows)?, device)?;
         Ok(Batch { input: Input::Image(images), target })
+    }
+
+    fn fork(&self) -> Option<Box<dyn Dataset>> {
+        let whole = |samples: &Samples| samples.part(0, samples.labels.numel() as i64);
+        Some(Box::new(Self {
+            train: whole(&self.train),
+            validation: whole(&self.validation),
+            test: whole(&self.test),
+            digest: self.digest.clone(),
+            origin: self.origin.clone(),
+        }))
     }
 
     fn digest(&self) -> &str {

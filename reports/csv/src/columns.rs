@@ -1,5 +1,6 @@
 //! Columns of the tables that copy what was recorded.
 
+use dst_core::measure;
 use dst_core::record::{EpochRecord, LayerRecord, Outcome, TrialRecord};
 
 use crate::cell::{Column, model_parameters, number, optional, training};
@@ -15,48 +16,78 @@ pub(crate) const IDENTITY: &[Column<TrialRecord>] = &[
     ("seed", |trial| trial.spec.seed.to_string()),
 ];
 
+/// A column of `trials.csv` beside those of [`IDENTITY`].
+#[derive(Clone, Copy)]
+pub(crate) enum ResultColumn {
+    /// What [`measure`] says under that name: a number with a unit and a good direction.
+    Measure(&'static str),
+    /// Anything else.
+    Text(&'static str, fn(&TrialRecord) -> String),
+}
+
+impl ResultColumn {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Measure(name) | Self::Text(name, _) => name,
+        }
+    }
+
+    pub(crate) fn cell(self, trial: &TrialRecord) -> String {
+        match self {
+            Self::Measure(name) => optional(measure::find(name).and_then(|m| (m.value)(trial))),
+            Self::Text(_, text) => text(trial),
+        }
+    }
+}
+
+use ResultColumn::{Measure, Text};
+
 /// How a trial ended and what it measured. The order is stable; new columns go to the end.
-pub(crate) const RESULT: &[Column<TrialRecord>] = &[
-    ("status", |trial| trial.status.to_string()),
-    ("reason", |trial| trial.reason.clone()),
-    ("test_accuracy", |trial| scored(trial, |o| o.test.accuracy)),
-    ("validation_accuracy", |trial| scored(trial, |o| o.validation.accuracy)),
-    ("test_f1_macro", |trial| scored(trial, |o| o.test.f1_macro)),
-    ("nonzero_parameters", |trial| recorded(trial, |o| o.nonzero_parameters)),
-    ("prunable_parameters", |trial| recorded(trial, |o| o.prunable_parameters)),
-    ("total_parameters", |trial| recorded(trial, |o| o.total_parameters)),
-    ("sparsity_prunable", |trial| measured(trial, |o| o.sparsity_prunable)),
-    ("sparsity_total", |trial| measured(trial, |o| o.sparsity_total)),
-    ("inference_ms_per_sample", |trial| measured(trial, |o| o.inference_ms_per_sample)),
-    ("train_seconds", |trial| measured(trial, |o| o.train_seconds)),
-    ("peak_memory_bytes", |trial| recorded(trial, |o| o.peak_memory_bytes)),
-    ("peak_memory_kind", |trial| recorded(trial, |o| o.peak_memory_kind)),
-    ("train_flops", |trial| measured(trial, |o| o.train_flops)),
-    ("inference_flops", |trial| measured(trial, |o| o.inference_flops)),
-    ("dense_inference_flops", |trial| measured(trial, |o| o.dense_inference_flops)),
-    ("test_accuracy_last", |trial| scored(trial, |o| o.test_last.accuracy)),
-    ("test_loss", |trial| measured(trial, |o| o.test.loss)),
-    ("best_epoch", |trial| recorded(trial, |o| o.best_epoch)),
-    ("inference_batch_size", |trial| recorded(trial, |o| o.inference_batch_size)),
-    ("steps", |trial| recorded(trial, |o| o.steps)),
-    ("skipped_batches", |trial| recorded(trial, |o| o.skipped_batches)),
-    ("model_params", |trial| model_parameters(&trial.spec)),
-    ("training", |trial| training(&trial.spec)),
-    ("version", |trial| trial.provenance.version.clone()),
-    ("libtorch", |trial| trial.provenance.libtorch.clone()),
-    ("host", |trial| trial.provenance.host.clone()),
-    ("device", |trial| trial.provenance.device.clone()),
-    ("threads", |trial| counted(trial.provenance.threads)),
-    ("data_digest", |trial| trial.provenance.data_digest.clone()),
-    ("started", |trial| trial.provenance.started.clone()),
-    ("attempt", |trial| counted(trial.provenance.attempt)),
-    ("test_metric_name", |trial| recorded(trial, |o| o.metric)),
-    ("test_metric", |trial| scored(trial, |o| o.test.get(o.metric))),
-    ("validation_metric", |trial| scored(trial, |o| o.validation.get(o.metric))),
-    ("test_f1_binary", |trial| scored(trial, |o| o.test.f1_binary)),
-    ("test_matthews", |trial| scored(trial, |o| o.test.matthews)),
-    ("test_pearson", |trial| scored(trial, |o| o.test.pearson)),
-    ("test_spearman", |trial| scored(trial, |o| o.test.spearman)),
+pub(crate) const RESULT: &[ResultColumn] = &[
+    Text("status", |trial| trial.status.to_string()),
+    Text("reason", |trial| trial.reason.clone()),
+    Measure("test_accuracy"),
+    Measure("validation_accuracy"),
+    Measure("test_f1_macro"),
+    Measure("nonzero_parameters"),
+    Measure("prunable_parameters"),
+    Measure("total_parameters"),
+    Measure("sparsity_prunable"),
+    Measure("sparsity_total"),
+    Measure("inference_ms_per_sample"),
+    Measure("train_seconds"),
+    Measure("peak_memory_bytes"),
+    Text("peak_memory_kind", |trial| recorded(trial, |o| Some(o.peak_memory_kind))),
+    Measure("train_flops"),
+    Measure("inference_flops"),
+    Measure("dense_inference_flops"),
+    Measure("test_accuracy_last"),
+    Measure("test_loss"),
+    Measure("best_epoch"),
+    Text("inference_batch_size", |trial| recorded(trial, |o| Some(o.inference_batch_size))),
+    Measure("steps"),
+    Measure("skipped_batches"),
+    Text("model_params", |trial| model_parameters(&trial.spec)),
+    Text("training", |trial| training(&trial.spec)),
+    Text("version", |trial| trial.provenance.version.clone()),
+    Text("libtorch", |trial| trial.provenance.libtorch.clone()),
+    Text("host", |trial| trial.provenance.host.clone()),
+    Text("device", |trial| trial.provenance.device.clone()),
+    Text("threads", |trial| counted(trial.provenance.threads)),
+    Text("data_digest", |trial| trial.provenance.data_digest.clone()),
+    Text("started", |trial| trial.provenance.started.clone()),
+    Text("attempt", |trial| counted(trial.provenance.attempt)),
+    Text("test_metric_name", |trial| recorded(trial, |o| Some(o.metric))),
+    Measure("test_metric"),
+    Measure("validation_metric"),
+    Measure("test_f1_binary"),
+    Measure("test_matthews"),
+    Measure("test_pearson"),
+    Measure("test_spearman"),
+    Measure("inference_samples_per_second"),
+    Text("throughput_batch_size", |trial| recorded(trial, |o| o.throughput_batch_size)),
+    Measure("train_seconds_per_epoch"),
+    Text("precision", |trial| trial.spec.training.precision.to_string()),
 ];
 
 /// One epoch.
@@ -90,20 +121,27 @@ pub(crate) const LAYER: &[Column<LayerRecord>] = &[
     ("ever_active_share", |row| number(row.ever_active_share)),
 ];
 
-fn measured(trial: &TrialRecord, value: fn(&Outcome) -> f64) -> String {
-    optional(trial.outcome.as_ref().map(value))
-}
-
-/// As [`measured`], of what not every task has.
-fn scored(trial: &TrialRecord, value: fn(&Outcome) -> Option<f64>) -> String {
-    optional(trial.outcome.as_ref().and_then(value))
-}
-
-fn recorded<T: ToString>(trial: &TrialRecord, value: fn(&Outcome) -> T) -> String {
-    trial.outcome.as_ref().map(|outcome| value(outcome).to_string()).unwrap_or_default()
+/// What an outcome says, if there is one and it does.
+fn recorded<T: ToString>(trial: &TrialRecord, value: fn(&Outcome) -> Option<T>) -> String {
+    trial.outcome.as_ref().and_then(value).map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// Provenance counts from 1; 0 means that the process died before it could say.
 fn counted(value: u32) -> String {
     if value == 0 { String::new() } else { value.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_measure_is_a_column_and_every_column_of_one_is_declared() {
+        let columns = RESULT.iter().filter(|column| matches!(column, Measure(_)));
+        let mut columns: Vec<&str> = columns.map(|column| column.name()).collect();
+        let mut declared: Vec<&str> = measure::MEASURES.iter().map(|m| m.name).collect();
+        columns.sort_unstable();
+        declared.sort_unstable();
+        assert_eq!(columns, declared);
+    }
 }

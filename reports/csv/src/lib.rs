@@ -63,12 +63,14 @@ fn trials_table(trials: &[&TrialRecord]) -> Vec<Cells> {
     let mut rows = vec![
         columns::IDENTITY
             .iter()
-            .chain(columns::RESULT)
-            .map(|(name, _)| (*name).to_owned())
+            .map(|(name, _)| *name)
+            .chain(columns::RESULT.iter().map(|column| column.name()))
+            .map(str::to_owned)
             .collect(),
     ];
     rows.extend(trials.iter().map(|trial| -> Cells {
-        columns::IDENTITY.iter().chain(columns::RESULT).map(|(_, cell)| cell(trial)).collect()
+        let identity = columns::IDENTITY.iter().map(|(_, cell)| cell(trial));
+        identity.chain(columns::RESULT.iter().map(|column| column.cell(trial))).collect()
     }));
     rows
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dst_core::Metric;
 use dst_core::record::{Outcome, Status, TrialRecord};
+use dst_core::{Metric, measure};
 
 use crate::cell::{Cells, model_parameters, number, optional, sortable, training};
 
@@ -88,6 +88,8 @@ const COLUMNS: &[GroupColumn] = &[
     ("test_metric_sd", |group| optional(group.score.sd)),
     ("test_metric_ci95_low", |group| optional(group.score.low)),
     ("test_metric_ci95_high", |group| optional(group.score.high)),
+    ("inference_samples_per_second_mean", |group| group.mean_of("inference_samples_per_second")),
+    ("train_seconds_per_epoch_mean", |group| group.mean_of("train_seconds_per_epoch")),
 ];
 
 impl<'a> Group<'a> {
@@ -125,6 +127,14 @@ impl<'a> Group<'a> {
     /// As [`Group::mean`], of what not every task has.
     fn mean_score(&self, value: fn(&Outcome) -> Option<f64>) -> String {
         optional(Spread::of(&scores(&self.outcomes, value)).mean)
+    }
+
+    /// The mean of a measure; empty if a finished trial lacks it.
+    fn mean_of(&self, name: &str) -> String {
+        let finished = self.trials.iter().filter(|trial| trial.status == Status::Finished);
+        let values = finished.map(|trial| measure::find(name).and_then(|m| (m.value)(trial)));
+        let values: Option<Vec<f64>> = values.collect();
+        optional(Spread::of(&values.unwrap_or_default()).mean)
     }
 
     /// What the peaks of memory count, if all count the same: others have no common mean.

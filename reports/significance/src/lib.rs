@@ -18,6 +18,7 @@ use dst_core::{Analysis, Document, Error, Report, Result};
 
 mod columns;
 mod comparison;
+mod costs;
 mod judgement;
 mod markdown;
 mod table;

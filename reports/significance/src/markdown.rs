@@ -6,6 +6,7 @@ use dst_core::record::TrialRecord;
 use dst_core::{Analysis, Metric};
 
 use crate::comparison::Comparison;
+use crate::costs;
 use crate::judgement::Judgement;
 use crate::table::Group;
 use crate::words::{
@@ -68,6 +69,8 @@ pub(crate) fn text(judgements: &[Judgement<'_>], control: &str, analysis: &Analy
     }
     text.push_str(
         "\n## Reading the costs\n\n\
+         - Samples per second are of forward passes over the whole test set in large batches, \
+         milliseconds per sample of small ones; loading is not counted.\n\
          - Sparsity is simulated by masks: every time here is that of masked dense arithmetic and \
          says nothing about the speed of a sparse implementation.\n\
          - FLOPs are what the method needs (a multiplication and an addition are two), whatever \
@@ -91,6 +94,8 @@ fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
         data.metric.range(),
     );
     text.push_str(&means(judgement, analysis));
+    text.push_str("\n### Measured costs\n\n");
+    text.push_str(&costs::text(judgement));
     text.push_str(&format!("\n### Against {}\n", judgement.control()));
     if !judgement.comparisons.is_empty() {
         text.push('\n');
@@ -296,7 +301,8 @@ fn cell<T>(value: Option<T>, text: impl Fn(T) -> String) -> String {
     value.map(text).unwrap_or_default()
 }
 
-fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+/// A table of Markdown.
+pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let line = |cells: Vec<String>| {
         let cells: Vec<String> =
             cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();

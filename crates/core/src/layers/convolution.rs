@@ -25,6 +25,17 @@ impl Conv2d {
         self.weight.measure(|| output.size()[2..].iter().product());
         output
     }
+
+    /// Convolves `input` with this layer's stride and padding, but with the weight and bias given.
+    pub(crate) fn convolve(
+        &self,
+        input: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+    ) -> Tensor {
+        let both = |value| [value, value];
+        input.conv2d(weight, bias, both(self.stride), both(self.padding), [1, 1], 1)
+    }
 }
 
 /// How the weights of a convolution are drawn.

@@ -3,7 +3,7 @@
 use dst_core::record::{Status, TrialSpec};
 use dst_core::{Error, Result};
 
-use super::{preflight, results};
+use super::{preflight, restart, results};
 use crate::cli::RunArgs;
 use crate::config::{Effective, ExecutionConfig, typed};
 use crate::exit::Exit;
@@ -42,6 +42,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     if matches!(store.state(&id)?, TrialState::Ended { .. }) {
         output::note(&format!("trial {id} is done; nothing is trained"));
     } else {
+        restart::with_environment(&spec, &execution.device)?;
         output::note(&format!("trial {id}: {}", store.folder(&id).display()));
         if let Some(exit) = unfinished(&run_trial(&store, &spec, &options)?) {
             return Ok(exit);
@@ -65,6 +66,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
 fn work(args: &RunArgs, execution: &ExecutionConfig, options: &RunOptions) -> Result<Exit> {
     let store = Store::open(&execution.store)?;
     let spec = store.spec(args.trial.as_deref().unwrap_or_default())?;
+    restart::with_environment(&spec, &execution.device)?;
     let ran = run_trial(&store, &spec, options)?;
     Ok(unfinished(&ran).unwrap_or(Exit::Success))
 }

@@ -235,6 +235,20 @@ mod tests {
         assert_eq!(configs[1]["batch_size"], Training::default().batch_size);
     }
 
+    /// Every parameter is known, whether files leave it out at its default or not, and that
+    /// default is the real one.
+    #[test]
+    fn defaults_that_are_not_written_are_known() {
+        let family = Family::training().unwrap();
+        assert_eq!(family.defaults()["precision"], "f32");
+        let all = from_value::<Training>(Value::Object(family.defaults().clone())).unwrap();
+        assert_eq!(all, Training::default());
+        assert!(family.parameters().iter().all(|parameter| !parameter.default.is_null()));
+        let configs = expand("precision", vec![json!("f32"), json!("bf16")]).unwrap();
+        assert_eq!(configs[0], to_value(&Training::default()).unwrap());
+        assert_eq!(configs[1]["precision"], "bf16");
+    }
+
     #[test]
     fn errors_say_what_where_and_what_is_near() {
         let error = |parameter, value| expand(parameter, vec![value]).unwrap_err().to_string();

@@ -155,6 +155,7 @@ pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
     ("training.epochs", "HARNESS_EPOCHS"),
     ("training.batch_size", "HARNESS_BATCH_SIZE"),
     ("training.learning_rate", "HARNESS_LEARNING_RATE"),
+    ("training.precision", "HARNESS_PRECISION"),
     ("analysis.margin", "HARNESS_MARGIN"),
     ("analysis.alpha", "HARNESS_ALPHA"),
     ("analysis.control", "HARNESS_CONTROL"),

@@ -227,3 +227,36 @@ fn cores_are_shared_between_jobs_and_threads() {
     assert_eq!(execution("--timeout 2m").timeout, Some(Duration::from_secs(120)));
     assert_eq!(execution("").store, PathBuf::from(DEFAULT_STORE));
 }
+
+#[test]
+fn a_precision_belongs_to_a_trial_and_its_default_leaves_the_id() {
+    let line = "--strategies dense --seeds 0";
+    let plain = trials(line);
+    assert_eq!(ids(&plain), ids(&trials(&format!("{line} --precision f32"))));
+    let both = trials(&format!("{line} --precision f32,bf16"));
+    assert_eq!(both.len(), 2);
+    assert!(ids(&both).is_superset(&ids(&plain)));
+    let set = |environment: &[(&str, &str)], file: &str| {
+        let effective = effective(line, environment, file).unwrap();
+        effective.grid().unwrap().trials[0].training.precision.to_string()
+    };
+    let file = "[training]\nprecision = \"bf16\"";
+    assert_eq!(set(&[("HARNESS_PRECISION", "bf16")], ""), "bf16");
+    assert_eq!(set(&[], file), "bf16");
+    assert_eq!(set(&[("HARNESS_PRECISION", "f32")], file), "f32");
+}
+
+#[test]
+fn a_precision_that_is_unknown_or_not_there_is_refused() {
+    assert_eq!(
+        error("--strategies dense --precision bf61"),
+        "--precision: unknown precision 'bf61'\n  did you mean 'bf16'? known: f32, tf32, bf16"
+    );
+    assert_eq!(
+        error("--strategies dense --precision tf32"),
+        "--precision: precision tf32 needs an NVIDIA accelerator, and the device is cpu\n  \
+         pass --device cuda, or --precision f32 or bf16"
+    );
+    let absent = error("--strategies dense --device cuda:999");
+    assert!(absent.starts_with("--device: device cuda:999 is not there"), "{absent}");
+}

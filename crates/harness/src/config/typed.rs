@@ -117,6 +117,7 @@ impl Typed {
         self.shortcut("--epochs", key("epochs"), &args.epochs)?;
         self.shortcut("--batch-size", key("batch_size"), &args.batch_size)?;
         self.shortcut("--learning-rate", key("learning_rate"), &args.learning_rate)?;
+        self.shortcut("--precision", key("precision"), &args.precision)?;
         for text in &args.set {
             let typed = format!("--set {text}");
             let Some((path, values)) = text.split_once('=') else {

@@ -53,6 +53,8 @@ pub(crate) fn success(spec: &TrialSpec) -> TrialResult {
         sparsity_total: 0.89,
         inference_ms_per_sample: 0.02,
         inference_batch_size: 100,
+        inference_samples_per_second: Some(2500.0),
+        throughput_batch_size: Some(256),
         train_seconds: 12.5,
         peak_memory_bytes: 300_000_000,
         peak_memory_kind: dst_core::record::MemoryKind::ResidentSet,

@@ -75,6 +75,8 @@ pub(crate) fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             sparsity_total: 0.99 * spec.sparsity,
             inference_ms_per_sample: 0.0125,
             inference_batch_size: 256,
+            inference_samples_per_second: Some(2500.0),
+            throughput_batch_size: Some(256),
             train_seconds: 3.25,
             peak_memory_bytes: 4096,
             peak_memory_kind: MemoryKind::ResidentSet,

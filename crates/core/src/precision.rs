@@ -1,0 +1,156 @@
+//! The numbers that a training computes with.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::architecture::{Backend, DenseBackend, Pass};
+use crate::device;
+use crate::layers::{Conv2d, Linear};
+
+/// How prunable layers multiply, in training and in evaluation.
+///
+/// Weights, gradients, moments, norms, softmax and the loss are 32-bit floats whatever it is. It
+/// changes results, so it belongs to a trial as the learning rate does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 32-bit floats of which an NVIDIA accelerator reads 10 bits of the mantissa when it
+    /// multiplies matrices and convolves (TensorFloat-32). There is no such thing on a CPU.
+    Tf32,
+    /// Products of bfloat16 copies of weights and inputs, added up in 32 bits.
+    Bf16,
+}
+
+impl Precision {
+    /// Is it the default? Files leave it out then, so that trials keep the ids they had before
+    /// there was a choice.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// How layers compute at this precision. TensorFloat-32 is no other arithmetic to libtorch,
+    /// but a setting of the process; see [`device::environment`].
+    pub fn backend(self) -> &'static dyn Backend {
+        match self {
+            Self::F32 | Self::Tf32 => &DenseBackend,
+            Self::Bf16 => &MixedBackend,
+        }
+    }
+
+    /// An evaluating pass at this precision.
+    pub fn evaluation(self) -> Pass<'static> {
+        Pass { backend: self.backend(), ..Pass::EVALUATION }
+    }
+}
+
+/// As in files, such as `bf16`.
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+/// Masked dense arithmetic on bfloat16 copies, the mixed precision of Micikevicius et al. 2018
+/// with bfloat16 in place of half precision (Kalamkar et al. 2019), which has the range of 32-bit
+/// floats and needs no loss scaling.
+///
+/// Layers take and give 32-bit floats; weight, bias and input are rounded at every use, and
+/// gradients arrive at the 32-bit weight, for inactive entries too. What is 0 stays exactly 0.
+///
+/// libtorch's autocast would do the same but is out of reach: tch can only switch it on for
+/// CUDA, with half precision.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MixedBackend;
+
+impl Backend for MixedBackend {
+    fn linear(&self, layer: &Linear, input: &Tensor, _: &Pass<'_>) -> Tensor {
+        let weight = rounded(&layer.weight.tensor);
+        rounded(input).linear(&weight, Some(&rounded(&layer.bias))).to_kind(Kind::Float)
+    }
+
+    fn conv2d(&self, layer: &Conv2d, input: &Tensor, _: &Pass<'_>) -> Tensor {
+        let input = device::channels_last(&rounded(input));
+        let bias = layer.bias.as_ref().map(rounded);
+        layer.convolve(&input, &rounded(&layer.weight.tensor), bias.as_ref()).to_kind(Kind::Float)
+    }
+}
+
+fn rounded(tensor: &Tensor) -> Tensor {
+    tensor.to_kind(Kind::BFloat16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{Builder, Convolution, Parameters};
+    use crate::seed::SeedStreams;
+    use tch::Device;
+
+    #[test]
+    fn files_name_a_precision_as_it_is_displayed() {
+        for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
+            assert_eq!(serde_json::to_value(precision).unwrap(), precision.to_string());
+        }
+    }
+
+    /// 1 + 2⁻⁷ is the number after 1 in bfloat16, so 1 + 2⁻⁹ is rounded to 1 and 1.0066 to it.
+    #[test]
+    fn factors_are_rounded_and_gradients_are_not_lost() {
+        let mut parameters = Parameters::default();
+        let layer =
+            Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu).linear("fc", 3, 1);
+        let set = |tensor: &Tensor, values: &[f32]| {
+            tensor.detach().copy_(&Tensor::from_slice(values).view_as(tensor));
+        };
+        set(&layer.weight.tensor, &[1.001_953_1, 0.0, 2.0]);
+        set(&layer.bias, &[0.0]);
+        let input = Tensor::from_slice(&[1.006_6f32, 5.0, 0.5]).reshape([1, 3]);
+        let pass = Pass { backend: Precision::Bf16.backend(), ..Pass::TRAINING };
+        let output = layer.forward(&input, &pass);
+        assert_eq!(output.kind(), Kind::Float);
+        // 1 · (1 + 2⁻⁷) + 0 · 5 + 2 · 0.5, where the sum is rounded to a multiple of 2⁻⁶.
+        let value = output.double_value(&[0, 0]);
+        assert!((value - 2.007_812_5).abs() <= 1.0 / 128.0, "{value}");
+        output.sum(Kind::Float).backward();
+        let gradient = layer.weight.tensor.grad();
+        assert_eq!(gradient.kind(), Kind::Float);
+        // The inactive entry has one as well.
+        assert_eq!(Vec::<f32>::try_from(gradient.view([-1])).unwrap(), [1.007_812_5, 5.0, 0.5]);
+    }
+
+    #[test]
+    fn convolutions_come_close_to_those_of_32_bits() {
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new(&mut parameters, SeedStreams::new(1), Device::Cpu);
+        let layers = [
+            builder.conv2d("biased", 3, 4, 5, 2),
+            builder.conv2d_with("strided", 3, 4, Convolution::before_norm(3, 2)),
+        ];
+        tch::manual_seed(1);
+        let input = Tensor::randn([2, 3, 8, 8], (Kind::Float, Device::Cpu));
+        for layer in layers {
+            let exact = layer.forward(&input, &Pass::TRAINING);
+            let pass = Pass { backend: Precision::Bf16.backend(), ..Pass::TRAINING };
+            let mixed = layer.forward(&input, &pass);
+            let scale = exact.abs().max().double_value(&[]);
+            let error = (&mixed - &exact).abs().max().double_value(&[]);
+            assert!(error > 0.0 && error < 0.02 * scale, "{error} of {scale}");
+            mixed.sum(Kind::Float).backward();
+            let gradient = layer.weight.tensor.grad();
+            assert_eq!(
+                (gradient.kind(), gradient.size()),
+                (Kind::Float, layer.weight.tensor.size())
+            );
+        }
+    }
+}
