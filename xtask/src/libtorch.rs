@@ -29,6 +29,10 @@ mod progress;
 mod version;
 mod wheel;
 
+#[cfg(test)]
+pub(crate) use wheel::tests::zip_of;
+pub(crate) use wheel::{pip, unpack};
+
 /// The version that tch 0.26 is written for.
 const VERSION: &str = "2.13.0";
 

@@ -12,6 +12,7 @@ mod cargo;
 mod ci;
 mod digest;
 mod libtorch;
+mod minilm;
 mod mnist;
 mod scratch;
 mod tidy;
@@ -49,6 +50,8 @@ enum Task {
     Tidy,
     /// Run every check that a change must pass.
     Ci,
+    /// Fetch the real weights that a test reads and minilm-l6 can start from.
+    Minilm,
     /// Rebuild or check the digits that datasets/mnist carries.
     #[command(name = "mnist-10k")]
     Mnist10k(mnist::Args),
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Test { .. } => cargo::test(&workspace, &passed_on()),
         Task::Tidy => tidy::run(&workspace),
         Task::Ci => ci::run(&workspace),
+        Task::Minilm => minilm::ensure(&workspace).map(|folder| note!("{}", folder.display())),
         Task::Mnist10k(args) => mnist::run(&workspace, &args),
     };
     match outcome {

@@ -158,7 +158,10 @@ fn download<'a>(
 }
 
 /// The command by which pip starts here.
-fn pip() -> Result<&'static [&'static str]> {
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn pip() -> Result<&'static [&'static str]> {
     const CANDIDATES: [&[&str]; 4] =
         [&["python3", "-m", "pip"], &["pip3"], &["pip"], &["python", "-m", "pip"]];
     let starts = |pip: &&[&str]| {
@@ -195,7 +198,7 @@ fn checked(wheel: &Wheel, folder: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When the archive is damaged (members have checksums) or the disk is full.
-pub(super) fn unpack(
+pub(crate) fn unpack(
     archive: &Path,
     folder: &Path,
     place: impl Fn(&str) -> Option<String>,
@@ -221,7 +224,7 @@ pub(super) fn unpack(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::io::Write;
 

@@ -98,11 +98,21 @@ fn outputs_and_gradients_are_those_of_transformers() {
     assert!(expected.difference("gradient", &query.tensor().grad()) < 1e-5);
 }
 
-/// `HARNESS_TEST_MINILM` names the `model.safetensors` of all-MiniLM-L6-v2.
+/// The `model.safetensors` of all-MiniLM-L6-v2: what `HARNESS_TEST_MINILM` names, or what
+/// `cargo xtask minilm` fetched.
+fn minilm() -> Option<PathBuf> {
+    let fetched = || {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let file = root.join("target/minilm").join(crate::weights::FILE);
+        file.is_file().then_some(file)
+    };
+    std::env::var_os("HARNESS_TEST_MINILM").map(PathBuf::from).or_else(fetched)
+}
+
 #[test]
 fn hidden_states_of_minilm_are_those_of_transformers() {
-    let Some(file) = std::env::var_os("HARNESS_TEST_MINILM").map(PathBuf::from) else {
-        println!("skipped: no weights");
+    let Some(file) = minilm() else {
+        println!("skipped: no weights; `cargo xtask minilm` fetches them");
         return;
     };
     let expected = Expected::read("minilm-l6-expected.safetensors");
