@@ -15,6 +15,7 @@ pub mod error;
 pub mod flops;
 pub mod layers;
 pub mod metric;
+pub mod options;
 pub mod plugin;
 pub mod record;
 pub mod report;
@@ -34,6 +35,7 @@ pub use layers::{
     Parameter, Parameters, Start,
 };
 pub use metric::Metric;
+pub use options::{DatasetOptions, NoOptions, OptionsType};
 pub use report::{Analysis, Document, Report};
 pub use schedule::{Curve, Span, Timing};
 pub use seed::SeedStreams;
