@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::plugin;
 use dst_core::training::OptimizerKind;
 use dst_core::{DataSources, Dataset, Training};
 use dst_train::{Setup, Trainer};
@@ -20,8 +20,8 @@ fn cifar10() -> Option<Box<dyn Dataset>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let data_dir = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder))?;
     let start = Instant::now();
-    let dataset =
-        (DatasetPlugin::find("cifar10").unwrap().load)(&DataSources { data_dir: Some(data_dir) });
+    let sources = DataSources { data_dir: Some(data_dir) };
+    let dataset = plugin::dataset("cifar10", &Map::new(), &sources);
     println!("loaded in {:.1} s", start.elapsed().as_secs_f64());
     Some(dataset.unwrap())
 }

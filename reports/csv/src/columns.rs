@@ -2,12 +2,12 @@
 
 use dst_core::record::{EpochRecord, LayerRecord, Outcome, TrialRecord};
 
-use crate::cell::{Column, model_parameters, number, optional, training};
+use crate::cell::{Column, dataset_options, model_parameters, number, optional, training};
 
 /// Which trial a row belongs to: the first columns of every table of trials.
 pub(crate) const IDENTITY: &[Column<TrialRecord>] = &[
     ("trial", |trial| trial.id.clone()),
-    ("dataset", |trial| trial.spec.dataset.clone()),
+    ("dataset", |trial| trial.spec.dataset_label()),
     ("model", |trial| trial.spec.model_name().to_owned()),
     ("strategy", |trial| trial.spec.strategy_name().to_owned()),
     ("params", |trial| trial.spec.strategy_parameters()),
@@ -57,6 +57,7 @@ pub(crate) const RESULT: &[Column<TrialRecord>] = &[
     ("test_matthews", |trial| scored(trial, |o| o.test.matthews)),
     ("test_pearson", |trial| scored(trial, |o| o.test.pearson)),
     ("test_spearman", |trial| scored(trial, |o| o.test.spearman)),
+    ("dataset_options", |trial| dataset_options(&trial.spec)),
 ];
 
 /// One epoch.
