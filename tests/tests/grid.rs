@@ -72,6 +72,30 @@ fn more_seeds_extend_a_grid() {
 }
 
 #[test]
+fn other_options_make_another_data_set_that_is_not_compared() {
+    let sandbox = Sandbox::new();
+    let line = "grid --strategies set,dense --models mlp --set mlp.hidden=[16] --epochs 1 \
+                --seeds 0..2 --set mnist-10k.train_samples=500 --set mnist-10k.rotation=0,15";
+    let said = sandbox.run(line).well();
+    let labels = ["mnist-10k [train_samples=500]", "mnist-10k [rotation=15 train_samples=500]"];
+    let comparisons = fs::read_to_string(sandbox.path("runs/report/comparisons.csv")).unwrap();
+    assert_eq!(comparisons.lines().count(), 3, "{comparisons}");
+    for label in labels {
+        assert!(said.stdout.contains(label), "{label}: {}", said.stdout);
+        assert!(comparisons.contains(&format!("\n{label},mlp,")), "{label}: {comparisons}");
+    }
+    let again = sandbox.run(line).well();
+    assert!(again.stderr.contains("all 8 trials are done"), "{}", again.stderr);
+    // Half the samples, half the FLOPs.
+    let dry = |count: u32| {
+        let line = format!("grid --strategies dense --set mnist-10k.train_samples={count}");
+        let text = sandbox.run(&format!("{line} --seeds 0 --dry-run --json")).well().stdout;
+        serde_json::from_str::<Value>(&text).unwrap()["train_flops_to_do"].as_f64().unwrap()
+    };
+    assert_eq!(dry(2000), 2.0 * dry(1000));
+}
+
+#[test]
 fn a_dry_run_lists_the_trials_and_makes_nothing() {
     let sandbox = Sandbox::new();
     let said = sandbox.run(&grid("--dry-run --json")).well();

@@ -55,6 +55,20 @@ fn every_listed_name_is_described() {
     }
 }
 
+/// A group stands beside the data sets that it holds.
+#[test]
+fn options_and_groups_of_data_sets_are_described() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.run("describe cifar10").well().stdout;
+    for expected in ["rotation = 0.0  (number)", "crop_padding = 4", "train_samples = none"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(listed("datasets").contains("glue"));
+    let text = sandbox.run("describe glue").well().stdout;
+    assert!(text.starts_with("glue (group of data sets)"), "{text}");
+    assert!(text.contains("glue/mnli, glue/mnli-mm"), "{text}");
+}
+
 #[test]
 fn strategies_that_fail_in_the_middle_cost_only_their_own_trials() {
     let sandbox = Sandbox::of(env!("CARGO_BIN_EXE_harness-with-faults"));

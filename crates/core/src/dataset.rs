@@ -11,6 +11,7 @@ use tch::{Device, Tensor};
 use crate::architecture::{Input, InputShape, Task};
 use crate::error::{Error, Result};
 use crate::metric::Metric;
+use crate::seed::SeedStreams;
 
 /// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -120,6 +121,28 @@ pub trait Dataset: Debug + Send {
     fn origin(&self) -> &str;
 }
 
+/// Which rows of a training split of `all` samples the option `train_samples` keeps, rising;
+/// none without that option, which keeps all.
+///
+/// They are the first of a shuffle that depends on nothing but `all`: every seed trains on the
+/// same part, and a smaller part lies within a larger one.
+///
+/// # Errors
+/// If it is 0, or more than there are.
+pub fn train_part(all: usize, train_samples: Option<u32>) -> Result<Option<Vec<i64>>> {
+    let Some(count) = train_samples else { return Ok(None) };
+    let kept = count as usize;
+    if !(1..=all).contains(&kept) {
+        return Err(Error::usage(format!("train_samples = {count} is not from 1 to {all}"))
+            .hint(format!("the training split has {all} samples")));
+    }
+    let mut rows: Vec<i64> = (0..all as i64).collect();
+    rows.shuffle(&mut SeedStreams::new(0).stream("train_samples"));
+    rows.truncate(kept);
+    rows.sort_unstable();
+    Ok(Some(rows))
+}
+
 /// Where data sets look for their files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataSources {
@@ -172,4 +195,28 @@ impl DataSources {
 /// If the system refuses, naming the path.
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| Error::io("read", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_nested_and_the_same_for_every_seed() {
+        let part = |count| train_part(100, Some(count)).unwrap().unwrap();
+        // Stored results are of these rows: no later version may choose others.
+        assert_eq!(part(5), [38, 48, 55, 56, 57]);
+        let small = part(30);
+        assert!(small.is_sorted() && small.iter().all(|row| part(60).contains(row)));
+        assert_eq!(part(100), (0..100).collect::<Vec<i64>>());
+        assert_eq!(train_part(100, None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_part_is_neither_empty_nor_more_than_all() {
+        for count in [0, 101] {
+            let error = train_part(100, Some(count)).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("train_samples = {count} is not from 1 to 100")));
+        }
+    }
 }

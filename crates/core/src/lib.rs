@@ -17,6 +17,7 @@ pub mod flops;
 pub mod layers;
 pub mod measure;
 pub mod metric;
+pub mod options;
 pub mod plugin;
 pub mod precision;
 pub mod record;
@@ -37,6 +38,7 @@ pub use layers::{
     Parameter, Parameters, Start,
 };
 pub use metric::Metric;
+pub use options::{DatasetOptions, NoOptions, OptionsType};
 pub use precision::Precision;
 pub use report::{Analysis, Document, Report};
 pub use schedule::{Curve, Span, Timing};

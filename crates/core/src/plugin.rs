@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::architecture::Architecture;
 use crate::dataset::{DataSources, Dataset};
 use crate::error::{Error, Result};
+use crate::options::OptionsType;
 use crate::report::Report;
 use crate::strategy::Strategy;
 
@@ -66,8 +67,22 @@ pub struct DatasetPlugin {
     pub summary: &'static str,
     /// The architecture that is used unless another is named.
     pub model: &'static str,
-    /// Finds, verifies and loads it.
-    pub load: fn(&DataSources) -> Result<Box<dyn Dataset>>,
+    /// Its options, with their defaults and documentation.
+    pub options: OptionsType,
+    /// Finds, verifies and loads it. Called by [`dataset`], with every option, checked;
+    /// [`options::read`](crate::options::read) gives them their type.
+    pub load: fn(&DataSources, &Map<String, Value>) -> Result<Box<dyn Dataset>>,
+}
+
+/// A name for several data sets at once.
+#[derive(Debug)]
+pub struct DatasetGroup {
+    /// Its name, in lower case, different from that of every data set.
+    pub name: &'static str,
+    /// One sentence: what it holds.
+    pub summary: &'static str,
+    /// Names of the data sets, in the order in which they are trained.
+    pub members: &'static [&'static str],
 }
 
 /// A registered report.
@@ -85,6 +100,7 @@ pub struct ReportPlugin {
 inventory::collect!(StrategyPlugin);
 inventory::collect!(ModelPlugin);
 inventory::collect!(DatasetPlugin);
+inventory::collect!(DatasetGroup);
 inventory::collect!(ReportPlugin);
 
 /// A plug-in record with a name.
@@ -136,6 +152,7 @@ macro_rules! registry {
 registry!(StrategyPlugin, "strategy");
 registry!(ModelPlugin, "model");
 registry!(DatasetPlugin, "data set");
+registry!(DatasetGroup, "group of data sets");
 registry!(ReportPlugin, "report");
 
 fn sorted<P: Plugin>(plugins: impl Iterator<Item = &'static P>) -> Vec<&'static P> {
@@ -177,6 +194,34 @@ pub fn architecture(name: &str, parameters: &Map<String, Value>) -> Result<Box<d
     let plugin = ModelPlugin::find(name)?;
     let defaults = to_value((plugin.default)())?;
     from_value(name, merged(name, defaults, &(plugin.schema)(), parameters)?)
+}
+
+/// The data set `name`, loaded from `sources` with `options` over its defaults.
+///
+/// # Errors
+/// As [`strategy`], and if its files are missing or damaged.
+pub fn dataset(
+    name: &str,
+    options: &Map<String, Value>,
+    sources: &DataSources,
+) -> Result<Box<dyn Dataset>> {
+    let plugin = DatasetPlugin::find(name)?;
+    let options = plugin.options.complete(options).map_err(|error| error.at(name))?;
+    (plugin.load)(sources, &options)
+}
+
+/// Those of a data set's `options` that are not at their default, checked and written in one
+/// way, as a [`TrialSpec`](crate::record::TrialSpec) has them.
+///
+/// # Errors
+/// If the data set or an option is unknown (the nearest is suggested), or a value is of the
+/// wrong type or out of range.
+pub fn dataset_options(name: &str, options: &Map<String, Value>) -> Result<Map<String, Value>> {
+    let plugin = DatasetPlugin::find(name)?;
+    let defaults = plugin.options.default()?;
+    let mut options = plugin.options.complete(options).map_err(|error| error.at(name))?;
+    options.retain(|key, value| defaults.get(key) != Some(value));
+    Ok(options)
 }
 
 /// The registered baseline.

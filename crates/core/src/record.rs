@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::metric::Metric;
@@ -15,6 +15,10 @@ use crate::training::Training;
 pub struct TrialSpec {
     /// Name of the data set.
     pub dataset: String,
+    /// Its options that are not at their default. Left out when there are none, so that a new
+    /// option changes no id.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub dataset_options: Map<String, Value>,
     /// The architecture with all its parameters, tagged with its `name`.
     pub model: Value,
     /// The strategy with all its parameters, tagged with its `name`.
@@ -38,6 +42,22 @@ impl TrialSpec {
         let canonical = serde_json::to_value(self).expect("a specification is plain data");
         let digest = Sha256::digest(canonical.to_string().as_bytes());
         digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The data set, and in brackets its options that are not at their default, such as
+    /// `cifar10 [flip=false rotation=15]`: what is not called the same may not be compared.
+    pub fn dataset_label(&self) -> String {
+        if self.dataset_options.is_empty() {
+            return self.dataset.clone();
+        }
+        let options = self.dataset_options.iter().map(|(key, value)| match value {
+            Value::String(text) => format!("{key}={text}"),
+            Value::Number(number) if number.is_f64() => {
+                format!("{key}={}", number.as_f64().unwrap_or(f64::NAN))
+            }
+            other => format!("{key}={other}"),
+        });
+        format!("{} [{}]", self.dataset, options.collect::<Vec<_>>().join(" "))
     }
 
     /// Name of the architecture.
@@ -324,6 +344,23 @@ mod tests {
         let json = serde_json::to_value(&mixed).unwrap();
         assert_eq!(json["precision"], "bf16");
         assert_eq!(serde_json::from_value::<Training>(json).unwrap(), mixed);
+    }
+
+    #[test]
+    fn options_are_part_of_a_trial_only_where_they_are_set() {
+        let text = r#"{"dataset": "toy", "model": {"name": "mlp"}, "strategy": {"name": "set"},
+            "sparsity": 0.5, "training": TRAINING, "seed": 1}"#;
+        let training = serde_json::to_string(&Training::default()).unwrap();
+        let old: TrialSpec = serde_json::from_str(&text.replace("TRAINING", &training)).unwrap();
+        assert_eq!(old.dataset_label(), "toy");
+        assert!(!serde_json::to_string(&old).unwrap().contains("dataset_options"));
+        let mut new = old.clone();
+        new.dataset_options.insert("rotation".into(), 15.0.into());
+        new.dataset_options.insert("flip".into(), false.into());
+        assert_eq!(new.dataset_label(), "toy [flip=false rotation=15]");
+        assert_ne!(new.id(), old.id());
+        let read = serde_json::from_str(&serde_json::to_string(&new).unwrap()).unwrap();
+        assert_eq!(new, read);
     }
 
     #[test]

@@ -14,7 +14,9 @@ mod run;
 mod status;
 
 use dst_core::Result;
-use dst_core::plugin::{DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin};
+use dst_core::plugin::{
+    DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin,
+};
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
@@ -28,6 +30,7 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
     StrategyPlugin::all()?;
     ModelPlugin::all()?;
     DatasetPlugin::all()?;
+    DatasetGroup::all()?;
     ReportPlugin::all()?;
     match &typed.command {
         Command::Grid(args) => grid::run(args),

@@ -220,6 +220,13 @@ impl Effective {
         })
     }
 
+    fn axes_of_dataset(&self, wanted: &str) -> Axes<'_> {
+        self.axes(|key| match key {
+            Key::Dataset(name, option) if name == wanted => Some(option),
+            _ => None,
+        })
+    }
+
     fn axes_of_training(&self) -> Axes<'_> {
         self.axes(|key| match key {
             Key::Training(parameter) => Some(parameter),

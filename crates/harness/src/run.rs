@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dst_core::dataset::DataSources;
-use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::plugin;
 use dst_core::record::{Provenance, Status, TrialSpec};
 use dst_core::{Architecture, Dataset, Error, ErrorKind, Result, Strategy, device};
 use dst_train::{Ended, Setup};
@@ -112,7 +112,7 @@ impl Parts {
         let strategy = plugin::strategy(spec.strategy_name(), parameters(&spec.strategy)?)?;
         let architecture = plugin::architecture(spec.model_name(), parameters(&spec.model)?)?;
         let sources = DataSources { data_dir: options.data_dir.clone() };
-        let dataset = (DatasetPlugin::find(&spec.dataset)?.load)(&sources)?;
+        let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
         Ok(Self { strategy, architecture, dataset, device })
     }
 
@@ -162,7 +162,7 @@ impl Trial<'_> {
             lease.attempt(),
             self.id,
             self.spec.strategy_name(),
-            self.spec.dataset,
+            self.spec.dataset_label(),
             self.spec.sparsity,
             self.spec.seed,
             lease::host(),

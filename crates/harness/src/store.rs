@@ -310,7 +310,7 @@ fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
 /// Sparsities are not negative, so their bits sort as they do.
 fn sort_key(spec: &TrialSpec) -> (String, String, String, String, u64, u64, String) {
     (
-        spec.dataset.clone(),
+        spec.dataset_label(),
         spec.model.to_string(),
         spec.strategy_name().to_owned(),
         spec.strategy_parameters(),

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::plugin;
 use dst_core::tch::{Device, Tensor};
 use dst_core::training::OptimizerKind;
 use dst_core::{Batch, DataSources, Dataset, Input, InputShape, Result, Split, Task, Training};
@@ -25,7 +25,7 @@ fn dataset(name: &str) -> Option<Box<dyn Dataset>> {
     };
     let start = Instant::now();
     let sources = DataSources { data_dir: Some(root.join(folder)) };
-    let dataset = (DatasetPlugin::find(name).unwrap().load)(&sources).unwrap();
+    let dataset = plugin::dataset(name, &Map::new(), &sources).unwrap();
     println!("{name}: loaded in {:.1} s", start.elapsed().as_secs_f64());
     Some(dataset)
 }

@@ -102,13 +102,15 @@ inventory::submit! {
         paper: "none",
         summary: "Clouds of points.",
         model: "mlp",
-        load: |_| Ok(Box::new(Blobs::default())),
+        options: OptionsType::of::<NoOptions>(),
+        load: |_, _| Ok(Box::new(Blobs::default())),
     }
 }
 
 fn trial(trouble: Trouble, at: u64) -> TrialSpec {
     TrialSpec {
         dataset: "test-blobs".into(),
+        dataset_options: serde_json::Map::new(),
         model: json!({ "name": "mlp", "hidden": [12], "dropout": 0.1 }),
         strategy: json!({ "name": "test-wrench", "trouble": trouble, "at": at }),
         sparsity: 0.5,

@@ -3,10 +3,10 @@
 mod common;
 
 use common::{Probes, Recording, bits, one_at_a_time, setup, training};
-use dst_core::{Dataset, Input, Split, Training};
+use dst_core::{Dataset, Input, Pass, Split, Training};
 use dst_models::ResNet20;
 use dst_train::toy::Blobs;
-use dst_train::{Setup, Trainer};
+use dst_train::{Setup, Trainer, evaluate};
 use tch::{Device, Kind, Tensor};
 
 fn buffer(trainer: &Trainer<'_>, name: &str) -> Tensor {
@@ -65,4 +65,37 @@ fn every_micro_batch_moves_the_running_statistics_once() {
     }
     let found = buffer(&trainer, "bn1.running_mean");
     assert!(found.allclose(&mean, 1e-4, 1e-6, false), "{found} {mean}");
+}
+
+/// A sample is scored alike whatever else is in its batch, which it would not be with the
+/// batch's own statistics.
+#[test]
+fn evaluation_reads_the_running_statistics_and_leaves_them() {
+    let _turn = one_at_a_time();
+    let (blobs, training) = (Blobs::default(), training());
+    let network = ResNet20 { width: 2, ..ResNet20::default() };
+    let setup = setup(&common::StaysDense, &network, &blobs, &training);
+    let mut trainer = Trainer::new(Setup { sparsity: 0.0, ..setup }).unwrap();
+    for _ in 0..3 {
+        trainer.step().unwrap();
+    }
+    let statistics = |trainer: &Trainer<'_>| -> Vec<Vec<u8>> {
+        trainer.parameters().buffers().map(|(_, buffer)| bits(buffer)).collect()
+    };
+    let before = statistics(&trainer);
+    let scores = |split| evaluate(trainer.model(), &blobs, split, Device::Cpu).unwrap().scores;
+    assert_eq!(scores(Split::Validation), scores(Split::Validation));
+    assert_eq!(statistics(&trainer), before);
+
+    let _guard = tch::no_grad_guard();
+    let outputs = |rows: &[i64]| {
+        let batch = blobs.batch(Split::Validation, rows, Device::Cpu).unwrap();
+        trainer.model().forward(&batch.input, &Pass::EVALUATION).unwrap()
+    };
+    let together = outputs(&[0, 1, 2, 3, 4]);
+    for row in 0..5 {
+        assert!(outputs(&[row]).get(0).allclose(&together.get(row), 1e-4, 1e-5, false));
+    }
+    let spread = (together.get(0) - together.get(1)).abs().max().double_value(&[]);
+    assert!(spread > 1e-3, "the network tells samples apart: {spread}");
 }

@@ -11,25 +11,28 @@
 //! Pictures stay bytes in memory. A batch becomes `Float [batch, 3, 32, 32]` on the device,
 //! normalised by the mean and the standard deviation of each channel, of pixels in [0, 1].
 //! Training batches are cropped from pictures padded by 4 black pixels on every side, and
-//! mirrored left to right with probability ½.
+//! mirrored left to right with probability ½; [`Options`] change that.
 //!
 //! Every file is verified before training: exact length, checksums of compressed files, labels,
 //! and the SHA-256 of the canonical unpacked file.
 
-mod augmentation;
 mod records;
 
 use std::path::PathBuf;
 
+use dst_augment::{Augmentation, by_channel};
+use dst_core::dataset::train_part;
+use dst_core::options::{self, DatasetOptions, OptionsType};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, device,
 };
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use augmentation::{by_channel, crop_and_flip};
 use records::{CHANNELS, CLASSES, SIDE, hexadecimal};
 
 /// Red, green and blue, of pixels in [0, 1].
@@ -43,7 +46,33 @@ inventory::submit! {
         paper: "Krizhevsky 2009, Learning multiple layers of features from tiny images",
         summary: "60,000 colour pictures from the binary batches: 45,000 train, 5,000 validation, 10,000 test.",
         model: "resnet18",
-        load,
+        options: OptionsType::of::<Options>(),
+        load: |sources, options| load(sources, &options::read(options)?),
+    }
+}
+
+/// What can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Options {
+    /// How training pictures are changed.
+    #[serde(flatten)]
+    pub augmentation: Augmentation,
+    /// Train on so many pictures only, the same for every seed; all if none is given. Numbers
+    /// of a part are not comparable with published ones.
+    pub train_samples: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let augmentation = Augmentation { crop_padding: 4, flip: true, ..Augmentation::default() };
+        Self { augmentation, train_samples: None }
+    }
+}
+
+impl DatasetOptions for Options {
+    fn validate(&self) -> Result<()> {
+        self.augmentation.validate(SIDE as u32)?;
+        train_part(range(Split::Train).1 as usize, self.train_samples).map(drop)
     }
 }
 
@@ -63,7 +92,7 @@ const FILES: [(&str, &str); 6] = [
     ("test_batch.bin", "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
 ];
 
-fn load(sources: &DataSources) -> Result<Box<dyn Dataset>> {
+fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     // All six are looked for before one is read: a missing file is known at once.
     let paths = FILES
         .iter()
@@ -80,7 +109,10 @@ fn load(sources: &DataSources) -> Result<Box<dyn Dataset>> {
         let read = records::open(path).and_then(|source| records::read(source, &part, sha256));
         labels.extend(read.map_err(|error| error.at(path.display().to_string()))?);
     }
+    let part = train_part(range(Split::Train).1 as usize, options.train_samples)?;
     Ok(Box::new(Cifar10 {
+        augmentation: options.augmentation,
+        part: part.map(|rows| Tensor::f_from_slice(&rows)).transpose()?,
         images,
         labels: Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?,
         digest: digest(),
@@ -121,6 +153,9 @@ struct Cifar10 {
     images: Tensor,
     /// `Int64 [60,000]`.
     labels: Tensor,
+    augmentation: Augmentation,
+    /// Rows of the training split that are used, `Int64 [count]`, if not all are.
+    part: Option<Tensor>,
     digest: String,
     origin: String,
 }
@@ -144,12 +179,18 @@ impl Dataset for Cifar10 {
     }
 
     fn len(&self, split: Split) -> usize {
-        range(split).1 as usize
+        match (&self.part, split) {
+            (Some(part), Split::Train) => part.numel(),
+            _ => range(split).1 as usize,
+        }
     }
 
     fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch> {
         let (start, count) = range(split);
-        let rows = Tensor::f_from_slice(rows)?;
+        let mut rows = Tensor::f_from_slice(rows)?;
+        if let (Some(part), Split::Train) = (&self.part, split) {
+            rows = part.f_index_select(0, &rows)?;
+        }
         // Bytes travel to the device, a quarter of the floats that they become there.
         let images = self.images.f_narrow(0, start, count)?.f_index_select(0, &rows)?;
         let images = normalise(&device::upload(&images, device)?)?;
@@ -161,6 +202,8 @@ impl Dataset for Cifar10 {
         Some(Box::new(Self {
             images: self.images.shallow_clone(),
             labels: self.labels.shallow_clone(),
+            augmentation: self.augmentation.clone(),
+            part: self.part.as_ref().map(Tensor::shallow_clone),
             digest: self.digest.clone(),
             origin: self.origin.clone(),
         }))
@@ -171,7 +214,9 @@ impl Dataset for Cifar10 {
             return Err(Error::contract("a batch of CIFAR-10 holds tokens"));
         };
         let black = black(pictures.device())?;
-        batch.input = Input::Image(crop_and_flip(pictures, &black, rng)?);
+        if let Some(changed) = self.augmentation.apply(pictures, &black, rng)? {
+            batch.input = Input::Image(changed);
+        }
         Ok(())
     }
 

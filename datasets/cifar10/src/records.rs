@@ -298,6 +298,16 @@ mod tests {
     }
 
     #[test]
+    fn files_that_were_taken_for_text_are_refused() {
+        let file = three_records();
+        let marked = [b"\xef\xbb\xbf", &file[..]].concat();
+        assert_eq!(refusal(&marked), "more bytes follow byte 9219, its end");
+        // Every pixel that is a line feed has got a carriage return.
+        let ends = file.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]);
+        assert_eq!(refusal(&ends), "more bytes follow byte 9219, its end");
+    }
+
+    #[test]
     fn damaged_compressed_data_are_refused() {
         for packed in [gzip(&three_records()), zstd(&three_records())] {
             // A flipped bit in the data and in what checks them.

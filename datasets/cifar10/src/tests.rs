@@ -3,16 +3,16 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use dst_core::plugin::Plugin;
-use dst_core::{ErrorKind, SeedStreams};
+use dst_core::{ErrorKind, SeedStreams, plugin};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::{Map, json};
 
 const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
 fn load_from(data_dir: Option<&Path>) -> Result<Box<dyn Dataset>> {
     let data_dir = data_dir.map(Path::to_path_buf);
-    (DatasetPlugin::find("cifar10")?.load)(&DataSources { data_dir })
+    plugin::dataset("cifar10", &Map::new(), &DataSources { data_dir })
 }
 
 fn pictures(batch: &Batch) -> &Tensor {
@@ -27,6 +27,8 @@ fn flat_pictures() -> Cifar10 {
     Cifar10 {
         images: bytes.expand([60_000, CHANNELS, SIDE, SIDE], false),
         labels: numbers.remainder(10),
+        augmentation: Options::default().augmentation,
+        part: None,
         digest: String::new(),
         origin: String::new(),
     }
@@ -90,6 +92,38 @@ fn augmentation_depends_on_its_stream_and_pads_with_black() {
     // Bytes 200 to 250 and 0 to 12: one picture of the batch is black itself.
     let share = padded.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
     assert!((0.05..0.25).contains(&share), "{share}");
+}
+
+#[test]
+fn a_part_of_the_training_pictures_is_asked_for_by_its_own_rows() {
+    let rows = train_part(45_000, Some(100)).unwrap().unwrap();
+    let part = Some(Tensor::from_slice(&rows));
+    let dataset = Cifar10 { part, ..flat_pictures() };
+    assert_eq!(SPLITS.map(|split| dataset.len(split)), [100, 5_000, 10_000]);
+    let batch = dataset.batch(Split::Train, &[99, 0], Device::Cpu).unwrap();
+    assert_eq!(Vec::<i64>::try_from(&batch.target).unwrap(), [rows[99] % 10, rows[0] % 10]);
+    let error = dataset.batch(Split::Train, &[100], Device::Cpu).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Torch);
+    let batch = dataset.batch(Split::Validation, &[4_999], Device::Cpu).unwrap();
+    assert_eq!(Vec::<i64>::try_from(&batch.target).unwrap(), [49_999 % 10]);
+}
+
+#[test]
+fn options_are_checked_before_files_are_looked_for() {
+    let error = |options: serde_json::Value| {
+        let options = options.as_object().unwrap();
+        plugin::dataset("cifar10", options, &DataSources::default()).unwrap_err().to_string()
+    };
+    assert!(error(json!({ "rotaton": 15 })).contains("did you mean 'rotation'"));
+    assert_eq!(
+        error(json!({ "cutout": 33 })),
+        "cifar10: cutout = 33 is not from 0 to 32, the side"
+    );
+    let many = error(json!({ "train_samples": 45_001 }));
+    assert!(many.starts_with("cifar10: train_samples = 45001 is not from 1 to 45000"), "{many}");
+    let given = json!({ "crop_padding": 4, "rotation": 15, "train_samples": null });
+    let kept = plugin::dataset_options("cifar10", given.as_object().unwrap()).unwrap();
+    assert_eq!(serde_json::to_string(&kept).unwrap(), r#"{"rotation":15.0}"#);
 }
 
 #[test]
@@ -182,7 +216,7 @@ fn real_data() -> Option<Box<dyn Dataset>> {
         println!("skipped: no data");
         return None;
     }
-    Some(load(&sources).unwrap())
+    Some(load(&sources, &Options::default()).unwrap())
 }
 
 #[test]

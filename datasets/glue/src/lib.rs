@@ -5,8 +5,8 @@
 //! here, and validation is held out of the training data: every k-th row of `train.tsv`, with k
 //! the smallest of at least 10 that leaves at most 5,000 of them.
 //!
-//! Texts are cut into the word pieces of BERT, lowered, at most 128 a row, with the longer
-//! sentence of a pair cut first. Ids are kept in a cache folder, so a file is tokenised once.
+//! Texts are cut into the word pieces of BERT, lowered, at most 128 a row ([`Options`] change
+//! that), with the longer sentence of a pair cut first. Ids are kept in a cache folder, so a file is tokenised once.
 //! Batches hold sentences of like length.
 //!
 //! Files are checked before training: every row's columns and label, and the number of rows. A
@@ -16,6 +16,7 @@
 mod batches;
 mod cache;
 mod encoded;
+mod options;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -24,8 +25,9 @@ mod wordpiece;
 
 use std::path::{Path, PathBuf};
 
-use dst_core::dataset::read_file;
-use dst_core::plugin::DatasetPlugin;
+use dst_core::dataset::{read_file, train_part};
+use dst_core::options::{OptionsType, read};
+use dst_core::plugin::{DatasetGroup, DatasetPlugin};
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task as Goal,
@@ -34,8 +36,9 @@ use rand_chacha::ChaCha8Rng;
 
 use cache::{Sum, hexadecimal, sum};
 use encoded::Encoded;
+pub use options::Options;
 use task::{File, Task};
-use wordpiece::{LENGTH, Vocabulary};
+use wordpiece::Vocabulary;
 
 /// At least every how many rows of the training data one is held out for validation.
 const HOLD_OUT: usize = 10;
@@ -52,10 +55,21 @@ macro_rules! plugins {
                 paper: concat!($paper, "; in Wang et al. 2019, GLUE: a multi-task benchmark and analysis platform for natural language understanding"),
                 summary: $summary,
                 model: "bert-base",
-                load: |sources| load(&$task, sources, cache::folder().as_deref()),
+                options: OptionsType::of::<Options>(),
+                load: |sources, options| {
+                    load(&$task, &read(options)?, sources, cache::folder().as_deref())
+                },
             }
         }
     )*};
+}
+
+inventory::submit! {
+    DatasetGroup {
+        name: "glue",
+        summary: "The nine tasks of GLUE, MNLI with both of its test sets.",
+        members: &task::ALL,
+    }
 }
 
 plugins! {
@@ -92,14 +106,19 @@ plugins! {
 }
 
 /// Loads a task; token ids are kept in `cache` if it is given.
-fn load(task: &Task, sources: &DataSources, cache: Option<&Path>) -> Result<Box<dyn Dataset>> {
+fn load(
+    task: &Task,
+    options: &Options,
+    sources: &DataSources,
+    cache: Option<&Path>,
+) -> Result<Box<dyn Dataset>> {
     let loaded = || -> Result<Glue> {
         // All files are looked for before one is read: a missing one is known at once.
         let paths = [find(task, task.train, sources)?, find(task, task.test, sources)?];
         let vocabulary = Vocabulary::find(sources)?;
         let [train, test] =
             [(&paths[0], task.train), (&paths[1], task.test)].map(|(path, file)| {
-                rows(task, file, path, &vocabulary, cache)
+                rows(task, file, path, &vocabulary, options, cache)
                     .map_err(|error| error.at(path.display().to_string()))
             });
         let ((train, train_sum), (test, test_sum)) = (train?, test?);
@@ -107,7 +126,7 @@ fn load(task: &Task, sources: &DataSources, cache: Option<&Path>) -> Result<Box<
         let digest = digest([(names[0], train_sum), (names[1], test_sum)], &vocabulary);
         let folder = paths[0].parent().unwrap_or(Path::new("")).display().to_string();
         let origin = format!("{folder}, {}", vocabulary.path.display());
-        Ok(Glue::new(task, [train, test], &vocabulary, digest, origin))
+        Glue::new(task, options, [train, test], &vocabulary, digest, origin)
     };
     Ok(Box::new(loaded().map_err(|error| error.at(task.name))?))
 }
@@ -131,16 +150,18 @@ fn rows(
     file: File,
     path: &Path,
     vocabulary: &Vocabulary,
+    options: &Options,
     cache: Option<&Path>,
 ) -> Result<(Encoded, Sum)> {
     let bytes = read_file(path)?;
     let file_sum = sum(&bytes);
     // The name of a task decides about columns and labels.
-    let key = sum(&[task.name.as_bytes(), b"\0", &file_sum, &vocabulary.digest].concat());
+    let length = options.cache_key();
+    let key = sum(&[task.name.as_bytes(), b"\0", &file_sum, &vocabulary.digest, &length].concat());
     if let Some(kept) = cache.and_then(|folder| cache::read(folder, &key)) {
         return Ok((kept, file_sum));
     }
-    let encoded = vocabulary.encode(&tsv::parse(&bytes, task, file.rows)?)?;
+    let encoded = vocabulary.encode(&tsv::parse(&bytes, task, file.rows)?, options.length())?;
     if let Some(folder) = cache {
         cache::write(folder, &key, &encoded);
     }
@@ -186,6 +207,8 @@ struct Glue {
     validation: Part,
     test: Part,
     vocabulary: i64,
+    /// Tokens of the longest row that there may be.
+    length: i64,
     pad: i64,
     digest: String,
     origin: String,
@@ -194,28 +217,34 @@ struct Glue {
 impl Glue {
     fn new(
         task: &Task,
+        options: &Options,
         [train_file, test_file]: [Encoded; 2],
         vocabulary: &Vocabulary,
         digest: String,
         origin: String,
-    ) -> Self {
+    ) -> Result<Self> {
         let all = 0..train_file.len();
         let every = HOLD_OUT.max(all.len().div_ceil(LARGEST_VALIDATION));
         let held_out = |row: &usize| row % every == every - 1;
-        Self {
+        let mut train: Vec<usize> = all.clone().filter(|row| !held_out(row)).collect();
+        if let Some(part) = train_part(train.len(), options.train_samples)? {
+            train = part.into_iter().map(|row| train[row as usize]).collect();
+        }
+        Ok(Self {
             goal: task.kind(),
             metric: task.metric,
             second_metric: task.second_metric,
-            train: Part::new(&train_file, all.clone().filter(|row| !held_out(row))),
+            train: Part::new(&train_file, train.into_iter()),
             validation: Part::new(&train_file, all.filter(held_out)),
             test: Part::new(&test_file, 0..test_file.len()),
             train_file,
             test_file,
             vocabulary: vocabulary.size,
+            length: options.length() as i64,
             pad: vocabulary.pad,
             digest,
             origin,
-        }
+        })
     }
 
     fn part(&self, split: Split) -> (&Encoded, &Part) {
@@ -229,7 +258,7 @@ impl Glue {
 
 impl Dataset for Glue {
     fn input(&self) -> InputShape {
-        InputShape::Tokens { vocabulary: self.vocabulary, length: LENGTH as i64 }
+        InputShape::Tokens { vocabulary: self.vocabulary, length: self.length }
     }
 
     fn task(&self) -> Goal {

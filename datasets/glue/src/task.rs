@@ -190,6 +190,20 @@ pub(crate) const RTE: Task = task("glue/rte", "RTE", files(2_490, 277), SENTENCE
 
 pub(crate) const WNLI: Task = task("glue/wnli", "WNLI", files(635, 71), SENTENCES, BINARY);
 
+/// Names of all tasks, whole.
+pub(crate) const ALL: [&str; 10] = [
+    COLA.name,
+    SST2.name,
+    MRPC.name,
+    STSB.name,
+    QQP.name,
+    MNLI.name,
+    MNLI_MM.name,
+    QNLI.name,
+    RTE.name,
+    WNLI.name,
+];
+
 pub(crate) const SST2_SUBSET: Task = SST2.in_part("glue/sst2-subset");
 pub(crate) const MNLI_SUBSET: Task = MNLI.in_part("glue/mnli-subset");
 pub(crate) const MNLI_MM_SUBSET: Task = MNLI_MM.in_part("glue/mnli-mm-subset");

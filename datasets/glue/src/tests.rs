@@ -45,7 +45,7 @@ fn values(tensor: &Tensor) -> Vec<i64> {
 #[test]
 fn every_tenth_row_is_held_out() {
     let (_folder, sources) = rte();
-    let dataset = load(&loose(RTE), &sources, None).unwrap();
+    let dataset = load(&loose(RTE), &Options::default(), &sources, None).unwrap();
     assert_eq!(SPLITS.map(|split| dataset.len(split)), [23, 2, 1]);
     assert_eq!(dataset.task(), Goal::Classification { classes: 2 });
     assert_eq!(dataset.input(), InputShape::Tokens { vocabulary: 10, length: 128 });
@@ -69,6 +69,77 @@ fn every_tenth_row_is_held_out() {
 }
 
 #[test]
+fn a_part_is_drawn_from_the_training_rows_alone() {
+    let (_folder, sources) = rte();
+    let with = |train_samples| {
+        load(&loose(RTE), &Options { train_samples, ..Options::default() }, &sources, None)
+    };
+    let (whole, part) = (with(None).unwrap(), with(Some(7)).unwrap());
+    assert_eq!(SPLITS.map(|split| part.len(split)), [7, 2, 1]);
+    let ids = |dataset: &dyn Dataset, rows: &[i64]| {
+        let batch = dataset.batch(Split::Train, rows, Device::Cpu).unwrap();
+        let Input::Tokens { ids, .. } = batch.input else { panic!("text") };
+        values(&ids)
+    };
+    let rows = train_part(23, Some(7)).unwrap().unwrap();
+    assert_eq!(ids(&*part, &[0, 1, 2, 3, 4, 5, 6]), ids(&*whole, &rows));
+    let error = with(Some(24)).unwrap_err().to_string();
+    assert!(error.starts_with("glue/rte: train_samples = 24 is not from 1 to 23"), "{error}");
+}
+
+#[test]
+fn rows_are_cut_at_the_length_asked_for_and_cached_apart() {
+    let (folder, sources) = rte();
+    let cache = folder.path().join("cache");
+    let load = |max_length| {
+        let options = Options { max_length, ..Options::default() };
+        load(&loose(RTE), &options, &sources, Some(&cache)).unwrap()
+    };
+    for _ in 0..2 {
+        for (length, longest) in [(128, 28), (10, 10)] {
+            let dataset = load(length);
+            assert_eq!(
+                dataset.input(),
+                InputShape::Tokens { vocabulary: 10, length: length.into() }
+            );
+            let rows: Vec<i64> = (0..23).collect();
+            let batch = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
+            let Input::Tokens { ids, .. } = batch.input else { panic!("text") };
+            assert_eq!(ids.size(), [23, longest]);
+        }
+        assert_eq!(fs::read_dir(&cache).unwrap().count(), 4);
+    }
+}
+
+#[test]
+fn options_out_of_range_are_refused() {
+    let error = |options: serde_json::Value| {
+        let options = options.as_object().unwrap();
+        let loaded = dst_core::plugin::dataset("glue/rte", options, &DataSources::default());
+        loaded.unwrap_err().to_string()
+    };
+    for length in [7, 513] {
+        assert_eq!(
+            error(serde_json::json!({ "max_length": length })),
+            format!("glue/rte: max_length = {length} is not from 8 to 512")
+        );
+    }
+    let near = error(serde_json::json!({ "max_lenght": 64 }));
+    assert!(near.contains("did you mean 'max_length'"), "{near}");
+}
+
+#[test]
+fn the_group_holds_every_whole_task() {
+    let group = DatasetGroup::find("glue").unwrap();
+    let names: Vec<&str> = DatasetPlugin::all().unwrap().iter().map(|plugin| plugin.name).collect();
+    let whole: Vec<&str> =
+        names.iter().filter(|name| !name.ends_with("-subset")).copied().collect();
+    let mut members = group.members.to_vec();
+    members.sort_unstable();
+    assert_eq!(members, whole);
+}
+
+#[test]
 fn at_most_5_000_rows_are_held_out() {
     let held_out = |rows: usize| {
         let mut file = Encoded::default();
@@ -79,7 +150,9 @@ fn at_most_5_000_rows_are_held_out() {
         let folder = tempfile::tempdir().unwrap();
         let vocabulary = wordpiece::tests::small(folder.path());
         let files = [file, Encoded::default()];
-        let glue = Glue::new(&SST2, files, &vocabulary, String::new(), String::new());
+        let options = Options::default();
+        let glue = Glue::new(&SST2, &options, files, &vocabulary, String::new(), String::new());
+        let glue = glue.unwrap();
         (glue.len(Split::Validation), glue.len(Split::Train))
     };
     assert_eq!(held_out(635), (63, 572));
@@ -112,7 +185,7 @@ fn every_task_has_its_official_metrics() {
 fn scores_are_floats() {
     let text = "sentence1\tsentence2\tscore\na\tb\t3.800\n";
     let (_folder, sources) = folder(&STSB, text, text);
-    let dataset = load(&loose(STSB), &sources, None).unwrap();
+    let dataset = load(&loose(STSB), &Options::default(), &sources, None).unwrap();
     assert_eq!(dataset.task(), Goal::Regression);
     assert_eq!(dataset.metric(), Metric::Pearson);
     assert_eq!(dataset.second_metric(), Some(Metric::Spearman));
@@ -124,7 +197,7 @@ fn scores_are_floats() {
 fn a_second_load_reads_the_cache_and_a_damaged_one_is_written_anew() {
     let (folder, sources) = rte();
     let cache = folder.path().join("cache");
-    let load = || load(&loose(RTE), &sources, Some(&cache)).unwrap();
+    let load = || load(&loose(RTE), &Options::default(), &sources, Some(&cache)).unwrap();
     let first = load();
     let files = || {
         let mut files: Vec<_> =
@@ -163,7 +236,8 @@ fn bad_files_are_named_with_line_and_task() {
     let bad = "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tentailment\n1\ta\tb\tno\n";
     let (folder, sources) = folder(&RTE, bad, good);
     let path = folder.path().join("glue_data/RTE/train.tsv");
-    let message = || load(&loose(RTE), &sources, None).unwrap_err().to_string();
+    let message =
+        || load(&loose(RTE), &Options::default(), &sources, None).unwrap_err().to_string();
     assert_eq!(
         message(),
         format!(
@@ -173,15 +247,16 @@ fn bad_files_are_named_with_line_and_task() {
     );
     // The official file must have its number of rows.
     fs::write(&path, good).unwrap();
-    let error = load(&RTE, &sources, None).unwrap_err().to_string();
+    let error = load(&RTE, &Options::default(), &sources, None).unwrap_err().to_string();
     assert!(error.contains("it has 1 rows, and the official file has 2490"), "{error}");
-    assert!(load(&loose(RTE), &sources, None).is_ok());
+    assert!(load(&loose(RTE), &Options::default(), &sources, None).is_ok());
 }
 
 #[test]
 fn missing_files_are_named_and_a_part_is_pointed_at() {
-    let message =
-        |task: &Task, sources: &DataSources| load(task, sources, None).unwrap_err().to_string();
+    let message = |task: &Task, sources: &DataSources| {
+        load(task, &Options::default(), sources, None).unwrap_err().to_string()
+    };
     let unset = message(&SST2, &DataSources::default());
     assert!(unset.contains("glue/sst2: no data folder is set"), "{unset}");
     assert!(unset.contains("DIR/glue_data/SST-2/train.tsv is expected"), "{unset}");
@@ -211,7 +286,10 @@ fn the_layout_without_glue_data_is_found() {
     let inner = folder.path().join("glue_data");
     fs::rename(folder.path().join("bert-base-uncased"), inner.join("bert-base-uncased")).unwrap();
     let sources = DataSources { data_dir: Some(inner) };
-    assert_eq!(load(&loose(RTE), &sources, None).unwrap().len(Split::Train), 23);
+    assert_eq!(
+        load(&loose(RTE), &Options::default(), &sources, None).unwrap().len(Split::Train),
+        23
+    );
 }
 
 #[test]
@@ -282,7 +360,7 @@ fn every_task_has_its_published_counts() {
         (task::MNLI_SUBSET, vec![3_408, 3_313, 3_278], vec![3_479, 3_123, 3_213]),
         (task::MNLI_MM_SUBSET, vec![3_408, 3_313, 3_278], vec![3_463, 3_129, 3_240]),
     ] {
-        let dataset = load(&task, &sources, None).unwrap();
+        let dataset = load(&task, &Options::default(), &sources, None).unwrap();
         let [own, held_out, dev] = SPLITS.map(|split| classes(&*dataset, split));
         let together: Vec<usize> = own.iter().zip(&held_out).map(|(a, b)| a + b).collect();
         assert_eq!((together, dev), (train, test), "{}", task.name);
@@ -294,9 +372,9 @@ fn every_task_has_its_published_counts() {
             assert!(error < 3.0 * (share / total).sqrt(), "{}: {held_out:?}", task.name);
         }
     }
-    let scores = load(&STSB, &sources, None).unwrap();
+    let scores = load(&STSB, &Options::default(), &sources, None).unwrap();
     assert_eq!(SPLITS.map(|split| scores.len(split)), [5_175, 574, 1_500]);
-    let missing = load(&MNLI, &sources, None).unwrap_err().to_string();
+    let missing = load(&MNLI, &Options::default(), &sources, None).unwrap_err().to_string();
     assert!(missing.ends_with("use glue/mnli-subset"), "{missing}");
 }
 
@@ -305,11 +383,11 @@ fn less_than_a_tenth_of_sst2_is_padding() {
     let Some(sources) = real_data() else { return };
     let cache = tempfile::tempdir().unwrap();
     let start = std::time::Instant::now();
-    let dataset = load(&SST2, &sources, Some(cache.path())).unwrap();
+    let dataset = load(&SST2, &Options::default(), &sources, Some(cache.path())).unwrap();
     let fresh = start.elapsed();
     assert_eq!(SPLITS.map(|split| dataset.len(split)), [62_539, 4_810, 872]);
     let start = std::time::Instant::now();
-    let again = load(&SST2, &sources, Some(cache.path())).unwrap();
+    let again = load(&SST2, &Options::default(), &sources, Some(cache.path())).unwrap();
     println!("SST-2: {fresh:?} tokenised, {:?} from the cache", start.elapsed());
     assert_eq!(again.digest(), dataset.digest());
     for batch_size in [16, 32, 64] {
@@ -354,7 +432,7 @@ fn both_forms_of_the_vocabulary_give_the_same_ids() {
     assert_eq!((txt.size, txt.pad), (json.size, json.pad));
     let bytes = fs::read(find(&RTE, RTE.train, &sources).unwrap()).unwrap();
     let rows = tsv::parse(&bytes, &RTE, Some(2_490)).unwrap();
-    let [txt, json] = [txt, json].map(|vocabulary| vocabulary.encode(&rows).unwrap());
+    let [txt, json] = [txt, json].map(|vocabulary| vocabulary.encode(&rows, 128).unwrap());
     assert_eq!(txt, json);
     assert!(txt.ends.windows(2).all(|pair| pair[1] - pair[0] <= 128));
 }

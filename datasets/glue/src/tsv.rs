@@ -222,6 +222,28 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_are_not_where_the_header_says_are_refused() {
+        let text = b"index\tsentence1\tsentence2\tlabel\n0\tentailment\ta\tb\n";
+        assert!(refusal(text, &RTE).starts_with("line 2: 'b' is not a label"));
+        assert!(refusal(b"ks08\t*\t0\tWorks it.\n", &COLA).starts_with("line 1: '*' is not"));
+        let text = b"score\tsentence1\tsentence2\na\tb\t3.8\n";
+        assert!(refusal(text, &STSB).starts_with("line 2: 'a' is not a score"));
+    }
+
+    #[test]
+    fn what_an_editor_leaves_is_passed_over_or_refused() {
+        let rows = parse(b"sentence\tlabel\r\na\t1\r\nb\t0\r\n", &SST2, Some(2)).unwrap();
+        assert_eq!((rows.first, rows.labels), (vec!["a", "b"], vec![1.0, 0.0]));
+        let rows = parse("\u{feff}gj04\t1\t\tIt works.\r\n".as_bytes(), &COLA, None).unwrap();
+        assert_eq!(rows.first, ["It works."]);
+        // Nothing but a mark, a single byte, and UTF-16 with its mark.
+        assert!(refusal("\u{feff}".as_bytes(), &SST2).starts_with("the file is empty"));
+        assert!(refusal(b"s", &SST2).starts_with("line 1: there is no column 'sentence'"));
+        assert!(refusal(b"g", &COLA).starts_with("line 1: 1 columns stand where 4 must be"));
+        assert_eq!(refusal(b"\xff\xfes\0e\0", &SST2), "line 1: this is not UTF-8");
+    }
+
+    #[test]
     fn scores_are_numbers_from_0_to_5() {
         let file = |score: &str| format!("sentence1\tsentence2\tscore\na\tb\t{score}\n");
         let rows = |score: &str| parse(file(score).as_bytes(), &STSB, None).map(|rows| rows.labels);

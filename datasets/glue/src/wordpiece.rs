@@ -18,9 +18,6 @@ use crate::cache::{Sum, sum};
 use crate::encoded::Encoded;
 use crate::tsv::Rows;
 
-/// The longest sequence, special tokens included.
-pub(crate) const LENGTH: usize = 128;
-
 /// Rows that one thread is given at least; below that a thread costs more than it saves.
 const ROWS_PER_THREAD: usize = 500;
 
@@ -140,17 +137,18 @@ impl Vocabulary {
         Ok(tokenizer)
     }
 
-    /// Token ids of all rows, `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, at most [`LENGTH`]
-    /// each: the longer sentence is cut first. Works in parallel; the result does not depend on
-    /// the number of threads.
+    /// Token ids of all rows, `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, at most `length` each
+    /// (3 or more): the longer sentence is cut first. Works in parallel; the result does not
+    /// depend on the number of threads.
     ///
     /// # Errors
     /// If the vocabulary makes no tokenizer.
-    pub(crate) fn encode(&self, rows: &Rows<'_>) -> Result<Encoded> {
+    pub(crate) fn encode(&self, rows: &Rows<'_>, length: usize) -> Result<Encoded> {
         let reader = Reader {
             tokenizer: self.tokenizer()?,
             start: self.id("[CLS]")?,
             end: self.id("[SEP]")?,
+            length,
         };
         let count = rows.first.len();
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -183,6 +181,8 @@ struct Reader {
     tokenizer: Tokenizer,
     start: u32,
     end: u32,
+    /// Of the longest row.
+    length: usize,
 }
 
 impl Reader {
@@ -196,13 +196,13 @@ impl Reader {
             ids.push(self.start);
             match rows.second.get(row) {
                 None => {
-                    first.truncate(LENGTH - 2);
+                    first.truncate(self.length - 2);
                     ids.extend(first.iter().chain([&self.end]));
                     encoded.push(&ids, ids.len() as u32);
                 }
                 Some(text) => {
                     self.pieces(text, &mut known, &mut second)?;
-                    let (a, b) = longest_first(first.len(), second.len(), LENGTH - 3);
+                    let (a, b) = longest_first(first.len(), second.len(), self.length - 3);
                     ids.extend(first[..a].iter().chain([&self.end]));
                     ids.extend(second[..b].iter().chain([&self.end]));
                     encoded.push(&ids, a as u32 + 2);
@@ -294,12 +294,12 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let vocabulary = small(folder.path());
         assert_eq!((vocabulary.size, vocabulary.pad), (10, 0));
-        let encoded = vocabulary.encode(&rows(&["A abb.", "", "Á zebra"], &[])).unwrap();
+        let encoded = vocabulary.encode(&rows(&["A abb.", "", "Á zebra"], &[]), 128).unwrap();
         assert_eq!(encoded.row(0).unwrap(), [2, 5, 5, 7, 7, 8, 3]);
         assert_eq!(encoded.row(1).unwrap(), [2, 3]);
         assert_eq!(encoded.row(2).unwrap(), [2, 5, 1, 3]);
         assert_eq!(encoded.firsts, [7, 2, 4]);
-        let pairs = vocabulary.encode(&rows(&["a b"], &["c"])).unwrap();
+        let pairs = vocabulary.encode(&rows(&["a b"], &["c"]), 128).unwrap();
         assert_eq!(pairs.row(0).unwrap(), [2, 5, 6, 3, 9, 3]);
         assert_eq!(pairs.firsts, [4]);
     }
@@ -310,7 +310,7 @@ pub(crate) mod tests {
         let vocabulary = small(folder.path());
         let (long, short) = ("a ".repeat(200), "b ".repeat(20));
         let both = |first: &str, second: &str| {
-            let encoded = vocabulary.encode(&rows(&[first], &[second])).unwrap();
+            let encoded = vocabulary.encode(&rows(&[first], &[second]), 128).unwrap();
             let ids = encoded.row(0).unwrap().to_vec();
             let count = |token: u32| ids.iter().filter(|id| **id == token).count();
             (ids.len(), count(5), count(6))
@@ -318,7 +318,7 @@ pub(crate) mod tests {
         assert_eq!(both(&long, &short), (128, 105, 20));
         assert_eq!(both(&short, &long), (128, 105, 20));
         assert_eq!(both(&long, &"b ".repeat(200)), (128, 62, 63));
-        let single = vocabulary.encode(&rows(&[&long], &[])).unwrap();
+        let single = vocabulary.encode(&rows(&[&long], &[]), 128).unwrap();
         assert_eq!(single.row(0).unwrap().len(), 128);
         assert_eq!(single.row(0).unwrap()[127], 3);
     }
@@ -331,7 +331,7 @@ pub(crate) mod tests {
         let mut whole = vocabulary.tokenizer().unwrap();
         let special = |token: &str| (token.to_owned(), vocabulary.id(token).unwrap());
         whole.with_post_processor(Some(BertProcessing::new(special("[SEP]"), special("[CLS]"))));
-        let cut = TruncationParams { max_length: LENGTH, ..TruncationParams::default() };
+        let cut = TruncationParams { max_length: 128, ..TruncationParams::default() };
         whole.with_truncation(Some(cut)).unwrap();
         let texts = [
             "a  bb.c\u{85}a\u{a0}b \u{2028}c\u{200b}a [MASK] a[MASK]b \u{301}a \u{4e2d}a \0b",
@@ -343,13 +343,13 @@ pub(crate) mod tests {
         ];
         for first in texts {
             for second in texts {
-                let encoded = vocabulary.encode(&rows(&[first], &[second])).unwrap();
+                let encoded = vocabulary.encode(&rows(&[first], &[second]), 128).unwrap();
                 let expected = whole.encode_fast((first, second), true).unwrap();
                 assert_eq!(encoded.row(0).unwrap(), expected.get_ids());
                 let segment = expected.get_type_ids().iter().filter(|id| **id == 0).count();
                 assert_eq!(encoded.firsts, [segment as u32]);
             }
-            let encoded = vocabulary.encode(&rows(&[first], &[])).unwrap();
+            let encoded = vocabulary.encode(&rows(&[first], &[]), 128).unwrap();
             let expected = whole.encode_fast(first, true).unwrap();
             assert_eq!(encoded.row(0).unwrap(), expected.get_ids());
         }

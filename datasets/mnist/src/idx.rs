@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn truncated_files_are_refused() {
         let file = two_images();
-        for length in [0, 3, 10, 16, 1000, 1583] {
+        for length in [0, 1, 3, 10, 16, 1000, 1583] {
             assert_eq!(
                 first_line(read_images(&file[..length])),
                 format!("it is truncated: it ends at byte {length} of 1584")
@@ -333,6 +333,18 @@ mod tests {
             first_line(read_labels(b"<html>404</html>")),
             "it begins with 0x3c68746d, not with 0x00000801, the mark of IDX label files"
         );
+    }
+
+    #[test]
+    fn files_that_were_taken_for_text_are_refused() {
+        let marked = [b"\xef\xbb\xbf", &two_images()[..]].concat();
+        assert_eq!(
+            first_line(read_images(&marked)),
+            "it begins with 0xefbbbf00, not with 0x00000803, the mark of IDX image files"
+        );
+        // Every pixel that is a line feed has got a carriage return.
+        let ends = two_images().split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]);
+        assert_eq!(first_line(read_images(&ends)), "more bytes follow byte 1584, its end");
     }
 
     #[test]

@@ -10,25 +10,31 @@
 //! by position. Its numbers are not comparable with published ones.
 //!
 //! Images stay bytes in memory. A batch becomes `Float [batch, 1, 28, 28]` on the device,
-//! normalised by MNIST's mean 0.1307 and standard deviation 0.3081 of pixels in [0, 1].
+//! normalised by MNIST's mean 0.1307 and standard deviation 0.3081 of pixels in [0, 1]. Training
+//! batches are not changed unless [`Options`] say so.
 //!
 //! Every file is verified before training: gzip checksum, magic number, sizes, exact length,
 //! labels, and the SHA-256 of the canonical unpacked file.
 
 mod idx;
+mod options;
 
 use std::io::Read;
 use std::path::PathBuf;
 
+use dst_augment::{Augmentation, by_channel};
+use dst_core::options::{OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, device,
 };
 use flate2::read::MultiGzDecoder;
+use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use idx::Expected;
+pub use options::Options;
 
 const MEAN: f64 = 0.1307;
 const STANDARD_DEVIATION: f64 = 0.3081;
@@ -43,7 +49,8 @@ inventory::submit! {
         paper: PAPER,
         summary: "70,000 handwritten digits from the IDX files: 55,000 train, 5,000 validation, 10,000 test.",
         model: "lenet5",
-        load: load_mnist,
+        options: OptionsType::of::<Options>(),
+        load: |sources, options| load_mnist(sources, &read(options)?),
     }
 }
 
@@ -54,7 +61,8 @@ inventory::submit! {
         paper: PAPER,
         summary: "10,000 digits of MNIST's training set, carried by the harness: 7,000 train, 1,000 validation, 2,000 test.",
         model: "lenet5",
-        load: load_mnist_10k,
+        options: OptionsType::of::<Options>(),
+        load: |_, options| load_mnist_10k(&read(options)?),
     }
 }
 
@@ -111,7 +119,7 @@ static CARRIED_LABELS: &[u8] = include_bytes!("../data/mnist-10k-labels-idx1-uby
 
 type Parse = fn(Box<dyn Read>, Expected<'_>) -> Result<Tensor>;
 
-fn load_mnist(sources: &DataSources) -> Result<Box<dyn Dataset>> {
+fn load_mnist(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     // All four are looked for before one is read: a missing file is known at once.
     let paths = MNIST
         .iter()
@@ -125,7 +133,8 @@ fn load_mnist(sources: &DataSources) -> Result<Box<dyn Dataset>> {
     let train = Samples { images: read(0, idx::images)?, labels: read(1, idx::labels)? };
     let test = Samples { images: read(2, idx::images)?, labels: read(3, idx::labels)? };
     Ok(Box::new(Mnist {
-        train: train.part(0, 55_000),
+        augmentation: options.augmentation,
+        train: options.kept(train.part(0, 55_000))?,
         validation: train.part(55_000, 5_000),
         test,
         digest: digest(&MNIST),
@@ -151,7 +160,7 @@ fn folders(paths: &[PathBuf]) -> String {
     folders.join(", ")
 }
 
-fn load_mnist_10k(_: &DataSources) -> Result<Box<dyn Dataset>> {
+fn load_mnist_10k(options: &Options) -> Result<Box<dyn Dataset>> {
     let [images, labels] = MNIST_10K;
     let at = |file: File| move |error: Error| error.at(format!("{}.gz", file.name));
     let all = Samples {
@@ -161,7 +170,8 @@ fn load_mnist_10k(_: &DataSources) -> Result<Box<dyn Dataset>> {
             .map_err(at(labels))?,
     };
     Ok(Box::new(Mnist {
-        train: all.part(0, 7_000),
+        augmentation: options.augmentation,
+        train: options.kept(all.part(0, 7_000))?,
         validation: all.part(7_000, 1_000),
         test: all.part(8_000, 2_000),
         digest: digest(&MNIST_10K),
@@ -198,6 +208,7 @@ impl Samples {
 
 #[derive(Debug)]
 struct Mnist {
+    augmentation: Augmentation,
     train: Samples,
     validation: Samples,
     test: Samples,
@@ -245,12 +256,24 @@ impl Dataset for Mnist {
     fn fork(&self) -> Option<Box<dyn Dataset>> {
         let whole = |samples: &Samples| samples.part(0, samples.labels.numel() as i64);
         Some(Box::new(Self {
+            augmentation: self.augmentation.clone(),
             train: whole(&self.train),
             validation: whole(&self.validation),
             test: whole(&self.test),
             digest: self.digest.clone(),
             origin: self.origin.clone(),
         }))
+    }
+
+    fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {
+        let Input::Image(pictures) = &batch.input else {
+            return Err(Error::contract("a batch of MNIST holds tokens"));
+        };
+        let black = by_channel(&[(-MEAN / STANDARD_DEVIATION) as f32], pictures.device())?;
+        if let Some(changed) = self.augmentation.apply(pictures, &black, rng)? {
+            batch.input = Input::Image(changed);
+        }
+        Ok(())
     }
 
     fn digest(&self) -> &str {
@@ -265,7 +288,6 @@ impl Dataset for Mnist {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dst_core::plugin::Plugin;
     use std::fs;
     use std::io::Write;
     use std::path::Path;
@@ -277,7 +299,7 @@ mod tests {
 
     fn load(name: &str, data_dir: Option<&Path>) -> Result<Box<dyn Dataset>> {
         let data_dir = data_dir.map(Path::to_path_buf);
-        (DatasetPlugin::find(name)?.load)(&DataSources { data_dir })
+        dst_core::plugin::dataset(name, &serde_json::Map::new(), &DataSources { data_dir })
     }
 
     /// How often each digit occurs.
@@ -423,7 +445,7 @@ mod tests {
             println!("skipped: no data");
             return None;
         }
-        Some(load_mnist(&sources).unwrap())
+        Some(load_mnist(&sources, &Options::default()).unwrap())
     }
 
     #[test]

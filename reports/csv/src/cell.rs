@@ -38,6 +38,15 @@ pub(crate) fn model_parameters(spec: &TrialSpec) -> String {
     parameters.to_string()
 }
 
+/// The data set's options that are not at their default, as compact JSON with sorted keys; empty
+/// if all are.
+pub(crate) fn dataset_options(spec: &TrialSpec) -> String {
+    match spec.dataset_options.is_empty() {
+        true => String::new(),
+        false => serde_json::Value::Object(spec.dataset_options.clone()).to_string(),
+    }
+}
+
 /// The training as compact JSON with sorted keys.
 pub(crate) fn training(spec: &TrialSpec) -> String {
     serde_json::to_value(&spec.training).expect("a training is plain data").to_string()

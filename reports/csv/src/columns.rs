@@ -3,12 +3,12 @@
 use dst_core::measure;
 use dst_core::record::{EpochRecord, LayerRecord, Outcome, TrialRecord};
 
-use crate::cell::{Column, model_parameters, number, optional, training};
+use crate::cell::{Column, dataset_options, model_parameters, number, optional, training};
 
 /// Which trial a row belongs to: the first columns of every table of trials.
 pub(crate) const IDENTITY: &[Column<TrialRecord>] = &[
     ("trial", |trial| trial.id.clone()),
-    ("dataset", |trial| trial.spec.dataset.clone()),
+    ("dataset", |trial| trial.spec.dataset_label()),
     ("model", |trial| trial.spec.model_name().to_owned()),
     ("strategy", |trial| trial.spec.strategy_name().to_owned()),
     ("params", |trial| trial.spec.strategy_parameters()),
@@ -88,6 +88,7 @@ pub(crate) const RESULT: &[ResultColumn] = &[
     Text("throughput_batch_size", |trial| recorded(trial, |o| o.throughput_batch_size)),
     Measure("train_seconds_per_epoch"),
     Text("precision", |trial| trial.spec.training.precision.to_string()),
+    Text("dataset_options", |trial| dataset_options(&trial.spec)),
 ];
 
 /// One epoch.

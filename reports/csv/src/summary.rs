@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dst_core::record::{Outcome, Status, TrialRecord};
 use dst_core::{Metric, measure};
 
-use crate::cell::{Cells, model_parameters, number, optional, sortable, training};
+use crate::cell::{Cells, dataset_options, model_parameters, number, optional, sortable, training};
 
 /// Nominal coverage of the interval of the mean.
 const LEVEL: f64 = 0.95;
@@ -46,7 +46,7 @@ type GroupColumn = (&'static str, fn(&Group<'_>) -> String);
 
 /// Columns of `summary.csv`. The order is stable; new columns go to the end.
 const COLUMNS: &[GroupColumn] = &[
-    ("dataset", |group| group.first().spec.dataset.clone()),
+    ("dataset", |group| group.first().spec.dataset_label()),
     ("model", |group| group.first().spec.model_name().to_owned()),
     ("model_params", |group| model_parameters(&group.first().spec)),
     ("strategy", |group| group.first().spec.strategy_name().to_owned()),
@@ -90,6 +90,7 @@ const COLUMNS: &[GroupColumn] = &[
     ("test_metric_ci95_high", |group| optional(group.score.high)),
     ("inference_samples_per_second_mean", |group| group.mean_of("inference_samples_per_second")),
     ("train_seconds_per_epoch_mean", |group| group.mean_of("train_seconds_per_epoch")),
+    ("dataset_options", |group| dataset_options(&group.first().spec)),
 ];
 
 impl<'a> Group<'a> {
@@ -158,7 +159,7 @@ pub(crate) fn table(trials: &[&TrialRecord]) -> Vec<Cells> {
     for trial in trials {
         let spec = &trial.spec;
         let key = (
-            [&*spec.dataset, spec.model_name(), spec.strategy_name()].map(str::to_owned),
+            [&*spec.dataset_label(), spec.model_name(), spec.strategy_name()].map(str::to_owned),
             spec.strategy_parameters(),
             sortable(spec.sparsity),
             [training(spec), model_parameters(spec)],

@@ -16,7 +16,7 @@ type Column = (&'static str, fn(&Row<'_>) -> String);
 
 /// Columns of `comparisons.csv`. The order is stable; new columns go to the end.
 const COLUMNS: &[Column] = &[
-    ("dataset", |row| row.judgement.table.dataset.to_owned()),
+    ("dataset", |row| row.judgement.table.dataset.clone()),
     ("model", |row| row.judgement.table.model.to_owned()),
     ("model_params", |row| row.judgement.table.model_parameters.clone()),
     ("training", |row| row.judgement.table.training.clone()),

@@ -10,7 +10,9 @@ use crate::words::percent;
 
 /// Trials of one data set, model and training: what may be compared.
 pub(crate) struct Table<'a> {
-    pub(crate) dataset: &'a str,
+    /// The data set with its options that are not at their default: results on other data are
+    /// not compared.
+    pub(crate) dataset: String,
     pub(crate) model: &'a str,
     /// The architecture's parameters, compact JSON with sorted keys.
     pub(crate) model_parameters: String,
@@ -100,7 +102,7 @@ pub(crate) fn tables(trials: &[TrialRecord]) -> Result<Vec<Table<'_>>> {
     for trial in trials {
         let spec = &trial.spec;
         let key = [
-            spec.dataset.clone(),
+            spec.dataset_label(),
             spec.model_name().to_owned(),
             without_name(&spec.model).to_string(),
             training(trial).to_string(),
@@ -111,10 +113,10 @@ pub(crate) fn tables(trials: &[TrialRecord]) -> Result<Vec<Table<'_>>> {
     by_table
         .into_iter()
         .zip(places)
-        .map(|(([_, _, model_parameters, training], trials), place)| {
+        .map(|(([dataset, _, model_parameters, training], trials), place)| {
             let metric = metric(&trials);
             Ok(Table {
-                dataset: &trials[0].spec.dataset,
+                dataset,
                 model: trials[0].spec.model_name(),
                 model_parameters,
                 training,
@@ -183,10 +185,14 @@ fn places(firsts: &[&TrialRecord]) -> Vec<String> {
         .iter()
         .map(|trial| {
             let spec = &trial.spec;
-            let siblings: Vec<&TrialRecord> =
-                firsts.iter().filter(|other| other.spec.dataset == spec.dataset).copied().collect();
+            let dataset = spec.dataset_label();
+            let siblings: Vec<&TrialRecord> = firsts
+                .iter()
+                .filter(|other| other.spec.dataset_label() == dataset)
+                .copied()
+                .collect();
             if siblings.len() == 1 {
-                return spec.dataset.clone();
+                return dataset;
             }
             let models: Vec<&Value> = siblings
                 .iter()
@@ -197,7 +203,7 @@ fn places(firsts: &[&TrialRecord]) -> Vec<String> {
             let mut parts = vec![spec.model_name().to_owned()];
             parts.extend(differing(&spec.model, &models));
             parts.extend(differing(&training(trial), &trainings.iter().collect::<Vec<_>>()));
-            format!("{} ({})", spec.dataset, parts.join(" "))
+            format!("{dataset} ({})", parts.join(" "))
         })
         .collect()
 }

@@ -16,13 +16,14 @@ fn allowed(folder: &str) -> Option<Arrows> {
     const TEST_HELP: &[&str] = &["dst-conformance", "dst-train", "dst-models"];
     let (uses, tests_use): (&[&str], &[&str]) = match folder {
         "crates/core" | "crates/stats" | "xtask" => (&[], &[]),
-        "crates/kernels" => (&["dst-core"], &[]),
+        "crates/augment" | "crates/kernels" => (&["dst-core"], &[]),
         "crates/train" => (&["dst-core"], &["dst-models"]),
         "crates/models" => (&["dst-core"], &["dst-train"]),
         "crates/conformance" => (&["dst-core", "dst-train"], &["dst-models"]),
         "crates/harness" | "tests" => return None,
         _ if folder.starts_with("reports/") => (&["dst-core", "dst-stats"], TEST_HELP),
-        // Strategies and data sets; and whatever is new, until it has a line of its own.
+        _ if folder.starts_with("datasets/") => (&["dst-augment", "dst-core"], TEST_HELP),
+        // Strategies; and whatever is new, until it has a line of its own.
         _ => (&["dst-core"], TEST_HELP),
     };
     Some(Arrows { uses, tests_use })

@@ -1,6 +1,8 @@
 //! `harness describe`
 
-use dst_core::plugin::{DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin};
+use dst_core::plugin::{
+    DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin,
+};
 use dst_core::{Analysis, Error, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -33,6 +35,9 @@ struct Description {
     /// Further facts, such as a data set's model.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'static str>,
+    /// The data sets of a group.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    members: &'static [&'static str],
 }
 
 pub(super) fn run(args: &DescribeArgs) -> Result<Exit> {
@@ -90,7 +95,17 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
                 title: plugin.title,
                 paper: plugin.paper,
                 model: Some(plugin.model),
+                parameters: Family::dataset(name)?.parameters(),
                 ..plain("data set", name, plugin.summary)
+            });
+        }
+    }
+    for group in DatasetGroup::all()? {
+        known.push(group.name);
+        if group.name == name {
+            found.push(Description {
+                members: group.members,
+                ..plain(DatasetGroup::KIND, name, group.summary)
             });
         }
     }
@@ -139,6 +154,7 @@ fn plain(kind: &'static str, name: &str, summary: &'static str) -> Description {
         parameters: Vec::new(),
         grid: "",
         model: None,
+        members: &[],
     }
 }
 
@@ -154,6 +170,9 @@ fn text(description: &Description) -> String {
     }
     text.push('\n');
     text.push_str(&wrapped(description.summary, "", WIDTH));
+    if !description.members.is_empty() {
+        text.push_str(&wrapped(&description.members.join(", "), "", WIDTH));
+    }
     if !description.parameters.is_empty() {
         text.push_str("\nparameters\n");
     }

@@ -230,7 +230,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             "prunable_parameters": estimate.prunable_parameters,
             "total_parameters": estimate.total_parameters,
         }));
-        let mut cells = vec![id, spec.dataset.clone(), labels.model(spec), labels.strategy(spec)];
+        let mut cells = vec![id, spec.dataset_label(), labels.model(spec), labels.strategy(spec)];
         cells.push(spec.sparsity.to_string());
         if labels.has_training() {
             cells.push(labels.training(spec));

@@ -66,7 +66,7 @@ pub(super) fn trial(labels: &Labels, spec: &TrialSpec) -> String {
     if spec.sparsity > 0.0 {
         strategy.push_str(&format!(" at {}", spec.sparsity));
     }
-    let mut words = vec![strategy, spec.dataset.clone(), labels.model(spec)];
+    let mut words = vec![strategy, spec.dataset_label(), labels.model(spec)];
     words.extend(Some(labels.training(spec)).filter(|training| !training.is_empty()));
     words.push(format!("seed {}", spec.seed));
     words.join(", ")
@@ -105,6 +105,7 @@ mod tests {
     fn spec(strategy: Value, epochs: u32) -> TrialSpec {
         TrialSpec {
             dataset: "digits".to_owned(),
+            dataset_options: Map::new(),
             model: json!({ "name": "mlp", "hidden": [10] }),
             strategy,
             sparsity: 0.5,

@@ -1,7 +1,9 @@
 //! `harness list`
 
 use dst_core::Result;
-use dst_core::plugin::{DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin};
+use dst_core::plugin::{
+    DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin,
+};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Kind, ListArgs};
@@ -57,7 +59,13 @@ fn entries(kind: Kind) -> Result<Vec<(&'static str, &'static str)>> {
     Ok(match kind {
         Kind::Strategies => StrategyPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
         Kind::Models => ModelPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
-        Kind::Datasets => DatasetPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
+        Kind::Datasets => {
+            let datasets = DatasetPlugin::all()?.iter().map(|p| (p.name, p.summary));
+            let groups = DatasetGroup::all()?.iter().map(|g| (g.name, g.summary));
+            let mut entries: Vec<_> = datasets.chain(groups).collect();
+            entries.sort_unstable();
+            entries
+        }
         Kind::Reports => ReportPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
         Kind::Presets => PRESETS.iter().map(|preset| (preset.name, preset.summary)).collect(),
     })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::plugin;
 use dst_core::record::TrialSpec;
 use dst_core::tch::Device;
 use dst_core::{Architecture, DataSources, Dataset, Error, Result, Strategy};
@@ -28,31 +28,26 @@ pub(super) fn estimates(
     execution: &ExecutionConfig,
 ) -> Result<Vec<Estimate>> {
     let sources = DataSources { data_dir: execution.data_dir.clone() };
-    let mut datasets: BTreeMap<&str, Box<dyn Dataset>> = BTreeMap::new();
+    let mut datasets: BTreeMap<String, Box<dyn Dataset>> = BTreeMap::new();
     let mut known: BTreeMap<String, Estimate> = BTreeMap::new();
     let mut estimates = Vec::new();
     for spec in trials {
-        if !datasets.contains_key(spec.dataset.as_str()) {
-            datasets.insert(&spec.dataset, load(&spec.dataset, &sources)?);
+        // With other options, it is other data.
+        let label = spec.dataset_label();
+        if !datasets.contains_key(&label) {
+            let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
+            datasets.insert(label.clone(), dataset);
         }
         // Nothing that is checked here depends on the seed.
         let key = TrialSpec { seed: 0, ..spec.clone() }.id();
         let estimate = match known.get(&key) {
             Some(estimate) => *estimate,
-            None => estimate(spec, &*datasets[spec.dataset.as_str()])?,
+            None => estimate(spec, &*datasets[&label])?,
         };
         known.insert(key, estimate);
         estimates.push(estimate);
     }
     Ok(estimates)
-}
-
-/// Finds, verifies and loads a data set.
-///
-/// # Errors
-/// If it is unknown, missing or damaged.
-fn load(name: &str, sources: &DataSources) -> Result<Box<dyn Dataset>> {
-    (DatasetPlugin::find(name)?.load)(sources)
 }
 
 fn estimate(spec: &TrialSpec, dataset: &dyn Dataset) -> Result<Estimate> {
@@ -68,7 +63,7 @@ fn estimate(spec: &TrialSpec, dataset: &dyn Dataset) -> Result<Estimate> {
     };
     estimate_flops(&setup).map_err(|error| {
         let (strategy, model) = (spec.strategy_name(), spec.model_name());
-        error.at(format!("{strategy} at {} on {}, {model}", spec.sparsity, spec.dataset))
+        error.at(format!("{strategy} at {} on {}, {model}", spec.sparsity, spec.dataset_label()))
     })
 }
 

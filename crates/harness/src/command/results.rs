@@ -32,7 +32,7 @@ pub(super) fn text(records: &[TrialRecord]) -> String {
             _ => format!("{:.digits$}", average(&outcomes, value)),
         };
         let mut cells = vec![
-            spec.dataset.clone(),
+            spec.dataset_label(),
             labels.model(spec),
             labels.strategy(spec),
             spec.sparsity.to_string(),

@@ -61,7 +61,7 @@ fn text(store: &Store, trials: &[(TrialSpec, TrialState)]) -> String {
     let mut groups: BTreeMap<[String; 3], Counts> = BTreeMap::new();
     for (spec, state) in trials {
         let group =
-            [spec.dataset.clone(), spec.model_name().to_owned(), spec.strategy_name().to_owned()];
+            [spec.dataset_label(), spec.model_name().to_owned(), spec.strategy_name().to_owned()];
         if !groups.contains_key(&group) {
             order.push(group.clone());
         }

@@ -38,15 +38,15 @@ fn parse(text: &str, source: &Source) -> Result<Layer> {
         match key.as_str() {
             "training" => entries(key, value, &mut layer, source, Key::Training)?,
             "analysis" => entries(key, value, &mut layer, source, Key::Analysis)?,
-            "strategy" | "model" => {
+            "strategy" | "model" | "dataset" => {
                 for (name, parameters) in sub_table(key, value)? {
                     let place = format!("{key}.{name}");
                     entries(&place, parameters, &mut layer, source, |parameter| {
                         let name = name.clone();
-                        if key == "strategy" {
-                            Key::Strategy(name, parameter)
-                        } else {
-                            Key::Model(name, parameter)
+                        match key.as_str() {
+                            "strategy" => Key::Strategy(name, parameter),
+                            "model" => Key::Model(name, parameter),
+                            _ => Key::Dataset(name, parameter),
                         }
                     })?;
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dst_core::plugin::{self, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::plugin::{self, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::{Analysis, Error, Result, Training};
 use schemars::{Schema, schema_for};
 use serde_json::{Map, Value};
@@ -44,6 +44,17 @@ impl Family {
             defaults: parameters_of(&(plugin.default)(), &(plugin.schema)())?,
             schema: (plugin.schema)(),
             build: Box::new(|given| to_value(&plugin::architecture(plugin.name, given)?)),
+        })
+    }
+
+    /// The data set `name`. Its configs hold only the options that are not at their default, as
+    /// a specification does.
+    pub(crate) fn dataset(name: &str) -> Result<Self> {
+        let plugin = DatasetPlugin::find(name)?;
+        Ok(Self {
+            defaults: plugin.options.default()?,
+            schema: plugin.options.schema(),
+            build: Box::new(|given| plugin::dataset_options(plugin.name, given).map(Value::Object)),
         })
     }
 
@@ -177,6 +188,7 @@ pub(crate) fn takes_list(key: &Key) -> bool {
     let (family, parameter) = match key {
         Key::Strategy(name, parameter) => (Family::strategy(name), parameter),
         Key::Model(name, parameter) => (Family::model(name), parameter),
+        Key::Dataset(name, parameter) => (Family::dataset(name), parameter),
         Key::Training(parameter) => (Family::training(), parameter),
         Key::Analysis(parameter) => (Family::analysis(&Analysis::default()), parameter),
         Key::Plain(_) => return false,

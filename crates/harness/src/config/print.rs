@@ -48,6 +48,11 @@ pub(super) fn to_toml(effective: &Effective) -> Result<String> {
         let axes = effective.axes_of_model(name);
         table(&mut text, &format!("model.{name}"), &Family::model(name)?, &axes);
     }
+    for name in trials::dataset_names(&effective.settings)? {
+        let axes = effective.axes_of_dataset(name);
+        let quote = if name.contains('/') { "\"" } else { "" };
+        table(&mut text, &format!("dataset.{quote}{name}{quote}"), &Family::dataset(name)?, &axes);
+    }
     for name in trials::strategy_names(&effective.settings)? {
         let axes = effective.axes_of_strategy(name);
         table(&mut text, &format!("strategy.{name}"), &Family::strategy(name)?, &axes);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use dst_core::plugin::{ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ pub(crate) enum Key {
     Model(String, String),
     /// `strategy.<name>.<key>`; the name `*` means every strategy that has such a parameter.
     Strategy(String, String),
+    /// `dataset.<name>.<key>`; the name of a group means every data set in it.
+    Dataset(String, String),
 }
 
 /// The name of a strategy that stands for all of them.
@@ -36,13 +38,18 @@ impl fmt::Display for Key {
             Self::Analysis(key) => write!(f, "analysis.{key}"),
             Self::Model(name, key) => write!(f, "model.{name}.{key}"),
             Self::Strategy(name, key) => write!(f, "strategy.{name}.{key}"),
+            // TOML wants quotes around a slash.
+            Self::Dataset(name, key) if name.contains('/') => {
+                write!(f, "dataset.\"{name}\".{key}")
+            }
+            Self::Dataset(name, key) => write!(f, "dataset.{name}.{key}"),
         }
     }
 }
 
 impl Key {
-    /// The key that `--set` names: `rigl.drop_fraction`, `mlp.hidden`, `training.epochs`, or a
-    /// path as in a grid file.
+    /// The key that `--set` names: `rigl.drop_fraction`, `mlp.hidden`, `cifar10.rotation`,
+    /// `training.epochs`, or a path as in a grid file.
     ///
     /// # Errors
     /// If no prefix is given, or none of that name is known.
@@ -54,17 +61,23 @@ impl Key {
             ["analysis", key] => Ok(Self::Analysis(own(key))),
             ["strategy", name, key] => Ok(Self::Strategy(own(name), own(key))),
             ["model", name, key] => Ok(Self::Model(own(name), own(key))),
+            ["dataset", name, key] => Ok(Self::Dataset(own(name.trim_matches('"')), own(key))),
             [EVERY, key] => Ok(Self::Strategy(own(EVERY), own(key))),
             [name, key] => {
                 let strategies = StrategyPlugin::all()?.iter().map(|plugin| plugin.name);
                 let models = ModelPlugin::all()?.iter().map(|plugin| plugin.name);
+                let datasets = DatasetPlugin::all()?.iter().map(|plugin| plugin.name);
+                let groups = DatasetGroup::all()?.iter().map(|group| group.name);
+                let datasets = datasets.chain(groups);
                 if strategies.clone().any(|known| known == name) {
                     Ok(Self::Strategy(own(name), own(key)))
                 } else if models.clone().any(|known| known == name) {
                     Ok(Self::Model(own(name), own(key)))
+                } else if datasets.clone().any(|known| known == name) {
+                    Ok(Self::Dataset(own(name), own(key)))
                 } else {
                     let known = ["training", "analysis"].into_iter().chain(strategies);
-                    Err(Error::unknown("prefix", name, known.chain(models)))
+                    Err(Error::unknown("prefix", name, known.chain(models).chain(datasets)))
                 }
             }
             _ => Err(Error::usage(format!("'{path}' does not say what it belongs to"))
@@ -167,7 +180,7 @@ pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
 /// If there is none; the nearest is suggested.
 pub(crate) fn plain(name: &str) -> Result<&'static PlainKey> {
     PLAIN_KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
-        let tables = ["training", "analysis", "strategy", "model"];
+        let tables = ["training", "analysis", "strategy", "model", "dataset"];
         Error::unknown("key", name, PLAIN_KEYS.iter().map(|key| key.name).chain(tables))
     })
 }
@@ -249,16 +262,29 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Puts a stronger layer on top. In it, `strategy.*.key` reaches every strategy with such a
-    /// parameter that the layer does not set by name.
+    /// parameter, and `dataset.<group>.key` every data set of the group, that the layer does not
+    /// set by name.
     pub(crate) fn apply(&mut self, layer: Layer) -> Result<()> {
-        let (every, named): (Layer, Layer) = layer
-            .into_iter()
-            .partition(|(key, _)| matches!(key, Key::Strategy(name, _) if name == EVERY));
+        let (every, named): (Layer, Layer) = layer.into_iter().partition(|(key, _)| match key {
+            Key::Strategy(name, _) => name == EVERY,
+            Key::Dataset(name, _) => DatasetGroup::find(name).is_ok(),
+            _ => false,
+        });
         for (key, setting) in every {
-            let Key::Strategy(_, parameter) = &key else { continue };
-            for plugin in having(parameter, &setting)? {
-                let key = Key::Strategy(plugin.name.to_owned(), parameter.clone());
-                self.entries.insert(key, setting.clone());
+            match &key {
+                Key::Strategy(_, parameter) => {
+                    for plugin in having(parameter, &setting)? {
+                        let key = Key::Strategy(plugin.name.to_owned(), parameter.clone());
+                        self.entries.insert(key, setting.clone());
+                    }
+                }
+                Key::Dataset(group, option) => {
+                    for member in DatasetGroup::find(group)?.members {
+                        let key = Key::Dataset((*member).to_owned(), option.clone());
+                        self.entries.insert(key, setting.clone());
+                    }
+                }
+                _ => {}
             }
         }
         self.entries.extend(named);

@@ -260,3 +260,65 @@ fn a_precision_that_is_unknown_or_not_there_is_refused() {
     let absent = error("--strategies dense --device cuda:999");
     assert!(absent.starts_with("--device: device cuda:999 is not there"), "{absent}");
 }
+
+#[test]
+fn options_of_data_sets_are_axes_and_defaults_are_no_options() {
+    let line = "--strategies dense --datasets mnist-10k,glue/rte --seeds 0";
+    let plain = trials(line);
+    let set = "--set mnist-10k.rotation=0,15 --set glue/rte.train_samples=100";
+    let trials = trials(&format!("{line} {set}"));
+    let labels: Vec<String> = trials.iter().map(TrialSpec::dataset_label).collect();
+    assert_eq!(labels, ["mnist-10k", "mnist-10k [rotation=15]", "glue/rte [train_samples=100]"]);
+    assert_eq!(trials[0].id(), plain[0].id(), "no rotation is the default");
+    let typed = |value| self::trials(&format!("{line} --set mnist-10k.rotation={value}"));
+    assert_eq!(ids(&typed("15")), ids(&typed("15.0")));
+}
+
+#[test]
+fn a_group_stands_for_its_data_sets() {
+    let line = "--strategies dense --models bert-tiny --seeds 0";
+    let all = trials(&format!("{line} --datasets glue,glue/rte"));
+    assert_eq!(all.len(), 10);
+    let file = "[dataset.glue]\nmax_length = 64\n[dataset.'glue/rte']\nmax_length = 32";
+    let set = effective(&format!("{line} --datasets glue/rte,glue/cola"), &[], file).unwrap();
+    let labels: Vec<String> =
+        set.grid().unwrap().trials.iter().map(TrialSpec::dataset_label).collect();
+    assert_eq!(labels, ["glue/rte [max_length=32]", "glue/cola [max_length=64]"]);
+    // Of what was typed for a group, one member in the grid is enough.
+    let typed = trials(&format!("{line} --datasets glue/rte --set glue.max_length=64"));
+    assert_eq!(typed[0].dataset_options["max_length"], 64);
+    let none = error("--strategies dense --datasets mnist-10k --set glue.max_length=64");
+    assert!(none.contains("is not part of this grid"), "{none}");
+}
+
+#[test]
+fn mistakes_in_options_of_data_sets_are_named() {
+    let line = "--strategies dense --datasets mnist-10k";
+    for (set, message) in [
+        ("mnist-10k.rotaton=15", "did you mean 'rotation'"),
+        ("mnist-10k.rotation=200", "rotation = 200 is not from 0 to 180 degrees"),
+        ("mnist-10k.train_samples=many", "invalid type"),
+        ("dataset.mnist-10.rotation=15", "unknown data set 'mnist-10'"),
+        ("mnist-1k.rotation=15", "did you mean 'mnist-10k'"),
+        ("mnist.rotation=15", "'mnist' is not part of this grid"),
+    ] {
+        let error = error(&format!("{line} --set {set}"));
+        assert!(error.starts_with(&format!("--set {set}: ")), "{error}");
+        assert!(error.contains(message), "{error}");
+    }
+    assert!(error("--strategies dense --datasets gleu").contains("did you mean 'glue'"));
+}
+
+#[test]
+fn printed_options_of_data_sets_are_read_back() {
+    let line = "--strategies dense --datasets mnist-10k,glue/rte \
+                --set mnist-10k.rotation=0,15 --set glue/rte.max_length=64 --models bert-tiny";
+    let effective = effective(line, &[], "").unwrap();
+    let text = effective.to_toml().unwrap();
+    let entry = format!("{:40}  # --set mnist-10k.rotation=0,15", "rotation = [0, 15]");
+    for expected in ["[dataset.mnist-10k]", &entry, "[dataset.\"glue/rte\"]", "flip = false"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let again = super::tests::effective("", &[], &text).unwrap();
+    assert_eq!(effective.grid().unwrap().trials, again.grid().unwrap().trials);
+}

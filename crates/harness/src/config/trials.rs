@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use dst_core::plugin::{DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
 use dst_core::{Error, Result, Training};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Effective;
 use super::parameters::Family;
@@ -20,6 +20,13 @@ struct Candidate {
     baseline: bool,
 }
 
+/// A data set with one set of options.
+struct Data {
+    plugin: &'static DatasetPlugin,
+    /// Those that are not at their default.
+    options: Map<String, Value>,
+}
+
 /// Every trial of the grid once.
 ///
 /// # Errors
@@ -27,9 +34,9 @@ struct Candidate {
 pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
     let settings = &effective.settings;
     let strategies = strategies(effective)?;
-    let datasets: Vec<&DatasetPlugin> = found(settings, "datasets")?;
+    let datasets = data(effective)?;
     let models: Vec<&ModelPlugin> = found(settings, "models")?;
-    check_unused(effective, &strategy_names(settings)?, &model_names(settings)?)?;
+    check_unused(effective)?;
     let trainings = trainings(effective)?;
     let sparsities = numbers(settings, "sparsity");
     let seeds: Vec<u64> = list(settings, "seeds").iter().filter_map(Value::as_u64).collect();
@@ -48,14 +55,15 @@ pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
     let mut trials = Vec::new();
     for &seed in &seeds {
         for dataset in &datasets {
-            for model in networks(effective, dataset, &models)? {
+            for model in networks(effective, dataset.plugin, &models)? {
                 for training in &trainings {
                     for candidate in &strategies {
                         // A baseline has no sparsity to reach, so it is one trial, not one each.
                         let own = if candidate.baseline { &[0.0] } else { &sparsities[..] };
                         for &sparsity in own {
                             let trial = TrialSpec {
-                                dataset: dataset.name.to_owned(),
+                                dataset: dataset.plugin.name.to_owned(),
+                                dataset_options: dataset.options.clone(),
                                 model: model.clone(),
                                 strategy: candidate.config.clone(),
                                 sparsity,
@@ -128,10 +136,53 @@ pub(super) fn model_names(settings: &Settings) -> Result<Vec<&'static str>> {
     if !models.is_empty() {
         return Ok(models.iter().map(|plugin| plugin.name).collect());
     }
-    let datasets: Vec<&DatasetPlugin> = found(settings, "datasets")?;
+    let datasets = datasets(settings)?;
     let mut names: Vec<&str> = datasets.iter().map(|plugin| plugin.model).collect();
     names.dedup();
     Ok(names)
+}
+
+/// Names of the data sets that the grid uses.
+pub(super) fn dataset_names(settings: &Settings) -> Result<Vec<&'static str>> {
+    Ok(datasets(settings)?.iter().map(|plugin| plugin.name).collect())
+}
+
+/// The data sets that the grid names, those of a group in its place, each once.
+fn datasets(settings: &Settings) -> Result<Vec<&'static DatasetPlugin>> {
+    let known = DatasetPlugin::all()?;
+    let groups = DatasetGroup::all()?;
+    let mut plugins: Vec<&'static DatasetPlugin> = Vec::new();
+    for value in list(settings, "datasets") {
+        let name = value.as_str().unwrap_or_default();
+        let group = groups.iter().find(|group| group.name == name);
+        for member in group.map_or(&[name][..], |group| group.members) {
+            let Some(plugin) = known.iter().find(|plugin| plugin.name == *member) else {
+                let names = known.iter().map(|plugin| plugin.name);
+                let names = names.chain(groups.iter().map(|group| group.name));
+                let error = Error::unknown(DatasetPlugin::KIND, member, names);
+                return Err(match settings.plain("datasets") {
+                    Some(setting) => error.at(setting.source.to_string()),
+                    None => error,
+                });
+            };
+            if plugins.iter().all(|earlier| earlier.name != plugin.name) {
+                plugins.push(plugin);
+            }
+        }
+    }
+    Ok(plugins)
+}
+
+fn data(effective: &Effective) -> Result<Vec<Data>> {
+    let mut data = Vec::new();
+    for plugin in datasets(&effective.settings)? {
+        let axes = effective.axes_of_dataset(plugin.name);
+        for options in Family::dataset(plugin.name)?.expand(&axes)? {
+            let options = options.as_object().cloned().unwrap_or_default();
+            data.push(Data { plugin, options });
+        }
+    }
+    Ok(data)
 }
 
 fn strategies(effective: &Effective) -> Result<Vec<Candidate>> {
@@ -175,28 +226,38 @@ fn trainings(effective: &Effective) -> Result<Vec<Training>> {
 
 /// Parameters of plug-ins that the grid does not use must be right too, and on the command line
 /// they are a mistake.
-fn check_unused(effective: &Effective, strategies: &[&str], models: &[&str]) -> Result<()> {
-    for (key, setting) in effective.settings.iter() {
-        let (name, used) = match key {
-            Key::Strategy(name, _) => (name, strategies.contains(&name.as_str())),
-            Key::Model(name, _) => (name, models.contains(&name.as_str())),
+fn check_unused(effective: &Effective) -> Result<()> {
+    let settings = &effective.settings;
+    let strategies = strategy_names(settings)?;
+    let models = model_names(settings)?;
+    let datasets = dataset_names(settings)?;
+    let is_used = |key: &Key| match key {
+        Key::Strategy(name, _) => strategies.contains(&name.as_str()),
+        Key::Model(name, _) => models.contains(&name.as_str()),
+        Key::Dataset(name, _) => datasets.contains(&name.as_str()),
+        _ => true,
+    };
+    for (key, setting) in settings.iter().filter(|(key, _)| !is_used(key)) {
+        let (name, family, axes) = match key {
+            Key::Strategy(name, _) => {
+                (name, Family::strategy(name), effective.axes_of_strategy(name))
+            }
+            Key::Model(name, _) => (name, Family::model(name), effective.axes_of_model(name)),
+            Key::Dataset(name, _) => (name, Family::dataset(name), effective.axes_of_dataset(name)),
             _ => continue,
         };
-        if used {
-            continue;
-        }
         let located = |error: Error| error.at(setting.source.to_string());
-        let (family, axes) = match key {
-            Key::Strategy(..) => (Family::strategy(name), effective.axes_of_strategy(name)),
-            _ => (Family::model(name), effective.axes_of_model(name)),
-        };
         family.map_err(located)?.expand(&axes)?;
+        // What was typed for several at once is right if one of them is there.
+        let shared = || {
+            let same = settings.iter().filter(|(_, other)| other.source == setting.source);
+            same.map(|(key, _)| key).any(is_used)
+        };
         let typed = matches!(&setting.source, Source::Flag(text) if !text.contains('*'));
-        if typed {
-            return Err(located(
-                Error::usage(format!("'{name}' is not part of this grid"))
-                    .hint("add it to --strategies or --models, or leave the setting out"),
-            ));
+        if typed && !shared() {
+            return Err(located(Error::usage(format!("'{name}' is not part of this grid")).hint(
+                "add it to --strategies, --models or --datasets, or leave the setting out",
+            )));
         }
     }
     Ok(())

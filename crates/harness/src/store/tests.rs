@@ -13,6 +13,7 @@ use super::*;
 pub(crate) fn spec(name: &str, seed: u64) -> TrialSpec {
     TrialSpec {
         dataset: "digits".into(),
+        dataset_options: serde_json::Map::new(),
         model: json!({ "name": "mlp" }),
         strategy: json!({ "name": name }),
         sparsity: 0.9,

@@ -40,6 +40,7 @@ pub(crate) fn rigl() -> Value {
 pub(crate) fn spec(strategy: Value, sparsity: f64, seed: u64) -> TrialSpec {
     TrialSpec {
         dataset: "toy".to_owned(),
+        dataset_options: serde_json::Map::new(),
         model: json!({"name": "mlp", "hidden": [8]}),
         strategy,
         sparsity,

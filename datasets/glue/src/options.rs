@@ -1,0 +1,62 @@
+//! What can be set.
+
+use dst_core::options::DatasetOptions;
+use dst_core::{Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Tokens of a row unless another number is given: few sentences of GLUE have more.
+const MAX_LENGTH: u32 = 128;
+
+/// Fewer tokens leave nothing of a pair; BERT has no places for more.
+const LENGTHS: std::ops::RangeInclusive<u32> = 8..=512;
+
+/// Options of every task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Options {
+    /// Tokens of the longest row, special ones included, from 8 to 512; longer rows are cut, in
+    /// training and in the test.
+    pub max_length: u32,
+    /// Train on so many rows only, the same for every seed; all if none is given. Numbers of a
+    /// part are not comparable with published ones.
+    pub train_samples: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_length: MAX_LENGTH, train_samples: None }
+    }
+}
+
+impl DatasetOptions for Options {
+    fn validate(&self) -> Result<()> {
+        if !LENGTHS.contains(&self.max_length) {
+            return Err(Error::usage(format!(
+                "max_length = {} is not from {} to {}",
+                self.max_length,
+                LENGTHS.start(),
+                LENGTHS.end()
+            )));
+        }
+        match self.train_samples {
+            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Options {
+    /// Tokens of the longest row.
+    pub(crate) fn length(&self) -> usize {
+        self.max_length as usize
+    }
+
+    /// What tells cached token ids from those with other options: nothing by default, so that
+    /// files cached before there were options are found.
+    pub(crate) fn cache_key(&self) -> Vec<u8> {
+        match self.max_length {
+            MAX_LENGTH => Vec::new(),
+            other => format!("\0{other}").into_bytes(),
+        }
+    }
+}

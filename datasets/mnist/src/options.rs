@@ -1,0 +1,124 @@
+//! What can be set.
+
+use dst_augment::Augmentation;
+use dst_core::dataset::train_part;
+use dst_core::options::DatasetOptions;
+use dst_core::tch::Tensor;
+use dst_core::{Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Samples;
+use crate::idx::SIDE;
+
+/// Options of both data sets. By default all training pictures are used as they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Options {
+    /// How training pictures are changed.
+    #[serde(flatten)]
+    pub augmentation: Augmentation,
+    /// Train on so many pictures only, the same for every seed; all if none is given. Numbers
+    /// of a part are not comparable with published ones.
+    pub train_samples: Option<u32>,
+}
+
+impl DatasetOptions for Options {
+    fn validate(&self) -> Result<()> {
+        self.augmentation.validate(SIDE as u32)?;
+        match self.train_samples {
+            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Options {
+    /// Those of the training samples that are used.
+    ///
+    /// # Errors
+    /// If there are fewer than asked for.
+    pub(crate) fn kept(&self, all: Samples) -> Result<Samples> {
+        let Some(rows) = train_part(all.labels.numel(), self.train_samples)? else {
+            return Ok(all);
+        };
+        let rows = Tensor::f_from_slice(&rows)?;
+        Ok(Samples {
+            images: all.images.f_index_select(0, &rows)?,
+            labels: all.labels.f_index_select(0, &rows)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dst_core::tch::{Device, Kind, Tensor};
+    use dst_core::{DataSources, Dataset, Input, Result, SeedStreams, Split, plugin};
+    use serde_json::{Value, json};
+
+    fn load(options: Value) -> Result<Box<dyn Dataset>> {
+        plugin::dataset("mnist-10k", options.as_object().unwrap(), &DataSources::default())
+    }
+
+    /// The first 64 training pictures, after augmentation.
+    fn augmented(dataset: &dyn Dataset) -> Tensor {
+        let rows: Vec<i64> = (0..64).collect();
+        let mut batch = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
+        let mut rng = SeedStreams::new(1).stream("augment/0");
+        dataset.augment(&mut batch, &mut rng).unwrap();
+        let Input::Image(pictures) = batch.input else { panic!("MNIST holds pictures") };
+        pictures
+    }
+
+    #[test]
+    fn pictures_stay_as_they_are_unless_it_is_asked_for() {
+        let plain = load(json!({})).unwrap();
+        let rows: Vec<i64> = (0..64).collect();
+        let Input::Image(pictures) = plain.batch(Split::Train, &rows, Device::Cpu).unwrap().input
+        else {
+            panic!("MNIST holds pictures")
+        };
+        assert_eq!(augmented(&*plain), pictures);
+
+        let turned = augmented(&*load(json!({ "rotation": 15, "shift": 0.1 })).unwrap());
+        assert_ne!(turned, pictures);
+        // Digits lie on black, and what a turn uncovers is black too.
+        let black = pictures.min().double_value(&[]);
+        assert!((turned.min().double_value(&[]) - black).abs() < 1e-5);
+        let corner = turned.select(2, 0).select(2, 0) - black;
+        assert!(corner.abs().max().double_value(&[]) < 1e-5);
+        // A turn and a shift keep the ink but for what leaves the picture.
+        let ink = |pictures: &Tensor| (pictures - black).sum(Kind::Double).double_value(&[]);
+        let kept = ink(&turned) / ink(&pictures);
+        assert!((0.97..1.01).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn a_part_is_drawn_from_the_training_pictures_alone() {
+        let whole = load(json!({})).unwrap();
+        let part = load(json!({ "train_samples": 500 })).unwrap();
+        assert_eq!((part.len(Split::Train), part.len(Split::Test)), (500, 2_000));
+        let rows = dst_core::dataset::train_part(7_000, Some(500)).unwrap().unwrap();
+        let own: Vec<i64> = (0..500).collect();
+        let labels = |dataset: &dyn Dataset, rows: &[i64]| {
+            let target = dataset.batch(Split::Train, rows, Device::Cpu).unwrap().target;
+            Vec::<i64>::try_from(target).unwrap()
+        };
+        assert_eq!(labels(&*part, &own), labels(&*whole, &rows));
+        // Every digit is there.
+        assert!((0..10).all(|digit| labels(&*part, &own).contains(&digit)));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        let error = |options| load(options).unwrap_err().to_string();
+        assert_eq!(
+            error(json!({ "train_samples": 0 })),
+            "mnist-10k: train_samples = 0 must be at least 1"
+        );
+        let many = error(json!({ "train_samples": 7_001 }));
+        assert!(many.contains("the training split has 7000 samples"), "{many}");
+        assert_eq!(error(json!({ "zoom": 1 })), "mnist-10k: zoom = 1 is not in [0, 1)");
+        assert!(error(json!({ "rotaion": 1 })).contains("did you mean 'rotation'"));
+        assert!(error(json!({ "flip": "often" })).contains("expected a boolean"));
+    }
+}
