@@ -202,7 +202,7 @@ impl Dataset for Cifar10 {
         Some(Box::new(Self {
             images: self.images.shallow_clone(),
             labels: self.labels.shallow_clone(),
-            augmentation: self.augmentation.clone(),
+            augmentation: self.augmentation,
             part: self.part.as_ref().map(Tensor::shallow_clone),
             digest: self.digest.clone(),
             origin: self.origin.clone(),

@@ -256,7 +256,7 @@ impl Dataset for Mnist {
     fn fork(&self) -> Option<Box<dyn Dataset>> {
         let whole = |samples: &Samples| samples.part(0, samples.labels.numel() as i64);
         Some(Box::new(Self {
-            augmentation: self.augmentation.clone(),
+            augmentation: self.augmentation,
             train: whole(&self.train),
             validation: whole(&self.validation),
             test: whole(&self.test),
