@@ -10,7 +10,7 @@ use schemars::Schema;
 use serde_json::{Map, Value};
 
 use crate::architecture::Architecture;
-use crate::dataset::{DataSources, Dataset};
+use crate::dataset::{DataSources, Dataset, HubFiles};
 use crate::error::{Error, Result};
 use crate::report::Report;
 use crate::strategy::Strategy;
@@ -66,6 +66,10 @@ pub struct DatasetPlugin {
     pub summary: &'static str,
     /// The architecture that is used unless another is named.
     pub model: &'static str,
+    /// Finds its files without reading them, and says where they are, for people.
+    pub find: fn(&DataSources) -> Result<String>,
+    /// What it reads from the cache of the Hugging Face Hub if there is nothing else.
+    pub hub: &'static [HubFiles],
     /// Finds, verifies and loads it.
     pub load: fn(&DataSources) -> Result<Box<dyn Dataset>>,
 }

@@ -20,8 +20,10 @@ fn cifar10() -> Option<Box<dyn Dataset>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let data_dir = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder))?;
     let start = Instant::now();
-    let dataset =
-        (DatasetPlugin::find("cifar10").unwrap().load)(&DataSources { data_dir: Some(data_dir) });
+    let dataset = (DatasetPlugin::find("cifar10").unwrap().load)(&DataSources {
+        data_dir: Some(data_dir),
+        hub: None,
+    });
     println!("loaded in {:.1} s", start.elapsed().as_secs_f64());
     Some(dataset.unwrap())
 }

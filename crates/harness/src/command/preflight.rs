@@ -9,6 +9,7 @@ use dst_core::tch::Device;
 use dst_core::{Architecture, DataSources, Dataset, Error, Result, Strategy};
 use dst_train::{Estimate, Setup, estimate_flops};
 
+use super::fetch;
 use crate::config::ExecutionConfig;
 
 /// Bytes for one trial: its files, and a checkpoint while it runs.
@@ -27,19 +28,23 @@ pub(super) fn estimates(
     trials: &[TrialSpec],
     execution: &ExecutionConfig,
 ) -> Result<Vec<Estimate>> {
-    let sources = DataSources { data_dir: execution.data_dir.clone() };
+    let sources = execution.sources();
     let mut datasets: BTreeMap<&str, Box<dyn Dataset>> = BTreeMap::new();
     let mut known: BTreeMap<String, Estimate> = BTreeMap::new();
     let mut estimates = Vec::new();
     for spec in trials {
         if !datasets.contains_key(spec.dataset.as_str()) {
+            fetch::dataset_if_missing(DatasetPlugin::find(&spec.dataset)?, &sources)?;
             datasets.insert(&spec.dataset, load(&spec.dataset, &sources)?);
         }
         // Nothing that is checked here depends on the seed.
         let key = TrialSpec { seed: 0, ..spec.clone() }.id();
         let estimate = match known.get(&key) {
             Some(estimate) => *estimate,
-            None => estimate(spec, &*datasets[spec.dataset.as_str()])?,
+            None => {
+                fetch::weights_if_missing(&spec.model)?;
+                estimate(spec, &*datasets[spec.dataset.as_str()])?
+            }
         };
         known.insert(key, estimate);
         estimates.push(estimate);
