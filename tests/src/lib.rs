@@ -1,5 +1,7 @@
 //! Runs built binaries in a folder of their own, as a user would.
 
+pub mod hub;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -86,10 +88,13 @@ impl Sandbox {
         let mut command = Command::new(&self.program);
         command.args(line.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("HARNESS_") {
+            let text = name.to_string_lossy();
+            if text.starts_with("HARNESS_") || text.starts_with("HF_") {
                 command.env_remove(name);
             }
         }
+        // Nothing of this machine's cache, and no network unless a test serves it.
+        command.env("HF_HOME", self.path("hub-home")).env("HF_HUB_OFFLINE", "1");
         command
     }
 

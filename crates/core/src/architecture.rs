@@ -1,6 +1,7 @@
 //! What a model is: an [`Architecture`] that builds it, and the [`Model`] that runs.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -163,4 +164,13 @@ pub trait Architecture: Debug + Send + Sync {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>>;
+
+    /// The file of trained weights that the network starts from, if there is one. Its digest is
+    /// recorded with every result.
+    ///
+    /// # Errors
+    /// If one is asked for and not there.
+    fn weights(&self) -> Result<Option<PathBuf>> {
+        Ok(None)
+    }
 }

@@ -148,6 +148,27 @@ pub fn train_part(all: usize, train_samples: Option<u32>) -> Result<Option<Vec<i
 pub struct DataSources {
     /// `--data-dir` or `HARNESS_DATA`.
     pub data_dir: Option<PathBuf>,
+    /// The cache of the Hugging Face Hub, looked at after `data_dir`.
+    pub hub: Option<HubCache>,
+}
+
+/// The cache on this machine that the tools of the Hugging Face Hub share. Reading it needs no
+/// network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubCache {
+    /// Its folder, with `datasets--…` and `models--…` in it.
+    pub folder: PathBuf,
+    /// The branch, tag or commit of data sets to read.
+    pub revision: String,
+}
+
+/// Files of a data set at the Hugging Face Hub, for `harness data fetch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HubFiles {
+    /// As in its address: `datasets/org/name`, or `org/name` for files of a model.
+    pub repository: &'static str,
+    /// Paths in it; one `*` stands for the numbers of shards.
+    pub files: &'static [&'static str],
 }
 
 impl DataSources {

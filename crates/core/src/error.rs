@@ -102,6 +102,22 @@ impl Error {
         self
     }
 
+    /// Adds a further line to the hint.
+    #[must_use]
+    pub fn also(mut self, line: &str) -> Self {
+        let hint = self.hint.get_or_insert_default();
+        if !hint.is_empty() {
+            hint.push_str("\n  ");
+        }
+        hint.push_str(line);
+        self
+    }
+
+    /// The next step alone, if there is one.
+    pub fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// The sort of failure.
     pub fn kind(&self) -> ErrorKind {
         self.kind

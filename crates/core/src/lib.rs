@@ -30,7 +30,7 @@ pub mod topology;
 pub mod training;
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass, Task};
-pub use dataset::{Batch, DataSources, Dataset, Split};
+pub use dataset::{Batch, DataSources, Dataset, HubCache, HubFiles, Split};
 pub use density::Distribution;
 pub use error::{Error, ErrorKind, Result};
 pub use layers::{

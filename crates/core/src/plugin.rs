@@ -10,7 +10,7 @@ use schemars::Schema;
 use serde_json::{Map, Value};
 
 use crate::architecture::Architecture;
-use crate::dataset::{DataSources, Dataset};
+use crate::dataset::{DataSources, Dataset, HubFiles};
 use crate::error::{Error, Result};
 use crate::options::OptionsType;
 use crate::report::Report;
@@ -69,6 +69,10 @@ pub struct DatasetPlugin {
     pub model: &'static str,
     /// Its options, with their defaults and documentation.
     pub options: OptionsType,
+    /// Finds its files without reading them, and says where they are, for people.
+    pub find: fn(&DataSources) -> Result<String>,
+    /// What it reads from the cache of the Hugging Face Hub if there is nothing else.
+    pub hub: &'static [HubFiles],
     /// Finds, verifies and loads it. Called by [`dataset`], with every option, checked;
     /// [`options::read`](crate::options::read) gives them their type.
     pub load: fn(&DataSources, &Map<String, Value>) -> Result<Box<dyn Dataset>>,

@@ -286,6 +286,10 @@ pub struct Provenance {
     pub threads: u32,
     /// Digest of the data.
     pub data_digest: String,
+    /// SHA-256 of the file of trained weights that the model started from; empty if it started
+    /// at random.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub weights_digest: String,
     /// Start of the attempt, UTC, such as `2026-01-31T12:00:00Z`.
     pub started: String,
     /// Which attempt gave this result, from 1.

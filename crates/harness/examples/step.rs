@@ -56,7 +56,8 @@ fn run() -> Result<()> {
     };
     tch::set_num_threads(threads);
 
-    let sources = DataSources { data_dir: std::env::var_os("HARNESS_DATA").map(Into::into) };
+    let sources =
+        DataSources { data_dir: std::env::var_os("HARNESS_DATA").map(Into::into), hub: None };
     let dataset: Box<dyn Dataset> = match dataset {
         Some(name) => (DatasetPlugin::find(name)?.load)(&sources)?,
         None => Box::new(Texts::new()),

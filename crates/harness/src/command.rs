@@ -1,7 +1,9 @@
 //! The commands. Each takes what was typed and returns the exit code.
 
 mod completions;
+mod data;
 mod describe;
+mod fetch;
 mod grid;
 mod label;
 mod list;
@@ -39,6 +41,7 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::Report(args) => report::run(args),
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),
+        Command::Data(args) => data::run(&args.action),
         Command::NewStrategy(args) => new_strategy::run(args),
         Command::Completions(args) => completions::run(args),
     }

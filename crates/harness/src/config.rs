@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
-use dst_core::{Analysis, Error, Result, device};
+use dst_core::{Analysis, DataSources, Error, Result, device};
+use dst_data::hub::{self, Hub};
 
 pub(crate) use parameters::Family;
 pub(crate) use setting::{Key, Layer, Source, mistyped, plain};
@@ -47,6 +48,8 @@ pub struct ExecutionConfig {
     pub store: PathBuf,
     /// Where data sets look for their files.
     pub data_dir: Option<PathBuf>,
+    /// The branch, tag or commit of data sets to read from the cache of the Hub, if not `main`.
+    pub hub_revision: Option<String>,
     /// `cpu`, `cuda`, `cuda:N` or `auto`.
     pub device: String,
     /// Trials at once.
@@ -55,6 +58,17 @@ pub struct ExecutionConfig {
     pub threads: usize,
     /// The longest that one attempt may take.
     pub timeout: Option<Duration>,
+}
+
+impl ExecutionConfig {
+    /// Where data sets look: in the data folder, then in the cache of the Hub.
+    pub fn sources(&self) -> DataSources {
+        let revision = self.hub_revision.as_deref().unwrap_or(hub::MAIN);
+        DataSources {
+            data_dir: self.data_dir.clone(),
+            hub: Hub::from_env().map(|hub| hub.at(revision)),
+        }
+    }
 }
 
 /// The settings in force, with the source of each.
@@ -184,6 +198,7 @@ impl Effective {
         Ok(ExecutionConfig {
             store: settings.text("store").unwrap_or(DEFAULT_STORE).into(),
             data_dir: settings.text("data_dir").map(PathBuf::from),
+            hub_revision: settings.text("hub_revision").map(str::to_owned),
             device: device_name,
             jobs,
             threads,

@@ -29,6 +29,8 @@ pub struct ExecutorOptions {
     pub threads: usize,
     /// Handed to the trials as `--data-dir`.
     pub data_dir: Option<PathBuf>,
+    /// Handed to the trials as `--hub-revision`.
+    pub hub_revision: Option<String>,
     /// A trial that takes longer in one attempt is stopped and counts as timed out.
     pub timeout: Option<Duration>,
     /// Trials that failed before are trained again instead of skipped.

@@ -14,6 +14,7 @@ use dst_core::dataset::DataSources;
 use dst_core::plugin;
 use dst_core::record::{Provenance, Status, TrialSpec};
 use dst_core::{Architecture, Dataset, Error, ErrorKind, Result, Strategy, device};
+use dst_data::file::sha256_of_file;
 use dst_train::{Ended, Setup};
 use serde_json::{Map, Value};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -29,8 +30,8 @@ use observer::Recorder;
 pub struct RunOptions {
     /// Threads of one operation.
     pub threads: usize,
-    /// Where data sets look first.
-    pub data_dir: Option<PathBuf>,
+    /// Where data sets look for their files.
+    pub sources: DataSources,
     /// Where tensors are, such as `cpu`.
     pub device: String,
     /// Was it started by an executor? Then stdout carries [`Event::Progress`] as JSON lines.
@@ -101,6 +102,8 @@ struct Parts {
     strategy: Box<dyn Strategy>,
     architecture: Box<dyn Architecture>,
     dataset: Box<dyn Dataset>,
+    /// SHA-256 of the trained weights that the model starts from, or empty.
+    weights_digest: String,
     device: tch::Device,
 }
 
@@ -111,9 +114,10 @@ impl Parts {
         device::check(spec.training.precision, device)?;
         let strategy = plugin::strategy(spec.strategy_name(), parameters(&spec.strategy)?)?;
         let architecture = plugin::architecture(spec.model_name(), parameters(&spec.model)?)?;
-        let sources = DataSources { data_dir: options.data_dir.clone() };
-        let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
-        Ok(Self { strategy, architecture, dataset, device })
+        let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &options.sources)?;
+        let weights = architecture.weights()?.map(|path| sha256_of_file(&path)).transpose()?;
+        let weights_digest = weights.unwrap_or_default();
+        Ok(Self { strategy, architecture, dataset, weights_digest, device })
     }
 
     fn setup<'a>(&'a self, spec: &'a TrialSpec) -> Setup<'a> {
@@ -184,7 +188,7 @@ impl Trial<'_> {
             .unwrap_or_else(|panic| Err(Error::contract(format!("panic: {panic}"))));
         let began = recorder.has_begun();
 
-        let mut result = self.result(lease, parts.dataset.digest());
+        let mut result = self.result(lease, &parts);
         match ended {
             Ok(Ended::Stopped) => return self.stopped(lease),
             Ok(Ended::Complete(trained)) => {
@@ -256,7 +260,7 @@ impl Trial<'_> {
         }
     }
 
-    fn result(&self, lease: &Lease, data_digest: &str) -> TrialResult {
+    fn result(&self, lease: &Lease, parts: &Parts) -> TrialResult {
         TrialResult {
             trial: self.id.clone(),
             status: Status::Finished,
@@ -271,7 +275,8 @@ impl Trial<'_> {
                 host: lease::host(),
                 device: self.options.device.clone(),
                 threads: self.options.threads.max(1) as u32,
-                data_digest: data_digest.to_owned(),
+                data_digest: parts.dataset.digest().to_owned(),
+                weights_digest: parts.weights_digest.clone(),
                 started: lease.since().to_owned(),
                 attempt: lease.attempt(),
             },

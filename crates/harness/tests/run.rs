@@ -102,6 +102,8 @@ inventory::submit! {
         paper: "none",
         summary: "Clouds of points.",
         model: "mlp",
+        find: |_| Ok("here".to_owned()),
+        hub: &[],
         options: OptionsType::of::<NoOptions>(),
         load: |_, _| Ok(Box::new(Blobs::default())),
     }
@@ -126,7 +128,7 @@ fn trial(trouble: Trouble, at: u64) -> TrialSpec {
 }
 
 fn options() -> RunOptions {
-    RunOptions { threads: 1, data_dir: None, device: "cpu".into(), worker: false }
+    RunOptions { threads: 1, sources: DataSources::default(), device: "cpu".into(), worker: false }
 }
 
 struct Scene {

@@ -49,7 +49,8 @@ pub struct Bert {
     pub type_vocab_size: i64,
     /// Distinct tokens; at least those of the data set.
     pub vocab_size: i64,
-    /// Trained weights to start from: a safetensors file, or a folder with `model.safetensors`.
+    /// Trained weights to start from: a safetensors file, a folder with `model.safetensors`, or
+    /// `hub:org/name@revision` for a model of the Hugging Face Hub (`@main` may be left out).
     /// A pooler or classifier that the file lacks starts at random.
     pub weights: Option<String>,
 }
@@ -153,7 +154,7 @@ impl Bert {
         let outputs = check::outputs(task)?;
         check::layer("classifier", self.hidden_size, outputs)?;
         // Looked for before gigabytes of starting weights are drawn.
-        let file = self.weights.as_deref().map(weights::find).transpose()?;
+        let file = self.weights_file()?;
         if let Some(file) = &file {
             self.compare_config(&file.with_file_name(configured::FILE))?;
         }
@@ -165,6 +166,11 @@ impl Bert {
                 .map_err(|error| error.at(file.display().to_string()))?;
         }
         Ok(Box::new(network))
+    }
+
+    /// The file of trained weights.
+    pub(crate) fn weights_file(&self) -> Result<Option<std::path::PathBuf>> {
+        self.weights.as_deref().map(weights::find).transpose()
     }
 
     /// The number of heads shows in no tensor's shape: if the weights lie beside their

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dst_core::tch::{Kind, Tensor, no_grad};
 use dst_core::{Error, Parameters, Result};
+use dst_data::hub::{self, Hub};
 
 /// The file that a folder with a model holds.
 pub(crate) const FILE: &str = "model.safetensors";
@@ -130,11 +131,21 @@ fn own_name(name: &str) -> String {
     }
 }
 
-/// The file of weights that `given` names: a file, or a folder that holds `model.safetensors`.
+/// The file of weights that `given` names: a file, a folder that holds `model.safetensors`, or
+/// `hub:org/name` or `hub:org/name@revision`, which is looked for in the cache of the Hub.
 ///
 /// # Errors
 /// If there is none.
 pub(crate) fn find(given: &str) -> Result<PathBuf> {
+    if let Some((repository, revision)) = hub::reference(given)? {
+        let hub = Hub::from_env().ok_or_else(|| {
+            Error::data("there is no home folder, and so no cache of the Hub").hint("set HF_HOME")
+        })?;
+        let found = hub::cached(&hub.at(revision), repository, &hub::MODEL_FILES)
+            .map_err(|error| error.also(&format!("fetch it with: harness data fetch {given}")))?;
+        // Beside it lies its config.json.
+        return Ok(found.files[0][0].clone());
+    }
     let path = Path::new(given);
     let file = if path.is_dir() { path.join(FILE) } else { path.to_path_buf() };
     if file.is_file() {
@@ -144,7 +155,7 @@ pub(crate) fn find(given: &str) -> Result<PathBuf> {
     Err(if file.with_file_name("pytorch_model.bin").is_file() {
         error.hint("pytorch_model.bin is not read: convert it to safetensors")
     } else {
-        error.hint(format!("give a .safetensors file, or a folder that holds {FILE}"))
+        error.hint(format!("give a .safetensors file, a folder that holds {FILE}, or hub:org/name"))
     })
 }
 

@@ -1,5 +1,5 @@
 //! CIFAR-10, colour pictures of 32 × 32 pixels in ten classes (Krizhevsky 2009), from the six
-//! files of its binary version, given by the user.
+//! files of its binary version or from parquet of the Hugging Face Hub.
 //!
 //! | train | validation | test |
 //! |---|---|---|
@@ -16,6 +16,7 @@
 //! Every file is verified before training: exact length, checksums of compressed files, labels,
 //! and the SHA-256 of the canonical unpacked file.
 
+mod hub;
 mod records;
 
 use std::path::PathBuf;
@@ -28,12 +29,14 @@ use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, device,
 };
+use dst_data::file;
+use dst_data::hub::{Snapshot, cached_instead};
+use dst_data::parquet::Table;
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use records::{CHANNELS, CLASSES, SIDE, hexadecimal};
+use records::{CHANNELS, CLASSES, SIDE};
 
 /// Red, green and blue, of pixels in [0, 1].
 const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
@@ -44,8 +47,10 @@ inventory::submit! {
         name: "cifar10",
         title: "CIFAR-10",
         paper: "Krizhevsky 2009, Learning multiple layers of features from tiny images",
-        summary: "60,000 colour pictures from the binary batches: 45,000 train, 5,000 validation, 10,000 test.",
+        summary: "60,000 colour pictures from the binary batches or the Hub: 45,000 train, 5,000 validation, 10,000 test.",
         model: "resnet18",
+        find: |sources| Ok(Found::find(sources)?.to_string()),
+        hub: &[hub::FILES],
         options: OptionsType::of::<Options>(),
         load: |sources, options| load(sources, &options::read(options)?),
     }
@@ -82,6 +87,9 @@ const FOLDERS: [&str; 2] = ["cifar10", "cifar-10-batches-bin"];
 /// Pictures in each file.
 const PER_FILE: i64 = 10_000;
 
+/// How many of the files are for training.
+const TRAINING_FILES: usize = 5;
+
 /// The files and the SHA-256 of each when unpacked: training pictures, the last for the test.
 const FILES: [(&str, &str); 6] = [
     ("data_batch_1.bin", "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
@@ -92,22 +100,60 @@ const FILES: [(&str, &str); 6] = [
     ("test_batch.bin", "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
 ];
 
+/// Where the pictures are.
+enum Found {
+    /// The six files, in their order.
+    Batches(Vec<PathBuf>),
+    Hub(Snapshot),
+}
+
+impl Found {
+    /// All files are looked for before one is read: a missing one is known at once.
+    fn find(sources: &DataSources) -> Result<Self> {
+        let paths: Result<Vec<PathBuf>> =
+            FILES.iter().map(|(name, _)| find(sources, name)).collect();
+        let found = match paths {
+            Ok(paths) => Ok(Self::Batches(paths)),
+            Err(missing) => cached_instead(missing, sources, &hub::FILES, "cifar10").map(Self::Hub),
+        };
+        found.map_err(|error| error.at("cifar10"))
+    }
+}
+
+impl std::fmt::Display for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Batches(paths) => f.write_str(&file::folders(paths)),
+            Self::Hub(snapshot) => snapshot.fmt(f),
+        }
+    }
+}
+
 fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
-    // All six are looked for before one is read: a missing file is known at once.
-    let paths = FILES
-        .iter()
-        .map(|(name, _)| find(sources, name).map_err(|error| error.at("cifar10")))
-        .collect::<Result<Vec<PathBuf>>>()?;
+    let found = Found::find(sources)?;
     let files = FILES.len() as i64;
     let images =
         Tensor::f_empty([files * PER_FILE, CHANNELS, SIDE, SIDE], (Kind::Uint8, Device::Cpu))?;
     let mut labels = Vec::new();
-    for (start, (path, (_, sha256))) in
-        (0..).step_by(PER_FILE as usize).zip(paths.iter().zip(FILES))
-    {
-        let part = images.f_narrow(0, start, PER_FILE)?;
-        let read = records::open(path).and_then(|source| records::read(source, &part, sha256));
-        labels.extend(read.map_err(|error| error.at(path.display().to_string()))?);
+    match &found {
+        Found::Batches(paths) => {
+            let starts = (0..).step_by(PER_FILE as usize);
+            for (start, (path, (_, sha256))) in starts.zip(paths.iter().zip(FILES)) {
+                let part = images.f_narrow(0, start, PER_FILE)?;
+                let read = file::open(path).and_then(|source| records::read(source, &part, sha256));
+                labels.extend(read.map_err(|error| error.at(path.display().to_string()))?);
+            }
+        }
+        Found::Hub(snapshot) => {
+            let (train, test) = FILES.split_at(TRAINING_FILES);
+            let start = train.len() as i64 * PER_FILE;
+            for (paths, first, files) in
+                [(&snapshot.files[0], 0, train), (&snapshot.files[1], start, test)]
+            {
+                let part = images.f_narrow(0, first, files.len() as i64 * PER_FILE)?;
+                labels.extend(hub::read(&Table::open(paths)?, &part, files)?);
+            }
+        }
     }
     let part = train_part(range(Split::Train).1 as usize, options.train_samples)?;
     Ok(Box::new(Cifar10 {
@@ -116,7 +162,7 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
         images,
         labels: Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?,
         digest: digest(),
-        origin: folders(&paths),
+        origin: found.to_string(),
     }))
 }
 
@@ -128,22 +174,7 @@ fn find(sources: &DataSources, name: &str) -> Result<PathBuf> {
 /// SHA-256 of what `sha256sum` prints for the unpacked files. Reading compared every sum with
 /// the file's contents, so the bytes need not be hashed twice.
 fn digest() -> String {
-    let mut hash = Sha256::new();
-    for (name, sha256) in FILES {
-        hash.update(format!("{sha256}  {name}\n"));
-    }
-    hexadecimal(&hash.finalize())
-}
-
-/// The folders of the files, each once.
-fn folders(paths: &[PathBuf]) -> String {
-    let mut folders: Vec<String> = paths
-        .iter()
-        .filter_map(|path| path.parent())
-        .map(|folder| folder.display().to_string())
-        .collect();
-    folders.dedup();
-    folders.join(", ")
+    file::digest(FILES.map(|(name, sha256)| (sha256, name)))
 }
 
 /// All pictures in the order of the files, in main memory.

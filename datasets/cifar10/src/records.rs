@@ -4,14 +4,11 @@
 //! A file is read once, from front to back, straight into its place among the images. The
 //! caller adds the file's name to errors; offsets count unpacked bytes.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
-use std::path::Path;
+use std::io::Read;
 
+use dst_core::Result;
 use dst_core::tch::Tensor;
-use dst_core::{Error, ErrorKind, Result};
-use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
+use dst_data::file::{self, damaged};
 
 /// Red, green and blue.
 pub(crate) const CHANNELS: i64 = 3;
@@ -22,37 +19,15 @@ pub(crate) const SIDE: i64 = 32;
 /// Classes, from 0.
 pub(crate) const CLASSES: u8 = 10;
 
-const PIXELS: usize = (CHANNELS * SIDE * SIDE) as usize;
-const RECORD: usize = 1 + PIXELS;
+pub(crate) const PIXELS: usize = (CHANNELS * SIDE * SIDE) as usize;
+pub(crate) const RECORD: usize = 1 + PIXELS;
 
 /// Records that are moved into the tensor at once: so few that libtorch copies them without
 /// waking its other threads, whose waiting costs more than all the copies.
 const CHUNK: usize = 10;
 
-/// The first bytes of every gzip file, and of every zstd file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-
-/// Opens a file, compressed by gzip or zstd or not at all. Its first bytes decide, whatever its
-/// name: a plain file begins with a label, which is less than any of the marks.
-///
-/// # Errors
-/// If the system refuses.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let refused = |error: io::Error| Error::io("read", path, &error);
-    let mut file = File::open(path).map_err(refused)?;
-    let mut start = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut start).map_err(refused)?;
-    file.rewind().map_err(refused)?;
-    let file = BufReader::with_capacity(1 << 17, file);
-    Ok(if start.starts_with(&GZIP) {
-        Box::new(MultiGzDecoder::new(file))
-    } else if start == ZSTD {
-        Box::new(zstd::Decoder::with_buffer(file).map_err(refused)?)
-    } else {
-        Box::new(file)
-    })
-}
+/// What the format is called where other data have it.
+pub(crate) const FORMAT: &str = "CIFAR-10's format";
 
 /// Reads as many records as `images` (`Uint8 [count, 3, 32, 32]`) has places for, fills them and
 /// returns the labels, each below [`CLASSES`].
@@ -63,7 +38,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>> {
 pub(crate) fn read(source: impl Read, images: &Tensor, sha256: &str) -> Result<Vec<u8>> {
     let count = images.size()[0] as usize;
     let length = (count * RECORD) as u64;
-    let mut reader = Reader { source, offset: 0, length, hash: Sha256::new() };
+    let mut reader = file::Reader::new(source, length);
     let mut labels = Vec::with_capacity(count);
     let mut records = vec![0; CHUNK.min(count) * RECORD];
     let mut pixels = Vec::with_capacity(CHUNK.min(count) * PIXELS);
@@ -88,96 +63,8 @@ pub(crate) fn read(source: impl Read, images: &Tensor, sha256: &str) -> Result<V
             CLASSES - 1
         )));
     }
-    reader.compare(sha256)?;
+    reader.compare(sha256, FORMAT)?;
     Ok(labels)
-}
-
-/// Reads, counts and hashes.
-struct Reader<R> {
-    source: R,
-    /// Unpacked bytes read so far.
-    offset: u64,
-    /// Unpacked bytes of an undamaged file.
-    length: u64,
-    hash: Sha256,
-}
-
-impl<R: Read> Reader<R> {
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<()> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.read(&mut buffer[filled..])? {
-                0 => {
-                    return Err(damaged(format!(
-                        "it is truncated: it ends at byte {} of {}",
-                        self.offset, self.length
-                    )));
-                }
-                count => filled += count,
-            }
-        }
-        self.hash.update(buffer);
-        Ok(())
-    }
-
-    /// Nothing may follow. The checksums of compressed files are compared here.
-    fn end(&mut self) -> Result<()> {
-        match self.read(&mut [0])? {
-            0 => Ok(()),
-            _ => Err(damaged(format!("more bytes follow byte {}, its end", self.length))),
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        loop {
-            match self.source.read(buffer) {
-                Ok(count) => {
-                    self.offset += count as u64;
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.failure(&error)),
-            }
-        }
-    }
-
-    fn failure(&self, error: &io::Error) -> Error {
-        let Self { offset, length, .. } = self;
-        // What the system reports has a number; the rest comes from unpacking.
-        if error.raw_os_error().is_some() {
-            let message = format!("cannot be read after byte {offset}: {error}");
-            return Error::new(ErrorKind::Io, message);
-        }
-        damaged(match error.kind() {
-            io::ErrorKind::UnexpectedEof => format!(
-                "it is truncated: its compressed data end after {offset} of {length} unpacked bytes"
-            ),
-            _ => format!(
-                "its compressed data are damaged after {offset} of {length} unpacked bytes: {error}"
-            ),
-        })
-    }
-
-    fn compare(self, sha256: &str) -> Result<()> {
-        let found = hexadecimal(&self.hash.finalize());
-        if found == sha256 {
-            return Ok(());
-        }
-        Err(Error::data(format!(
-            "the file is whole, but its contents are not the canonical ones: SHA-256 of the \
-             unpacked file is {found}, not {sha256}"
-        ))
-        .hint("another data set in CIFAR-10's format needs a name, and so a crate, of its own"))
-    }
-}
-
-fn damaged(message: String) -> Error {
-    Error::data(message).hint("fetch the file again")
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -185,7 +72,9 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    use dst_core::ErrorKind;
     use dst_core::tch::{Device, Kind};
+    use dst_data::file::{open, sha256 as sum};
     use flate2::Compression;
     use flate2::write::GzEncoder;
 
@@ -199,10 +88,6 @@ mod tests {
             file.extend((0..PIXELS).map(|pixel| ((record + 1) * pixel % 251) as u8));
         }
         file
-    }
-
-    fn sum(file: &[u8]) -> String {
-        hexadecimal(&Sha256::digest(file))
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -20,7 +20,7 @@ fn load(criterion: &mut Criterion) {
         println!("skipped: no SST-2");
         return;
     };
-    let sources = DataSources { data_dir: Some(data_dir) };
+    let sources = DataSources { data_dir: Some(data_dir), hub: None };
     let plugin = DatasetPlugin::find("glue/sst2").expect("the crate is linked");
     let load = || -> Box<dyn Dataset> { (plugin.load)(&sources).expect("the data are good") };
     let cache = std::env::var_os("HARNESS_CACHE").expect("main sets it");

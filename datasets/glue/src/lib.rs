@@ -16,6 +16,7 @@
 mod batches;
 mod cache;
 mod encoded;
+mod hub;
 mod options;
 mod task;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task as Goal,
 };
+use dst_data::hub::{Snapshot, cached_instead};
 use rand_chacha::ChaCha8Rng;
 
 use cache::{Sum, hexadecimal, sum};
@@ -55,6 +57,8 @@ macro_rules! plugins {
                 paper: concat!($paper, "; in Wang et al. 2019, GLUE: a multi-task benchmark and analysis platform for natural language understanding"),
                 summary: $summary,
                 model: "bert-base",
+                find: |sources| Ok(Found::find(&$task, sources)?.to_string()),
+                hub: $task.hub_files(),
                 options: OptionsType::of::<Options>(),
                 load: |sources, options| {
                     load(&$task, &read(options)?, sources, cache::folder().as_deref())
@@ -105,6 +109,48 @@ plugins! {
         "QNLI with whatever part of the training data train.subset.tsv holds; not comparable with published numbers.";
 }
 
+/// Where the files of a task are.
+struct Found {
+    texts: Texts,
+    vocabulary: PathBuf,
+}
+
+enum Texts {
+    /// Training and test.
+    Tsv([PathBuf; 2]),
+    Hub(Snapshot),
+}
+
+impl Found {
+    /// All files are looked for before one is read: a missing one is known at once.
+    fn find(task: &Task, sources: &DataSources) -> Result<Self> {
+        let found = || {
+            let paths = || Ok([find(task, task.train, sources)?, find(task, task.test, sources)?]);
+            let texts = match (paths(), task.hub) {
+                (Ok(paths), _) => Texts::Tsv(paths),
+                (Err(missing), None) => return Err(missing),
+                (Err(missing), Some(hub)) => {
+                    Texts::Hub(cached_instead(missing, sources, &hub.files[0], task.name)?)
+                }
+            };
+            Ok(Self { texts, vocabulary: wordpiece::find(task.name, sources)? })
+        };
+        found().map_err(|error: Error| error.at(task.name))
+    }
+}
+
+impl std::fmt::Display for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.texts {
+            Texts::Tsv([train, _]) => {
+                write!(f, "{}", train.parent().unwrap_or(Path::new("")).display())?;
+            }
+            Texts::Hub(snapshot) => snapshot.fmt(f)?,
+        }
+        write!(f, ", {}", self.vocabulary.display())
+    }
+}
+
 /// Loads a task; token ids are kept in `cache` if it is given.
 fn load(
     task: &Task,
@@ -112,21 +158,31 @@ fn load(
     sources: &DataSources,
     cache: Option<&Path>,
 ) -> Result<Box<dyn Dataset>> {
+    let found = Found::find(task, sources)?;
     let loaded = || -> Result<Glue> {
-        // All files are looked for before one is read: a missing one is known at once.
-        let paths = [find(task, task.train, sources)?, find(task, task.test, sources)?];
-        let vocabulary = Vocabulary::find(sources)?;
-        let [train, test] =
-            [(&paths[0], task.train), (&paths[1], task.test)].map(|(path, file)| {
-                rows(task, file, path, &vocabulary, options, cache)
-                    .map_err(|error| error.at(path.display().to_string()))
-            });
-        let ((train, train_sum), (test, test_sum)) = (train?, test?);
-        let names = [task.train.name, task.test.name];
-        let digest = digest([(names[0], train_sum), (names[1], test_sum)], &vocabulary);
-        let folder = paths[0].parent().unwrap_or(Path::new("")).display().to_string();
-        let origin = format!("{folder}, {}", vocabulary.path.display());
-        Glue::new(task, options, [train, test], &vocabulary, digest, origin)
+        let vocabulary = Vocabulary::open(found.vocabulary.clone())?;
+        let origin = found.to_string();
+        let (files, digest) = match &found.texts {
+            Texts::Tsv(paths) => {
+                let [train, test] =
+                    [(&paths[0], task.train), (&paths[1], task.test)].map(|(path, file)| {
+                        rows(task, file, path, &vocabulary, options, cache)
+                            .map_err(|error| error.at(path.display().to_string()))
+                    });
+                let ((train, train_sum), (test, test_sum)) = (train?, test?);
+                let sums = [(train_sum, task.train.name), (test_sum, task.test.name)]
+                    .map(|(sum, name)| (hexadecimal(&sum), name.to_owned()));
+                ([train, test], digest(&sums, &vocabulary))
+            }
+            Texts::Hub(snapshot) => {
+                let [train, test] = [(0, task.train), (1, task.test)].map(|(split, file)| {
+                    hub::rows(task, file, &snapshot.files[split], &vocabulary, options, cache)
+                });
+                let ((train, train_sums), (test, test_sums)) = (train?, test?);
+                ([train, test], digest(&[train_sums, test_sums].concat(), &vocabulary))
+            }
+        };
+        Glue::new(task, options, files, &vocabulary, digest, origin)
     };
     Ok(Box::new(loaded().map_err(|error| error.at(task.name))?))
 }
@@ -155,28 +211,41 @@ fn rows(
 ) -> Result<(Encoded, Sum)> {
     let bytes = read_file(path)?;
     let file_sum = sum(&bytes);
-    // The name of a task decides about columns and labels.
-    let length = options.cache_key();
-    let key = sum(&[task.name.as_bytes(), b"\0", &file_sum, &vocabulary.digest, &length].concat());
-    if let Some(kept) = cache.and_then(|folder| cache::read(folder, &key)) {
-        return Ok((kept, file_sum));
-    }
-    let encoded = vocabulary.encode(&tsv::parse(&bytes, task, file.rows)?, options.length())?;
-    if let Some(folder) = cache {
-        cache::write(folder, &key, &encoded);
-    }
+    let encoded = kept(task, &file_sum, vocabulary, options, cache, || {
+        vocabulary.encode(&tsv::parse(&bytes, task, file.rows)?, options.length())
+    })?;
     Ok((encoded, file_sum))
 }
 
-/// SHA-256 of what `sha256sum` prints for the two files and the vocabulary.
-fn digest(files: [(&str, Sum); 2], vocabulary: &Vocabulary) -> String {
+/// The token ids of texts with this sum, from the cache or made and put there.
+fn kept(
+    task: &Task,
+    texts: &Sum,
+    vocabulary: &Vocabulary,
+    options: &Options,
+    cache: Option<&Path>,
+    encode: impl FnOnce() -> Result<Encoded>,
+) -> Result<Encoded> {
+    // The name of a task decides about columns and labels.
+    let length = options.cache_key();
+    let key = sum(&[task.name.as_bytes(), b"\0", texts, &vocabulary.digest, &length].concat());
+    if let Some(kept) = cache.and_then(|folder| cache::read(folder, &key)) {
+        return Ok(kept);
+    }
+    let encoded = encode()?;
+    if let Some(folder) = cache {
+        cache::write(folder, &key, &encoded);
+    }
+    Ok(encoded)
+}
+
+/// SHA-256 of what `sha256sum` prints for the files, given as sums with names, and the
+/// vocabulary.
+fn digest(files: &[(String, String)], vocabulary: &Vocabulary) -> String {
     let name = vocabulary.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let lines: String = files
-        .into_iter()
-        .chain([(&*name, vocabulary.digest)])
-        .map(|(name, sum)| format!("{}  {name}\n", hexadecimal(&sum)))
-        .collect();
-    hexadecimal(&sum(lines.as_bytes()))
+    let last = hexadecimal(&vocabulary.digest);
+    let files = files.iter().map(|(sum, name)| (sum.as_str(), name.as_str()));
+    dst_data::file::digest(files.chain([(last.as_str(), &*name)]))
 }
 
 /// Rows of a file that form a split.

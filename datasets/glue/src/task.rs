@@ -1,6 +1,6 @@
 //! The tasks: their files, columns and labels.
 
-use dst_core::{Metric, Task as Kind};
+use dst_core::{HubFiles, Metric, Task as Kind};
 
 /// One data set of GLUE, whole or in part.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,43 @@ pub(crate) struct Task {
     pub(crate) broken_rows: usize,
     /// The data set for a part of `train.tsv`, if there is one.
     pub(crate) part: Option<&'static str>,
+    /// The same rows at the Hugging Face Hub; parts are not there.
+    pub(crate) hub: Option<Hub>,
+}
+
+/// A task as the Hub has it: parquet, with class numbers in a column `label`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hub {
+    /// First training and official dev set, then the vocabulary.
+    pub(crate) files: &'static [HubFiles],
+    /// Columns of the texts.
+    pub(crate) first: &'static str,
+    pub(crate) second: Option<&'static str>,
+}
+
+/// The vocabulary of the uncased BERTs.
+pub(crate) const VOCABULARY: HubFiles =
+    HubFiles { repository: "google-bert/bert-base-uncased", files: &["vocab.txt"] };
+
+macro_rules! hub {
+    ($train:expr, $test:expr, $first:literal, $second:expr) => {
+        Hub {
+            files: &[
+                HubFiles { repository: "datasets/nyu-mll/glue", files: &[$train, $test] },
+                VOCABULARY,
+            ],
+            first: $first,
+            second: $second,
+        }
+    };
+    ($name:literal, $first:literal, $second:expr) => {
+        hub!(
+            concat!($name, "/train-*.parquet"),
+            concat!($name, "/validation-*.parquet"),
+            $first,
+            $second
+        )
+    };
 }
 
 /// A file and how many rows it has, if that is known.
@@ -58,13 +95,25 @@ impl Task {
         }
     }
 
+    /// What it reads from the cache of the Hub.
+    pub(crate) const fn hub_files(&self) -> &'static [HubFiles] {
+        match self.hub {
+            Some(hub) => hub.files,
+            None => &[],
+        }
+    }
+
+    const fn at_hub(self, hub: Hub) -> Self {
+        Self { hub: Some(hub), ..self }
+    }
+
     const fn scored_by(self, metric: Metric, second_metric: Option<Metric>) -> Self {
         Self { metric, second_metric, ..self }
     }
 
     /// This task with a part of its training data, under an honest name.
     const fn in_part(self, name: &'static str) -> Self {
-        Self { name, train: file("train.subset.tsv", None), part: None, ..self }
+        Self { name, train: file("train.subset.tsv", None), part: None, hub: None, ..self }
     }
 
     /// This task with another test set.
@@ -104,6 +153,7 @@ const fn task(
         second_metric: None,
         broken_rows: 0,
         part: None,
+        hub: None,
     }
 }
 
@@ -118,7 +168,8 @@ pub(crate) const COLA: Task = task(
     Columns::Placed { count: 4, first: 3, label: 1 },
     BINARY,
 )
-.scored_by(Metric::Matthews, None);
+.scored_by(Metric::Matthews, None)
+.at_hub(hub!("cola", "sentence", None));
 
 pub(crate) const SST2: Task = Task {
     part: Some("glue/sst2-subset"),
@@ -129,11 +180,13 @@ pub(crate) const SST2: Task = Task {
         Columns::Named { first: "sentence", second: None, label: "label" },
         BINARY,
     )
+    .at_hub(hub!("sst2", "sentence", None))
 };
 
 pub(crate) const MRPC: Task =
     task("glue/mrpc", "MRPC", files(3_668, 408), pair("#1 String", "#2 String", "Quality"), BINARY)
-        .scored_by(Metric::F1Binary, Some(Metric::Accuracy));
+        .scored_by(Metric::F1Binary, Some(Metric::Accuracy))
+        .at_hub(hub!("mrpc", "sentence1", Some("sentence2")));
 
 pub(crate) const STSB: Task = task(
     "glue/stsb",
@@ -142,7 +195,8 @@ pub(crate) const STSB: Task = task(
     pair("sentence1", "sentence2", "score"),
     Labels::Score(5.0),
 )
-.scored_by(Metric::Pearson, Some(Metric::Spearman));
+.scored_by(Metric::Pearson, Some(Metric::Spearman))
+.at_hub(hub!("stsb", "sentence1", Some("sentence2")));
 
 /// The official files hold a few rows that a line feed inside a question has cut; other loaders
 /// leave them out too, so the counts are not checked.
@@ -157,6 +211,7 @@ pub(crate) const QQP: Task = Task {
         BINARY,
     )
     .scored_by(Metric::F1Binary, Some(Metric::Accuracy))
+    .at_hub(hub!("qqp", "question1", Some("question2")))
 };
 
 pub(crate) const MNLI: Task = Task {
@@ -168,12 +223,25 @@ pub(crate) const MNLI: Task = Task {
         pair("sentence1", "sentence2", "gold_label"),
         Labels::Classes(&["entailment", "neutral", "contradiction"]),
     )
+    .at_hub(hub!(
+        "mnli/train-*.parquet",
+        "mnli/validation_matched-*.parquet",
+        "premise",
+        Some("hypothesis")
+    ))
 };
 
 const MISMATCHED: File = file("dev_mismatched.tsv", Some(9_832));
 
-pub(crate) const MNLI_MM: Task =
-    Task { part: Some("glue/mnli-mm-subset"), ..MNLI.tested_on("glue/mnli-mm", MISMATCHED) };
+pub(crate) const MNLI_MM: Task = Task {
+    part: Some("glue/mnli-mm-subset"),
+    ..MNLI.tested_on("glue/mnli-mm", MISMATCHED).at_hub(hub!(
+        "mnli/train-*.parquet",
+        "mnli/validation_mismatched-*.parquet",
+        "premise",
+        Some("hypothesis")
+    ))
+};
 
 pub(crate) const QNLI: Task = Task {
     part: Some("glue/qnli-subset"),
@@ -184,11 +252,14 @@ pub(crate) const QNLI: Task = Task {
         pair("question", "sentence", "label"),
         ENTAILMENT,
     )
+    .at_hub(hub!("qnli", "question", Some("sentence")))
 };
 
-pub(crate) const RTE: Task = task("glue/rte", "RTE", files(2_490, 277), SENTENCES, ENTAILMENT);
+pub(crate) const RTE: Task = task("glue/rte", "RTE", files(2_490, 277), SENTENCES, ENTAILMENT)
+    .at_hub(hub!("rte", "sentence1", Some("sentence2")));
 
-pub(crate) const WNLI: Task = task("glue/wnli", "WNLI", files(635, 71), SENTENCES, BINARY);
+pub(crate) const WNLI: Task = task("glue/wnli", "WNLI", files(635, 71), SENTENCES, BINARY)
+    .at_hub(hub!("wnli", "sentence1", Some("sentence2")));
 
 /// Names of all tasks, whole.
 pub(crate) const ALL: [&str; 10] = [

@@ -126,7 +126,11 @@ fn label(cell: &str, labels: Labels) -> Result<f32> {
     }
 }
 
-fn check_count(rows: &Rows<'_>, task: &Task, expected: Option<usize>) -> Result<()> {
+/// Does a file of `task` have as many rows as it must?
+///
+/// # Errors
+/// If it has none, or another number than `expected`.
+pub(crate) fn check_count(rows: &Rows<'_>, task: &Task, expected: Option<usize>) -> Result<()> {
     let count = rows.labels.len();
     if count == 0 {
         return Err(Error::data("the file has no rows").hint("fetch it again"));

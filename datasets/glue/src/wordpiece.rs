@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::thread;
 
 use dst_core::dataset::read_file;
-use dst_core::{DataSources, Error, Result};
+use dst_core::{DataSources, Error, HubCache, HubFiles, Result};
+use dst_data::hub::{MAIN, cached, cached_instead};
 use serde_json::json;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
@@ -16,6 +17,7 @@ use tokenizers::{AddedToken, ModelWrapper, PreTokenizerWrapper, Tokenizer};
 
 use crate::cache::{Sum, sum};
 use crate::encoded::Encoded;
+use crate::task::VOCABULARY;
 use crate::tsv::Rows;
 
 /// Rows that one thread is given at least; below that a thread costs more than it saves.
@@ -48,14 +50,33 @@ impl fmt::Debug for Vocabulary {
     }
 }
 
+/// Finds `vocab.txt` or `tokenizer.json` in `bert-base-uncased/` of the data folder or in the
+/// folder itself, or else the vocabulary of that model in the cache of the Hub.
+///
+/// # Errors
+/// If there is none; `task` is what can be fetched.
+pub(crate) fn find(task: &str, sources: &DataSources) -> Result<PathBuf> {
+    let missing = match sources.find(FOLDER, &["vocab.txt", "tokenizer.json"]) {
+        Ok(path) => return Ok(path),
+        Err(missing) => missing,
+    };
+    // The revision that may be asked for is one of the texts' repository.
+    let hub = sources.hub.clone().map(|cache| HubCache { revision: MAIN.to_owned(), ..cache });
+    // Its name before the Hub had organisations, which older tools still use.
+    let old = HubFiles { repository: FOLDER, ..VOCABULARY };
+    if let Some(found) = hub.as_ref().and_then(|hub| cached(hub, old.repository, old.files).ok()) {
+        return Ok(found.files[0][0].clone());
+    }
+    let sources = DataSources { hub, ..sources.clone() };
+    Ok(cached_instead(missing, &sources, &VOCABULARY, task)?.files[0][0].clone())
+}
+
 impl Vocabulary {
-    /// Finds `vocab.txt` or `tokenizer.json` in `bert-base-uncased/` of the data folder or in
-    /// the folder itself.
+    /// Reads a vocabulary.
     ///
     /// # Errors
-    /// If there is none, or the special tokens are not in it.
-    pub(crate) fn find(sources: &DataSources) -> Result<Self> {
-        let path = sources.find(FOLDER, &["vocab.txt", "tokenizer.json"])?;
+    /// If the special tokens are not in it.
+    pub(crate) fn open(path: PathBuf) -> Result<Self> {
         Self::read(path.clone()).map_err(|error| error.at(path.display().to_string()))
     }
 
@@ -276,13 +297,18 @@ pub(crate) mod tests {
     use tokenizers::TruncationParams;
     use tokenizers::processors::bert::BertProcessing;
 
+    /// The vocabulary that `glue/rte` finds.
+    pub(crate) fn found(sources: &DataSources) -> Result<Vocabulary> {
+        Vocabulary::open(find("glue/rte", sources)?)
+    }
+
     /// A vocabulary of ten tokens in `folder/bert-base-uncased`.
     pub(crate) fn small(folder: &Path) -> Vocabulary {
         let at = folder.join(FOLDER);
         fs::create_dir_all(&at).unwrap();
         let tokens = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##b\n.\nc\n";
         fs::write(at.join("vocab.txt"), tokens).unwrap();
-        Vocabulary::find(&DataSources { data_dir: Some(folder.to_path_buf()) }).unwrap()
+        found(&DataSources { data_dir: Some(folder.to_path_buf()), hub: None }).unwrap()
     }
 
     fn rows<'a>(first: &[&'a str], second: &[&'a str]) -> Rows<'a> {
@@ -358,8 +384,8 @@ pub(crate) mod tests {
     #[test]
     fn unusable_vocabularies_are_named() {
         let folder = tempfile::tempdir().unwrap();
-        let sources = DataSources { data_dir: Some(folder.path().to_path_buf()) };
-        let refusal = || Vocabulary::find(&sources).unwrap_err().to_string();
+        let sources = DataSources { data_dir: Some(folder.path().to_path_buf()), hub: None };
+        let refusal = || found(&sources).unwrap_err().to_string();
         assert!(refusal().starts_with("vocab.txt was not found in"), "{}", refusal());
         let file = folder.path().join("vocab.txt");
         for (text, expected) in [

@@ -4,14 +4,11 @@
 //! A file is read once, from front to back, straight into its tensor, so that loading never
 //! holds it twice. The caller adds the file's name to errors; offsets count unpacked bytes.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
-use std::path::Path;
+use std::io::Read;
 
+use dst_core::Result;
 use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{Error, ErrorKind, Result};
-use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
+use dst_data::file::{self, damaged};
 
 /// Rows and columns of an image.
 pub(crate) const SIDE: usize = 28;
@@ -23,11 +20,11 @@ pub(crate) const CLASSES: u8 = 10;
 /// dimensions.
 const UNSIGNED_BYTES: u32 = 0x0800;
 
-/// The first two bytes of every gzip file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-
 /// Images that are moved into the tensor at once.
 const CHUNK: usize = 1000;
+
+/// What the format is called where other data have it.
+const FORMAT: &str = "MNIST's format";
 
 /// What a file must hold.
 #[derive(Debug, Clone, Copy)]
@@ -38,21 +35,6 @@ pub(crate) struct Expected<'a> {
     pub(crate) sha256: &'a str,
 }
 
-/// Opens a file, gzip-compressed or not. Its first bytes decide, because browsers unpack
-/// downloads without renaming them.
-///
-/// # Errors
-/// If the system refuses.
-pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>> {
-    let refused = |error: io::Error| Error::io("read", path, &error);
-    let mut file = File::open(path).map_err(refused)?;
-    let mut start = Vec::new();
-    file.by_ref().take(2).read_to_end(&mut start).map_err(refused)?;
-    file.rewind().map_err(refused)?;
-    let file = BufReader::new(file);
-    Ok(if start == GZIP { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
-}
-
 /// Images, `Uint8 [count, 1, 28, 28]`.
 ///
 /// # Errors
@@ -60,7 +42,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>> {
 /// one.
 pub(crate) fn images(source: impl Read, expected: Expected<'_>) -> Result<Tensor> {
     let sizes = [("images", expected.count), ("rows", SIDE), ("columns", SIDE)];
-    let mut reader = Reader::new(source, &sizes)?;
+    let mut reader = start(source, &sizes)?;
     let side = SIDE as i64;
     let images =
         Tensor::f_empty([expected.count as i64, 1, side, side], (Kind::Uint8, Device::Cpu))?;
@@ -73,7 +55,7 @@ pub(crate) fn images(source: impl Read, expected: Expected<'_>) -> Result<Tensor
         target.f_copy_(&Tensor::f_from_slice(bytes)?.f_reshape(target.size())?)?;
     }
     reader.end()?;
-    reader.compare(expected.sha256)?;
+    reader.compare(expected.sha256, FORMAT)?;
     Ok(images)
 }
 
@@ -82,8 +64,8 @@ pub(crate) fn images(source: impl Read, expected: Expected<'_>) -> Result<Tensor
 /// # Errors
 /// As [`images`], and if a label is not a digit.
 pub(crate) fn labels(source: impl Read, expected: Expected<'_>) -> Result<Tensor> {
-    let mut reader = Reader::new(source, &[("labels", expected.count)])?;
-    let first = reader.offset;
+    let mut reader = start(source, &[("labels", expected.count)])?;
+    let first = reader.offset();
     let mut labels = vec![0; expected.count];
     reader.fill(&mut labels)?;
     reader.end()?;
@@ -94,123 +76,46 @@ pub(crate) fn labels(source: impl Read, expected: Expected<'_>) -> Result<Tensor
             first + row as u64
         )));
     }
-    reader.compare(expected.sha256)?;
+    reader.compare(expected.sha256, FORMAT)?;
     Ok(Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?)
 }
 
-/// Reads, counts and hashes.
-struct Reader<R> {
-    source: R,
-    /// Unpacked bytes read so far.
-    offset: u64,
-    /// Unpacked bytes of an undamaged file.
-    length: u64,
-    hash: Sha256,
-}
-
-impl<R: Read> Reader<R> {
-    /// Reads the header and compares it with the names and sizes of the dimensions.
-    fn new(source: R, sizes: &[(&str, usize)]) -> Result<Self> {
-        let header = 4 + 4 * sizes.len() as u64;
-        let values: u64 = sizes.iter().map(|(_, size)| *size as u64).product();
-        let mut reader = Self { source, offset: 0, length: header + values, hash: Sha256::new() };
-        let magic = UNSIGNED_BYTES | sizes.len() as u32;
-        let found = reader.number()?;
-        if found != magic {
+/// Reads the header and compares it with the names and sizes of the dimensions.
+fn start<R: Read>(source: R, sizes: &[(&str, usize)]) -> Result<file::Reader<R>> {
+    let header = 4 + 4 * sizes.len() as u64;
+    let values: u64 = sizes.iter().map(|(_, size)| *size as u64).product();
+    let mut reader = file::Reader::new(source, header + values);
+    let magic = UNSIGNED_BYTES | sizes.len() as u32;
+    let found = number(&mut reader)?;
+    if found != magic {
+        return Err(damaged(format!(
+            "it begins with 0x{found:08x}, not with 0x{magic:08x}, the mark of IDX {} files",
+            sizes[0].0.trim_end_matches('s')
+        )));
+    }
+    for (name, size) in sizes {
+        let offset = reader.offset();
+        let found = number(&mut reader)?;
+        if found as usize != *size {
             return Err(damaged(format!(
-                "it begins with 0x{found:08x}, not with 0x{magic:08x}, the mark of IDX {} files",
-                sizes[0].0.trim_end_matches('s')
+                "it announces {found} {name} at byte {offset}, where {size} are expected"
             )));
         }
-        for (name, size) in sizes {
-            let offset = reader.offset;
-            let found = reader.number()?;
-            if found as usize != *size {
-                return Err(damaged(format!(
-                    "it announces {found} {name} at byte {offset}, where {size} are expected"
-                )));
-            }
-        }
-        Ok(reader)
     }
-
-    fn number(&mut self) -> Result<u32> {
-        let mut bytes = [0; 4];
-        self.fill(&mut bytes)?;
-        Ok(u32::from_be_bytes(bytes))
-    }
-
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<()> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.read(&mut buffer[filled..])? {
-                0 => {
-                    return Err(damaged(format!(
-                        "it is truncated: it ends at byte {} of {}",
-                        self.offset, self.length
-                    )));
-                }
-                count => filled += count,
-            }
-        }
-        self.hash.update(buffer);
-        Ok(())
-    }
-
-    /// Nothing may follow. A gzip file's checksum is compared here.
-    fn end(&mut self) -> Result<()> {
-        match self.read(&mut [0])? {
-            0 => Ok(()),
-            _ => Err(damaged(format!("more bytes follow byte {}, its end", self.length))),
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        loop {
-            match self.source.read(buffer) {
-                Ok(count) => {
-                    self.offset += count as u64;
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.failure(&error)),
-            }
-        }
-    }
-
-    fn failure(&self, error: &io::Error) -> Error {
-        let Self { offset, length, .. } = self;
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => damaged(format!(
-                "it is truncated: its gzip data end after {offset} of {length} unpacked bytes"
-            )),
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => damaged(format!(
-                "its gzip data are damaged after {offset} of {length} unpacked bytes: {error}"
-            )),
-            _ => Error::new(ErrorKind::Io, format!("cannot be read after byte {offset}: {error}")),
-        }
-    }
-
-    fn compare(self, sha256: &str) -> Result<()> {
-        let found = hexadecimal(&self.hash.finalize());
-        if found == sha256 {
-            return Ok(());
-        }
-        Err(Error::data(format!(
-            "the file is whole, but its contents are not the canonical ones: SHA-256 of the \
-             unpacked file is {found}, not {sha256}"
-        ))
-        .hint("another data set in MNIST's format needs a name, and so a crate, of its own"))
-    }
+    Ok(reader)
 }
 
-fn damaged(message: String) -> Error {
-    Error::data(message).hint("fetch the file again")
+fn number(reader: &mut file::Reader<impl Read>) -> Result<u32> {
+    let mut bytes = [0; 4];
+    reader.fill(&mut bytes)?;
+    Ok(u32::from_be_bytes(bytes))
 }
 
-/// Lower-case hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// What a file of images or labels begins with.
+pub(crate) fn header(sizes: &[usize]) -> Vec<u8> {
+    let magic = UNSIGNED_BYTES | sizes.len() as u32;
+    let sizes = sizes.iter().map(|size| *size as u32);
+    std::iter::once(magic).chain(sizes).flat_map(u32::to_be_bytes).collect()
 }
 
 #[cfg(test)]
@@ -218,6 +123,8 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    use dst_core::ErrorKind;
+    use dst_data::file::{open, sha256 as sum};
     use flate2::Compression;
     use flate2::write::GzEncoder;
 
@@ -230,10 +137,6 @@ mod tests {
 
     fn three_labels(labels: [u8; 3]) -> Vec<u8> {
         [[0, 0, 8, 1, 0, 0, 0, 3].as_slice(), &labels].concat()
-    }
-
-    fn sum(file: &[u8]) -> String {
-        hexadecimal(&Sha256::digest(file))
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -297,7 +200,7 @@ mod tests {
         let packed = gzip(&file);
         for length in [2, 12, 100, packed.len() - 8, packed.len() - 1] {
             let line = first_line(read_images(&packed[..length]));
-            assert!(line.starts_with("it is truncated: its gzip data end after "), "{line}");
+            assert!(line.starts_with("it is truncated: its compressed data end after "), "{line}");
         }
     }
 
@@ -319,7 +222,7 @@ mod tests {
             let mut bytes = packed.clone();
             bytes[position] ^= 0x10;
             let line = first_line(read_images(&bytes));
-            assert!(line.contains("gzip data"), "{position}: {line}");
+            assert!(line.contains("compressed data"), "{position}: {line}");
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | name | files | train | validation | test |
 //! |---|---|---|---|---|
-//! | `mnist` | the four IDX files, given by the user | 55,000 | 5,000 | 10,000 |
+//! | `mnist` | the four IDX files, or parquet of the Hub | 55,000 | 5,000 | 10,000 |
 //! | `mnist-10k` | carried by this crate | 7,000 | 1,000 | 2,000 |
 //!
 //! `mnist` holds out the last 5,000 training images for validation and keeps the official test
@@ -16,6 +16,7 @@
 //! Every file is verified before training: gzip checksum, magic number, sizes, exact length,
 //! labels, and the SHA-256 of the canonical unpacked file.
 
+mod hub;
 mod idx;
 mod options;
 
@@ -29,9 +30,10 @@ use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, device,
 };
+use dst_data::file;
+use dst_data::hub::{Snapshot, cached_instead};
 use flate2::read::MultiGzDecoder;
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
 
 use idx::Expected;
 pub use options::Options;
@@ -47,8 +49,10 @@ inventory::submit! {
         name: "mnist",
         title: "MNIST",
         paper: PAPER,
-        summary: "70,000 handwritten digits from the IDX files: 55,000 train, 5,000 validation, 10,000 test.",
+        summary: "70,000 handwritten digits from the IDX files or the Hub: 55,000 train, 5,000 validation, 10,000 test.",
         model: "lenet5",
+        find: |sources| Ok(Found::find(sources)?.to_string()),
+        hub: &[hub::FILES],
         options: OptionsType::of::<Options>(),
         load: |sources, options| load_mnist(sources, &read(options)?),
     }
@@ -61,6 +65,8 @@ inventory::submit! {
         paper: PAPER,
         summary: "10,000 digits of MNIST's training set, carried by the harness: 7,000 train, 1,000 validation, 2,000 test.",
         model: "lenet5",
+        find: |_| Ok(CARRIED.to_owned()),
+        hub: &[],
         options: OptionsType::of::<Options>(),
         load: |_, options| load_mnist_10k(&read(options)?),
     }
@@ -73,28 +79,28 @@ struct File {
     expected: Expected<'static>,
 }
 
-const fn file(name: &'static str, count: usize, sha256: &'static str) -> File {
+const fn idx_file(name: &'static str, count: usize, sha256: &'static str) -> File {
     File { name, expected: Expected { count, sha256 } }
 }
 
 /// Images and labels for training, images and labels for the test.
 const MNIST: [File; 4] = [
-    file(
+    idx_file(
         "train-images-idx3-ubyte",
         60_000,
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     ),
-    file(
+    idx_file(
         "train-labels-idx1-ubyte",
         60_000,
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     ),
-    file(
+    idx_file(
         "t10k-images-idx3-ubyte",
         10_000,
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
-    file(
+    idx_file(
         "t10k-labels-idx1-ubyte",
         10_000,
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
@@ -102,12 +108,12 @@ const MNIST: [File; 4] = [
 ];
 
 const MNIST_10K: [File; 2] = [
-    file(
+    idx_file(
         "mnist-10k-images-idx3-ubyte",
         10_000,
         "2c12d6c8424f4461bc85753d48d3772ef04053170f80ccad10d9b5d0e8110db5",
     ),
-    file(
+    idx_file(
         "mnist-10k-labels-idx1-ubyte",
         10_000,
         "a13d44964f4cebb5f5d7878fac071ae5a6633a69f15bebb45606d6deff91fa9e",
@@ -119,26 +125,62 @@ static CARRIED_LABELS: &[u8] = include_bytes!("../data/mnist-10k-labels-idx1-uby
 
 type Parse = fn(Box<dyn Read>, Expected<'_>) -> Result<Tensor>;
 
+/// Where the whole set is.
+enum Found {
+    /// The four files, in their order.
+    Idx(Vec<PathBuf>),
+    Hub(Snapshot),
+}
+
+impl Found {
+    /// All files are looked for before one is read: a missing one is known at once.
+    fn find(sources: &DataSources) -> Result<Self> {
+        let paths: Result<Vec<PathBuf>> =
+            MNIST.iter().map(|file| find(sources, file.name)).collect();
+        let found = match paths {
+            Ok(paths) => Ok(Self::Idx(paths)),
+            Err(missing) => cached_instead(missing, sources, &hub::FILES, "mnist").map(Self::Hub),
+        };
+        found.map_err(|error| error.at("mnist"))
+    }
+}
+
+impl std::fmt::Display for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Idx(paths) => f.write_str(&file::folders(paths)),
+            Self::Hub(snapshot) => snapshot.fmt(f),
+        }
+    }
+}
+
 fn load_mnist(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
-    // All four are looked for before one is read: a missing file is known at once.
-    let paths = MNIST
-        .iter()
-        .map(|file| find(sources, file.name).map_err(|error| error.at("mnist")))
-        .collect::<Result<Vec<PathBuf>>>()?;
-    let read = |index: usize, parse: Parse| {
-        let path = &paths[index];
-        parse(idx::open(path)?, MNIST[index].expected)
-            .map_err(|error| error.at(path.display().to_string()))
+    let found = Found::find(sources)?;
+    let [images, labels, test_images, test_labels] = MNIST.map(|file| file.expected);
+    let (train, test) = match &found {
+        Found::Idx(paths) => {
+            let read = |index: usize, parse: Parse| {
+                let path: &PathBuf = &paths[index];
+                parse(file::open(path)?, MNIST[index].expected)
+                    .map_err(|error| error.at(path.display().to_string()))
+            };
+            (
+                Samples { images: read(0, idx::images)?, labels: read(1, idx::labels)? },
+                Samples { images: read(2, idx::images)?, labels: read(3, idx::labels)? },
+            )
+        }
+        Found::Hub(snapshot) => (
+            hub::samples(&snapshot.files[0], images, labels)?,
+            hub::samples(&snapshot.files[1], test_images, test_labels)?,
+        ),
     };
-    let train = Samples { images: read(0, idx::images)?, labels: read(1, idx::labels)? };
-    let test = Samples { images: read(2, idx::images)?, labels: read(3, idx::labels)? };
     Ok(Box::new(Mnist {
         augmentation: options.augmentation,
         train: options.kept(train.part(0, 55_000))?,
         validation: train.part(55_000, 5_000),
         test,
         digest: digest(&MNIST),
-        origin: folders(&paths),
+        origin: found.to_string(),
     }))
 }
 
@@ -149,16 +191,8 @@ fn find(sources: &DataSources, name: &str) -> Result<PathBuf> {
     sources.find("mnist", &names)
 }
 
-/// The folders of the files, each once.
-fn folders(paths: &[PathBuf]) -> String {
-    let mut folders: Vec<String> = paths
-        .iter()
-        .filter_map(|path| path.parent())
-        .map(|folder| folder.display().to_string())
-        .collect();
-    folders.dedup();
-    folders.join(", ")
-}
+/// The origin of what the crate carries.
+const CARRIED: &str = "carried by the crate";
 
 fn load_mnist_10k(options: &Options) -> Result<Box<dyn Dataset>> {
     let [images, labels] = MNIST_10K;
@@ -175,18 +209,14 @@ fn load_mnist_10k(options: &Options) -> Result<Box<dyn Dataset>> {
         validation: all.part(7_000, 1_000),
         test: all.part(8_000, 2_000),
         digest: digest(&MNIST_10K),
-        origin: "carried by the crate".to_owned(),
+        origin: CARRIED.to_owned(),
     }))
 }
 
 /// SHA-256 of what `sha256sum` prints for the unpacked files. Reading compared every sum with
 /// the file's contents, so the bytes need not be hashed twice.
 fn digest(files: &[File]) -> String {
-    let mut hash = Sha256::new();
-    for file in files {
-        hash.update(format!("{}  {}\n", file.expected.sha256, file.name));
-    }
-    idx::hexadecimal(&hash.finalize())
+    file::digest(files.iter().map(|file| (file.expected.sha256, file.name)))
 }
 
 /// Images `Uint8 [count, 1, 28, 28]` and labels `Int64 [count]` in main memory.
@@ -299,7 +329,11 @@ mod tests {
 
     fn load(name: &str, data_dir: Option<&Path>) -> Result<Box<dyn Dataset>> {
         let data_dir = data_dir.map(Path::to_path_buf);
-        dst_core::plugin::dataset(name, &serde_json::Map::new(), &DataSources { data_dir })
+        dst_core::plugin::dataset(
+            name,
+            &serde_json::Map::new(),
+            &DataSources { data_dir, hub: None },
+        )
     }
 
     /// How often each digit occurs.
@@ -440,18 +474,12 @@ mod tests {
     fn real_data() -> Option<Box<dyn Dataset>> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let folder = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
-        let sources = DataSources { data_dir: folder };
+        let sources = DataSources { data_dir: folder, hub: None };
         if MNIST.iter().any(|file| find(&sources, file.name).is_err()) {
             println!("skipped: no data");
             return None;
         }
         Some(load_mnist(&sources, &Options::default()).unwrap())
-    }
-
-    #[test]
-    fn folders_are_named_once() {
-        let paths = ["data/mnist/a", "data/mnist/b", "data/c"].map(PathBuf::from);
-        assert_eq!(folders(&paths), "data/mnist, data");
     }
 
     #[test]

@@ -91,6 +91,7 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             device: "cpu".to_owned(),
             threads: 1,
             data_digest: "c0ffee".to_owned(),
+            weights_digest: String::new(),
             started: "2026-01-31T12:00:00Z".to_owned(),
             attempt: 2,
         },

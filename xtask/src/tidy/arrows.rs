@@ -16,13 +16,16 @@ fn allowed(folder: &str) -> Option<Arrows> {
     const TEST_HELP: &[&str] = &["dst-conformance", "dst-train", "dst-models"];
     let (uses, tests_use): (&[&str], &[&str]) = match folder {
         "crates/core" | "crates/stats" | "xtask" => (&[], &[]),
-        "crates/augment" | "crates/kernels" => (&["dst-core"], &[]),
+        "crates/augment" | "crates/data" | "crates/kernels" => (&["dst-core"], &[]),
         "crates/train" => (&["dst-core"], &["dst-models"]),
-        "crates/models" => (&["dst-core"], &["dst-train"]),
+        // Weights come from the Hub's cache too.
+        "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),
         "crates/conformance" => (&["dst-core", "dst-train"], &["dst-models"]),
         "crates/harness" | "tests" => return None,
         _ if folder.starts_with("reports/") => (&["dst-core", "dst-stats"], TEST_HELP),
-        _ if folder.starts_with("datasets/") => (&["dst-augment", "dst-core"], TEST_HELP),
+        _ if folder.starts_with("datasets/") => {
+            (&["dst-augment", "dst-core", "dst-data"], TEST_HELP)
+        }
         // Strategies; and whatever is new, until it has a line of its own.
         _ => (&["dst-core"], TEST_HELP),
     };
@@ -157,6 +160,20 @@ mod tests {
         let platform =
             "[target.'cfg(unix)'.dependencies]\nh = { package = \"harness\", path = \"x\" }\n";
         assert_eq!(findings("strategies/x", "strategy-x", platform).len(), 1);
+    }
+
+    #[test]
+    fn data_sets_and_models_read_files_and_strategies_do_not() {
+        let data = "[dependencies]\ndst-data.workspace = true\n";
+        let with_data = |folder: &str| {
+            let (_scratch, tree) = tree(&[
+                (&format!("{folder}/Cargo.toml"), &manifest("x", data)),
+                ("crates/data/Cargo.toml", &manifest("dst-data", "")),
+            ]);
+            dependencies(&tree).len()
+        };
+        assert_eq!(["datasets/x", "crates/models"].map(with_data), [0, 0]);
+        assert_eq!(["strategies/x", "reports/x", "crates/core"].map(with_data), [1, 1, 1]);
     }
 
     #[test]

@@ -152,6 +152,7 @@ fn executor_options(execution: &ExecutionConfig, retry_failed: bool) -> Result<E
         workers: execution.jobs,
         threads: execution.threads,
         data_dir: execution.data_dir.clone(),
+        hub_revision: execution.hub_revision.clone(),
         timeout: execution.timeout,
         retry_failed,
         program,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dst_core::plugin;
+use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::record::TrialSpec;
 use dst_core::tch::Device;
-use dst_core::{Architecture, DataSources, Dataset, Error, Result, Strategy};
+use dst_core::{Architecture, Dataset, Error, Result, Strategy};
 use dst_train::{Estimate, Setup, estimate_flops};
 
+use super::fetch;
 use crate::config::ExecutionConfig;
 
 /// Bytes for one trial: its files, and a checkpoint while it runs.
@@ -27,7 +28,7 @@ pub(super) fn estimates(
     trials: &[TrialSpec],
     execution: &ExecutionConfig,
 ) -> Result<Vec<Estimate>> {
-    let sources = DataSources { data_dir: execution.data_dir.clone() };
+    let sources = execution.sources();
     let mut datasets: BTreeMap<String, Box<dyn Dataset>> = BTreeMap::new();
     let mut known: BTreeMap<String, Estimate> = BTreeMap::new();
     let mut estimates = Vec::new();
@@ -35,6 +36,7 @@ pub(super) fn estimates(
         // With other options, it is other data.
         let label = spec.dataset_label();
         if !datasets.contains_key(&label) {
+            fetch::dataset_if_missing(DatasetPlugin::find(&spec.dataset)?, &sources)?;
             let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
             datasets.insert(label.clone(), dataset);
         }
@@ -42,7 +44,10 @@ pub(super) fn estimates(
         let key = TrialSpec { seed: 0, ..spec.clone() }.id();
         let estimate = match known.get(&key) {
             Some(estimate) => *estimate,
-            None => estimate(spec, &*datasets[&label])?,
+            None => {
+                fetch::weights_if_missing(&spec.model)?;
+                estimate(spec, &*datasets[&label])?
+            }
         };
         known.insert(key, estimate);
         estimates.push(estimate);

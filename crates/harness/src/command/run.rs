@@ -17,7 +17,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let execution = effective.execution()?;
     let options = RunOptions {
         threads: execution.threads,
-        data_dir: execution.data_dir.clone(),
+        sources: execution.sources(),
         device: execution.device.clone(),
         worker: args.worker,
     };

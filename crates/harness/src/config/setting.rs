@@ -157,6 +157,7 @@ pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
     PlainKey { name: "seeds", variable: "HARNESS_SEEDS", parse: axis::seeds, single: false },
     PlainKey { name: "store", variable: "HARNESS_STORE", parse: text, single: true },
     PlainKey { name: "data_dir", variable: "HARNESS_DATA", parse: text, single: true },
+    PlainKey { name: "hub_revision", variable: "HARNESS_HUB_REVISION", parse: text, single: true },
     PlainKey { name: "device", variable: "HARNESS_DEVICE", parse: text, single: true },
     PlainKey { name: "jobs", variable: "HARNESS_JOBS", parse: count, single: true },
     PlainKey { name: "threads", variable: "HARNESS_THREADS", parse: count, single: true },

@@ -54,6 +54,16 @@ pub(crate) fn analysis(args: &AnalysisArgs) -> Result<Layer> {
     Ok(typed.layer)
 }
 
+/// Where data and devices are.
+///
+/// # Errors
+/// As [`grid`].
+pub(crate) fn place(args: &PlaceArgs) -> Result<Layer> {
+    let mut typed = Typed::default();
+    typed.place(args)?;
+    Ok(typed.layer)
+}
+
 /// The folder of the store.
 ///
 /// # Errors
@@ -100,6 +110,7 @@ impl Typed {
     fn place(&mut self, args: &PlaceArgs) -> Result<()> {
         self.plain("--store", "store", &args.store)?;
         self.plain("--data-dir", "data_dir", &args.data_dir)?;
+        self.plain("--hub-revision", "hub_revision", &args.hub_revision)?;
         self.plain("--device", "device", &args.device)?;
         self.plain("--threads", "threads", &args.threads)
     }

@@ -162,6 +162,9 @@ fn command(store: &Store, id: &str, options: &ExecutorOptions, log: File) -> Com
     if let Some(data_dir) = &options.data_dir {
         command.arg("--data-dir").arg(data_dir);
     }
+    if let Some(revision) = &options.hub_revision {
+        command.arg("--hub-revision").arg(revision);
+    }
     end_with_parent(&mut command);
     command
 }

@@ -18,6 +18,7 @@ fn options() -> ExecutorOptions {
         workers: 2,
         threads: 1,
         data_dir: None,
+        hub_revision: None,
         timeout: None,
         retry_failed: false,
         program: PROGRAM.into(),

@@ -49,6 +49,10 @@ macro_rules! variant {
             ) -> Result<Box<dyn Model>> {
                 self.0.network(input, task, builder).map_err(|error| error.at($name))
             }
+
+            fn weights(&self) -> Result<Option<std::path::PathBuf>> {
+                self.0.weights_file().map_err(|error| error.at($name))
+            }
         }
     };
 }

@@ -1,0 +1,16 @@
+//! Where the bytes of data sets and trained models come from.
+//!
+//! - [`file`]: plain, gzip and zstd files, read once, counted and hashed;
+//! - [`parquet`]: columns of parquet files by their names;
+//! - [`picture`]: pictures inside them;
+//! - [`hub`]: the Hugging Face Hub, its cache on this machine, and fetching;
+//! - [`testing`]: small files of all these kinds.
+//!
+//! Only [`hub::fetch`] uses the network. Everything else reads files, so a trial never waits for
+//! a server.
+
+pub mod file;
+pub mod hub;
+pub mod parquet;
+pub mod picture;
+pub mod testing;

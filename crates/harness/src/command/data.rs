@@ -1,0 +1,146 @@
+//! `harness data`
+
+use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::{DataSources, Error, Result, Split};
+use dst_data::hub::{self, Hub};
+use serde_json::{Map, json};
+
+use super::fetch;
+use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, PlaceArgs};
+use crate::config::{Effective, typed};
+use crate::exit::Exit;
+use crate::output;
+use crate::table::Table;
+
+pub(super) fn run(action: &DataAction) -> Result<Exit> {
+    match action {
+        DataAction::Fetch(args) => fetch_all(args),
+        DataAction::Verify(args) => verify(args),
+        DataAction::List(args) => list(args),
+    }
+}
+
+/// What `harness data fetch` is to bring.
+enum Wanted<'a> {
+    Dataset(&'static DatasetPlugin),
+    Model { repository: &'a str, revision: &'a str },
+}
+
+fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
+    let hub = Hub::from_env().ok_or_else(|| {
+        Error::usage("there is no home folder, and so no cache").hint("set HF_HOME")
+    })?;
+    let revision = args.revision.as_deref().unwrap_or(hub::MAIN);
+    // All names are checked before anything is fetched.
+    let mut wanted = Vec::new();
+    for name in &args.names {
+        wanted.push(match hub::reference(name)? {
+            Some((repository, own)) => {
+                // A revision that stands in the name is nearer than the flag.
+                let revision = if name.contains('@') { own } else { revision };
+                Wanted::Model { repository, revision }
+            }
+            None => {
+                let plugin = DatasetPlugin::find(name)?;
+                if plugin.hub.is_empty() {
+                    return Err(Error::usage(format!("{name} is not fetched from the Hub")).hint(
+                        match (plugin.find)(&DataSources::default()) {
+                            Ok(origin) => format!("it is {origin}"),
+                            Err(error) => error.to_string(),
+                        },
+                    ));
+                }
+                Wanted::Dataset(plugin)
+            }
+        });
+    }
+    let mut lines = String::new();
+    for wanted in wanted {
+        let (name, snapshots) = match wanted {
+            Wanted::Dataset(plugin) => {
+                (plugin.name, fetch::dataset(&hub, plugin, revision, args.quiet)?)
+            }
+            Wanted::Model { repository, revision } => {
+                (repository, vec![fetch::model(&hub, &hub.at(revision), repository, args.quiet)?])
+            }
+        };
+        for snapshot in snapshots {
+            lines.push_str(&format!("{name}: {snapshot}\n"));
+        }
+    }
+    output::print(&lines)?;
+    Ok(Exit::Success)
+}
+
+/// The data sets of these names, or all, and where to look for them.
+fn chosen(args: &DataNamesArgs) -> Result<(Vec<&'static DatasetPlugin>, DataSources)> {
+    let place = PlaceArgs {
+        data_dir: args.data_dir.clone(),
+        hub_revision: args.hub_revision.clone(),
+        ..PlaceArgs::default()
+    };
+    let execution = Effective::of_process(None, typed::place(&place)?)?.execution()?;
+    let plugins = if args.names.is_empty() {
+        DatasetPlugin::all()?.to_vec()
+    } else {
+        args.names.iter().map(|name| DatasetPlugin::find(name)).collect::<Result<_>>()?
+    };
+    Ok((plugins, execution.sources()))
+}
+
+fn list(args: &DataNamesArgs) -> Result<Exit> {
+    let (plugins, sources) = chosen(args)?;
+    let mut table = Table::new(&["data set", "found", "at the Hub"]);
+    let mut list = Vec::new();
+    for plugin in plugins {
+        let found = (plugin.find)(&sources);
+        let remote = plugin.hub.first().map(|files| files.repository);
+        list.push(json!({
+            "name": plugin.name,
+            "found": found.is_ok(),
+            "origin": found.as_ref().ok(),
+            "reason": found.as_ref().err().map(ToString::to_string),
+            "hub": remote,
+        }));
+        let found = found.unwrap_or_else(|_| "no".to_owned());
+        let cells = [plugin.name.to_owned(), found, remote.unwrap_or("no").to_owned()];
+        table.row(cells);
+    }
+    if args.json {
+        output::print_json(&json!({ "datasets": list }))?;
+    } else {
+        output::print(&table.to_string())?;
+    }
+    Ok(Exit::Success)
+}
+
+fn verify(args: &DataNamesArgs) -> Result<Exit> {
+    let (mut plugins, sources) = chosen(args)?;
+    if args.names.is_empty() {
+        plugins.retain(|plugin| (plugin.find)(&sources).is_ok());
+    }
+    let mut table = Table::new(&["data set", "train", "validation", "test", "digest", "from"]);
+    let mut list = Vec::new();
+    for plugin in plugins {
+        let dataset = plugin::dataset(plugin.name, &Map::new(), &sources)?;
+        let counts = [Split::Train, Split::Validation, Split::Test].map(|split| dataset.len(split));
+        list.push(json!({
+            "name": plugin.name,
+            "train": counts[0],
+            "validation": counts[1],
+            "test": counts[2],
+            "digest": dataset.digest(),
+            "origin": dataset.origin(),
+        }));
+        let mut cells = vec![plugin.name.to_owned()];
+        cells.extend(counts.map(|count| count.to_string()));
+        cells.extend([dataset.digest().to_owned(), dataset.origin().to_owned()]);
+        table.row(cells);
+    }
+    if args.json {
+        output::print_json(&json!({ "datasets": list }))?;
+    } else {
+        output::print(&table.to_string())?;
+    }
+    Ok(Exit::Success)
+}

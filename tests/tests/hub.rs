@@ -1,0 +1,293 @@
+//! Data sets and weights from a Hub: fetched once by the parent, read from the cache by trials.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use dst_core::{ErrorKind, Result};
+use dst_data::hub::{self, Hub, Snapshot, cached};
+use dst_data::testing::{Column, write_parquet};
+use end_to_end::hub::{COMMIT, Faults, Hub as Server};
+use end_to_end::{Said, Sandbox, said};
+
+const USAGE: i32 = 2;
+const DATA: i32 = 3;
+const REPOSITORY: &str = "datasets/org/name";
+const PATTERN: &str = "a/train-*.parquet";
+
+/// Bytes that no two places have alike.
+fn bytes(count: u32) -> Vec<u8> {
+    (0..count).flat_map(u32::to_le_bytes).collect()
+}
+
+fn one_file(faults: Faults) -> Server {
+    Server::serve(&[(REPOSITORY, "a/train-00000-of-00001.parquet", bytes(50_000))], faults)
+}
+
+fn client(server: &Server, cache: &Path) -> Hub {
+    Hub {
+        cache: cache.to_path_buf(),
+        endpoint: server.address().to_owned(),
+        token: None,
+        offline: false,
+        patience: Duration::from_secs(10),
+    }
+}
+
+fn fetch(hub: &Hub) -> Result<Snapshot> {
+    hub::fetch(hub, REPOSITORY, "main", &[PATTERN], &mut |_| {})
+}
+
+#[test]
+fn a_fetched_file_is_found_in_the_standard_layout_and_not_fetched_again() {
+    let server = one_file(Faults::default());
+    let cache = tempfile::tempdir().unwrap();
+    let hub = client(&server, cache.path());
+    let (mut last, mut size) = (0, 0);
+    let fetched = hub::fetch(&hub, REPOSITORY, "v1", &[PATTERN], &mut |progress| {
+        assert_eq!(progress.file, "a/train-00000-of-00001.parquet");
+        (last, size) = (progress.done, progress.size);
+    })
+    .unwrap();
+    assert_eq!((last, size), (200_000, 200_000));
+    assert_eq!(fetched.commit, COMMIT);
+    let root = cache.path().join("datasets--org--name");
+    assert_eq!(fs::read_to_string(root.join("refs/v1")).unwrap(), COMMIT);
+    assert_eq!(fs::read_dir(root.join("refs")).unwrap().count(), 1);
+    let file = root.join("snapshots").join(COMMIT).join("a/train-00000-of-00001.parquet");
+    assert_eq!(fetched.files, [[file.clone()]]);
+    assert_eq!(fs::read(&file).unwrap(), bytes(50_000));
+    let blob = file.canonicalize().unwrap();
+    assert_eq!(blob.parent().unwrap(), root.join("blobs").canonicalize().unwrap());
+    assert_eq!(cached(&hub.at("v1"), REPOSITORY, &[PATTERN]).unwrap(), fetched);
+
+    let before = server.requests().len();
+    assert_eq!(hub::fetch(&hub, REPOSITORY, "v1", &[PATTERN], &mut |_| {}).unwrap(), fetched);
+    // Only what the revision stands for was asked.
+    assert_eq!(
+        server.requests()[before..],
+        ["/api/datasets/org/name/revision/v1?blobs=true"].map(str::to_owned)
+    );
+}
+
+#[test]
+fn an_interrupted_download_goes_on_where_it_ended() {
+    // All attempts of the first command end in the middle of what is left.
+    let server = one_file(Faults { cuts: 3, ..Faults::default() });
+    let cache = tempfile::tempdir().unwrap();
+    let hub = client(&server, cache.path());
+    let error = fetch(&hub).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("the download failed 3 times"), "{error}");
+    let missing = cached(&hub.at("main"), REPOSITORY, &[PATTERN]).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::Data);
+    let before = server.requests().len();
+    let fetched = fetch(&hub).unwrap();
+    assert_eq!(fs::read(&fetched.files[0][0]).unwrap(), bytes(50_000));
+    // Half, then half of the rest, then half of that are there.
+    let resumed = server.requests()[before..].iter().any(|line| line.ends_with("bytes=175000-"));
+    assert!(resumed, "{:?}", server.requests());
+}
+
+#[test]
+fn what_arrives_is_compared_with_what_was_announced() {
+    let server = one_file(Faults { damaged: true, ..Faults::default() });
+    let cache = tempfile::tempdir().unwrap();
+    let hub = client(&server, cache.path());
+    let error = fetch(&hub).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(error.to_string().contains("what arrived is damaged: its SHA-256 is"), "{error}");
+    // Nothing of it is left to be read by somebody else.
+    assert!(cached(&hub.at(COMMIT), REPOSITORY, &[PATTERN]).is_err());
+    let whole = cache.path().join("datasets--org--name/blobs").join(sum());
+    assert!(!whole.exists());
+    // A part that is longer than the file is begun anew.
+    fs::write(whole.with_extension("part"), bytes(50_001)).unwrap();
+    let other = one_file(Faults::default());
+    let fetched = fetch(&client(&other, cache.path())).unwrap();
+    assert_eq!(fs::read(&fetched.files[0][0]).unwrap(), bytes(50_000));
+}
+
+fn sum() -> String {
+    dst_data::file::sha256(&bytes(50_000))
+}
+
+#[test]
+fn refusals_say_what_to_do_and_come_quickly() {
+    let server = one_file(Faults::default());
+    let cache = tempfile::tempdir().unwrap();
+    let hub = client(&server, cache.path());
+    let message = |hub: &Hub, repository: &str, revision: &str, pattern: &str| {
+        let started = Instant::now();
+        let error = hub::fetch(hub, repository, revision, &[pattern], &mut |_| {}).unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(8), "{error}");
+        error.to_string()
+    };
+    let absent = message(&hub, "datasets/org/other", "main", PATTERN);
+    assert!(absent.contains("no such repository"), "{absent}");
+    let revision = message(&hub, REPOSITORY, "v9", PATTERN);
+    assert!(revision.contains("no revision 'v9'"), "{revision}");
+    let file = message(&hub, REPOSITORY, "main", "a/test-*.parquet");
+    assert!(file.contains("there is no a/test-*.parquet at main"), "{file}");
+    let offline = message(&Hub { offline: true, ..hub.clone() }, REPOSITORY, "main", PATTERN);
+    assert!(offline.contains("HF_HUB_OFFLINE is set"), "{offline}");
+    let closed = Hub { endpoint: "http://127.0.0.1:9".to_owned(), ..hub.clone() };
+    let closed = message(&closed, REPOSITORY, "main", PATTERN);
+    assert!(closed.contains("the Hub cannot be reached"), "{closed}");
+    let silent = one_file(Faults { silent: true, ..Faults::default() });
+    let silent = Hub { patience: Duration::from_secs(1), ..client(&silent, cache.path()) };
+    let silent = message(&silent, REPOSITORY, "main", PATTERN);
+    assert!(silent.contains("the Hub cannot be reached: timeout"), "{silent}");
+    let secret = one_file(Faults { token: Some("hf_secret".to_owned()), ..Faults::default() });
+    let secret = client(&secret, cache.path());
+    let refused = message(&secret, REPOSITORY, "main", PATTERN);
+    assert!(refused.contains("HTTP 401") && refused.contains("set HF_TOKEN"), "{refused}");
+    let known = Hub { token: Some("hf_secret".to_owned()), ..secret };
+    fetch(&known).unwrap();
+}
+
+/// Pairs of questions in the schema of the Hub; QQP has no official number of rows.
+fn questions(rows: usize) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+    let texts = |word: &str| (0..rows).map(|row| format!("{word} a{}", " b".repeat(row % 5)));
+    write_parquet(
+        &path,
+        &[
+            ("question1", Column::Texts(texts("c").collect())),
+            ("question2", Column::Texts(texts("d").collect())),
+            ("label", Column::Integers((0..rows as i64).map(|row| row % 2).collect())),
+            ("idx", Column::Integers((0..rows as i64).collect())),
+        ],
+    );
+    fs::read(path).unwrap()
+}
+
+const VOCABULARY: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n";
+
+/// A Hub with QQP, a vocabulary, MNIST cut short, and weights for a small BERT.
+fn hub_with_data() -> Server {
+    let glue = "datasets/nyu-mll/glue";
+    Server::serve(
+        &[
+            (glue, "qqp/train-00000-of-00001.parquet", questions(60)),
+            (glue, "qqp/validation-00000-of-00001.parquet", questions(20)),
+            ("google-bert/bert-base-uncased", "vocab.txt", VOCABULARY.into()),
+            ("datasets/ylecun/mnist", "mnist/train-00000-of-00001.parquet", questions(3)),
+            ("datasets/ylecun/mnist", "mnist/test-00000-of-00001.parquet", questions(3)),
+            ("org/small-bert", "model.safetensors", b"not weights".to_vec()),
+            ("org/small-bert", "config.json", b"{}".to_vec()),
+        ],
+        Faults::default(),
+    )
+}
+
+fn online(sandbox: &Sandbox, server: &Server, line: &str) -> Said {
+    let mut command: Command = sandbox.command(line);
+    command.env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", server.address());
+    command.env("HARNESS_CACHE", sandbox.path("tokens"));
+    said(&mut command)
+}
+
+const BERT: &str = "--models bert-tiny --set bert-tiny.num_hidden_layers=1 \
+                    --set bert-tiny.hidden_size=8 --set bert-tiny.intermediate_size=8 \
+                    --epochs 1 --seeds 0";
+
+#[test]
+fn a_data_set_is_fetched_listed_verified_and_trained_offline() {
+    let (sandbox, server) = (Sandbox::new(), hub_with_data());
+    let listed = |sandbox: &Sandbox| {
+        let said = sandbox.run("data list glue/qqp mnist-10k --json").well();
+        let list: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        [0, 1].map(|index| list["datasets"][index]["found"].as_bool().unwrap())
+    };
+    assert_eq!(listed(&sandbox), [false, true]);
+    let said = online(&sandbox, &server, "data fetch glue/qqp").well();
+    assert!(said.stdout.contains(&format!("datasets/nyu-mll/glue at {COMMIT}")), "{said:?}");
+    assert!(said.stderr.contains("qqp/train-00000-of-00001.parquet"), "{said:?}");
+    assert_eq!(listed(&sandbox), [true, true]);
+    // From here on there is no network.
+    let said = sandbox.run("data verify glue/qqp --json").well();
+    let verified: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let qqp = &verified["datasets"][0];
+    assert_eq!([&qqp["train"], &qqp["validation"], &qqp["test"]], [54, 6, 20]);
+    assert!(qqp["origin"].as_str().unwrap().contains(COMMIT), "{qqp}");
+    assert_eq!(qqp["digest"].as_str().unwrap().len(), 64);
+    let line = format!("grid --strategies dense --datasets glue/qqp {BERT}");
+    let _ = sandbox.run(&line).well();
+    let results = sandbox.results();
+    let result: serde_json::Value =
+        serde_json::from_slice(results.values().next().unwrap()).unwrap();
+    assert_eq!(result["provenance"]["data_digest"], qqp["digest"]);
+}
+
+#[test]
+fn a_grid_fetches_what_is_nowhere_before_it_trains() {
+    let (sandbox, server) = (Sandbox::new(), hub_with_data());
+    let line = format!("grid --strategies dense --datasets glue/qqp {BERT}");
+    let offline = sandbox.run(&line).refused(DATA);
+    for part in ["glue/qqp", "HF_HUB_OFFLINE", "harness data fetch glue/qqp", "--data-dir"] {
+        assert!(offline.contains(part), "{part}: {offline}");
+    }
+    let _ = online(&sandbox, &server, &line).well();
+    let asked = server.requests().len();
+    assert_eq!(sandbox.results().len(), 1);
+    // Another seed finds it in the cache.
+    let _ = online(&sandbox, &server, &line.replace("--seeds 0", "--seeds 1")).well();
+    assert_eq!(server.requests().len(), asked);
+    // A revision that the cache lacks is fetched under its own name.
+    let pinned = format!("{line} --hub-revision v1").replace("--seeds 0", "--seeds 2");
+    let _ = online(&sandbox, &server, &pinned).well();
+    assert!(server.requests()[asked..].iter().any(|line| line.contains("/revision/v1")));
+    assert_eq!(sandbox.results().len(), 3);
+}
+
+#[test]
+fn data_of_another_schema_are_refused_after_the_download() {
+    let (sandbox, server) = (Sandbox::new(), hub_with_data());
+    let message =
+        online(&sandbox, &server, "grid --strategies dense --datasets mnist").refused(DATA);
+    assert!(message.contains("it has 3 rows, where 60000 are expected"), "{message}");
+    assert!(sandbox.results().is_empty());
+    let cifar =
+        online(&sandbox, &server, "grid --strategies dense --datasets cifar10").refused(DATA);
+    for part in ["data_batch_1.bin", "fetching it failed", "no such repository"] {
+        assert!(cifar.contains(part), "{part}: {cifar}");
+    }
+}
+
+#[test]
+fn weights_of_the_hub_are_fetched_by_name() {
+    let (sandbox, server) = (Sandbox::new(), hub_with_data());
+    let _ = online(&sandbox, &server, "data fetch glue/qqp --quiet").well();
+    let grid = format!("grid --strategies dense --datasets glue/qqp {BERT}");
+    let with = |weights: &str| format!("{grid} --set bert-tiny.weights={weights}");
+    let absent = sandbox.run(&with("hub:org/small-bert")).refused(DATA);
+    for part in ["org/small-bert is not in the cache", "HF_HUB_OFFLINE"] {
+        assert!(absent.contains(part), "{part}: {absent}");
+    }
+    let said = online(&sandbox, &server, "data fetch hub:org/small-bert").well();
+    assert!(said.stdout.contains(&format!("org/small-bert at {COMMIT}")), "{said:?}");
+    // They are found without the network, and are no weights.
+    let broken = sandbox.run(&with("hub:org/small-bert")).refused(DATA);
+    assert!(broken.contains("this is not a whole safetensors file"), "{broken}");
+    let unknown = online(&sandbox, &server, &with("hub:org/none@v1")).refused(DATA);
+    assert!(unknown.contains("no such repository"), "{unknown}");
+    let _ = sandbox.run(&with("hub:a/b/c")).refused(USAGE);
+}
+
+#[test]
+fn names_that_cannot_be_fetched_are_explained() {
+    let sandbox = Sandbox::new();
+    let carried = sandbox.run("data fetch mnist-10k").refused(USAGE);
+    assert!(carried.contains("carried by the crate"), "{carried}");
+    let near = sandbox.run("data fetch mnits").refused(USAGE);
+    assert!(near.contains("did you mean 'mnist'"), "{near}");
+    let offline = sandbox.run("data fetch mnist").refused(DATA);
+    assert!(offline.contains("HF_HUB_OFFLINE is set"), "{offline}");
+    let said = sandbox.run("data verify mnist-10k").well();
+    assert!(
+        said.stdout.contains("f7379e67697d652a32a3ebe2f45bc1a04f8746bb1804e1e10f9affba7a89bc00")
+    );
+}
