@@ -32,6 +32,7 @@ use dst_core::plugin::{DatasetGroup, DatasetPlugin};
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task as Goal,
+    device,
 };
 use dst_data::hub::{Snapshot, cached_instead};
 use rand_chacha::ChaCha8Rng;
@@ -374,16 +375,16 @@ impl Dataset for Glue {
         }
         let shape = [samples.len() as i64, width as i64];
         let input = Input::Tokens {
-            ids: Tensor::f_from_slice(&ids)?.f_view(shape)?.f_to_device(device)?,
-            segments: Tensor::f_from_slice(&segments)?.f_view(shape)?.f_to_device(device)?,
-            present: Tensor::f_from_slice(&present)?.f_view(shape)?.f_to_device(device)?,
+            ids: device::upload(&Tensor::f_from_slice(&ids)?.f_view(shape)?, device)?,
+            segments: device::upload(&Tensor::f_from_slice(&segments)?.f_view(shape)?, device)?,
+            present: device::upload(&Tensor::f_from_slice(&present)?.f_view(shape)?, device)?,
         };
         let labels: Vec<f32> = samples.iter().map(|(.., label)| *label).collect();
         let kind = match self.goal {
             Goal::Classification { .. } => Kind::Int64,
             Goal::Regression => Kind::Float,
         };
-        let target = Tensor::f_from_slice(&labels)?.f_to_kind(kind)?.f_to_device(device)?;
+        let target = device::upload(&Tensor::f_from_slice(&labels)?.f_to_kind(kind)?, device)?;
         Ok(Batch { input, target })
     }
 
