@@ -6,8 +6,8 @@
 //! the smallest of at least 10 that leaves at most 5,000 of them.
 //!
 //! Texts are cut into the word pieces of BERT, lowered, at most 128 a row ([`Options`] change
-//! that), with the longer sentence of a pair cut first. Ids are kept in a cache folder, so a file is tokenised once.
-//! Batches hold sentences of like length.
+//! that), with the longer sentence of a pair cut first. Ids are kept in a cache folder, so a file
+//! is tokenised once. Batches hold sentences of like length.
 //!
 //! Files are checked before training: every row's columns and label, and the number of rows. A
 //! part of the training data, `train.subset.tsv`, loads under a name of its own, such as

@@ -107,6 +107,19 @@ fn the_family_is_the_table() {
 }
 
 #[test]
+fn other_options_make_another_table() {
+    let mut more = trials();
+    for trial in &mut more {
+        trial.spec.dataset_options.insert("rotation".to_owned(), json!(15.0));
+    }
+    more.extend(trials());
+    let rows = cells(&more, &Analysis::default(), &["dataset", "comparisons", "pairs"]);
+    let of = |name: &str| rows.iter().filter(|row| row[0] == name).count();
+    assert_eq!((of("toy"), of("toy [rotation=15]"), rows.len()), (3, 3, 6));
+    assert!(rows.iter().all(|row| row[1] == "3"), "{rows:?}");
+}
+
+#[test]
 fn costs_are_set_against_the_control() {
     // The trials keep twice the share of operations that their sparsity would suggest.
     for ratio in column("inference_flops_ratio").into_iter().chain(column("train_flops_ratio")) {
