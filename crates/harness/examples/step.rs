@@ -17,8 +17,6 @@ use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, Training,
 };
 use dst_train::{Setup, Trainer};
-// Its plug-ins are looked up by name below.
-use harness as _;
 use serde_json::Map;
 use tch::{Device, Kind, Tensor};
 
@@ -54,6 +52,8 @@ fn run() -> Result<()> {
             Error::usage("write `step MODEL [--threads N]`").hint(format!("models: {known}"))
         );
     };
+    // As a trial does.
+    harness::run::keep_freed_memory();
     tch::set_num_threads(threads);
 
     let sources =

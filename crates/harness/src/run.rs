@@ -1,5 +1,6 @@
 //! One trial in its own process: the body of `harness run`.
 
+mod heap;
 mod libtorch;
 mod observer;
 mod panics;
@@ -23,6 +24,7 @@ use crate::exit::Exit;
 use crate::lease::{self, Attempts, Claim, Holder, Lease};
 use crate::store::file::Durability;
 use crate::store::{Store, TrialResult, TrialState, write_result, write_tables};
+pub use heap::keep_freed_memory;
 use observer::Recorder;
 
 /// How one trial is run.
@@ -172,6 +174,7 @@ impl Trial<'_> {
             lease::host(),
             self.options.device,
         ));
+        keep_freed_memory();
         // Before the first operation: libtorch starts its threads then.
         tch::set_num_threads(threads as i32);
         let parts = Parts::find(self.spec, self.options)?;
