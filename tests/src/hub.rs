@@ -73,7 +73,7 @@ impl Hub {
             for stream in listener.incoming().flatten() {
                 let server = server.clone();
                 // A client that goes away is no concern of others.
-                thread::spawn(move || drop(server.answer(stream)));
+                thread::spawn(move || server.answer(stream).unwrap_or_default());
             }
         });
         hub

@@ -113,11 +113,6 @@ impl Error {
         self
     }
 
-    /// The next step alone, if there is one.
-    pub fn next_step(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-
     /// The sort of failure.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -130,23 +130,21 @@ impl std::fmt::Display for Snapshot {
 /// If the repository, the revision or a file is not there: the message says where it would be.
 pub fn cached(cache: &HubCache, repository: &str, patterns: &[&str]) -> Result<Snapshot> {
     let folder = cache.folder.join(folder_name(repository)?);
-    let missing = |what: String| Error::data(what);
-    let commit = commit(&folder, &cache.revision)?.ok_or_else(|| {
-        missing(format!("{repository} is not in the cache of the Hub")).hint(format!(
-            "looked for:\n    {}",
-            folder.join("refs").join(&cache.revision).display()
-        ))
-    })?;
+    let lacks = |what: &str, place: &Path| {
+        Error::data(what).hint(format!("looked for:\n    {}", place.display()))
+    };
+    let Some(commit) = commit(&folder, &cache.revision)? else {
+        let what = format!("{repository} is not in the cache of the Hub");
+        return Err(lacks(&what, &folder.join("refs").join(&cache.revision)));
+    };
     let snapshot = folder.join("snapshots").join(&commit);
     let mut files = Vec::new();
     for pattern in patterns {
         let found = matching(&snapshot, pattern);
         if found.is_empty() || !whole(&found) {
             let part = if found.is_empty() { "" } else { "all of " };
-            return Err(missing(format!(
-                "{repository} in the cache of the Hub lacks {part}{pattern}"
-            ))
-            .hint(format!("looked for:\n    {}", snapshot.join(pattern).display())));
+            let what = format!("{repository} in the cache of the Hub lacks {part}{pattern}");
+            return Err(lacks(&what, &snapshot.join(pattern)));
         }
         files.push(found);
     }
@@ -249,30 +247,20 @@ fn commit(folder: &Path, revision: &str) -> Result<Option<String>> {
 
 /// Files below `folder` that a pattern fits, sorted. Links must lead to files.
 fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
-    let path = folder.join(pattern);
-    if !pattern.contains('*') {
-        return if path.is_file() { vec![path] } else { Vec::new() };
-    }
-    let (Some(parent), Some((above, _))) = (path.parent(), Some(split(pattern))) else {
-        return Vec::new();
-    };
-    let mut found: Vec<PathBuf> = fs::read_dir(parent)
+    let (above, _) = pattern.split_at(pattern.rfind('/').map_or(0, |slash| slash + 1));
+    let mut found: Vec<PathBuf> = fs::read_dir(folder.join(above))
         .into_iter()
         .flatten()
         .flatten()
         .filter(|entry| {
-            entry.file_name().to_str().is_some_and(|name| fits(&format!("{above}{name}"), pattern))
+            let name = entry.file_name();
+            name.to_str().is_some_and(|name| fits(&format!("{above}{name}"), pattern))
         })
         .map(|entry| entry.path())
         .filter(|path| path.is_file())
         .collect();
     found.sort();
     found
-}
-
-/// The folder part of a pattern, with its slash, and the rest.
-fn split(pattern: &str) -> (&str, &str) {
-    pattern.split_at(pattern.rfind('/').map_or(0, |slash| slash + 1))
 }
 
 /// Does a path in a repository fit a pattern?

@@ -169,7 +169,7 @@ fn damaged_files_are_refused() {
             if length == 0 { "the file is empty" } else { "this is not a whole parquet file" };
         assert!(error.one_line().contains(what), "{length}: {error}");
     }
-    for position in 0..whole.len() {
+    for position in (0..whole.len()).step_by(3) {
         let mut damaged = whole.clone();
         damaged[position] ^= 0x55;
         // Some bytes are statistics that nobody reads, and some are text.

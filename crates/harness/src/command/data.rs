@@ -61,7 +61,7 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
                 (plugin.name, fetch::dataset(&hub, plugin, revision, args.quiet)?)
             }
             Wanted::Model { repository, revision } => {
-                (repository, vec![fetch::model(&hub, &hub.at(revision), repository, args.quiet)?])
+                (repository, vec![fetch::model(&hub, repository, revision, args.quiet)?])
             }
         };
         for snapshot in snapshots {

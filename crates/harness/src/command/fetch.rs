@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use dst_core::plugin::DatasetPlugin;
-use dst_core::{DataSources, Error, ErrorKind, HubCache, Result};
+use dst_core::{DataSources, Error, ErrorKind, Result};
 use dst_data::hub::{self, Hub, Progress, Snapshot};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
@@ -35,8 +35,9 @@ pub(super) fn dataset_if_missing(plugin: &DatasetPlugin, sources: &DataSources) 
 ///
 /// # Errors
 /// If they cannot be fetched.
-pub(super) fn weights_if_missing(model: &Value) -> Result<()> {
-    for text in model.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str()) {
+pub(super) fn weights_if_missing(parameters: &Value) -> Result<()> {
+    for text in parameters.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str())
+    {
         let Some((repository, revision)) = hub::reference(text)? else { continue };
         let Some(hub) = Hub::from_env() else { continue };
         match hub::cached(&hub.at(revision), repository, &hub::MODEL_FILES) {
@@ -45,7 +46,7 @@ pub(super) fn weights_if_missing(model: &Value) -> Result<()> {
                 return Err(missing.also("it is not fetched now: HF_HUB_OFFLINE is set"));
             }
             Err(_) => {
-                fetch(&hub, repository, revision, &hub::MODEL_FILES, false)?;
+                model(&hub, repository, revision, false)?;
             }
         }
     }
@@ -74,13 +75,8 @@ pub(super) fn dataset(
 ///
 /// # Errors
 /// As [`dataset`].
-pub(super) fn model(
-    hub: &Hub,
-    cache: &HubCache,
-    repository: &str,
-    quiet: bool,
-) -> Result<Snapshot> {
-    fetch(hub, repository, &cache.revision, &hub::MODEL_FILES, quiet)
+pub(super) fn model(hub: &Hub, repository: &str, revision: &str, quiet: bool) -> Result<Snapshot> {
+    fetch(hub, repository, revision, &hub::MODEL_FILES, quiet)
 }
 
 fn fetch(
