@@ -29,12 +29,15 @@ pub struct NoOptions {}
 
 impl DatasetOptions for NoOptions {}
 
+/// Options by name, as files have them.
+type Written = Map<String, Value>;
+
 /// Which options a data set has: a [`DatasetOptions`] without its type.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionsType {
-    default: fn() -> Result<Map<String, Value>>,
+    default: fn() -> Result<Written>,
     schema: fn() -> Schema,
-    checked: fn(&Map<String, Value>) -> Result<Map<String, Value>>,
+    checked: fn(&Written) -> Result<Written>,
 }
 
 impl OptionsType {

@@ -54,6 +54,9 @@ pub struct ModelPlugin {
     pub schema: fn() -> Schema,
 }
 
+/// Loads a data set from where its files lie, with every one of its options.
+pub type Load = fn(&DataSources, &Map<String, Value>) -> Result<Box<dyn Dataset>>;
+
 /// A registered data set.
 #[derive(Debug)]
 pub struct DatasetPlugin {
@@ -75,7 +78,7 @@ pub struct DatasetPlugin {
     pub hub: &'static [HubFiles],
     /// Finds, verifies and loads it. Called by [`dataset`], with every option, checked;
     /// [`options::read`](crate::options::read) gives them their type.
-    pub load: fn(&DataSources, &Map<String, Value>) -> Result<Box<dyn Dataset>>,
+    pub load: Load,
 }
 
 /// A name for several data sets at once.
