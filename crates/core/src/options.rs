@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
+/// Options by name.
+pub type OptionValues = Map<String, Value>;
+
 /// The options of a data set: a struct of named fields, each with a default.
 ///
 /// Implementors need not look for unknown keys or fill in defaults: values reach them complete.
@@ -29,15 +32,12 @@ pub struct NoOptions {}
 
 impl DatasetOptions for NoOptions {}
 
-/// Options by name, as files have them.
-type Written = Map<String, Value>;
-
 /// Which options a data set has: a [`DatasetOptions`] without its type.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionsType {
-    default: fn() -> Result<Written>,
+    default: fn() -> Result<OptionValues>,
     schema: fn() -> Schema,
-    checked: fn(&Written) -> Result<Written>,
+    checked: fn(&OptionValues) -> Result<OptionValues>,
 }
 
 impl OptionsType {
@@ -58,7 +58,7 @@ impl OptionsType {
     ///
     /// # Errors
     /// If the options are not a struct with named fields.
-    pub fn default(&self) -> Result<Map<String, Value>> {
+    pub fn default(&self) -> Result<OptionValues> {
         (self.default)()
     }
 
@@ -71,7 +71,7 @@ impl OptionsType {
     ///
     /// # Errors
     /// If an option is unknown (the nearest is suggested), of the wrong type or out of range.
-    pub(crate) fn complete(&self, given: &Map<String, Value>) -> Result<Map<String, Value>> {
+    pub(crate) fn complete(&self, given: &OptionValues) -> Result<OptionValues> {
         let mut options = self.default()?;
         for (key, value) in given {
             if !options.contains_key(key) {
@@ -87,12 +87,12 @@ impl OptionsType {
 ///
 /// # Errors
 /// If a value is of the wrong type.
-pub fn read<T: DatasetOptions>(options: &Map<String, Value>) -> Result<T> {
+pub fn read<T: DatasetOptions>(options: &OptionValues) -> Result<T> {
     serde_json::from_value(Value::Object(options.clone()))
         .map_err(|error| Error::usage(error.to_string()))
 }
 
-fn written(options: &impl Serialize) -> Result<Map<String, Value>> {
+fn written(options: &impl Serialize) -> Result<OptionValues> {
     match serde_json::to_value(options) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::contract("options must be a struct with named fields")),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::architecture::Architecture;
 use crate::dataset::{DataSources, Dataset, HubFiles};
 use crate::error::{Error, Result};
-use crate::options::OptionsType;
+use crate::options::{OptionValues, OptionsType};
 use crate::report::Report;
 use crate::strategy::Strategy;
 
@@ -54,9 +54,6 @@ pub struct ModelPlugin {
     pub schema: fn() -> Schema,
 }
 
-/// Loads a data set from where its files lie, with every one of its options.
-pub type Load = fn(&DataSources, &Map<String, Value>) -> Result<Box<dyn Dataset>>;
-
 /// A registered data set.
 #[derive(Debug)]
 pub struct DatasetPlugin {
@@ -78,7 +75,7 @@ pub struct DatasetPlugin {
     pub hub: &'static [HubFiles],
     /// Finds, verifies and loads it. Called by [`dataset`], with every option, checked;
     /// [`options::read`](crate::options::read) gives them their type.
-    pub load: Load,
+    pub load: fn(&DataSources, &OptionValues) -> Result<Box<dyn Dataset>>,
 }
 
 /// A name for several data sets at once.
@@ -209,7 +206,7 @@ pub fn architecture(name: &str, parameters: &Map<String, Value>) -> Result<Box<d
 /// As [`strategy`], and if its files are missing or damaged.
 pub fn dataset(
     name: &str,
-    options: &Map<String, Value>,
+    options: &OptionValues,
     sources: &DataSources,
 ) -> Result<Box<dyn Dataset>> {
     let plugin = DatasetPlugin::find(name)?;
@@ -223,7 +220,7 @@ pub fn dataset(
 /// # Errors
 /// If the data set or an option is unknown (the nearest is suggested), or a value is of the
 /// wrong type or out of range.
-pub fn dataset_options(name: &str, options: &Map<String, Value>) -> Result<Map<String, Value>> {
+pub fn dataset_options(name: &str, options: &OptionValues) -> Result<OptionValues> {
     let plugin = DatasetPlugin::find(name)?;
     let defaults = plugin.options.default()?;
     let mut options = plugin.options.complete(options).map_err(|error| error.at(name))?;
