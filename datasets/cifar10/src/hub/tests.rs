@@ -72,7 +72,7 @@ fn other_contents_are_refused() {
     assert!(unknown.ends_with("row 5: the label 10 is none of the classes 0 to 9"), "{unknown}");
     other[0].0 = "image";
     other[1].1 = Column::Integers(vec![0, 1, 2, 3, 4, 5]);
-    assert!(refusal(&other).ends_with("there is no column 'img'"));
+    assert!(refusal(&other).ends_with("there is no column 'img.bytes'"));
 }
 
 #[test]
