@@ -129,7 +129,7 @@ fn the_whole_of_cifar10_from_parquet_equals_the_files() {
     assert_eq!(parquet.digest(), files.digest());
     for split in [Split::Train, Split::Validation, Split::Test] {
         let rows: Vec<i64> = (0..files.len(split) as i64).step_by(9).collect();
-        let [one, other] = [&files, &parquet].map(|dataset: &Box<dyn Dataset>| {
+        let [one, other] = [&*files, &*parquet].map(|dataset: &dyn Dataset| {
             let batch = dataset.batch(split, &rows, Device::Cpu).unwrap();
             let Input::Image(images) = batch.input else { panic!("CIFAR-10 holds pictures") };
             (images, batch.target)
