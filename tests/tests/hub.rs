@@ -151,7 +151,8 @@ fn refusals_say_what_to_do_and_come_quickly() {
 fn questions(rows: usize) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table");
-    let texts = |word: &str| (0..rows).map(|row| format!("{word} a{}", " b".repeat(row % 5)));
+    let texts =
+        |word: &'static str| (0..rows).map(move |row| format!("{word} a{}", " b".repeat(row % 5)));
     write_parquet(
         &path,
         &[

@@ -181,7 +181,7 @@ impl Table {
     ) -> Result<()> {
         for shard in &self.shards {
             let found = shard.place(column).and_then(|(place, kind)| {
-                // Damage that no checksum guards may lead the decoder out of its tables.
+                // The parquet crate panics on some damaged metadata instead of refusing them.
                 let read = AssertUnwindSafe(|| read(shard, place, kind));
                 match catch_unwind(read) {
                     Ok(Some(read)) => read,

@@ -72,7 +72,7 @@ fn other_contents_are_refused() {
     assert!(unknown.ends_with("row 5: the label 10 is none of the classes 0 to 9"), "{unknown}");
     other[0].0 = "image";
     other[1].1 = Column::Integers(vec![0, 1, 2, 3, 4, 5]);
-    assert!(refusal(&other).ends_with("there is no column 'img'"));
+    assert!(refusal(&other).ends_with("there is no column 'img.bytes'"));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn the_whole_of_cifar10_from_parquet_equals_the_files() {
     assert_eq!(parquet.digest(), files.digest());
     for split in [Split::Train, Split::Validation, Split::Test] {
         let rows: Vec<i64> = (0..files.len(split) as i64).step_by(9).collect();
-        let [one, other] = [&files, &parquet].map(|dataset: &Box<dyn Dataset>| {
+        let [one, other] = [&*files, &*parquet].map(|dataset: &dyn Dataset| {
             let batch = dataset.batch(split, &rows, Device::Cpu).unwrap();
             let Input::Image(images) = batch.input else { panic!("CIFAR-10 holds pictures") };
             (images, batch.target)

@@ -1,7 +1,7 @@
 use std::fs;
 
 use dst_core::tch::{Device, Kind};
-use dst_core::{Batch, DataSources, Dataset, HubCache, Input, Split};
+use dst_core::{Batch, DataSources, HubCache, Input, Split};
 use dst_data::testing::{Column, cache, snapshot, write_parquet};
 
 use super::*;
