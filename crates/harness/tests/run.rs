@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use dst_core::options::{NoOptions, OptionsType};
 use dst_core::plugin::{DatasetPlugin, StrategyPlugin};
 use dst_core::record::{EpochRecord, Status, TrialRecord, TrialSpec};
 use dst_core::{
