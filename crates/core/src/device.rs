@@ -79,17 +79,6 @@ pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
     Ok(pinned.f_to_device_(device, tensor.kind(), true, false)?)
 }
 
-/// The pictures `[batch, channels, height, width]` with the channels of each pixel side by side
-/// in memory, which changes no value. Later convolutions and norms keep that layout.
-///
-/// Pictures of one channel stay as they are: for them the layouts are the same.
-pub(crate) fn channels_last(pictures: &Tensor) -> Tensor {
-    if !pictures.is_contiguous() || pictures.size()[1] == 1 {
-        return pictures.shallow_clone();
-    }
-    pictures.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
-}
-
 /// Refuses a precision that the device does not have.
 ///
 /// # Errors
@@ -172,18 +161,5 @@ mod tests {
         let same = upload(&tensor, Device::Cpu).unwrap();
         assert_eq!((same.data_ptr(), same.kind()), (tensor.data_ptr(), Kind::Int64));
         wait(Device::Cpu);
-    }
-
-    #[test]
-    fn the_layout_changes_no_value() {
-        let pictures = Tensor::arange(2 * 3 * 4 * 5, (Kind::Float, Device::Cpu));
-        let pictures = pictures.reshape([2, 3, 4, 5]);
-        let last = channels_last(&pictures);
-        assert_eq!(last.stride(), [60, 1, 15, 3]);
-        assert_eq!(last, pictures);
-        // What has the layout is not copied again.
-        assert_eq!(channels_last(&last).data_ptr(), last.data_ptr());
-        let grey = pictures.reshape([6, 1, 4, 5]);
-        assert_eq!(channels_last(&grey).stride(), grey.stride());
     }
 }

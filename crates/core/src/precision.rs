@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use crate::architecture::{Backend, DenseBackend, Pass};
-use crate::device;
 use crate::layers::{Conv2d, Linear};
 
 /// How prunable layers multiply, in training and in evaluation.
@@ -35,7 +34,7 @@ impl Precision {
     }
 
     /// How layers compute at this precision. TensorFloat-32 is no other arithmetic to libtorch,
-    /// but a setting of the process; see [`device::environment`].
+    /// but a setting of the process; see [`device::environment`](crate::device::environment).
     pub fn backend(self) -> &'static dyn Backend {
         match self {
             Self::F32 | Self::Tf32 => &DenseBackend,
@@ -79,9 +78,10 @@ impl Backend for MixedBackend {
     }
 
     fn conv2d(&self, layer: &Conv2d, input: &Tensor, _: &Pass<'_>) -> Tensor {
-        let input = device::channels_last(&rounded(input));
         let bias = layer.bias.as_ref().map(rounded);
-        layer.convolve(&input, &rounded(&layer.weight.tensor), bias.as_ref()).to_kind(Kind::Float)
+        layer
+            .convolve(&rounded(input), &rounded(&layer.weight.tensor), bias.as_ref())
+            .to_kind(Kind::Float)
     }
 }
 
