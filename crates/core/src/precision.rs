@@ -22,7 +22,8 @@ pub enum Precision {
     /// 32-bit floats of which an NVIDIA accelerator reads 10 bits of the mantissa when it
     /// multiplies matrices and convolves (TensorFloat-32). There is no such thing on a CPU.
     Tf32,
-    /// Products of bfloat16 copies of weights and inputs, added up in 32 bits.
+    /// Products of bfloat16 copies of weights and inputs, added up in 32 bits. A processor without
+    /// instructions for them is slower than with [`Precision::F32`], not faster.
     Bf16,
 }
 
