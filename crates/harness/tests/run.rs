@@ -11,7 +11,8 @@ use dst_core::options::{NoOptions, OptionsType};
 use dst_core::plugin::{DatasetPlugin, StrategyPlugin};
 use dst_core::record::{EpochRecord, Status, TrialRecord, TrialSpec};
 use dst_core::{
-    Distribution, Error, ErrorKind, Probe, Result, Step, Strategy, Topology, Training, Verdict,
+    DataSources, Distribution, Error, ErrorKind, Probe, Result, Step, Strategy, Topology, Training,
+    Verdict,
 };
 use dst_train::toy::Blobs;
 use harness::lease::{self, Claim};
