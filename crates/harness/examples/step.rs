@@ -12,7 +12,7 @@ use std::io::{BufRead, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::plugin;
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, Training,
 };
@@ -59,7 +59,7 @@ fn run() -> Result<()> {
     let sources =
         DataSources { data_dir: std::env::var_os("HARNESS_DATA").map(Into::into), hub: None };
     let dataset: Box<dyn Dataset> = match dataset {
-        Some(name) => (DatasetPlugin::find(name)?.load)(&sources)?,
+        Some(name) => plugin::dataset(name, &Map::new(), &sources)?,
         None => Box::new(Texts::new()),
     };
     let training = Training { epochs: u32::MAX, batch_size: *batch_size, ..Training::default() };

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group};
 use dataset_glue as _;
-use dst_core::plugin::{DatasetPlugin, Plugin};
+use dst_core::plugin;
 use dst_core::{DataSources, Dataset, Split};
+use serde_json::Map;
 
 fn load(criterion: &mut Criterion) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -21,8 +22,9 @@ fn load(criterion: &mut Criterion) {
         return;
     };
     let sources = DataSources { data_dir: Some(data_dir), hub: None };
-    let plugin = DatasetPlugin::find("glue/sst2").expect("the crate is linked");
-    let load = || -> Box<dyn Dataset> { (plugin.load)(&sources).expect("the data are good") };
+    let load = || -> Box<dyn Dataset> {
+        plugin::dataset("glue/sst2", &Map::new(), &sources).expect("the data are good")
+    };
     let cache = std::env::var_os("HARNESS_CACHE").expect("main sets it");
     let forget = || {
         let _ = std::fs::remove_dir_all(&cache);
