@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Probes, Recording, bits, one_at_a_time, setup, training};
-use dst_core::{Dataset, Input, Pass, Split, Training};
+use dst_core::{Dataset, Input, Pass, Precision, Split, Training};
 use dst_models::ResNet20;
 use dst_train::toy::Blobs;
 use dst_train::{Setup, Trainer, evaluate};
@@ -83,7 +83,10 @@ fn evaluation_reads_the_running_statistics_and_leaves_them() {
         trainer.parameters().buffers().map(|(_, buffer)| bits(buffer)).collect()
     };
     let before = statistics(&trainer);
-    let scores = |split| evaluate(trainer.model(), &blobs, split, Device::Cpu).unwrap().scores;
+    let scores = |split| {
+        let precision = Precision::default();
+        evaluate(trainer.model(), &blobs, split, Device::Cpu, precision).unwrap().scores
+    };
     assert_eq!(scores(Split::Validation), scores(Split::Validation));
     assert_eq!(statistics(&trainer), before);
 
