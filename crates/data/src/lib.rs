@@ -1,6 +1,6 @@
 //! Where the bytes of data sets and trained models come from.
 //!
-//! - [`file`]: plain, gzip and zstd files, read once, counted and hashed;
+//! - [`mod@file`]: plain, gzip and zstd files, read once, counted and hashed;
 //! - [`parquet`]: columns of parquet files by their names;
 //! - [`picture`]: pictures inside them;
 //! - [`hub`]: the Hugging Face Hub, its cache on this machine, and fetching;
