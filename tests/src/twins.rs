@@ -3,15 +3,14 @@
 use std::process::ExitCode;
 
 use dst_core::plugin::ReportPlugin;
-use dst_core::record::TrialRecord;
 use dst_core::report::Rendering;
-use dst_core::{Analysis, Report, Result};
+use dst_core::{Experiment, Report, Result};
 
 /// Makes nothing.
 struct Nothing;
 
 impl Report for Nothing {
-    fn render(&self, _: &[TrialRecord], _: &Analysis) -> Result<Rendering> {
+    fn render(&self, _: &Experiment<'_>) -> Result<Rendering> {
         Ok(Rendering::default())
     }
 }

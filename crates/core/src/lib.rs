@@ -40,7 +40,7 @@ pub use layers::{
 pub use metric::Metric;
 pub use options::{DatasetOptions, NoOptions, OptionsType};
 pub use precision::Precision;
-pub use report::{Analysis, Document, Report};
+pub use report::{Analysis, Document, Experiment, Multiplicity, PrimaryTest, Report};
 pub use schedule::{Curve, Span, Timing};
 pub use seed::SeedStreams;
 pub use strategy::{Probe, Step, Strategy, Verdict};

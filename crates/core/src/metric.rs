@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::Task;
@@ -9,7 +10,7 @@ use crate::architecture::Task;
 /// A score of predictions against targets. None has a dimension; [`Metric::range`] says in
 /// which interval it lies and [`Metric::higher_is_better`] which end is good. The formulas
 /// stand at [`Scores`](crate::record::Scores), which has a value for each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
     /// Share of correct predictions.

@@ -284,11 +284,7 @@ mod tests {
     struct Silent;
 
     impl Report for Silent {
-        fn render(
-            &self,
-            _: &[crate::record::TrialRecord],
-            _: &crate::Analysis,
-        ) -> Result<crate::report::Rendering> {
+        fn render(&self, _: &crate::Experiment<'_>) -> Result<crate::report::Rendering> {
             Ok(crate::report::Rendering::default())
         }
     }

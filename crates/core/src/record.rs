@@ -313,6 +313,9 @@ pub struct TrialRecord {
     pub history: Vec<EpochRecord>,
     /// Layers by epoch, in order.
     pub layers: Vec<LayerRecord>,
+    /// Test samples by true class (rows) and predicted class (columns), of the checkpoint best on
+    /// validation; empty for failures and regression.
+    pub confusion: Vec<Vec<u64>>,
     /// Where it ran.
     pub provenance: Provenance,
 }

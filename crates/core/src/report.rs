@@ -1,10 +1,13 @@
 //! What a report is: a pure function from trials to documents.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::record::TrialRecord;
+use crate::metric::Metric;
+use crate::record::{TrialRecord, TrialSpec};
 
 /// How trials are compared; fixed before the run and recorded with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,11 +22,71 @@ pub struct Analysis {
     pub alpha: f64,
     /// Fewest pairs of seeds for which a p-value is given.
     pub minimum_pairs: usize,
+    /// The test that p-values and verdicts rest on; the others stand beside it.
+    pub test: PrimaryTest,
+    /// How p-values are adjusted over the comparisons of one table.
+    pub correction: Multiplicity,
+    /// The metric that is compared on a data set, by its name, where it is not the official one:
+    /// `{"glue/mrpc" = "f1-binary"}`. Checkpoints are chosen by the official one all the same.
+    pub metrics: BTreeMap<String, Metric>,
+}
+
+/// The test of paired differences that decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrimaryTest {
+    /// Student's t of the mean difference.
+    #[default]
+    PairedT,
+    /// Wilcoxon's signed ranks, exact: of symmetric differences, whatever their distribution.
+    Wilcoxon,
+    /// Sign flips of the mean difference, exact up to 20 pairs.
+    SignFlips,
+}
+
+impl PrimaryTest {
+    /// What people call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::PairedT => "paired t",
+            Self::Wilcoxon => "Wilcoxon",
+            Self::SignFlips => "sign flips",
+        }
+    }
+}
+
+/// How p-values of one family are adjusted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Multiplicity {
+    /// Not at all.
+    None,
+    /// Times the size of the family.
+    Bonferroni,
+    /// Step-down, under any dependence (Holm 1979).
+    #[default]
+    Holm,
+    /// Step-up, of independent or positively dependent tests (Hochberg 1988).
+    Hochberg,
+    /// By closed testing with Simes' inequality, as Hochberg (Hommel 1988).
+    Hommel,
+    /// False discovery rate (Benjamini & Hochberg 1995), for exploratory screens.
+    BenjaminiHochberg,
+    /// False discovery rate under any dependence (Benjamini & Yekutieli 2001).
+    BenjaminiYekutieli,
 }
 
 impl Default for Analysis {
     fn default() -> Self {
-        Self { control: String::new(), margin: 0.005, alpha: 0.05, minimum_pairs: 3 }
+        Self {
+            control: String::new(),
+            margin: 0.005,
+            alpha: 0.05,
+            minimum_pairs: 3,
+            test: PrimaryTest::default(),
+            correction: Multiplicity::default(),
+            metrics: BTreeMap::new(),
+        }
     }
 }
 
@@ -71,13 +134,35 @@ pub struct Rendering {
     pub summary: String,
 }
 
+/// What a report is made from: trials that ended, and what is known of how they came to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Experiment<'a> {
+    /// Trials that ended, failed ones included.
+    pub trials: &'a [TrialRecord],
+    /// Trials that were planned and have not ended.
+    pub pending: &'a [TrialSpec],
+    /// How trials are compared.
+    pub analysis: &'a Analysis,
+    /// Was the analysis chosen, or changed, after a trial had begun?
+    pub post_hoc: bool,
+    /// What was typed to plan the trials, the oldest first.
+    pub commands: &'a [String],
+}
+
+impl<'a> Experiment<'a> {
+    /// Trials alone, compared as planned.
+    pub fn new(trials: &'a [TrialRecord], analysis: &'a Analysis) -> Self {
+        Self { trials, pending: &[], analysis, post_hoc: false, commands: &[] }
+    }
+}
+
 /// Turns trials into documents. Reports never train, read no files and write none, so they can
 /// be rebuilt at any time.
 pub trait Report: Sync {
-    /// Renders the trials that ended, in the order given.
+    /// Renders an experiment. The order of its trials changes nothing.
     ///
     /// # Errors
     /// If the analysis cannot be applied, such as an unknown control. Failed trials and missing
     /// pairs are no errors: they are reported.
-    fn render(&self, trials: &[TrialRecord], analysis: &Analysis) -> Result<Rendering>;
+    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering>;
 }

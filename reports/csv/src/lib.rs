@@ -9,7 +9,7 @@
 use dst_core::plugin::ReportPlugin;
 use dst_core::record::TrialRecord;
 use dst_core::report::Rendering;
-use dst_core::{Analysis, Document, Report, Result};
+use dst_core::{Document, Experiment, Report, Result};
 
 mod cell;
 mod columns;
@@ -30,8 +30,8 @@ inventory::submit! {
 }
 
 impl Report for Csv {
-    fn render(&self, trials: &[TrialRecord], _: &Analysis) -> Result<Rendering> {
-        let trials = sorted(trials);
+    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
+        let trials = sorted(experiment.trials);
         let documents = vec![
             document("trials.csv", trials_table(&trials)),
             document("history.csv", course_table(&trials, columns::EPOCH, |t| &t.history)),

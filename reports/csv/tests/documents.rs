@@ -5,7 +5,7 @@ use dst_core::record::{
     EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
     TrialSpec,
 };
-use dst_core::{Analysis, Metric, Training};
+use dst_core::{Analysis, Experiment, Metric, Training};
 use proptest::prelude::*;
 use report_csv as _;
 use serde_json::json;
@@ -84,6 +84,7 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             dropped: 4,
             ever_active_share: 0.3,
         }],
+        confusion: Vec::new(),
         provenance: Provenance {
             version: "0.1.0".to_owned(),
             libtorch: "2.13.0".to_owned(),
@@ -108,6 +109,7 @@ fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
         outcome: None,
         history: Vec::new(),
         layers: Vec::new(),
+        confusion: Vec::new(),
         provenance: Provenance::default(),
     }
 }
@@ -125,7 +127,7 @@ fn trials() -> Vec<TrialRecord> {
 
 fn document(trials: &[TrialRecord], name: &str) -> String {
     let report = ReportPlugin::find("csv").unwrap().report;
-    let rendering = report.render(trials, &Analysis::default()).unwrap();
+    let rendering = report.render(&Experiment::new(trials, &Analysis::default())).unwrap();
     let document = rendering.documents.into_iter().find(|document| document.name == name);
     String::from_utf8(document.unwrap().bytes).unwrap()
 }

@@ -1,9 +1,9 @@
 //! `comparisons.csv`: every comparison with all its numbers.
 
+use dst_analysis::{Comparison, Judgement, Study};
 use dst_core::{Analysis, Metric};
 
-use crate::comparison::Comparison;
-use crate::judgement::Judgement;
+use crate::file::{self, number, optional};
 
 /// What a row is made from.
 struct Row<'r> {
@@ -27,9 +27,9 @@ const COLUMNS: &[Column] = &[
     ("control_params", |row| row.comparison.control.parameters.clone()),
     ("control_sparsity", |row| number(row.comparison.control.sparsity)),
     ("verdict", |row| row.comparison.verdict.to_string()),
-    ("verdict_holm", |row| row.comparison.verdict_holm.to_string()),
+    ("verdict_adjusted", |row| row.comparison.verdict_adjusted.to_string()),
     ("pairs_planned", |row| row.comparison.planned.to_string()),
-    ("pairs", |row| row.comparison.n.to_string()),
+    ("pairs", |row| row.comparison.n().to_string()),
     ("failures", |row| row.comparison.candidate.failures().len().to_string()),
     ("control_failures", |row| row.comparison.control.failures().len().to_string()),
     ("test_accuracy_mean", |row| optional(accuracies(row).map(|means| means.0))),
@@ -41,8 +41,8 @@ const COLUMNS: &[Column] = &[
     ("bound_low", |row| optional(row.comparison.bound)),
     ("margin", |row| number(row.analysis.margin)),
     ("alpha", |row| number(row.analysis.alpha)),
-    ("p_paired_t", |row| optional(row.comparison.p_paired_t())),
-    ("p_holm", |row| optional(row.comparison.p_holm)),
+    ("p_paired_t", |row| optional(row.comparison.p_paired_t)),
+    ("p_adjusted", |row| optional(row.comparison.p_adjusted)),
     ("comparisons", |row| row.judgement.family.to_string()),
     ("p_wilcoxon", |row| optional(row.comparison.p_wilcoxon)),
     ("smallest_p_wilcoxon", |row| optional(row.comparison.smallest_p)),
@@ -55,6 +55,18 @@ const COLUMNS: &[Column] = &[
     ("metric", |row| row.comparison.metric.to_string()),
     ("test_metric_mean", |row| optional(row.comparison.means.map(|means| means.0))),
     ("control_test_metric_mean", |row| optional(row.comparison.means.map(|means| means.1))),
+    ("test", |row| file::named(&row.analysis.test)),
+    ("correction", |row| file::named(&row.analysis.correction)),
+    ("untested", |row| row.comparison.untested.map(|u| u.code().to_owned()).unwrap_or_default()),
+    ("bca_low", |row| optional(row.comparison.evidence.bca.map(|interval| interval.lower))),
+    ("bca_high", |row| optional(row.comparison.evidence.bca.map(|interval| interval.upper))),
+    ("detectable_difference", |row| optional(row.comparison.evidence.detectable)),
+    ("p_normal", |row| optional(row.comparison.evidence.p_normal)),
+    ("share_of_seeds_better", |row| optional(row.comparison.evidence.improvement)),
+    ("probability_better", |row| optional(row.comparison.evidence.posterior.map(|p| p[0]))),
+    ("probability_within_margin", |row| optional(row.comparison.evidence.posterior.map(|p| p[1]))),
+    ("probability_worse", |row| optional(row.comparison.evidence.posterior.map(|p| p[2]))),
+    ("difference_with_failures", |row| optional(row.comparison.evidence.with_failures)),
 ];
 
 /// The means, if they are those of accuracies.
@@ -63,33 +75,15 @@ fn accuracies(row: &Row<'_>) -> Option<(f64, f64)> {
 }
 
 /// The document.
-pub(crate) fn csv(judgements: &[Judgement<'_>], analysis: &Analysis) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut write = |row: Vec<String>| {
-        writer.write_record(row).expect("memory takes every row, and rows have one length");
-    };
-    write(COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect());
-    for judgement in judgements {
-        for comparison in &judgement.comparisons {
-            let row = Row { judgement, comparison, analysis };
-            write(COLUMNS.iter().map(|(_, cell)| cell(&row)).collect());
-        }
-    }
-    writer.into_inner().expect("memory takes every row")
-}
-
-/// The shortest decimal that reads back as the same number; with an exponent where many zeros
-/// would be needed.
-fn number(value: f64) -> String {
-    if value.is_finite() && value != 0.0 && !(1e-5..1e16).contains(&value.abs()) {
-        return format!("{value:e}");
-    }
-    // Adding 0 takes the sign from a negative zero.
-    (value + 0.0).to_string()
-}
-
-fn optional(value: Option<f64>) -> String {
-    value.map(number).unwrap_or_default()
+pub(crate) fn csv(study: &Study<'_>) -> Vec<u8> {
+    let header = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let rows = study.judgements.iter().flat_map(|judgement| {
+        judgement.comparisons.iter().map(move |comparison| {
+            let row = Row { judgement, comparison, analysis: study.analysis() };
+            COLUMNS.iter().map(|(_, cell)| cell(&row)).collect()
+        })
+    });
+    file::csv(header, rows)
 }
 
 fn note(row: &Row<'_>) -> String {

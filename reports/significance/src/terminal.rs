@@ -1,22 +1,23 @@
 //! The summary on the terminal: a table and a sentence for every comparison.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use dst_analysis::words::{
+    correction_name, difference, interval, p_value, percent, score, sentence,
+};
+use dst_analysis::{Judgement, Study};
 use dst_core::Analysis;
-
-use crate::judgement::Judgement;
-use crate::words::{difference, interval, p_value, percent, score, sentence};
 
 /// Columns of a terminal that lines are wrapped to fit.
 const WIDTH: u16 = 100;
 
 /// All tables with their verdicts.
-pub(crate) fn text(judgements: &[Judgement<'_>], analysis: &Analysis) -> String {
-    if judgements.is_empty() {
+pub(crate) fn text(study: &Study<'_>) -> String {
+    if study.experiment.trials.is_empty() {
         return "No trial has ended, so there is nothing to compare.\n".to_owned();
     }
     let mut text = String::new();
-    for judgement in judgements {
-        text.push_str(&section(judgement, analysis));
+    for judgement in &study.judgements {
+        text.push_str(&section(judgement, study.analysis()));
         text.push('\n');
     }
     text.push_str(
@@ -69,7 +70,7 @@ fn table(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
             metric.title().trim_end_matches(" correlation").to_owned(),
             "difference".to_owned(),
             format!("{} CI", percent(1.0 - analysis.alpha)),
-            "p (Holm)".to_owned(),
+            format!("p ({})", correction_name(analysis.correction)),
             "FLOPs".to_owned(),
             "seeds".to_owned(),
             "verdict".to_owned(),
@@ -86,9 +87,9 @@ fn table(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
             })),
             of(comparison.and_then(|c| c.difference).map(|d| difference(metric, d))),
             of(comparison.and_then(|c| c.interval.as_ref()).map(|ci| interval(metric, ci))),
-            of(comparison.and_then(|c| c.p_holm).map(p_value)),
+            of(comparison.and_then(|c| c.p_adjusted).map(p_value)),
             of(group.mean(|o| o.inference_flops / o.dense_inference_flops).map(percent)),
-            format!("{}/{}", group.outcomes().len(), group.trials.len()),
+            format!("{}/{}", group.outcomes().len(), group.planned()),
             of(comparison.map(|c| c.verdict.to_string())),
         ]);
     }

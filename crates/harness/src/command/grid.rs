@@ -99,8 +99,8 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             output::print(&results::text(&records))?;
         }
     } else if !records.is_empty() {
-        let chosen = report::chosen(&store.grids()?, &records, &grid.analysis);
-        let built = report::build(&records, &grid.analysis, chosen, &folder)?;
+        let material = report::Material::of_grid(&store, &record, grid.analysis.clone())?;
+        let built = report::build(&material, &folder)?;
         if !args.json {
             output::print(&built.text)?;
         }

@@ -1,12 +1,13 @@
 //! `harness report`, and the reports at the end of a grid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use dst_core::plugin::{Plugin, ReportPlugin};
-use dst_core::record::TrialRecord;
-use dst_core::{Analysis, Error, Result};
+use dst_core::record::{TrialRecord, TrialSpec};
+use dst_core::{Analysis, Error, Experiment, Result};
 use serde_json::json;
 
 use super::{preflight, results};
@@ -48,29 +49,89 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
     let latest = grids.last().filter(|_| !args.all);
     let recorded = latest.or(grids.last()).map(|grid| grid.analysis.clone());
     let analysis = effective.analysis_over(recorded.unwrap_or_default())?;
-    let records = match latest {
-        Some(grid) => store.records_of(&grid.trials)?,
-        None => store.records()?,
+    let material = match latest {
+        Some(grid) => Material::of_grid(&store, grid, analysis)?,
+        None => Material::of_store(&store, analysis)?,
     };
-    if records.is_empty() {
+    if material.records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", store.root().display()))
             .hint("`harness status` shows what it has"));
     }
-    let chosen = chosen(&grids, &records, &analysis);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
-    let built = build(&records, &analysis, chosen, &folder)?;
+    let built = build(&material, &folder)?;
     if args.json {
         output::print_json(&json!({
-            "trials": results::json(&records),
-            "analysis": analysis,
-            "post_hoc": chosen == Chosen::PostHoc,
+            "trials": results::json(&material.records),
+            "analysis": material.analysis,
+            "post_hoc": material.chosen == Chosen::PostHoc,
             "files": built.files,
         }))?;
     } else {
         output::print(&built.text)?;
     }
     Ok(Exit::Success)
+}
+
+/// What reports are made from.
+pub(super) struct Material {
+    /// Trials that ended.
+    pub(super) records: Vec<TrialRecord>,
+    /// Trials that were planned and have not ended.
+    pending: Vec<TrialSpec>,
+    /// How they are compared.
+    pub(super) analysis: Analysis,
+    /// When that was chosen.
+    pub(super) chosen: Chosen,
+    /// What was typed to plan them.
+    commands: Vec<String>,
+}
+
+impl Material {
+    /// The trials of one grid.
+    ///
+    /// # Errors
+    /// If the store cannot be read or one of its files is damaged.
+    pub(super) fn of_grid(store: &Store, grid: &GridRecord, analysis: Analysis) -> Result<Self> {
+        let commands = vec![grid.command.clone()];
+        Self::new(store, &grid.trials, analysis, commands)
+    }
+
+    /// All trials of a store.
+    ///
+    /// # Errors
+    /// As [`Material::of_grid`].
+    pub(super) fn of_store(store: &Store, analysis: Analysis) -> Result<Self> {
+        let commands = store.grids()?.into_iter().map(|grid| grid.command).collect();
+        Self::new(store, &store.ids()?, analysis, commands)
+    }
+
+    fn new(
+        store: &Store,
+        trials: &[String],
+        analysis: Analysis,
+        commands: Vec<String>,
+    ) -> Result<Self> {
+        let records = store.records_of(trials)?;
+        let ended: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+        let missing: BTreeSet<&String> =
+            trials.iter().filter(|id| !ended.contains(id.as_str())).collect();
+        // A folder that was deleted is no longer planned.
+        let missing = missing.into_iter().filter(|id| store.folder(id).exists());
+        let pending = missing.map(|id| store.spec(id)).collect::<Result<_>>()?;
+        let chosen = chosen(&store.grids()?, &records, &analysis);
+        Ok(Self { pending, analysis, chosen, commands, records })
+    }
+
+    fn experiment(&self) -> Experiment<'_> {
+        Experiment {
+            trials: &self.records,
+            pending: &self.pending,
+            analysis: &self.analysis,
+            post_hoc: self.chosen == Chosen::PostHoc,
+            commands: &self.commands,
+        }
+    }
 }
 
 /// Was every trial part of a grid that had recorded this analysis when the trial began?
@@ -94,17 +155,12 @@ pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &A
 ///
 /// # Errors
 /// If a report refuses, or a file cannot be written.
-pub(super) fn build(
-    records: &[TrialRecord],
-    analysis: &Analysis,
-    chosen: Chosen,
-    folder: &Path,
-) -> Result<Built> {
+pub(super) fn build(material: &Material, folder: &Path) -> Result<Built> {
     let mut plugins = ReportPlugin::all()?.to_vec();
     plugins.sort_by_key(|plugin| plugin.order);
-    let mut text = results::text(records);
+    let mut text = results::text(&material.records);
     let mut files = Vec::new();
-    if chosen == Chosen::PostHoc {
+    if material.chosen == Chosen::PostHoc {
         text.push_str(
             "\nThis analysis is post hoc: margin, level and control were not recorded before all of \
              these\ntrials began.\n",
@@ -112,9 +168,12 @@ pub(super) fn build(
     }
     for plugin in plugins {
         let located = |error: Error| error.at(format!("report {}", plugin.name));
-        let rendering = plugin.report.render(records, analysis).map_err(located)?;
+        let rendering = plugin.report.render(&material.experiment()).map_err(located)?;
         for document in rendering.documents {
             let path = folder.join(&document.name);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, &error))?;
+            }
             file::replace(&path, &document.bytes, Durability::Cached)?;
             files.push(path);
         }
@@ -123,13 +182,32 @@ pub(super) fn build(
         }
     }
     let path = folder.join("analysis.toml");
-    file::replace(&path, analysis_file(analysis, chosen)?.as_bytes(), Durability::Cached)?;
+    let analysis = analysis_file(&material.analysis, material.chosen)?;
+    file::replace(&path, analysis.as_bytes(), Durability::Cached)?;
     files.push(path);
-    let _ = writeln!(text, "\nFiles:");
-    for path in &files {
-        let _ = writeln!(text, "  {}", path.display());
-    }
+    text.push_str(&listed(&files, folder));
     Ok(Built { text, files })
+}
+
+/// The files, those in folders of the report counted.
+fn listed(files: &[PathBuf], folder: &Path) -> String {
+    let mut text = String::from("\nFiles:\n");
+    let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for path in files {
+        let inside = path.strip_prefix(folder).unwrap_or(path);
+        match inside.components().next() {
+            Some(first) if inside.components().count() > 1 => {
+                *folders.entry(folder.join(first)).or_default() += 1;
+            }
+            _ => {
+                let _ = writeln!(text, "  {}", path.display());
+            }
+        }
+    }
+    for (path, count) in folders {
+        let _ = writeln!(text, "  {} ({count} files)", path.display());
+    }
+    text
 }
 
 fn analysis_file(analysis: &Analysis, chosen: Chosen) -> Result<String> {

@@ -153,6 +153,7 @@ pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>
         outcome: result.outcome,
         history,
         layers,
+        confusion: result.confusion,
         provenance: result.provenance,
     }))
 }

@@ -36,7 +36,7 @@ control: dense
 control_params: {}
 control_sparsity: 0
 verdict: non-inferior
-verdict_holm: non-inferior
+verdict_adjusted: non-inferior
 pairs_planned: 3
 pairs: 3
 failures: 0
@@ -51,7 +51,7 @@ bound_low: -0.00227999
 margin: 0.005
 alpha: 0.05
 p_paired_t: 0.66666667
-p_holm: 0.66666667
+p_adjusted: 0.66666667
 comparisons: 1
 p_wilcoxon: 1
 smallest_p_wilcoxon: 0.25

@@ -46,7 +46,7 @@ fn every_number_is_that_of_dst_stats() {
     same("ci_low", each(|a, b| t(a, b).interval.unwrap().lower));
     same("ci_high", each(|a, b| t(a, b).interval.unwrap().upper));
     same("p_paired_t", raw.clone());
-    same("p_holm", dst_stats::adjust(&raw, Correction::Holm).unwrap().adjusted);
+    same("p_adjusted", dst_stats::adjust(&raw, Correction::Holm).unwrap().adjusted);
     same(
         "bound_low",
         each(|a, b| {
@@ -80,7 +80,7 @@ fn every_number_is_that_of_dst_stats() {
 #[test]
 fn the_family_is_the_table() {
     // Holm by hand: the smallest of three times 3, the next times 2, the largest as it is.
-    let (raw, holm) = (column("p_paired_t"), column("p_holm"));
+    let (raw, holm) = (column("p_paired_t"), column("p_adjusted"));
     let mut order = [0, 1, 2];
     order.sort_by(|a, b| raw[*a].total_cmp(&raw[*b]));
     for (i, place) in order.into_iter().enumerate() {
@@ -96,14 +96,14 @@ fn the_family_is_the_table() {
     more.extend(trials());
     more.extend(group(&json!({"name": "late"}), 0.9, &[0.97]));
     let rows =
-        cells(&more, &Analysis::default(), &["dataset", "strategy", "comparisons", "p_holm"]);
+        cells(&more, &Analysis::default(), &["dataset", "strategy", "comparisons", "p_adjusted"]);
     let toy: Vec<&Vec<String>> = rows.iter().filter(|row| row[0] == "toy").collect();
     assert_eq!(toy.len(), 4);
     assert!(toy.iter().all(|row| row[2] == "3"), "{toy:?}");
     assert_eq!(toy[1][1..], ["late", "3", ""]);
     let other: Vec<f64> =
         rows.iter().filter(|row| row[0] == "other").map(|row| row[3].parse().unwrap()).collect();
-    assert_eq!(other, column("p_holm"));
+    assert_eq!(other, column("p_adjusted"));
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! What the trials of a table cost, beside the columns of its means.
 
+use dst_analysis::{Group, Judgement};
 use dst_core::measure::{self, Better, Measure};
-use dst_core::record::Status;
 
-use crate::judgement::Judgement;
-use crate::markdown::table;
-use crate::table::Group;
+use crate::markdown::{cell, table};
 
 /// The measures that are shown, by name.
 const MEASURES: [&str; 4] = [
@@ -40,10 +38,7 @@ fn heading(measure: &Measure) -> String {
 }
 
 fn mean(group: &Group<'_>, measure: &Measure) -> String {
-    let finished = group.trials.values().filter(|trial| trial.status == Status::Finished);
-    let values: Option<Vec<f64>> = finished.map(|trial| (measure.value)(trial)).collect();
-    let summary = values.and_then(|values| dst_stats::summary(&values).ok());
-    summary.map_or_else(String::new, |summary| match summary.mean {
+    cell(group.measured(measure.name), |mean| match mean {
         mean if mean >= 100.0 => format!("{mean:.0}"),
         mean => format!("{mean:.3}"),
     })

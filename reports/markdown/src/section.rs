@@ -1,88 +1,21 @@
-//! `significance.md`: what was compared, how, and what came out, to read and to cite.
+//! One table: means, costs, comparisons, verdicts, what stands beside them, failures.
 
 use std::collections::BTreeSet;
 
+use dst_analysis::words::{
+    correction, correction_name, count, difference, fixed, interval, meaning, p_value, percent,
+    score, sentence,
+};
+use dst_analysis::{Comparison, Group, Judgement, POWER};
 use dst_core::record::TrialRecord;
 use dst_core::{Analysis, Metric};
 
-use crate::comparison::Comparison;
 use crate::costs;
-use crate::judgement::Judgement;
-use crate::table::Group;
-use crate::words::{
-    count, difference, fixed, interval, margin, meaning, p_value, percent, score, sentence,
-};
+use crate::markdown::{cell, table};
 
-/// The document.
-pub(crate) fn text(judgements: &[Judgement<'_>], control: &str, analysis: &Analysis) -> String {
-    let mut text = format!(
-        "# Significance\n\n\
-         Every strategy against **{control}** on the test set, by the official metric of the data \
-         set, within one data set, model and training, paired by seed: two strategies with one \
-         seed start from the same weights and see the same batches. The weights are those of the \
-         epoch best on validation by that metric. Differences are strategy minus control: of \
-         accuracy and F1 in points (1 point is 1 %), of correlations in plain units.\n\n\
-         ## Settings, fixed before the run\n\n"
-    );
-    let level = percent(1.0 - analysis.alpha);
-    let rows = [
-        ["control".to_owned(), control.to_owned()],
-        [
-            "margin".to_owned(),
-            format!(
-                "{} of the metric ({} points)",
-                margin(Metric::Matthews, analysis.margin),
-                margin(Metric::Accuracy, analysis.margin)
-            ),
-        ],
-        ["alpha".to_owned(), analysis.alpha.to_string()],
-        ["fewest pairs for a p-value".to_owned(), analysis.minimum_pairs.to_string()],
-        ["primary test".to_owned(), "paired t, two-sided, over seeds".to_owned()],
-        [
-            "beside it".to_owned(),
-            "Wilcoxon's signed ranks, exact, and sign flips of the mean, both two-sided".to_owned(),
-        ],
-        [
-            "correction".to_owned(),
-            "Holm, over the m comparisons of one table that have a paired t test".to_owned(),
-        ],
-    ];
-    text.push_str(&table(&["setting", "value"], rows.map(Vec::from)));
-    text.push_str(&format!(
-        "\nThe verdict follows from the interval of the mean difference; the first line that \
-         applies counts:\n\n\
-         1. *superior*: the {level} interval lies above 0;\n\
-         2. *inferior*: the {level} interval lies below -{margin};\n\
-         3. *non-inferior*: the {inner} interval lies above -{margin}, that is, the \
-         one-sided {level} bound does;\n\
-         4. *inconclusive*: none of these. It never means that the two are the same.\n\n\
-         Each verdict is that of its comparison alone; where p-values adjusted over the table \
-         lead to another one, the sentence says so.\n",
-        inner = percent(1.0 - 2.0 * analysis.alpha),
-        margin = margin(Metric::Matthews, analysis.margin),
-    ));
-    if judgements.is_empty() {
-        text.push_str("\nNo trial has ended, so there is nothing to compare.\n");
-    }
-    for judgement in judgements {
-        text.push_str(&section(judgement, analysis));
-    }
-    text.push_str(
-        "\n## Reading the costs\n\n\
-         - Samples per second are of forward passes over the whole test set in large batches, \
-         milliseconds per sample of small ones; loading is not counted.\n\
-         - Sparsity is simulated by masks: every time here is that of masked dense arithmetic and \
-         says nothing about the speed of a sparse implementation.\n\
-         - FLOPs are what the method needs (a multiplication and an addition are two), whatever \
-         arithmetic was used.\n\
-         - Equal sparsity is not equal compute: the same number of connections costs more in a \
-         layer that is applied at many positions. Compare the FLOPs beside the accuracy.\n",
-    );
-    text
-}
-
-fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
-    let data = judgement.table;
+/// The section of one table.
+pub(crate) fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    let data = &judgement.table;
     let mut text = format!(
         "\n## {}\n\nModel: {} `{}`. Training: `{}`.\n\nMetric: {}, in {}, higher is better.\n\n\
          ### Means over finished trials\n\n",
@@ -100,7 +33,11 @@ fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
     if !judgement.comparisons.is_empty() {
         text.push('\n');
         text.push_str(&comparisons(judgement, analysis));
-        text.push_str(&format!("\nm = {} in Holm's correction.\n", judgement.family));
+        text.push_str(&format!(
+            "\nm = {} in {}.\n",
+            judgement.family,
+            correction(analysis.correction)
+        ));
     }
     for gap in &judgement.gaps {
         text.push_str(&format!("\nNote: {gap}.\n"));
@@ -115,6 +52,8 @@ fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
             text.push_str(&format!("  - {note}\n"));
         }
     }
+    text.push_str(&evidence(judgement));
+    text.push_str(&selections(judgement));
     text.push_str(&failures(judgement));
     text.push_str(&mixtures(judgement));
     text
@@ -132,7 +71,7 @@ fn means(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
         let share = |value: Option<f64>| cell(value, percent);
         vec![
             group.label.clone(),
-            format!("{}/{}", group.outcomes().len(), group.trials.len()),
+            format!("{}/{}", group.outcomes().len(), group.planned()),
             failure_rate(group, level),
             cell(summary.as_ref().map(|summary| summary.mean), |mean| score(metric, mean)),
             cell(summary.and_then(|summary| summary.sd), |sd| score(metric, sd)),
@@ -172,7 +111,8 @@ fn means(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
 /// has too.
 fn second_metric(judgement: &Judgement<'_>) -> Metric {
     let metric = judgement.table.metric;
-    let official = judgement.groups().flat_map(Group::outcomes).find_map(|o| o.second_metric);
+    let official =
+        judgement.groups().flat_map(|group| group.outcomes()).find_map(|o| o.second_metric);
     official.filter(|second| *second != metric).unwrap_or(match metric {
         Metric::Pearson => Metric::Spearman,
         Metric::Spearman => Metric::Pearson,
@@ -187,6 +127,9 @@ fn header(metric: Metric) -> String {
 /// The share of failed trials with Wilson's interval.
 fn failure_rate(group: &Group<'_>, level: f64) -> String {
     let (failed, all) = (group.failures().len() as u64, group.trials.len() as u64);
+    if all == 0 {
+        return String::new();
+    }
     let share = percent(failed as f64 / all as f64);
     match dst_stats::wilson_interval(failed, all, level) {
         Ok(ci) => format!("{share} [{:.0}, {:.0}]", 100.0 * ci.lower, 100.0 * ci.upper),
@@ -200,13 +143,13 @@ fn comparisons(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
     let row = |comparison: &Comparison<'_>| {
         vec![
             comparison.candidate.label.clone(),
-            format!("{}/{}", comparison.n, comparison.planned),
+            format!("{}/{}", comparison.n(), comparison.planned),
             cell(comparison.means.map(|means| means.0), |mean| score(metric, mean)),
             cell(comparison.means.map(|means| means.1), |mean| score(metric, mean)),
             cell(comparison.difference, |value| difference(metric, value)),
             cell(comparison.interval, |ci| interval(metric, &ci)),
-            cell(comparison.p_paired_t(), p_value),
-            cell(comparison.p_holm, p_value),
+            cell(comparison.p_paired_t, p_value),
+            cell(comparison.p_adjusted, p_value),
             cell(comparison.p_wilcoxon, p_value),
             cell(comparison.p_sign_flip, p_value),
             cell(comparison.d_z, fixed),
@@ -225,7 +168,7 @@ fn comparisons(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
             "difference",
             &format!("{} CI", percent(1.0 - analysis.alpha)),
             "p paired t",
-            "p Holm",
+            &format!("p {}", correction_name(analysis.correction)),
             "p Wilcoxon",
             "p sign flips",
             "d_z",
@@ -236,6 +179,97 @@ fn comparisons(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
         ],
         judgement.comparisons.iter().map(row),
     )
+}
+
+/// What stands beside the tests of a table.
+fn evidence(judgement: &Judgement<'_>) -> String {
+    let metric = judgement.table.metric;
+    let tested: Vec<&Comparison<'_>> =
+        judgement.comparisons.iter().filter(|comparison| comparison.n() > 1).collect();
+    if tested.is_empty() {
+        return String::new();
+    }
+    let chance = |value: Option<f64>| cell(value, fixed);
+    let rows = tested.iter().map(|comparison| {
+        let evidence = &comparison.evidence;
+        let posterior = |place: usize| chance(evidence.posterior.map(|shares| shares[place]));
+        vec![
+            comparison.candidate.label.clone(),
+            cell(evidence.bca, |ci| interval(metric, &ci)),
+            chance(evidence.improvement),
+            posterior(0),
+            posterior(1),
+            posterior(2),
+            cell(evidence.detectable, |value| score(metric, value)),
+            cell(evidence.p_normal, p_value),
+            cell(evidence.with_failures, |value| difference(metric, value)),
+        ]
+    });
+    let header = [
+        "strategy",
+        "bootstrap CI (BCa)",
+        "seeds better",
+        "P better",
+        "P within margin",
+        "P worse",
+        "smallest detectable difference",
+        "p normal",
+        "difference, failures as guesses",
+    ];
+    let mut text = format!("\n### Beside the tests\n\n{}", table(&header, rows));
+    text.push_str(&format!(
+        "\nNo verdict rests on these. P are posterior probabilities of the mean difference by a \
+         Bayesian t test; the smallest detectable difference is what a paired t test would find \
+         with power {POWER} at this number of seeds and this spread; p normal is Shapiro and Wilk's, \
+         which detects little with ten seeds.\n"
+    ));
+    if let Some(p) = judgement.p_equal_variance {
+        let p = p_value(p);
+        text.push_str(&format!("\nEqual variances over all groups (Levene, medians): p {}.\n", {
+            if p.starts_with('<') { p } else { format!("= {p}") }
+        }));
+    }
+    text
+}
+
+/// Where a strategy had several sets of parameters: how many, and which validation chooses.
+fn selections(judgement: &Judgement<'_>) -> String {
+    if judgement.selections.is_empty() {
+        return String::new();
+    }
+    let metric = judgement.table.metric;
+    let rows = judgement.selections.iter().map(|selection| {
+        let chosen = selection.chosen.as_ref();
+        let comparison = chosen.and_then(|group| judgement.comparison(group));
+        vec![
+            selection.strategy.clone(),
+            percent(selection.sparsity),
+            selection.tried.to_string(),
+            cell(chosen, |group| group.label.clone()),
+            cell(selection.validation, |mean| score(metric, mean)),
+            cell(chosen.and_then(|group| mean(&group.scores())), |mean| score(metric, mean)),
+            cell(comparison, |comparison| comparison.verdict.to_string()),
+        ]
+    });
+    let header =
+        ["strategy", "sparsity", "tried", "best on validation", "validation", "test", "verdict"];
+    let tried = judgement
+        .selections
+        .iter()
+        .filter(|selection| selection.strategy != judgement.control_strategy);
+    let budgets: BTreeSet<usize> = tried.map(|selection| selection.tried).collect();
+    let equal = match budgets.len() {
+        0 | 1 => "every strategy but the control had the same number of tries",
+        _ => "strategies had unequal numbers of tries, which favours those with more",
+    };
+    format!(
+        "\n### Parameters, chosen on validation\n\n{}\nThe test set chose nothing; {equal}.\n",
+        table(&header, rows)
+    )
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    dst_stats::summary(values).ok().map(|summary| summary.mean)
 }
 
 fn failures(judgement: &Judgement<'_>) -> String {
@@ -295,21 +329,4 @@ fn mixtures(judgement: &Judgement<'_>) -> String {
         }
     }
     if text.is_empty() { text } else { format!("\n### Notes\n\n{text}") }
-}
-
-fn cell<T>(value: Option<T>, text: impl Fn(T) -> String) -> String {
-    value.map(text).unwrap_or_default()
-}
-
-/// A table of Markdown.
-pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let line = |cells: Vec<String>| {
-        let cells: Vec<String> =
-            cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
-        format!("| {} |\n", cells.join(" | "))
-    };
-    let mut text = line(header.iter().map(|&name| name.to_owned()).collect());
-    text.push_str(&line(header.iter().map(|_| "---".to_owned()).collect()));
-    text.extend(rows.into_iter().map(line));
-    text
 }

@@ -1,53 +1,53 @@
 //! Numbers and verdicts as people read them: accuracies and F1 in percent and their differences in
 //! points, correlations in plain units.
 
-use dst_core::{Analysis, Metric};
+use dst_core::{Analysis, Metric, Multiplicity};
 use dst_stats::{Interval, Verdict};
 
 use crate::comparison::{Comparison, Untested};
 
 /// Up to two decimals of a share, such as `98.5 %`.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 1e2)
 }
 
 /// A value of a metric, or a spread of them: two decimals of a percentage, or four of what is no
 /// share.
-pub(crate) fn score(metric: Metric, value: f64) -> String {
+pub fn score(metric: Metric, value: f64) -> String {
     if metric.is_share() { decimals(100.0 * value, 2) } else { decimals(value, 4) }
 }
 
 /// A difference as [`score`], with a sign.
-pub(crate) fn difference(metric: Metric, difference: f64) -> String {
+pub fn difference(metric: Metric, difference: f64) -> String {
     let text = score(metric, difference);
     let is_zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
     if text.starts_with('-') || is_zero { text } else { format!("+{text}") }
 }
 
 /// What follows a difference: ` points` of a share.
-pub(crate) fn points(metric: Metric) -> &'static str {
+pub fn points(metric: Metric) -> &'static str {
     if metric.is_share() { " points" } else { "" }
 }
 
 /// The margin in the unit of differences, without trailing zeros.
-pub(crate) fn margin(metric: Metric, margin: f64) -> String {
+pub fn margin(metric: Metric, margin: f64) -> String {
     let unit = if metric.is_share() { 1e10 } else { 1e12 };
     // Rounded, because 0.007 * 100 prints as 0.7000000000000001.
     ((margin * 1e12).round() / unit).to_string()
 }
 
 /// An interval of values or differences.
-pub(crate) fn interval(metric: Metric, interval: &Interval) -> String {
+pub fn interval(metric: Metric, interval: &Interval) -> String {
     format!("[{}, {}]", score(metric, interval.lower), score(metric, interval.upper))
 }
 
 /// A p-value with three decimals; a small one is never shown as 0.
-pub(crate) fn p_value(p: f64) -> String {
+pub fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
 /// Two decimals, and no negative zero.
-pub(crate) fn fixed(value: f64) -> String {
+pub fn fixed(value: f64) -> String {
     decimals(value, 2)
 }
 
@@ -60,13 +60,39 @@ fn decimals(value: f64, digits: usize) -> String {
 }
 
 /// `1 seed`, `2 seeds`.
-pub(crate) fn count(count: usize, noun: &str) -> String {
+pub fn count(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The adjustment, as part of a sentence: `Holm's correction`.
+pub fn correction(multiplicity: Multiplicity) -> &'static str {
+    match multiplicity {
+        Multiplicity::None => "no correction",
+        Multiplicity::Bonferroni => "Bonferroni's correction",
+        Multiplicity::Holm => "Holm's correction",
+        Multiplicity::Hochberg => "Hochberg's correction",
+        Multiplicity::Hommel => "Hommel's correction",
+        Multiplicity::BenjaminiHochberg => "Benjamini and Hochberg's correction",
+        Multiplicity::BenjaminiYekutieli => "Benjamini and Yekutieli's correction",
+    }
+}
+
+/// The adjustment in one word, for the head of a column: `Holm`.
+pub fn correction_name(multiplicity: Multiplicity) -> &'static str {
+    match multiplicity {
+        Multiplicity::None => "unadjusted",
+        Multiplicity::Bonferroni => "Bonferroni",
+        Multiplicity::Holm => "Holm",
+        Multiplicity::Hochberg => "Hochberg",
+        Multiplicity::Hommel => "Hommel",
+        Multiplicity::BenjaminiHochberg => "BH",
+        Multiplicity::BenjaminiYekutieli => "BY",
+    }
 }
 
 /// The verdict of one comparison with the numbers it rests on, in one sentence without a full
 /// stop.
-pub(crate) fn sentence(
+pub fn sentence(
     comparison: &Comparison<'_>,
     place: &str,
     comparisons: usize,
@@ -75,10 +101,10 @@ pub(crate) fn sentence(
     let metric = comparison.metric;
     let candidate = &comparison.candidate.label;
     let control = &comparison.control.label;
-    let seeds = if comparison.n == comparison.planned {
-        count(comparison.n, "seed")
+    let seeds = if comparison.n() == comparison.planned {
+        count(comparison.n(), "seed")
     } else {
-        format!("{} of {}", comparison.n, count(comparison.planned, "seed"))
+        format!("{} of {}", comparison.n(), count(comparison.planned, "seed"))
     };
     let head = match comparison.verdict {
         Verdict::Inconclusive => {
@@ -137,10 +163,11 @@ pub(crate) fn sentence(
         }
     };
     let mut sentence = format!("{head}: {}", numbers.join(", "));
-    if comparison.untested.is_none() && comparison.verdict_holm != comparison.verdict {
+    if comparison.untested.is_none() && comparison.verdict_adjusted != comparison.verdict {
         sentence.push_str(&format!(
-            " ({} after Holm's correction for {})",
-            comparison.verdict_holm,
+            " ({} after {} for {})",
+            comparison.verdict_adjusted,
+            correction(analysis.correction),
             count(comparisons, "comparison")
         ));
     }
@@ -148,7 +175,7 @@ pub(crate) fn sentence(
 }
 
 /// What a verdict means, for readers who do not live in statistics.
-pub(crate) fn meaning(comparison: &Comparison<'_>, analysis: &Analysis) -> String {
+pub fn meaning(comparison: &Comparison<'_>, analysis: &Analysis) -> String {
     let metric = comparison.metric;
     let size = format!("{}{}", margin(metric, analysis.margin), points(metric));
     let loss = match analysis.margin {
@@ -171,13 +198,13 @@ pub(crate) fn meaning(comparison: &Comparison<'_>, analysis: &Analysis) -> Strin
              same; more seeds would narrow the interval."
         ),
     };
-    if comparison.verdict_holm == comparison.verdict {
+    if comparison.verdict_adjusted == comparison.verdict {
         return meaning;
     }
     format!(
         "{meaning} Counted together with the other comparisons of the table this does not hold; \
          it is then {}.",
-        comparison.verdict_holm
+        comparison.verdict_adjusted
     )
 }
 

@@ -1,0 +1,84 @@
+//! Every group of a table against every other.
+
+use std::sync::Arc;
+
+use dst_core::{Analysis, Error, Result};
+
+use crate::comparison::adjusted;
+use crate::pairs::{self, Pair};
+use crate::table::Group;
+
+/// Two-sided paired t tests of every two groups, paired by seed; cells that have no test are
+/// none. Rows and columns follow [`AllPairs::labels`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AllPairs {
+    /// Labels of the groups.
+    pub labels: Vec<String>,
+    /// Mean difference, row minus column.
+    pub difference: Vec<Vec<Option<f64>>>,
+    /// p-value, adjusted over all pairs of the table as the analysis says.
+    pub p_adjusted: Vec<Vec<Option<f64>>>,
+    /// Share of seeds that the row wins, ties counted half.
+    pub improvement: Vec<Vec<Option<f64>>>,
+    /// Tests in the family.
+    pub family: usize,
+}
+
+impl AllPairs {
+    pub(crate) fn new(groups: &[Arc<Group<'_>>], analysis: &Analysis) -> Result<Self> {
+        let empty = || vec![vec![None; groups.len()]; groups.len()];
+        let (mut difference, mut p_adjusted, mut improvement) = (empty(), empty(), empty());
+        let mut tests = Vec::new();
+        for i in 0..groups.len() {
+            for j in i + 1..groups.len() {
+                let pairs = pairs::pairs(&groups[i], &groups[j]);
+                if pairs.is_empty() {
+                    continue;
+                }
+                let mean = pairs.iter().map(Pair::difference).sum::<f64>() / pairs.len() as f64;
+                difference[i][j] = Some(mean);
+                difference[j][i] = Some(-mean);
+                let won = share_won(&pairs);
+                improvement[i][j] = Some(won);
+                improvement[j][i] = Some(1.0 - won);
+                if pairs.len() >= analysis.minimum_pairs
+                    && let Some(p) = paired_t(&pairs)?
+                {
+                    tests.push(((i, j), p));
+                }
+            }
+        }
+        let raw: Vec<f64> = tests.iter().map(|(_, p)| *p).collect();
+        for (((i, j), _), p) in tests.iter().zip(adjusted(&raw, analysis)?) {
+            p_adjusted[*i][*j] = Some(p);
+            p_adjusted[*j][*i] = Some(p);
+        }
+        Ok(Self {
+            labels: groups.iter().map(|group| group.label.clone()).collect(),
+            difference,
+            p_adjusted,
+            improvement,
+            family: tests.len(),
+        })
+    }
+}
+
+fn paired_t(pairs: &[Pair]) -> Result<Option<f64>> {
+    let a: Vec<f64> = pairs.iter().map(|pair| pair.candidate).collect();
+    let b: Vec<f64> = pairs.iter().map(|pair| pair.control).collect();
+    dst_stats::paired_t(&a, &b, dst_stats::Alternative::TwoSided, 0.95)
+        .map(|test| test.p_value)
+        .map_err(|error| Error::contract(error.to_string()))
+}
+
+fn share_won(pairs: &[Pair]) -> f64 {
+    let won: f64 = pairs
+        .iter()
+        .map(|pair| match pair.candidate.total_cmp(&pair.control) {
+            std::cmp::Ordering::Greater => 1.0,
+            std::cmp::Ordering::Less => 0.0,
+            std::cmp::Ordering::Equal => 0.5,
+        })
+        .sum();
+    won / pairs.len() as f64
+}

@@ -1,0 +1,121 @@
+//! What trials say: tables, comparisons with the control, ranks over data sets.
+//!
+//! Within one data set, model and training (a [`Table`]), every [`Group`] of trials (a strategy with
+//! its parameters at one sparsity) is compared with the control on the metric of the data set.
+//! Seeds are the samples: two strategies with one seed start from the same weights and see the
+//! same batches, so their scores form a [`Pair`]. A trial that failed takes its seed from both
+//! members.
+//!
+//! The verdict follows from the primary test and the margin, by the rule of
+//! [`dst_stats::Verdict`]; p-values are adjusted over all comparisons of one table. Data sets are
+//! the samples of [`Across`], and never mixed otherwise.
+//!
+//! Statistics live in `dst-stats`; this crate forms the pairs and says what came out. Reports draw
+//! from it, so that all say the same.
+
+use dst_core::plugin::{Plugin, StrategyPlugin, baseline};
+use dst_core::{Analysis, Error, Experiment, Result};
+
+mod across;
+mod all_pairs;
+mod comparison;
+mod evidence;
+mod judgement;
+mod methods;
+mod pairs;
+pub mod sample;
+mod selection;
+mod table;
+pub mod words;
+
+pub use across::{Across, FEW_DATASETS};
+pub use all_pairs::AllPairs;
+pub use comparison::{Comparison, Untested, seeds_needed};
+pub use evidence::{Evidence, POWER, PValues, RESAMPLES, SeedMcNemar};
+pub use judgement::Judgement;
+pub use methods::methods;
+pub use pairs::{Pair, pairs};
+pub use selection::Selection;
+pub use table::{Group, Table, tables};
+
+/// Everything that reports say about an experiment.
+#[derive(Debug, Clone)]
+pub struct Study<'a> {
+    /// What it was made from.
+    pub experiment: Experiment<'a>,
+    /// Name of the strategy that the others are compared with.
+    pub control: String,
+    /// One for each data set, model and training.
+    pub judgements: Vec<Judgement<'a>>,
+    /// Ranks over data sets, if there are two or more with methods in common.
+    pub across: Option<Across>,
+}
+
+impl<'a> Study<'a> {
+    /// Compares all trials as their analysis says.
+    ///
+    /// # Errors
+    /// If the analysis is out of range, its control or a data set of its metrics is unknown, or two
+    /// records claim to be one trial. Failures and missing pairs are no errors: they are part of
+    /// the answer.
+    pub fn new(experiment: &Experiment<'a>) -> Result<Self> {
+        let analysis = experiment.analysis;
+        analysis.validate()?;
+        check_metrics(experiment)?;
+        let control = control(experiment)?;
+        let judgements: Vec<Judgement<'a>> = tables(experiment)?
+            .into_iter()
+            .map(|table| Judgement::new(table, &control, analysis))
+            .collect::<Result<_>>()?;
+        let across = Across::new(&judgements, analysis)?;
+        Ok(Self { experiment: *experiment, control, judgements, across })
+    }
+
+    /// How trials are compared.
+    pub fn analysis(&self) -> &'a Analysis {
+        self.experiment.analysis
+    }
+}
+
+/// The name of the strategy that the others are compared with.
+///
+/// A registered strategy without trials is no mistake: its trials may not have ended yet.
+fn control(experiment: &Experiment<'_>) -> Result<String> {
+    let name = &experiment.analysis.control;
+    if name.is_empty() {
+        return baseline()
+            .map(|plugin| plugin.name.to_owned())
+            .map_err(|error| error.hint("name the control in analysis.control"));
+    }
+    let ended = experiment.trials.iter().map(|trial| &trial.spec);
+    let mut present: Vec<&str> =
+        ended.chain(experiment.pending).map(|spec| spec.strategy_name()).collect();
+    present.sort_unstable();
+    present.dedup();
+    if present.contains(&name.as_str()) || StrategyPlugin::find(name).is_ok() {
+        return Ok(name.clone());
+    }
+    Err(Error::unknown("control", name, present).at("analysis.control"))
+}
+
+/// A metric for a data set that no trial has is a mistake in typing.
+fn check_metrics(experiment: &Experiment<'_>) -> Result<()> {
+    let ended = experiment.trials.iter().map(|trial| &trial.spec);
+    let mut present: Vec<&str> =
+        ended.chain(experiment.pending).map(|spec| spec.dataset.as_str()).collect();
+    present.sort_unstable();
+    present.dedup();
+    for (dataset, metric) in &experiment.analysis.metrics {
+        if !present.contains(&dataset.as_str()) {
+            return Err(Error::unknown("data set", dataset, present).at("analysis.metrics"));
+        }
+        let outcomes = experiment.trials.iter().filter(|trial| trial.spec.dataset == *dataset);
+        let mut outcomes = outcomes.filter_map(|trial| trial.outcome.as_ref()).peekable();
+        if outcomes.peek().is_some() && outcomes.all(|outcome| outcome.test.get(*metric).is_none())
+        {
+            return Err(Error::usage(format!("no trial on {dataset} has a {}", metric.title()))
+                .at("analysis.metrics"));
+        }
+    }
+    Ok(())
+}

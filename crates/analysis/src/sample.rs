@@ -1,0 +1,247 @@
+//! Made-up trials, for tests, examples and benchmarks of reports.
+//!
+//! Their numbers come from formulas, not from training, and never from a generator: the same call
+//! gives the same trials.
+
+use dst_core::record::{
+    EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
+    TrialSpec,
+};
+use dst_core::{Metric, Training};
+use serde_json::{Map, Value, json};
+
+/// The dense strategy.
+pub fn dense() -> Value {
+    json!({"name": "dense"})
+}
+
+/// RigL with two parameters.
+pub fn rigl() -> Value {
+    json!({"name": "rigl", "drop_fraction": 0.3, "grow": "gradient"})
+}
+
+/// A trial of a multi-layer perceptron on the data set `toy`.
+pub fn spec(strategy: Value, sparsity: f64, seed: u64) -> TrialSpec {
+    TrialSpec {
+        dataset: "toy".to_owned(),
+        dataset_options: Map::new(),
+        model: json!({"name": "mlp", "hidden": [8]}),
+        strategy,
+        sparsity,
+        training: Training { epochs: 2, ..Training::default() },
+        seed,
+    }
+}
+
+/// A trial that finished with this accuracy on every split.
+pub fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
+    let scores = Scores {
+        loss: 0.25,
+        accuracy: Some(accuracy),
+        f1_macro: Some(accuracy),
+        ..Scores::default()
+    };
+    // Inference keeps twice the share of connections, as if they lay where positions are many.
+    let kept = if spec.sparsity == 0.0 { 1.0 } else { 2.0 * (1.0 - spec.sparsity) };
+    TrialRecord {
+        id: format!("{}-{}-{}", spec.strategy_name(), spec.sparsity, spec.seed),
+        status: Status::Finished,
+        reason: String::new(),
+        outcome: Some(Outcome {
+            metric: Metric::Accuracy,
+            second_metric: None,
+            test: scores,
+            test_last: scores,
+            validation: scores,
+            best_epoch: 2,
+            nonzero_parameters: 110,
+            prunable_parameters: 1000,
+            total_parameters: 1010,
+            sparsity_prunable: spec.sparsity,
+            sparsity_total: 0.99 * spec.sparsity,
+            inference_ms_per_sample: 0.0125,
+            inference_batch_size: 256,
+            inference_samples_per_second: Some(2500.0),
+            throughput_batch_size: Some(256),
+            train_seconds: 3.25,
+            peak_memory_bytes: 4096,
+            peak_memory_kind: MemoryKind::ResidentSet,
+            train_flops: 6e6 * kept,
+            inference_flops: 2000.0 * kept,
+            dense_inference_flops: 2000.0,
+            steps: 20,
+            skipped_batches: 0,
+        }),
+        history: Vec::new(),
+        layers: Vec::new(),
+        confusion: Vec::new(),
+        provenance: Provenance { data_digest: "c0ffee".to_owned(), ..Provenance::default() },
+        spec,
+    }
+}
+
+/// A trial that ended without an outcome.
+pub fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
+    TrialRecord {
+        status,
+        reason: reason.to_owned(),
+        outcome: None,
+        provenance: Provenance::default(),
+        ..finished(spec, 0.0)
+    }
+}
+
+/// Finished trials with seeds from 0.
+pub fn group(strategy: &Value, sparsity: f64, accuracies: &[f64]) -> Vec<TrialRecord> {
+    (0..)
+        .zip(accuracies)
+        .map(|(seed, accuracy)| finished(spec(strategy.clone(), sparsity, seed), *accuracy))
+        .collect()
+}
+
+/// The size of a made-up grid.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Data sets.
+    pub datasets: usize,
+    /// Strategies beside the dense one.
+    pub strategies: usize,
+    /// Sparsities of each.
+    pub sparsities: usize,
+    /// Seeds of each.
+    pub seeds: usize,
+    /// Epochs of each trial.
+    pub epochs: u32,
+}
+
+impl Size {
+    /// Trials of such a grid.
+    pub fn trials(self) -> usize {
+        self.datasets * self.seeds * (1 + self.strategies * self.sparsities)
+    }
+}
+
+/// A whole grid: `dense` and strategies `method-0`, `method-1`, … with histories, layers and
+/// confusions. Later methods are a little worse, higher sparsities too; one trial in 13 diverges.
+pub fn grid(size: Size) -> Vec<TrialRecord> {
+    let mut trials = Vec::with_capacity(size.trials());
+    for dataset in 0..size.datasets {
+        for seed in 0..size.seeds as u64 {
+            trials.push(made_up(size, dataset, 0, 0.0, seed));
+            for method in 1..=size.strategies {
+                for level in 0..size.sparsities {
+                    let sparsity = [0.5, 0.8, 0.9, 0.95, 0.98, 0.99][level % 6];
+                    trials.push(made_up(size, dataset, method, sparsity, seed));
+                }
+            }
+        }
+    }
+    trials
+}
+
+fn made_up(size: Size, dataset: usize, method: usize, sparsity: f64, seed: u64) -> TrialRecord {
+    let strategy = match method {
+        0 => dense(),
+        other => json!({"name": format!("method-{}", other - 1), "drop_fraction": 0.3}),
+    };
+    let mut spec = spec(strategy, sparsity, seed);
+    spec.dataset = format!("data-{dataset}");
+    spec.training.epochs = size.epochs;
+    // Three sums of sines with unrelated periods look like noise, and are the same everywhere.
+    let place = seed as f64 + 17.0 * method as f64 + 5.3 * sparsity + 101.0 * dataset as f64;
+    let noise = 0.002 * ((1.7 * place).sin() + (3.1 * place).sin() + (0.13 * place).cos());
+    let seed_noise = 0.003 * (2.3 * seed as f64).sin();
+    let loss_of_sparsity = 0.01 * sparsity.powi(6) + 0.0004 * method as f64;
+    let accuracy = 0.96 - 0.05 * dataset as f64 + seed_noise + noise - loss_of_sparsity;
+    let id = dst_core::record::TrialSpec::id(&spec);
+    if method > 0 && (method + 3 * seed as usize + dataset).is_multiple_of(13) {
+        return TrialRecord { id, ..failed(spec, Status::Diverged, "epoch 2: loss is NaN") };
+    }
+    let history = (1..=size.epochs).map(|epoch| epoch_of(epoch, accuracy, sparsity)).collect();
+    let layers = (0..=size.epochs).flat_map(|epoch| layers_of(epoch, sparsity, method)).collect();
+    let provenance = Provenance {
+        version: "0.1.0".to_owned(),
+        libtorch: "2.13.0".to_owned(),
+        host: "sample".to_owned(),
+        device: "cpu".to_owned(),
+        threads: 1,
+        data_digest: "c0ffee".to_owned(),
+        started: "2026-01-31T12:00:00Z".to_owned(),
+        attempt: 1,
+        ..Provenance::default()
+    };
+    let right = (100.0 * accuracy) as u64;
+    let confusion = (0..10)
+        .map(|class| {
+            (0..10)
+                .map(|guess| match (guess + 10 - class) % 10 {
+                    0 => right,
+                    1 => 100 - right,
+                    _ => 0,
+                })
+                .collect()
+        })
+        .collect();
+    TrialRecord { id, history, layers, confusion, provenance, ..finished(spec, accuracy) }
+}
+
+fn epoch_of(epoch: u32, accuracy: f64, sparsity: f64) -> EpochRecord {
+    let progress = 1.0 - 0.5_f64.powi(epoch as i32);
+    EpochRecord {
+        epoch,
+        steps: 100 * u64::from(epoch),
+        learning_rate: 0.001,
+        train_loss: 2.3 * (1.0 - 0.9 * progress),
+        validation: Scores {
+            loss: 2.3 * (1.0 - 0.88 * progress),
+            accuracy: Some(0.1 + (accuracy - 0.1) * progress),
+            f1_macro: Some(0.1 + (accuracy - 0.1) * progress),
+            ..Scores::default()
+        },
+        sparsity_prunable: sparsity,
+        train_flops: 3e6 * f64::from(epoch) * (1.0 - sparsity),
+        train_seconds: 1.5 * f64::from(epoch),
+    }
+}
+
+fn layers_of(epoch: u32, sparsity: f64, method: usize) -> [LayerRecord; 3] {
+    [
+        ("conv1.weight", "6x1x5x5", 150_u64),
+        ("fc1.weight", "120x400", 48_000),
+        ("fc2.weight", "84x120", 10_080),
+    ]
+    .map(|(layer, shape, size)| {
+        let density = 1.0 - sparsity;
+        let active = (size as f64 * density) as u64;
+        let moved = if epoch == 0 || method == 0 { 0 } else { active / (3 + u64::from(epoch)) };
+        let ever = 1.0 - sparsity * 0.9_f64.powi(epoch as i32);
+        LayerRecord {
+            epoch,
+            layer: layer.to_owned(),
+            shape: shape.to_owned(),
+            size,
+            active,
+            born: moved,
+            dropped: moved,
+            ever_active_share: ever,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_has_its_size_and_no_trial_twice() {
+        let size = Size { datasets: 2, strategies: 3, sparsities: 2, seeds: 4, epochs: 5 };
+        let trials = grid(size);
+        assert_eq!(trials.len(), size.trials());
+        let mut ids: Vec<&str> = trials.iter().map(|trial| trial.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), trials.len());
+        assert!(trials.iter().any(|trial| trial.status == Status::Diverged));
+        assert_eq!(trials, grid(size));
+    }
+}
