@@ -89,6 +89,9 @@ pub(crate) fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         }),
         history: Vec::new(),
         layers: Vec::new(),
+        ages: Vec::new(),
+        confusion: Vec::new(),
+        predictions: None,
         provenance: Provenance { data_digest: "c0ffee".to_owned(), ..Provenance::default() },
         spec,
     }
