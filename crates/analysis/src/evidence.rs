@@ -8,6 +8,7 @@ use dst_stats::{
 };
 
 use crate::comparison::Comparison;
+use crate::pairs::Pair;
 
 /// Wilcoxon's test by its exact distribution; pairs without a difference are left out.
 pub(crate) const EXACT: SignedRankOptions = SignedRankOptions {
@@ -166,10 +167,22 @@ impl Evidence {
             posterior: posterior(&dst_stats::bayes_correlated_t(&a, &b, analysis.margin, 0.0)?),
             detectable: sd.zip(effect.ok()).map(|(sd, effect)| sd * effect),
             improvement: Some(share_won(&differences)),
-            mcnemar: Vec::new(),
+            mcnemar: mcnemar(comparison),
             with_failures: with_failures(comparison),
         })
     }
+}
+
+/// The seeds whose two models were tested on the same examples and kept their predictions.
+fn mcnemar(comparison: &Comparison<'_>) -> Vec<SeedMcNemar> {
+    let test = |pair: &Pair| {
+        let candidate = comparison.candidate.trials.get(&pair.seed)?.predictions.as_ref()?;
+        let control = comparison.control.trials.get(&pair.seed)?.predictions.as_ref()?;
+        let (only_candidate, only_control) = candidate.discordant(control)?;
+        let test = dst_stats::mcnemar(only_candidate, only_control);
+        Some(SeedMcNemar { seed: pair.seed, test })
+    };
+    comparison.pairs.iter().filter_map(test).collect()
 }
 
 fn posterior(answer: &BayesCorrelatedT) -> Option<[f64; 3]> {

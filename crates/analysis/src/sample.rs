@@ -4,8 +4,8 @@
 //! gives the same trials.
 
 use dst_core::record::{
-    EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
-    TrialSpec,
+    AgeRecord, EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status,
+    TrialRecord, TrialSpec,
 };
 use dst_core::{Metric, Training};
 use serde_json::{Map, Value, json};
@@ -74,7 +74,9 @@ pub fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         }),
         history: Vec::new(),
         layers: Vec::new(),
+        ages: Vec::new(),
         confusion: Vec::new(),
+        predictions: None,
         provenance: Provenance { data_digest: "c0ffee".to_owned(), ..Provenance::default() },
         spec,
     }
@@ -182,7 +184,8 @@ fn made_up(size: Size, dataset: usize, method: usize, sparsity: f64, seed: u64) 
                 .collect()
         })
         .collect();
-    TrialRecord { id, history, layers, confusion, provenance, ..finished(spec, accuracy) }
+    let ages = ages_of(size.epochs, method, sparsity);
+    TrialRecord { id, history, layers, ages, confusion, provenance, ..finished(spec, accuracy) }
 }
 
 fn epoch_of(epoch: u32, accuracy: f64, sparsity: f64) -> EpochRecord {
@@ -226,6 +229,21 @@ fn layers_of(epoch: u32, sparsity: f64, method: usize) -> [LayerRecord; 3] {
             ever_active_share: ever,
         }
     })
+}
+
+/// Young connections are dropped most; dense networks drop none.
+fn ages_of(epochs: u32, method: usize, sparsity: f64) -> Vec<AgeRecord> {
+    if method == 0 {
+        return Vec::new();
+    }
+    (0..=epochs)
+        .map(|age_epochs| AgeRecord {
+            layer: "fc1.weight".to_owned(),
+            age_epochs,
+            dropped: (4000.0 * (1.0 - sparsity) * 0.7_f64.powi(age_epochs as i32)) as u64,
+            active: 100,
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use dst_core::plugin::{self, Plugin, StrategyPlugin};
-use dst_core::record::{EpochRecord, LayerRecord};
 use dst_core::tch::{self, Device, Kind, Tensor};
 use dst_core::{Result, Step, Strategy, Topology, Training, selection};
 use dst_train::toy::{Blobs, TinyMlp};
@@ -221,10 +220,6 @@ impl Observer for Watch<'_> {
             Some(stop) if self.steps >= stop => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
-    }
-
-    fn epoch(&mut self, _: &[EpochRecord], _: &[LayerRecord]) -> Result<()> {
-        Ok(())
     }
 
     fn committed(&mut self, step: &Step, topology: &Topology) -> Result<()> {

@@ -20,6 +20,7 @@ pub mod metric;
 pub mod options;
 pub mod plugin;
 pub mod precision;
+pub mod predictions;
 pub mod record;
 pub mod report;
 pub mod schedule;
@@ -40,6 +41,7 @@ pub use layers::{
 pub use metric::Metric;
 pub use options::{DatasetOptions, NoOptions, OptionsType};
 pub use precision::Precision;
+pub use predictions::Predictions;
 pub use report::{Analysis, Document, Experiment, Multiplicity, PrimaryTest, Report};
 pub use schedule::{Curve, Span, Timing};
 pub use seed::SeedStreams;

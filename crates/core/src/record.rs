@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::metric::Metric;
+use crate::predictions::Predictions;
 use crate::training::Training;
 
 /// Everything that determines a trial's result on one machine.
@@ -271,6 +272,25 @@ pub struct LayerRecord {
     pub ever_active_share: f64,
 }
 
+/// Connections of one layer by their age, over a whole trial.
+///
+/// A connection's age is the time since it was born; those of the first topology are born before
+/// the first step. One that returns from 0 in the update that drops it begins anew and, as in
+/// [`LayerRecord::dropped`], does not count as dropped. With the connections that are still active
+/// this is all that an estimate of survival needs, which the dropped ones alone would bias
+/// towards short lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgeRecord {
+    /// Name of the weight.
+    pub layer: String,
+    /// Whole epochs that passed since birth.
+    pub age_epochs: u32,
+    /// Connections that were dropped at this age, in any epoch.
+    pub dropped: u64,
+    /// Connections that are active after the last recorded epoch and of this age then.
+    pub active: u64,
+}
+
 /// Where and with what a trial ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
@@ -313,9 +333,14 @@ pub struct TrialRecord {
     pub history: Vec<EpochRecord>,
     /// Layers by epoch, in order.
     pub layers: Vec<LayerRecord>,
-    /// Test samples by true class (rows) and predicted class (columns), of the checkpoint best on
-    /// validation; empty for failures and regression.
+    /// Connections by layer and age, in order. Empty for trials from before it was recorded, here
+    /// and below.
+    pub ages: Vec<AgeRecord>,
+    /// Test samples of the best checkpoint, `[true class][predicted class]`; no rows for
+    /// regression and failures.
     pub confusion: Vec<Vec<u64>>,
+    /// The best checkpoint's predictions on the test set, in its order.
+    pub predictions: Option<Predictions>,
     /// Where it ran.
     pub provenance: Provenance,
 }

@@ -23,7 +23,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::exit::Exit;
 use crate::lease::{self, Attempts, Claim, Holder, Lease};
 use crate::store::file::Durability;
-use crate::store::{Store, TrialResult, TrialState, write_result, write_tables};
+use crate::store::{
+    Rows, Store, TrialResult, TrialState, write_predictions, write_result, write_tables,
+};
 pub use heap::keep_freed_memory;
 use observer::Recorder;
 
@@ -197,12 +199,17 @@ impl Trial<'_> {
             Ok(Ended::Complete(trained)) => {
                 recorder.history = trained.history;
                 recorder.layers = trained.layers;
+                recorder.ages = trained.ages;
                 if let Some(reason) = trained.collapsed {
                     result.status = Status::Collapsed;
                     result.reason = reason;
                 }
                 result.outcome = Some(trained.outcome);
                 result.confusion = trained.confusion;
+                if let Some(predictions) = &trained.predictions {
+                    write_predictions(&self.folder, predictions)?;
+                    result.rows.predictions = predictions.len();
+                }
             }
             Err(error) => {
                 result.status = match error.kind() {
@@ -215,9 +222,10 @@ impl Trial<'_> {
                 result.reason = error.one_line();
             }
         }
-        result.history_rows = recorder.history.len();
-        result.layer_rows = recorder.layers.len();
-        write_tables(&self.folder, &recorder.history, &recorder.layers, Durability::Synced)?;
+        let Recorder { history, layers, ages, .. } = &recorder;
+        write_tables(&self.folder, history, layers, ages, Durability::Synced)?;
+        let (history, layers, ages) = (history.len(), layers.len(), ages.len());
+        result.rows = Rows { history, layers, ages, ..result.rows };
         self.finish(result, &checkpoint, lease)
     }
 
@@ -270,8 +278,7 @@ impl Trial<'_> {
             reason: String::new(),
             outcome: None,
             confusion: Vec::new(),
-            history_rows: 0,
-            layer_rows: 0,
+            rows: Rows::default(),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION").into(),
                 libtorch: libtorch::version(),

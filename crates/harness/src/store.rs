@@ -9,6 +9,8 @@
 //!   <trial>/log.txt            what the processes of its attempts wrote to stderr
 //!   <trial>/history.csv        epochs
 //!   <trial>/layers.csv         layers by epoch
+//!   <trial>/ages.csv           connections by layer and age
+//!   <trial>/predictions.safetensors   predictions on the test set
 //!   <trial>/checkpoint/        where it stood; removed when it has ended by itself
 //!   <trial>/result.json        how it ended: its presence means done
 //! ```
@@ -19,6 +21,7 @@
 mod clock;
 pub(crate) mod file;
 mod grid;
+mod predictions;
 mod table;
 mod trial;
 
@@ -34,7 +37,9 @@ use crate::lease::{self, Attempts, Holder};
 pub use clock::now;
 use file::Durability;
 pub use grid::GridRecord;
-pub use trial::TrialResult;
+use predictions::SharedTargets;
+pub(crate) use predictions::write_predictions;
+pub use trial::{Rows, TrialResult};
 pub(crate) use trial::{table_rows, write_result, write_tables};
 
 /// The format that this version writes and the newest that it reads.
@@ -221,7 +226,13 @@ impl Store {
     /// # Errors
     /// As [`Store::record`].
     pub fn records_of(&self, ids: &[String]) -> Result<Vec<TrialRecord>> {
-        let mut records = in_parallel(ids, |id| self.record(id))?;
+        let targets = SharedTargets::default();
+        let read = |id: &str| {
+            let mut record = self.record(id)?;
+            record.iter_mut().for_each(|record| targets.share(record));
+            Ok(record)
+        };
+        let mut records = in_parallel(ids, read)?;
         records.sort_by_cached_key(|record| sort_key(&record.spec));
         Ok(records)
     }

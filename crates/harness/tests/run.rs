@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dst_core::options::{NoOptions, OptionsType};
 use dst_core::plugin::{DatasetPlugin, StrategyPlugin};
-use dst_core::record::{EpochRecord, Status, TrialRecord, TrialSpec};
+use dst_core::record::{AgeRecord, EpochRecord, Status, TrialRecord, TrialSpec};
 use dst_core::{
     DataSources, Distribution, Error, ErrorKind, Probe, Result, Step, Strategy, Topology, Training,
     Verdict,
@@ -209,6 +209,13 @@ fn a_trial_is_trained_once() {
     let layers: Vec<_> = record.layers.iter().map(|row| (row.epoch, &*row.layer)).collect();
     assert_eq!(layers[..2], [(0, "fc1.weight"), (0, "fc2.weight")]);
     assert_eq!(layers.len(), 8);
+    let total = |count: fn(&AgeRecord) -> u64| record.ages.iter().map(count).sum::<u64>();
+    let active = record.layers[6..].iter().map(|row| row.active).sum();
+    assert_eq!((total(|row| row.active), total(|row| row.dropped)), (active, 0));
+    assert!(record.ages.iter().all(|row| row.age_epochs == 3));
+    let correct: u64 = (0..3).map(|class| record.confusion[class][class]).sum();
+    let right = record.predictions.as_ref().unwrap().correct().unwrap();
+    assert_eq!(right.iter().filter(|right| **right).count() as u64, correct);
     let provenance = &record.provenance;
     assert_eq!((provenance.attempt, provenance.threads, &*provenance.device), (1, 1, "cpu"));
     assert!(provenance.libtorch.starts_with("2.") && provenance.data_digest.contains("blobs"));
@@ -327,6 +334,8 @@ fn continues(trouble: Trouble) {
     };
     assert_eq!(timeless(&continued), timeless(&whole));
     assert_eq!(continued.layers, whole.layers);
+    assert_eq!(continued.ages, whole.ages);
+    assert_eq!(continued.predictions, whole.predictions);
     let scores = |record: &TrialRecord| {
         let outcome = record.outcome.as_ref().unwrap();
         (outcome.test, outcome.test_last, outcome.best_epoch, outcome.steps)

@@ -1,7 +1,8 @@
 //! Scores of a model on one split.
 
+use dst_core::predictions::Values;
 use dst_core::record::Scores;
-use dst_core::{Dataset, Model, Precision, Result, Split, Task};
+use dst_core::{Dataset, Model, Precision, Predictions, Result, Split, Task};
 use tch::{Device, Kind, Tensor};
 
 use crate::correlation::{is_constant, pearson, spearman};
@@ -25,7 +26,7 @@ pub(crate) const BATCH: usize = 256;
 
 /// Scores `model` on all samples of `split`, without dropout or gradients, at a precision.
 ///
-/// Sums, counts and predicted numbers stay on the device and are read once at the end.
+/// Sums and predictions stay on the device and are read once at the end.
 ///
 /// # Errors
 /// If the data set or libtorch refuses a batch.
@@ -36,10 +37,11 @@ pub fn evaluate(
     device: Device,
     precision: Precision,
 ) -> Result<Evaluation> {
-    score(model, dataset, split, device, precision, None)
+    Ok(score(model, dataset, split, device, precision, None)?.0)
 }
 
-/// As [`evaluate`] on the test set, with the time that forward passes took.
+/// As [`evaluate`] on the test set, with the time that forward passes took and the single
+/// predictions, which are none for more than 65,536 classes.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -49,8 +51,9 @@ pub(crate) fn timed(
     device: Device,
     precision: Precision,
     clock: &mut Clock,
-) -> Result<Evaluation> {
-    score(model, dataset, Split::Test, device, precision, Some(clock))
+) -> Result<(Evaluation, Option<Predictions>)> {
+    let (evaluation, pairs) = score(model, dataset, Split::Test, device, precision, Some(clock))?;
+    Ok((evaluation, pairs.predictions(dataset.task())?))
 }
 
 fn score(
@@ -60,18 +63,13 @@ fn score(
     device: Device,
     precision: Precision,
     mut clock: Option<&mut Clock>,
-) -> Result<Evaluation> {
+) -> Result<(Evaluation, Pairs)> {
     let pass = precision.evaluation();
     let _guard = tch::no_grad_guard();
     let task = dataset.task();
     let loss = Loss::new(task, 0.0);
-    let classes = match task {
-        Task::Classification { classes } => classes,
-        Task::Regression => 0,
-    };
     let mut loss_sum = Tensor::zeros([], (Kind::Double, device));
-    let mut counts = Tensor::zeros([classes * classes], (Kind::Int64, device));
-    let mut numbers = Vec::new();
+    let (mut order, mut values) = (Vec::new(), Vec::new());
     for rows in dataset.batches(split, BATCH, None) {
         let batch = dataset.batch(split, &rows, device)?;
         let forward = || model.forward(&batch.input, &pass);
@@ -81,46 +79,98 @@ fn score(
         };
         let mean = loss.evaluation(&output, &batch.target)?;
         loss_sum += mean.to_kind(Kind::Double) * rows.len() as f64;
-        if classes > 0 {
-            let predicted = output.f_argmax(-1, false)?;
-            let cell = &batch.target * classes + predicted;
-            counts += cell.f_bincount::<Tensor>(None, classes * classes)?;
-        } else {
-            numbers.push(Tensor::f_stack(&[output.f_squeeze_dim(-1)?, batch.target], 0)?);
-        }
-    }
-    let samples = dataset.len(split) as f64;
-    let loss = loss_sum.double_value(&[]) / samples;
-    let confusion = Confusion::from_flat(&Vec::<i64>::try_from(counts)?, classes as usize);
-    if classes > 0 {
-        let scores = Scores {
-            loss,
-            accuracy: Some(confusion.accuracy()),
-            f1_macro: Some(confusion.f1_macro()),
-            f1_binary: confusion.f1_binary(),
-            matthews: Some(confusion.matthews()),
-            ..Scores::default()
+        let predicted = match task {
+            Task::Classification { .. } => output.f_argmax(-1, false)?,
+            Task::Regression => output.f_squeeze_dim(-1)?,
         };
-        return Ok(Evaluation { scores, is_constant: confusion.is_constant(), confusion });
+        values.push(Tensor::f_stack(&[batch.target, predicted], 0)?);
+        order.extend(rows);
     }
-    let [predicted, target] = columns(&numbers)?;
-    let scores = Scores {
-        loss,
-        pearson: pearson(&predicted, &target),
-        spearman: spearman(&predicted, &target),
-        ..Scores::default()
+    let pairs = Pairs { order, values };
+    let loss = loss_sum.double_value(&[]) / dataset.len(split) as f64;
+    let evaluation = match task {
+        Task::Classification { classes } => of_classes(loss, pairs.confusion(classes)?),
+        Task::Regression => of_numbers(loss, &pairs.columns()?),
     };
-    let is_constant = is_constant(&predicted) && !is_constant(&target);
-    Ok(Evaluation { scores, is_constant, confusion })
+    Ok((evaluation, pairs))
 }
 
-/// Predictions and targets from batches `[2, batch]`.
-fn columns(batches: &[Tensor]) -> Result<[Vec<f64>; 2]> {
-    if batches.is_empty() {
-        return Ok([Vec::new(), Vec::new()]);
+fn of_classes(loss: f64, confusion: Confusion) -> Evaluation {
+    let scores = Scores {
+        loss,
+        accuracy: Some(confusion.accuracy()),
+        f1_macro: Some(confusion.f1_macro()),
+        f1_binary: confusion.f1_binary(),
+        matthews: Some(confusion.matthews()),
+        ..Scores::default()
+    };
+    Evaluation { scores, is_constant: confusion.is_constant(), confusion }
+}
+
+fn of_numbers(loss: f64, [target, predicted]: &[Vec<f64>; 2]) -> Evaluation {
+    let scores = Scores {
+        loss,
+        pearson: pearson(predicted, target),
+        spearman: spearman(predicted, target),
+        ..Scores::default()
+    };
+    let is_constant = is_constant(predicted) && !is_constant(target);
+    Evaluation { scores, is_constant, confusion: Confusion { counts: Vec::new() } }
+}
+
+/// Targets and predictions of single samples, batch by batch.
+struct Pairs {
+    /// Rows of the split, in the order in which batches took them.
+    order: Vec<i64>,
+    /// `[2, batch]` for each batch, where it was computed: targets, then predictions.
+    values: Vec<Tensor>,
+}
+
+impl Pairs {
+    /// `[2, samples]`, in the order of batches.
+    fn all(&self) -> Result<Tensor> {
+        match self.values.is_empty() {
+            true => Ok(Tensor::zeros([2, 0], tch::kind::INT64_CPU)),
+            false => Ok(Tensor::f_cat(&self.values, 1)?),
+        }
     }
-    let all = Tensor::f_cat(batches, 1)?.f_to_kind(Kind::Double)?;
-    Ok([Vec::try_from(all.f_get(0)?)?, Vec::try_from(all.f_get(1)?)?])
+
+    fn confusion(&self, classes: i64) -> Result<Confusion> {
+        let all = self.all()?;
+        let cell = all.f_get(0)? * classes + all.f_get(1)?;
+        let counts = cell.f_bincount::<Tensor>(None, classes * classes)?;
+        Ok(Confusion::from_flat(&Vec::<i64>::try_from(counts)?, classes as usize))
+    }
+
+    /// Targets and predictions, in the order of batches.
+    fn columns(&self) -> Result<[Vec<f64>; 2]> {
+        let all = self.all()?.f_to_kind(Kind::Double)?;
+        Ok([Vec::try_from(all.f_get(0)?)?, Vec::try_from(all.f_get(1)?)?])
+    }
+
+    /// In the order of the split.
+    fn predictions(&self, task: Task) -> Result<Option<Predictions>> {
+        let [targets, predicted] = self.columns()?;
+        let pairs = targets.into_iter().zip(predicted);
+        let mut sorted: Vec<_> = self.order.iter().zip(pairs).collect();
+        sorted.sort_unstable_by_key(|(row, _)| **row);
+        let (targets, predicted) = sorted.into_iter().map(|(_, pair)| pair).unzip();
+        let narrow = |values: Vec<f64>| match task {
+            Task::Classification { classes: ..=0x100 } => {
+                Values::Byte(values.into_iter().map(|class| class as u8).collect())
+            }
+            Task::Classification { .. } => {
+                Values::Short(values.into_iter().map(|class| class as u16).collect())
+            }
+            Task::Regression => {
+                Values::Number(values.into_iter().map(|number| number as f32).collect())
+            }
+        };
+        if matches!(task, Task::Classification { classes } if classes > 0x1_0000) {
+            return Ok(None);
+        }
+        Predictions::new(narrow(targets), narrow(predicted)).map(Some)
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +178,7 @@ mod tests {
     use super::*;
     use crate::toy::Blobs;
     use dst_core::{Batch, Input, InputShape, Pass};
+    use rand_chacha::ChaCha8Rng;
 
     /// Says class 1 of three with probability 1/2, whatever it sees.
     #[derive(Debug)]
@@ -219,5 +270,62 @@ mod tests {
         let flat = scores(0.0);
         assert_eq!((flat.scores.pearson, flat.scores.spearman), (None, None));
         assert!(flat.is_constant && flat.scores.loss.is_finite());
+    }
+
+    /// Blobs whose batches take the rows from the last to the first, as those of texts take them
+    /// by length.
+    #[derive(Debug)]
+    struct Backwards(Blobs);
+
+    impl Dataset for Backwards {
+        fn input(&self) -> InputShape {
+            self.0.input()
+        }
+
+        fn task(&self) -> Task {
+            self.0.task()
+        }
+
+        fn len(&self, split: Split) -> usize {
+            self.0.len(split)
+        }
+
+        fn batches(&self, split: Split, size: usize, _: Option<&mut ChaCha8Rng>) -> Vec<Vec<i64>> {
+            let rows: Vec<i64> = (0..self.len(split) as i64).rev().collect();
+            rows.chunks(size).map(<[i64]>::to_vec).collect()
+        }
+
+        fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch> {
+            self.0.batch(split, rows, device)
+        }
+
+        fn digest(&self) -> &str {
+            self.0.digest()
+        }
+
+        fn origin(&self) -> &str {
+            self.0.origin()
+        }
+    }
+
+    #[test]
+    fn predictions_are_in_the_order_of_the_split() {
+        let mut clock = Clock::new(Device::Cpu);
+        let backwards = Backwards(Blobs::new(3, [1, 1, 300]));
+        let (evaluation, predictions) =
+            timed(&Stubborn, &backwards, Device::Cpu, Precision::F32, &mut clock).unwrap();
+        let predictions = predictions.unwrap();
+        // Blobs take their classes in turn.
+        assert!((0..300).all(|row| predictions.targets().class(row) == Some(row as u16 % 3)));
+        assert_eq!(*predictions.predicted(), Values::Byte(vec![1; 300]));
+        assert_eq!(evaluation.confusion.counts, vec![vec![0, 100, 0]; 3]);
+
+        let line = Line { slope: 2.0 };
+        let (_, predictions) =
+            timed(&line, &Squares, Device::Cpu, Precision::F32, &mut clock).unwrap();
+        let predictions = predictions.unwrap();
+        assert_eq!(predictions.len(), 300);
+        assert_eq!(predictions.targets().number(17), Some(289.0));
+        assert_eq!(predictions.predicted().number(17), Some(35.0));
     }
 }

@@ -4,6 +4,7 @@
 //! Start reading at [`Trainer::step`], one batch from its samples to the committed topology,
 //! and [`train`], which calls it until the trial is over.
 
+mod ages;
 mod best;
 mod checkpoint;
 mod correlation;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use dst_core::record::{EpochRecord, LayerRecord};
+use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
 use dst_core::{Result, Step, Topology};
 
 /// Where a training stands.
@@ -36,8 +36,13 @@ pub trait Observer {
     ///
     /// # Errors
     /// An error ends the training.
-    fn epoch(&mut self, history: &[EpochRecord], layers: &[LayerRecord]) -> Result<()> {
-        let _ = (history, layers);
+    fn epoch(
+        &mut self,
+        history: &[EpochRecord],
+        layers: &[LayerRecord],
+        ages: &[AgeRecord],
+    ) -> Result<()> {
+        let _ = (history, layers, ages);
         Ok(())
     }
 

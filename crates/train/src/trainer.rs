@@ -1,5 +1,6 @@
 //! The training loop: what happens to one batch.
 
+use dst_core::record::AgeRecord;
 use dst_core::topology::TopologyState;
 use dst_core::{
     Architecture, Builder, Error, ErrorKind, Model, Parameters, Pass, Result, SeedStreams, Split,
@@ -8,6 +9,7 @@ use dst_core::{
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use crate::ages::{Ages, AgesState};
 use crate::learning_rate::learning_rate;
 use crate::loader::{self, Loader};
 use crate::loss::Loss;
@@ -30,6 +32,8 @@ pub struct Trainer<'a> {
     parameters: Parameters,
     topology: Topology,
     optimizer: Optimizer,
+    /// None since a restore from a checkpoint that does not know them.
+    ages: Option<Ages>,
     /// The epoch whose order `batches` holds.
     ordered: Option<u32>,
     /// Rows of this epoch's micro-batches.
@@ -77,6 +81,9 @@ pub(crate) struct TrainerState {
     loss_samples: u64,
     updates: u64,
     topology: TopologyState,
+    /// Checkpoints written before there were these lack them.
+    #[serde(default)]
+    ages: Option<AgesState>,
 }
 
 /// How many batches may pass on an accelerator between two looks at the loss, which wait for
@@ -119,6 +126,9 @@ impl<'a> Trainer<'a> {
         }
         for change in self.topology.commit()? {
             self.optimizer.reset(&change, self.topology.moments);
+            if let Some(ages) = &mut self.ages {
+                ages.note(&change, step.position() + 1, step.per_epoch)?;
+            }
         }
         self.optimizer.zero_gradients();
         drop(guard);
@@ -288,6 +298,16 @@ impl<'a> Trainer<'a> {
         &mut self.topology
     }
 
+    /// Connections by layer and age; none if it is not known when they were born.
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    pub(crate) fn ages(&self) -> Result<Vec<AgeRecord>> {
+        let Some(ages) = &self.ages else { return Ok(Vec::new()) };
+        let position = self.position();
+        ages.records(&self.topology, position.position(), position.per_epoch)
+    }
+
     /// The optimiser with its moments.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
@@ -313,6 +333,7 @@ impl<'a> Trainer<'a> {
             skipped: 0,
             flops: 0.0,
         };
+        let ages = Some(Ages::new(&topology));
         let mut trainer = Self {
             streams,
             loss: Loss::new(setup.dataset.task(), setup.training.label_smoothing),
@@ -320,6 +341,7 @@ impl<'a> Trainer<'a> {
             parameters,
             topology,
             optimizer,
+            ages,
             ordered: None,
             batches: Vec::new(),
             loader: None,
@@ -375,6 +397,7 @@ impl<'a> Trainer<'a> {
         for (name, tensor) in topology_tensors {
             tensors.insert(format!("topology/{name}"), tensor);
         }
+        let ages = self.ages.as_ref().map(|ages| ages.save(&self.topology, tensors));
         let (loss_sum, loss_samples) = self.running_loss.read();
         TrainerState {
             counters: self.counters,
@@ -382,6 +405,7 @@ impl<'a> Trainer<'a> {
             loss_samples,
             updates: self.optimizer.updates(),
             topology,
+            ages,
         }
     }
 
@@ -403,6 +427,8 @@ impl<'a> Trainer<'a> {
             })
             .collect();
         self.topology.restore(&topology, &state.topology)?;
+        let ages = state.ages.as_ref();
+        self.ages = ages.map(|ages| Ages::restore(&self.topology, tensors, ages)).transpose()?;
         self.counters = state.counters;
         self.running_loss =
             RunningLoss::restore(self.setup.device, state.loss_sum, state.loss_samples);

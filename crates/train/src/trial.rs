@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use dst_core::record::{EpochRecord, LayerRecord, Outcome};
-use dst_core::{Error, Result, Split, Task, device, flops};
+use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Outcome};
+use dst_core::{Error, Predictions, Result, Split, Task, device, flops};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,12 +28,18 @@ pub struct Trained {
     pub history: Vec<EpochRecord>,
     /// Layers by epoch, from epoch 0.
     pub layers: Vec<LayerRecord>,
+    /// Connections by layer and age; none if it resumed from a checkpoint of a version that did
+    /// not record births.
+    pub ages: Vec<AgeRecord>,
     /// Why the network is of no use, if it is: it predicts one class or number for everything,
     /// or a layer has no active weight.
     pub collapsed: Option<String>,
     /// Predictions on the test set of the best checkpoint, `[true class][predicted class]`; no
     /// rows for regression.
     pub confusion: Vec<Vec<u64>>,
+    /// The same for each sample, in the order of the test set; none if there are more than 65,536
+    /// classes.
+    pub predictions: Option<Predictions>,
 }
 
 /// How a call of [`train`] ended.
@@ -65,7 +71,7 @@ pub fn train(
 ) -> Result<Ended> {
     device::check(setup.training.precision, setup.device)?;
     let mut trial = Trial::resume_or_start(*setup, checkpoint)?;
-    observer.epoch(&trial.history, &trial.layers)?;
+    observer.epoch(&trial.history, &trial.layers, &trial.trainer.ages()?)?;
     while trial.trainer.position().epoch < setup.training.epochs {
         let start = Instant::now();
         let stepped = trial.trainer.step()?;
@@ -80,7 +86,7 @@ pub fn train(
             trial.save(folder)?;
         }
         if stepped.ends_epoch {
-            observer.epoch(&trial.history, &trial.layers)?;
+            observer.epoch(&trial.history, &trial.layers, &trial.trainer.ages()?)?;
         }
         if flow == ControlFlow::Break(()) {
             return Ok(Ended::Stopped);
@@ -268,7 +274,7 @@ impl<'a> Trial<'a> {
         let Setup { dataset, device, training, .. } = self.setup;
         let (model, precision) = (self.trainer.model(), training.precision);
         let mut clock = Clock::new(device);
-        let test = evaluation::timed(model, dataset, device, precision, &mut clock)?;
+        let (test, predictions) = evaluation::timed(model, dataset, device, precision, &mut clock)?;
         let test = self.checked(test)?;
         let inference_samples_per_second =
             speed::throughput(model, dataset, device, precision, clock.seconds())?;
@@ -308,6 +314,8 @@ impl<'a> Trial<'a> {
             outcome,
             collapsed: self.collapsed(&facts),
             confusion: test.confusion.counts,
+            predictions,
+            ages: self.trainer.ages()?,
             history: self.history,
             layers: self.layers,
         })

@@ -133,6 +133,7 @@ fn assert_same_end_of(
         "topology/slot/sum/fc1.weight",
         "best/parameter/fc3.bias",
         "best/active/fc2.weight",
+        "births/fc2.weight",
     ] {
         assert!(expected_tensors.contains_key(kind), "{kind} is not saved: {names:?}");
     }
@@ -144,7 +145,10 @@ fn assert_same_end_of(
     );
     assert_eq!(a.train_flops, b.train_flops);
     assert_eq!(uninterrupted.layers, resumed.layers);
+    assert_eq!(uninterrupted.ages, resumed.ages);
+    assert!(uninterrupted.ages.iter().any(|row| row.dropped > 0 && row.age_epochs > 0));
     assert_eq!(uninterrupted.confusion, resumed.confusion);
+    assert_eq!(uninterrupted.predictions, resumed.predictions);
     expected_tensors.into_keys().collect()
 }
 
@@ -224,6 +228,36 @@ fn a_checkpoint_that_is_of_no_use_gives_way_to_a_new_start() {
         let (tensors, state) = contents(folder.path());
         assert!((tensors, state) == contents(reference.path()), "{what}");
     }
+}
+
+/// A checkpoint of a version that did not record births, made from one that does.
+#[test]
+fn without_births_training_resumes_and_ages_are_missing() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let setup = setup(&strategy, &network, &blobs, &training);
+    let reference = tempfile::tempdir().unwrap();
+    let expected = finish(&setup, reference.path());
+    assert!(!expected.ages.is_empty());
+
+    let folder = tempfile::tempdir().unwrap();
+    train(&setup, Some(folder.path()), &mut StopAfter(20)).unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let mut metadata = header.metadata().clone().unwrap();
+    let mut state: Value = serde_json::from_str(&metadata["state"]).unwrap();
+    assert!(state["trainer"].as_object_mut().unwrap().remove("ages").is_some());
+    metadata.insert("state".into(), state.to_string());
+    let archive = SafeTensors::deserialize(&bytes).unwrap();
+    let tensors = archive.iter().filter(|(name, _)| !name.starts_with("births/"));
+    std::fs::write(&path, safetensors::serialize(tensors, Some(metadata)).unwrap()).unwrap();
+
+    let resumed = finish(&setup, folder.path());
+    assert_eq!(resumed.layers, expected.layers);
+    assert_eq!(resumed.outcome.test, expected.outcome.test);
+    assert!(resumed.ages.is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::{Probes, Recording, Rewires, StaysDense, bits, one_at_a_time, setup, training};
-use dst_core::record::{EpochRecord, LayerRecord};
+use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
 use dst_core::training::OptimizerKind;
 use dst_core::{ErrorKind, Moments, Result, Step, Strategy, Topology, Training, Verdict};
 use dst_train::toy::{Blobs, TinyMlp};
@@ -298,7 +298,12 @@ impl Observer for Diary {
         ControlFlow::Continue(())
     }
 
-    fn epoch(&mut self, history: &[EpochRecord], layers: &[LayerRecord]) -> Result<()> {
+    fn epoch(
+        &mut self,
+        history: &[EpochRecord],
+        layers: &[LayerRecord],
+        _: &[AgeRecord],
+    ) -> Result<()> {
         self.rows.push((history.len(), layers.len()));
         Ok(())
     }
@@ -330,6 +335,31 @@ fn an_observer_hears_of_every_batch_and_epoch() {
     assert_eq!(row(0).ever_active_share, row(0).active as f64 / 512.0);
     assert!(row(1).born > 0 && row(1).born == row(1).dropped);
     assert!(row(3).ever_active_share > row(0).ever_active_share);
+
+    for row in &trained.layers[9..] {
+        let of_layer = |rows: &[LayerRecord]| -> u64 {
+            rows.iter().filter(|other| other.layer == row.layer).map(|other| other.dropped).sum()
+        };
+        let ages = trained.ages.iter().filter(|age| age.layer == row.layer);
+        let (dropped, active) =
+            ages.fold((0, 0), |sum, age| (sum.0 + age.dropped, sum.1 + age.active));
+        assert_eq!((dropped, active), (of_layer(&trained.layers), row.active), "{}", row.layer);
+    }
+    // The last update is in the third epoch, so no connection that was dropped lived for three.
+    assert!(trained.ages.iter().all(|age| age.dropped == 0 || age.age_epochs < 3));
+    assert!(trained.ages.iter().any(|age| age.active > 0 && age.age_epochs == 3));
+}
+
+#[test]
+fn a_topology_that_stays_has_one_age() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let trained = complete(&setup(&StaysDense, &network, &blobs, &training));
+    let ages =
+        trained.ages.iter().map(|row| (&*row.layer, row.age_epochs, row.dropped, row.active));
+    let expected =
+        [("fc1.weight", 3, 0, 512), ("fc2.weight", 3, 0, 1024), ("fc3.weight", 3, 0, 96)];
+    assert!(ages.eq(expected));
 }
 
 #[test]

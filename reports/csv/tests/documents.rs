@@ -84,7 +84,9 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             dropped: 4,
             ever_active_share: 0.3,
         }],
+        ages: Vec::new(),
         confusion: Vec::new(),
+        predictions: None,
         provenance: Provenance {
             version: "0.1.0".to_owned(),
             libtorch: "2.13.0".to_owned(),
@@ -109,7 +111,9 @@ fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
         outcome: None,
         history: Vec::new(),
         layers: Vec::new(),
+        ages: Vec::new(),
         confusion: Vec::new(),
+        predictions: None,
         provenance: Provenance::default(),
     }
 }

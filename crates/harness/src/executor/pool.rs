@@ -264,15 +264,13 @@ impl<'a> Pool<'a> {
             // It died before it could claim its trial.
             Attempts::None | Attempts::Held(_) => 0,
         };
-        let (history_rows, layer_rows) = crate::store::table_rows(&folder);
         let result = TrialResult {
             trial: worker.id.clone(),
             status,
             reason,
             outcome: None,
             confusion: Vec::new(),
-            history_rows,
-            layer_rows,
+            rows: crate::store::table_rows(&folder),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION").into(),
                 host: lease::host(),

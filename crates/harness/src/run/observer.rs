@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dst_core::Result;
-use dst_core::record::{EpochRecord, LayerRecord};
+use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
 use dst_train::{Observer, Progress};
 
 use crate::executor::Event;
@@ -16,12 +16,14 @@ use crate::store::write_tables;
 /// Time between two lines of progress.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Writes `history.csv` and `layers.csv` after every epoch.
+/// Writes `history.csv`, `layers.csv` and `ages.csv` after every epoch.
 pub(super) struct Recorder<'a, S> {
     /// Epochs so far.
     pub(super) history: Vec<EpochRecord>,
     /// Layers by epoch so far.
     pub(super) layers: Vec<LayerRecord>,
+    /// Connections by layer and age, after the last epoch.
+    pub(super) ages: Vec<AgeRecord>,
     folder: &'a Path,
     id: &'a str,
     prints: bool,
@@ -35,6 +37,7 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
         Self {
             history: Vec::new(),
             layers: Vec::new(),
+            ages: Vec::new(),
             folder,
             id,
             prints,
@@ -77,10 +80,16 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
         if (self.should_stop)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn epoch(&mut self, history: &[EpochRecord], layers: &[LayerRecord]) -> Result<()> {
+    fn epoch(
+        &mut self,
+        history: &[EpochRecord],
+        layers: &[LayerRecord],
+        ages: &[AgeRecord],
+    ) -> Result<()> {
         self.begun |= !history.is_empty();
         self.history = history.to_vec();
         self.layers = layers.to_vec();
+        self.ages = ages.to_vec();
         if let Some(last) = history.last() {
             let validation = match (last.validation.accuracy, last.validation.pearson) {
                 (Some(accuracy), _) => format!("accuracy {accuracy:.4}"),
@@ -92,6 +101,6 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
                 last.epoch, last.train_loss, last.train_seconds
             ));
         }
-        write_tables(self.folder, history, layers, Durability::Cached)
+        write_tables(self.folder, history, layers, ages, Durability::Cached)
     }
 }

@@ -1,6 +1,6 @@
-//! `history.csv` and `layers.csv` of one trial.
+//! `history.csv`, `layers.csv` and `ages.csv` of one trial.
 
-use dst_core::record::{EpochRecord, LayerRecord, Scores};
+use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Scores};
 use dst_core::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,16 @@ pub(super) fn read_layers(text: &str) -> Result<Vec<LayerRecord>> {
     read(text)
 }
 
+/// `ages.csv` as bytes.
+pub(super) fn write_ages(ages: &[AgeRecord]) -> Result<Vec<u8>> {
+    write(ages.iter())
+}
+
+/// The rows of `ages.csv`.
+pub(super) fn read_ages(text: &str) -> Result<Vec<AgeRecord>> {
+    read(text)
+}
+
 fn write(rows: impl Iterator<Item = impl Serialize>) -> Result<Vec<u8>> {
     let refused = |error: &dyn std::fmt::Display| {
         Error::contract(format!("a record does not fit into a table: {error}"))
@@ -171,6 +181,15 @@ mod tests {
         };
         let bytes = write_layers(std::slice::from_ref(&row)).unwrap();
         assert_eq!(read_layers(std::str::from_utf8(&bytes).unwrap()).unwrap(), [row]);
+    }
+
+    #[test]
+    fn ages_are_plain_columns() {
+        let row = AgeRecord { layer: "fc".into(), age_epochs: 3, dropped: 7, active: 0 };
+        let bytes = write_ages(std::slice::from_ref(&row)).unwrap();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        assert_eq!(text, "layer,age_epochs,dropped,active\nfc,3,7,0\n");
+        assert_eq!(read_ages(text).unwrap(), [row]);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use dst_core::record::{EpochRecord, LayerRecord, Provenance, Scores};
-use dst_core::{Analysis, Training};
+use dst_core::predictions::Values;
+use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Provenance, Scores};
+use dst_core::{Analysis, Predictions, Training};
 use serde_json::json;
 
 use super::trial::{TrialResult, write_result, write_tables};
@@ -30,8 +31,7 @@ pub(crate) fn failure(spec: &TrialSpec, status: Status, reason: &str) -> TrialRe
         reason: reason.into(),
         outcome: None,
         confusion: Vec::new(),
-        history_rows: 0,
-        layer_rows: 0,
+        rows: Rows::default(),
         provenance: Provenance::default(),
     }
 }
@@ -195,9 +195,12 @@ fn a_result_comes_back_with_its_tables() {
         dropped: 0,
         ever_active_share: 0.1,
     }];
+    let ages = [AgeRecord { layer: "fc1.weight".into(), age_epochs: 1, dropped: 0, active: 4_800 }];
     let folder = store.folder(&id);
-    write_tables(&folder, &history, &layers, Durability::Synced).unwrap();
-    let result = TrialResult { history_rows: 1, layer_rows: 1, ..success(&wanted) };
+    write_tables(&folder, &history, &layers, &ages, Durability::Synced).unwrap();
+    write_predictions(&folder, &predictions()).unwrap();
+    let rows = Rows { history: 1, layers: 1, ages: 1, predictions: 3 };
+    let result = TrialResult { rows, confusion: vec![vec![1, 1], vec![0, 1]], ..success(&wanted) };
     assert!(write_result(&folder, &result).unwrap());
 
     let ended = TrialState::Ended { status: Status::Finished, reason: String::new() };
@@ -205,10 +208,53 @@ fn a_result_comes_back_with_its_tables() {
     let record = store.record(&id).unwrap().unwrap();
     assert_eq!((&record.spec, &record.outcome), (&wanted, &result.outcome));
     assert_eq!((&record.history[..], &record.layers[..]), (&history[..], &layers[..]));
+    assert_eq!((&record.ages[..], &record.confusion), (&ages[..], &result.confusion));
+    assert_eq!(record.predictions, Some(predictions()));
 
     fs::write(folder.join("history.csv"), "").unwrap();
     let error = text(store.record(&id).unwrap_err());
     assert!(error.contains("history.csv: the result was written with 1 rows here"), "{error}");
+}
+
+fn predictions() -> Predictions {
+    Predictions::new(Values::Byte(vec![0, 0, 1]), Values::Byte(vec![0, 1, 1])).unwrap()
+}
+
+#[test]
+fn a_result_from_before_there_were_predictions_is_read() {
+    let (_folder, store) = store();
+    let wanted = spec("set", 0);
+    store.add(&wanted).unwrap();
+    let folder = store.folder(&wanted.id());
+    assert!(write_result(&folder, &success(&wanted)).unwrap());
+    let path = folder.join("result.json");
+    let mut result: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for key in ["age_rows", "prediction_rows", "confusion"] {
+        assert!(result.as_object_mut().unwrap().remove(key).is_some(), "{key} is not written");
+    }
+    assert_eq!((&result["history_rows"], &result["layer_rows"]), (&json!(0), &json!(0)));
+    fs::write(&path, result.to_string()).unwrap();
+    // What an attempt that did not end left behind belongs to no result.
+    write_predictions(&folder, &predictions()).unwrap();
+    let record = store.record(&wanted.id()).unwrap().unwrap();
+    assert_eq!((record.predictions, record.ages, record.confusion), (None, vec![], vec![]));
+}
+
+#[test]
+fn trials_share_the_targets_of_their_data() {
+    let (_folder, store) = store();
+    for seed in 0..3 {
+        let wanted = spec("set", seed);
+        store.add(&wanted).unwrap();
+        let folder = store.folder(&wanted.id());
+        write_predictions(&folder, &predictions()).unwrap();
+        let rows = Rows { predictions: 3, ..Rows::default() };
+        write_result(&folder, &TrialResult { rows, ..success(&wanted) }).unwrap();
+    }
+    let records = store.records().unwrap();
+    let targets = |record: &TrialRecord| record.predictions.as_ref().unwrap().targets() as *const _;
+    assert!(records.iter().all(|record| targets(record) == targets(&records[0])));
 }
 
 #[test]

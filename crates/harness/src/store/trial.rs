@@ -5,18 +5,20 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use dst_core::record::{
-    EpochRecord, LayerRecord, Outcome, Provenance, Status, TrialRecord, TrialSpec,
+    AgeRecord, EpochRecord, LayerRecord, Outcome, Provenance, Status, TrialRecord, TrialSpec,
 };
 use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::file::{self, Durability};
+use super::predictions::read_predictions;
 use super::{table, to_json};
 
 const SPEC: &str = "spec.json";
 const RESULT: &str = "result.json";
 const HISTORY: &str = "history.csv";
 const LAYERS: &str = "layers.csv";
+const AGES: &str = "ages.csv";
 
 /// How a trial ended: what `result.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,12 +34,29 @@ pub struct TrialResult {
     /// Test samples by true class (rows) and predicted class (columns); empty for failures.
     #[serde(default)]
     pub confusion: Vec<Vec<u64>>,
-    /// Rows of `history.csv`, so that a shortened file is noticed.
-    pub history_rows: usize,
-    /// Rows of `layers.csv`.
-    pub layer_rows: usize,
+    /// Rows of the tables.
+    #[serde(flatten)]
+    pub rows: Rows,
     /// Where it ran.
     pub provenance: Provenance,
+}
+
+/// How many rows the other files of a trial have, so that a shortened one is noticed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Of `history.csv`.
+    #[serde(rename = "history_rows")]
+    pub history: usize,
+    /// Of `layers.csv`.
+    #[serde(rename = "layer_rows")]
+    pub layers: usize,
+    /// Of `ages.csv`; 0 in results from before there was one.
+    #[serde(default, rename = "age_rows")]
+    pub ages: usize,
+    /// Samples in `predictions.safetensors`; 0 for failures, and in results from before there
+    /// was one.
+    #[serde(default, rename = "prediction_rows")]
+    pub predictions: usize,
 }
 
 /// The specification in a folder; `None` if there is none.
@@ -73,7 +92,7 @@ pub(super) fn write_spec(folder: &Path, spec: &TrialSpec) -> Result<()> {
     file::replace(&path, &to_json(spec)?, Durability::Cached)
 }
 
-/// Rewrites `history.csv` and `layers.csv`.
+/// Rewrites `history.csv`, `layers.csv` and `ages.csv`.
 ///
 /// # Errors
 /// If the folder cannot be written.
@@ -81,19 +100,21 @@ pub(crate) fn write_tables(
     folder: &Path,
     history: &[EpochRecord],
     layers: &[LayerRecord],
+    ages: &[AgeRecord],
     durability: Durability,
 ) -> Result<()> {
     file::replace(&folder.join(HISTORY), &table::write_history(history)?, durability)?;
-    file::replace(&folder.join(LAYERS), &table::write_layers(layers)?, durability)
+    file::replace(&folder.join(LAYERS), &table::write_layers(layers)?, durability)?;
+    file::replace(&folder.join(AGES), &table::write_ages(ages)?, durability)
 }
 
 /// Number of rows that the tables have now, for the result of a trial that failed.
-pub(crate) fn table_rows(folder: &Path) -> (usize, usize) {
+pub(crate) fn table_rows(folder: &Path) -> Rows {
     let rows = |name: &str| {
         let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
         text.lines().count().saturating_sub(1)
     };
-    (rows(HISTORY), rows(LAYERS))
+    Rows { history: rows(HISTORY), layers: rows(LAYERS), ages: rows(AGES), predictions: 0 }
 }
 
 /// Writes the result unless there is one: the first complete attempt wins. Says whether this
@@ -143,8 +164,14 @@ pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>
             .at(folder.join(SPEC).display().to_string())
             .hint("start the grid again: it writes the file anew")
     })?;
-    let history = read_table(folder, HISTORY, result.history_rows, table::read_history)?;
-    let layers = read_table(folder, LAYERS, result.layer_rows, table::read_layers)?;
+    let rows = result.rows;
+    let history = read_table(folder, HISTORY, rows.history, table::read_history)?;
+    let layers = read_table(folder, LAYERS, rows.layers, table::read_layers)?;
+    let ages = read_table(folder, AGES, rows.ages, table::read_ages)?;
+    let predictions = match rows.predictions {
+        0 => None,
+        samples => Some(read_predictions(folder, samples)?),
+    };
     Ok(Some(TrialRecord {
         id: id.to_owned(),
         spec,
@@ -153,7 +180,9 @@ pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>
         outcome: result.outcome,
         history,
         layers,
+        ages,
         confusion: result.confusion,
+        predictions,
         provenance: result.provenance,
     }))
 }

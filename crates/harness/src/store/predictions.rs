@@ -1,0 +1,172 @@
+//! `predictions.safetensors` of one trial: single predictions on the test set.
+//!
+//! Two tensors `[samples]`, `target` and `prediction`, in the order of the test set: `U8` or
+//! `U16` for classes, by their number, and `F32` for regression. A table in text would take five
+//! times the space, and a report of ten thousand trials reads them all.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Mutex;
+
+use dst_core::predictions::Values;
+use dst_core::record::TrialRecord;
+use dst_core::{Error, Predictions, Result};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use super::file::{self, Durability};
+
+const PREDICTIONS: &str = "predictions.safetensors";
+const TARGET: &str = "target";
+const PREDICTION: &str = "prediction";
+
+/// Writes the file, so that it outlives a power cut.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub(crate) fn write_predictions(folder: &Path, predictions: &Predictions) -> Result<()> {
+    let refused = |error| Error::contract(format!("predictions do not fit into a file: {error}"));
+    let (target, prediction) = (Blob::of(predictions.targets()), Blob::of(predictions.predicted()));
+    let tensors = [
+        (TARGET, target.view().map_err(refused)?),
+        (PREDICTION, prediction.view().map_err(refused)?),
+    ];
+    let bytes = safetensors::serialize(tensors, None).map_err(refused)?;
+    file::replace(&folder.join(PREDICTIONS), &bytes, Durability::Synced)
+}
+
+/// Reads the file; `samples` says how many the result counted.
+///
+/// # Errors
+/// If it is missing, damaged or of another number of samples.
+pub(super) fn read_predictions(folder: &Path, samples: usize) -> Result<Predictions> {
+    let path = folder.join(PREDICTIONS);
+    let damaged = |what: String| {
+        Error::data(what)
+            .at(path.display().to_string())
+            .hint(format!("delete {} to have the trial trained again", folder.display()))
+    };
+    let bytes = fs::read(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => damaged("the predictions of this trial are missing".into()),
+        _ => Error::io("read", &path, &error),
+    })?;
+    let archive = SafeTensors::deserialize(&bytes)
+        .map_err(|error| damaged(format!("these are no whole predictions: {error}")))?;
+    let values = |name: &str| {
+        let view = archive.tensor(name).map_err(|error| damaged(error.to_string()))?;
+        values(&view).ok_or_else(|| damaged(format!("{name} cannot be {:?}", view.dtype())))
+    };
+    let predictions = Predictions::new(values(TARGET)?, values(PREDICTION)?)
+        .map_err(|error| damaged(error.to_string()))?;
+    if predictions.len() != samples {
+        return Err(damaged(format!(
+            "the result was written with {samples} samples here, and there are {}",
+            predictions.len()
+        )));
+    }
+    Ok(predictions)
+}
+
+/// The bytes of one tensor.
+struct Blob {
+    kind: Dtype,
+    bytes: Vec<u8>,
+}
+
+impl Blob {
+    fn of(values: &Values) -> Self {
+        let (kind, bytes) = match values {
+            Values::Byte(values) => (Dtype::U8, values.clone()),
+            Values::Short(values) => {
+                (Dtype::U16, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+            Values::Number(values) => {
+                (Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
+        };
+        Self { kind, bytes }
+    }
+
+    fn view(&self) -> std::result::Result<TensorView<'_>, safetensors::SafeTensorError> {
+        let samples = self.bytes.len() * 8 / self.kind.bitsize();
+        TensorView::new(self.kind, vec![samples], &self.bytes)
+    }
+}
+
+/// `None` if the tensor is of another kind.
+fn values(view: &TensorView<'_>) -> Option<Values> {
+    let data = view.data();
+    match view.dtype() {
+        Dtype::U8 => Some(Values::Byte(data.to_vec())),
+        Dtype::U16 => {
+            let values = data.as_chunks().0.iter().map(|bytes| u16::from_le_bytes(*bytes));
+            Some(Values::Short(values.collect()))
+        }
+        Dtype::F32 => {
+            let values = data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            Some(Values::Number(values.collect()))
+        }
+        _ => None,
+    }
+}
+
+/// Targets that trials of one data set share, so that they are in memory once.
+#[derive(Default)]
+pub(super) struct SharedTargets(Mutex<Vec<Predictions>>);
+
+impl SharedTargets {
+    /// Lets the record use the targets of an earlier one, if they are equal.
+    pub(super) fn share(&self, record: &mut TrialRecord) {
+        let Some(predictions) = &mut record.predictions else { return };
+        let mut known = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if !known.iter().any(|known| predictions.share_targets(known)) {
+            known.push(predictions.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(values: fn() -> Values) {
+        let folder = tempfile::tempdir().unwrap();
+        let predictions = Predictions::new(values(), values()).unwrap();
+        write_predictions(folder.path(), &predictions).unwrap();
+        let samples = predictions.len();
+        assert_eq!(read_predictions(folder.path(), samples).unwrap(), predictions);
+        let error = read_predictions(folder.path(), samples + 1).unwrap_err().to_string();
+        assert!(error.contains("predictions.safetensors: the result was written with"), "{error}");
+
+        let path = folder.path().join(PREDICTIONS);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let error = read_predictions(folder.path(), samples).unwrap_err().to_string();
+        assert!(error.contains("these are no whole predictions"), "{error}");
+        assert!(error.contains("to have the trial trained again"), "{error}");
+        fs::remove_file(&path).unwrap();
+        let error = read_predictions(folder.path(), samples).unwrap_err().to_string();
+        assert!(error.contains("the predictions of this trial are missing"), "{error}");
+    }
+
+    #[test]
+    fn classes_and_numbers_come_back_exactly() {
+        round_trip(|| Values::Byte(vec![0, 9, 255]));
+        round_trip(|| Values::Short(vec![0, 256, 65_535]));
+        round_trip(|| Values::Number(vec![0.1, -0.0, f32::MIN_POSITIVE]));
+        round_trip(|| Values::Byte(Vec::new()));
+    }
+
+    #[test]
+    fn tensors_of_another_kind_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = [0; 8];
+        let view = || TensorView::new(Dtype::F64, vec![1], &bytes).unwrap();
+        let tensors = [(TARGET, view()), (PREDICTION, view())];
+        let bytes = safetensors::serialize(tensors, None).unwrap();
+        fs::write(folder.path().join(PREDICTIONS), bytes).unwrap();
+        let error = read_predictions(folder.path(), 1).unwrap_err().to_string();
+        assert!(error.contains("target cannot be F64"), "{error}");
+    }
+}
