@@ -389,6 +389,7 @@ fn main() {
          font-family: Helvetica, Arial, sans-serif; margin: 1rem; }}\n\
          main {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 34rem), 1fr)); \
          gap: 2rem; align-items: start; }}\nfigure {{ margin: 0; min-width: 0; }}\n\
+         figure:has(.figure-wide) {{ grid-column: 1 / -1; }}\n\
          figcaption {{ font-weight: bold; margin-bottom: .5rem; }}</style></head><body><main>"
     );
     for figure in groups.iter().flatten() {

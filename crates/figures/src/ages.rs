@@ -30,8 +30,6 @@ pub struct AgeHistogram {
     pub bins: Vec<AgeBin>,
 }
 
-const PANEL: f64 = 46.0;
-
 /// A histogram a strategy, one below the other on the same axes, with a mark and a number at the
 /// bin of the median. More than 24 strategies are cut; the CSV has all.
 #[must_use]
@@ -47,8 +45,17 @@ pub fn age_histograms(heading: &Heading, age: &Axis, strategies: &[AgeHistogram]
         .collect();
     let names: Vec<Vec<String>> =
         shown.iter().map(|strategy| wrap(&strategy.label, FONT, 170.0)).collect();
-    let left = widest(names.iter().flatten().map(String::as_str)) + 16.0;
-    let bottom = 30.0 + shown.len() as f64 * PANEL;
+    let medians: Vec<Option<AgeBin>> = shown.iter().map(median).collect();
+    let below: Vec<String> = medians
+        .iter()
+        .map(|bin| {
+            bin.map_or("none dropped".into(), |bin| format!("median {}", range(age.notation, bin)))
+        })
+        .collect();
+    let left = widest(names.iter().flatten().chain(&below).map(String::as_str)) + 16.0;
+    // The name in one line or two, and the median below it.
+    let panel = if names.iter().any(|lines| lines.len() > 1) { 60.0 } else { 44.0 };
+    let bottom = 30.0 + shown.len() as f64 * panel;
     let frame = Frame { left, right: WIDTH - 14.0, top: 30.0, bottom };
     let Some(along) = Scale::new(age, &values, 0.0, (frame.left, frame.right)) else {
         return Sheet::sentence(heading, "No dropped connections with an age.", csv);
@@ -64,11 +71,10 @@ pub fn age_histograms(heading: &Heading, age: &Axis, strategies: &[AgeHistogram]
     let sheet = Sheet::new(WIDTH, bottom + 48.0);
     let title = format!("share of dropped connections, highest bar {}", percent(tallest));
     sheet.text((4.0, 14.0), &title, Label::left().muted());
-    let mut medians = Vec::new();
-    for (index, (strategy, bars)) in shown.iter().zip(&placed).enumerate() {
-        let base = frame.top + (index + 1) as f64 * PANEL;
+    for (index, bars) in placed.iter().enumerate() {
+        let base = frame.top + (index + 1) as f64 * panel;
         for (from, to, share) in bars {
-            let height = share / tallest * (PANEL - 8.0);
+            let height = share / tallest * (panel - 8.0);
             let pen = Pen::new(Paint::series(index)).alpha(0.7);
             // A hair between bars shows where bins end.
             let gap = if to - from > 4.0 { 0.8 } else { 0.0 };
@@ -77,27 +83,19 @@ pub fn age_histograms(heading: &Heading, age: &Axis, strategies: &[AgeHistogram]
         sheet.line(&[(frame.left, base), (frame.right, base)], Pen::new(Paint::Muted), 0.8);
         for (line, text) in names[index].iter().enumerate() {
             let shift = (line as f64 - (names[index].len() as f64 - 1.0)) * 16.0;
-            sheet.text((4.0, base - 9.0 + shift), text, Label::left());
+            sheet.text((4.0, base - 25.0 + shift), text, Label::left());
         }
-        let Some(bin) = median(strategy) else {
-            sheet.text((frame.left + 6.0, base - 10.0), "none dropped", Label::left().muted());
-            continue;
-        };
-        medians.push((index, bin));
-        if let Some((from, to)) = along.at(bin.lower).zip(along.at(bin.upper)) {
+        sheet.text((4.0, base - 9.0), &below[index], Label::left().muted());
+        let ends = medians[index].and_then(|bin| along.at(bin.lower).zip(along.at(bin.upper)));
+        if let Some((from, to)) = ends {
             let middle = f64::midpoint(from, to);
-            sheet.line(
-                &[(middle, base - 1.0), (middle, base - PANEL + 8.0)],
-                Pen::new(Paint::Ink),
-                1.4,
-            );
+            let mark = [(middle, base), (middle, base - panel + 8.0)];
+            sheet.line(&mark, Pen::new(Paint::Ink), 1.4);
         }
-        let text = format!("median {}", range(age.notation, bin));
-        sheet.text((frame.right, base - PANEL + 14.0), &text, Label::right().muted());
     }
     frame.horizontal_axis(&sheet, &along, &age.label);
     let missing = shown.iter().flat_map(|s| &s.bins).filter(|bin| !legal(bin)).count();
-    sheet.finish(heading, describe(age, shown, strategies.len(), &medians, missing), csv)
+    sheet.finish(heading, describe(age, shown, strategies.len(), &below, missing), csv)
 }
 
 fn percent(share: f64) -> String {
@@ -149,15 +147,16 @@ fn describe(
     age: &Axis,
     shown: &[AgeHistogram],
     all: usize,
-    medians: &[(usize, AgeBin)],
+    medians: &[String],
     missing: usize,
 ) -> String {
-    let medians: Vec<String> = medians
+    let medians: Vec<String> = shown
         .iter()
-        .map(|(index, bin)| format!("{} {}", shown[*index].label, range(age.notation, *bin)))
+        .zip(medians)
+        .map(|(strategy, median)| format!("{} {median}", strategy.label))
         .collect();
     let mut text = format!(
-        "{} of dropped connections, {}. Bin of the median: {}.",
+        "{} of dropped connections, {}. The bin of the median: {}.",
         age.label,
         crate::count(shown.len(), "histogram"),
         medians.join("; ")

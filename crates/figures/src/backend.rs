@@ -20,32 +20,60 @@ pub(crate) struct Ink {
     body: Rc<RefCell<String>>,
     size: (u32, u32),
     group: String,
+    in_path: bool,
+}
+
+/// What is drawn. Neighbouring paths of one style become one path: a heat map has thousands.
+enum Shape {
+    Path(String),
+    Other(String),
 }
 
 impl Ink {
     /// A backend of this size in tenths of a unit.
     pub(crate) fn new(body: Rc<RefCell<String>>, size: (u32, u32)) -> Self {
-        Self { body, size, group: String::new() }
+        Self { body, size, group: String::new(), in_path: false }
     }
 
-    /// Writes one element into the group of these attributes.
-    fn element(&mut self, group: String, element: &str) {
-        let mut body = self.body.borrow_mut();
+    /// Writes one shape into the group of these attributes.
+    fn write(&mut self, group: String, shape: &Shape) {
         if group != self.group {
-            if !self.group.is_empty() {
-                body.push_str("</g>\n");
-            }
-            let _ = write!(body, "<g {group}>");
+            self.end_group();
+            let _ = write!(self.body.borrow_mut(), "<g {group}>");
             self.group = group;
         }
-        body.push_str(element);
+        match shape {
+            Shape::Path(commands) => {
+                let mut body = self.body.borrow_mut();
+                if !std::mem::replace(&mut self.in_path, true) {
+                    body.push_str("<path d=\"");
+                }
+                body.push_str(commands);
+            }
+            Shape::Other(element) => {
+                self.end_path();
+                self.body.borrow_mut().push_str(element);
+            }
+        }
     }
 
-    fn stroke(&mut self, style: &impl BackendStyle, element: &str) {
+    fn end_path(&mut self) {
+        if std::mem::take(&mut self.in_path) {
+            self.body.borrow_mut().push_str("\"/>");
+        }
+    }
+
+    fn end_group(&mut self) {
+        self.end_path();
+        if !std::mem::take(&mut self.group).is_empty() {
+            self.body.borrow_mut().push_str("</g>\n");
+        }
+    }
+
+    fn stroke(&mut self, style: &impl BackendStyle, shape: &Shape) {
         let pen = read(style.color());
         let mut group = format!(
-            "class=\"figure-stroke-{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" \
-             stroke-linejoin=\"round\"",
+            "class=\"figure-stroke-{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"",
             pen.paint.name(),
             pen.paint.light(),
             Tenths(style.stroke_width() as i32),
@@ -54,15 +82,15 @@ impl Ink {
             let _ = write!(group, " stroke-dasharray=\"{}\"", pen.dash());
         }
         write_opacity(&mut group, pen);
-        self.element(group, element);
+        self.write(group, shape);
     }
 
-    fn fill(&mut self, colour: BackendColor, element: &str) {
+    fn fill(&mut self, colour: BackendColor, shape: &Shape) {
         let pen = read(colour);
         let (name, light) = (pen.paint.name(), pen.paint.light());
         let mut group = format!("class=\"figure-fill-{name}\" fill=\"{light}\"");
         write_opacity(&mut group, pen);
-        self.element(group, element);
+        self.write(group, shape);
     }
 }
 
@@ -91,10 +119,10 @@ fn write_opacity(group: &mut String, pen: Pen) {
 }
 
 /// A path of lines, each relative to the one before; `None` without points.
-fn path(points: impl IntoIterator<Item = BackendCoord>, close: bool) -> Option<String> {
+fn path(points: impl IntoIterator<Item = BackendCoord>, close: bool) -> Option<Shape> {
     let mut points = points.into_iter();
     let (mut x, mut y) = points.next()?;
-    let mut path = format!("<path d=\"M{} {}", Tenths(x), Tenths(y));
+    let mut path = format!("M{} {}", Tenths(x), Tenths(y));
     let mut first = true;
     for (to_x, to_y) in points {
         // A minus sign separates as well as a space does.
@@ -107,8 +135,10 @@ fn path(points: impl IntoIterator<Item = BackendCoord>, close: bool) -> Option<S
         let _ = write!(path, "{before}{dx}{}{dy}", if dy.0 < 0 { "" } else { " " });
         (x, y, first) = (to_x, to_y, false);
     }
-    path.push_str(if close { "z\"/>" } else { "\"/>" });
-    Some(path)
+    if close {
+        path.push('z');
+    }
+    Some(Shape::Path(path))
 }
 
 /// Text for element content and attributes. Characters that XML 1.0 does not allow are left out.
@@ -141,16 +171,12 @@ impl DrawingBackend for Ink {
     }
 
     fn present(&mut self) -> Outcome {
-        if !std::mem::take(&mut self.group).is_empty() {
-            self.body.borrow_mut().push_str("</g>\n");
-        }
+        self.end_group();
         Ok(())
     }
 
     fn draw_pixel(&mut self, (x, y): BackendCoord, colour: BackendColor) -> Outcome {
-        let (x, y) = (Tenths(x), Tenths(y));
-        self.fill(colour, &format!("<rect x=\"{x}\" y=\"{y}\" width=\".1\" height=\".1\"/>"));
-        Ok(())
+        self.draw_rect((x, y), (x + 1, y + 1), &colour, true)
     }
 
     fn draw_line<S: BackendStyle>(
@@ -169,9 +195,9 @@ impl DrawingBackend for Ink {
         style: &S,
         fill: bool,
     ) -> Outcome {
-        let (x, y) = (Tenths(left), Tenths(top));
-        let (width, height) = (Tenths(right - left), Tenths(bottom - top));
-        let rect = format!("<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>");
+        let [x, y, width, height] = [left, top, right - left, bottom - top].map(Tenths);
+        let back = Tenths(left - right);
+        let rect = Shape::Path(format!("M{x} {y}h{width}v{height}h{back}z"));
         if fill {
             self.fill(style.color(), &rect)
         } else {
@@ -199,7 +225,7 @@ impl DrawingBackend for Ink {
         fill: bool,
     ) -> Outcome {
         let (x, y, radius) = (Tenths(x), Tenths(y), Tenths(radius as i32));
-        let circle = format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"/>");
+        let circle = Shape::Other(format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"/>"));
         if fill {
             self.fill(style.color(), &circle)
         } else {
@@ -248,7 +274,8 @@ impl DrawingBackend for Ink {
             group.push_str(" font-weight=\"bold\"");
         }
         let (x, y) = (Tenths(x), Tenths(y + (down * size).round() as i32));
-        self.element(group, &format!("<text x=\"{x}\" y=\"{y}\">{}</text>", escape(text)));
+        let text = format!("<text x=\"{x}\" y=\"{y}\">{}</text>", escape(text));
+        self.write(group, &Shape::Other(text));
         Ok(())
     }
 }
@@ -266,8 +293,8 @@ mod tests {
     #[test]
     fn lines_are_relative() {
         let line = path([(100, 200), (105, 190), (95, 190), (95, 200)], false);
-        assert_eq!(line.as_deref(), Some("<path d=\"M10 20l.5-1-1 0 0 1\"/>"));
-        assert_eq!(path([], true), None);
+        assert!(matches!(line, Some(Shape::Path(d)) if d == "M10 20l.5-1-1 0 0 1"));
+        assert!(path([], true).is_none());
     }
 
     #[test]

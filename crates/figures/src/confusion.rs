@@ -46,11 +46,15 @@ pub fn confusion_matrix(heading: &Heading, data: &ConfusionMatrix) -> Figure {
 
     let names: Vec<&str> = data.classes.iter().map(String::as_str).collect();
     let right = if printed { width("100.0 %", FONT) + 16.0 } else { 10.0 };
-    let room = widest(names.iter().copied()) + width("  00", FONT);
+    let room = widest(names.iter().copied()) + width("000", FONT);
     let left = room.clamp(width("true class", FONT), 170.0) + 14.0;
-    let across = ((WIDTH - left - right) / classes as f64).clamp(least, 64.0);
+    let across = ((WIDTH - left - right) / classes as f64).clamp(least, least.max(64.0));
     let down = if printed { 27.0 } else { across.clamp(3.0, 18.0) };
-    let (rows, columns) = numbered(&data.classes, across);
+    let (rows, columns) = if printed {
+        numbered(&data.classes, across)
+    } else {
+        (data.classes.clone(), data.classes.clone())
+    };
     let grid = Grid { origin: (left, 52.0), cell: (across, down), rows: classes, columns: classes };
     let sheet = Sheet::new(WIDTH.max(grid.right() + right), grid.bottom() + 34.0);
     sheet.text((4.0, 41.0), "true class", Label::left());
@@ -76,7 +80,7 @@ pub fn confusion_matrix(heading: &Heading, data: &ConfusionMatrix) -> Figure {
             sheet.text(at, &text, Label::left().muted());
         }
     }
-    ramp(&sheet, (4.0, grid.bottom() + 18.0), "share of the true class  0 %", "100 %");
+    ramp(&sheet, (4.0, grid.bottom() + 18.0), "share of the true class: 0 %", "100 %");
     let correct: f64 = (0..classes).map(|class| count(class, class) as f64).sum();
     let examples: f64 = (0..classes).map(total).sum();
     let mut mistakes: Vec<(usize, usize)> =

@@ -162,12 +162,13 @@ fn draw_line(sheet: &Sheet, index: usize, line: &[Placed]) {
         let known = |at: usize| line.get(at).is_some_and(Option::is_some);
         !known(at.wrapping_sub(1)) && !known(at + 1)
     };
-    for (at, point) in line.iter().enumerate() {
-        let Some((point, _)) = point else { continue };
-        if at % every == (index * 2) % every || alone(at) {
-            sheet.marker(*point, index, 3.6, Paint::series(index), index % 2 == 0);
-        }
-    }
+    let marked = |at: usize| at % every == (index * 2) % every || alone(at);
+    let places: Vec<Point> = line
+        .iter()
+        .enumerate()
+        .filter_map(|(at, point)| point.filter(|_| marked(at)).map(|(point, _)| point))
+        .collect();
+    sheet.markers(&places, index, 3.6, Paint::series(index), index % 2 == 0);
 }
 
 /// Labels right of the field, each led to the end of its line.
@@ -178,9 +179,10 @@ fn draw_labels(sheet: &Sheet, frame: &Frame, shown: &[Curve], placed: &[Vec<Plac
     let wanted: Vec<f64> = ends.iter().map(|(_, (_, y))| *y).collect();
     let heights = spread(&wanted, 17.0, frame.top, frame.bottom - 4.0);
     for ((index, end), height) in ends.into_iter().zip(heights) {
-        let pen = Pen::new(Paint::series(index));
-        let elbow = (frame.right + 18.0, height);
-        sheet.line(&[(end.0 + 3.0, end.1), elbow], pen.alpha(0.6), 1.0);
+        // A line that ends early must not seem to go on.
+        let dash = if end.0 < frame.right - 1.0 { 2 } else { 0 };
+        let pen = Pen::new(Paint::series(index)).dashed(dash).alpha(0.6);
+        sheet.line(&[(end.0 + 3.0, end.1), (frame.right + 18.0, height)], pen, 1.0);
         sheet.text((frame.right + 22.0, height), &shown[index].label, Label::left());
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     sheet::{Label, Sheet, WIDTH},
     style::{Paint, Pen},
     table::{Table, cell},
-    text::{FONT, Notation, width},
+    text::{FONT, Notation, digits, width, without_shared},
 };
 
 /// The density of each layer after each epoch.
@@ -23,6 +23,9 @@ pub struct DensityMap {
 
 /// More columns than these would be finer than a screen; epochs are then left out evenly.
 const COLUMNS: usize = 120;
+
+/// Up to so many layers each have their name in the picture.
+const NAMED: usize = 48;
 
 /// Densities that span more than this ratio are shaded by their logarithm.
 const WIDE: f64 = 20.0;
@@ -57,30 +60,31 @@ pub fn density_map(heading: &Heading, data: &DensityMap) -> Figure {
     let shown: Vec<usize> = (0..epochs.min(COLUMNS))
         .map(|column| column * (epochs - 1) / epochs.min(COLUMNS).saturating_sub(1).max(1))
         .collect();
-    let left = widest(data.layers.iter().map(String::as_str)).min(200.0) + 14.0;
-    let height = (300.0 / layers as f64).clamp(6.0, 28.0);
+    let names = without_shared(&data.layers);
+    let left = widest(names.iter().map(String::as_str)).min(200.0) + 14.0;
+    let least = if layers <= NAMED { 15.0 } else { 6.0 };
+    let height = (300.0 / layers as f64).clamp(least, 28.0);
     let right = width("100 %", FONT) + 14.0;
     let across = (WIDTH - left - right) / shown.len() as f64;
     let grid =
         Grid { origin: (left, 30.0), cell: (across, height), rows: layers, columns: shown.len() };
     let sheet = Sheet::new(WIDTH, grid.bottom() + 76.0);
-    grid.row_names(&sheet, &data.layers);
+    grid.row_names(&sheet, &names);
     grid.draw(&sheet, FONT, |layer, column| match value(layer, shown[column]) {
         Some(value) => Cell::Shade { paint: Paint::heat(share(value)), text: None },
         None => Cell::Missing,
     });
-    let percent = |value: f64| Notation::Percent.text(value);
+    let percent = |value: f64| format!("{} %", digits(value * 100.0, 2));
     let every = (15.0 / height).ceil().max(1.0) as usize;
     for layer in (0..layers).step_by(every) {
         if let Some(last) = value(layer, epochs - 1) {
-            let short = format!("{} %", crate::text::digits(last * 100.0, 2));
             let at = (grid.right() + 6.0, grid.down(layer));
-            sheet.text(at, &short, Label::left().muted());
+            sheet.text(at, &percent(last), Label::left().muted());
         }
     }
     sheet.text((WIDTH - 4.0, 15.0), "density at the end", Label::right().muted());
     draw_epochs(&sheet, &grid, data, &shown);
-    let scale = if log { "density (log)  " } else { "density  " };
+    let scale = if log { "density, log scale: " } else { "density: " };
     let least = if log { positive } else { low };
     ramp(
         &sheet,

@@ -1,7 +1,7 @@
 //! Differences with their intervals, one below the other.
 
 use crate::{
-    Figure, Heading, Interval,
+    Figure, Heading, Interval, Notation, Spacing,
     frame::{BELOW, Frame, widest},
     scale::{Axis, Scale, usable},
     sheet::{Label, Sheet, WIDTH},
@@ -65,13 +65,13 @@ pub fn forest_plot(heading: &Heading, data: &ForestPlot) -> Figure {
         names.iter().map(|lines| if lines.len() > 1 { 40.0 } else { 28.0 }).collect();
     let bottom = top + heights.iter().sum::<f64>() + 4.0;
     let frame = Frame { left: label_room, right: WIDTH - verdict_room, top, bottom };
-    let axis = Axis { spacing: crate::Spacing::Linear, ..data.difference.clone() };
+    let axis = axis(&data.difference);
     let Some(along) = Scale::new(&axis, &values, 0.06, (frame.left, frame.right)) else {
         return Sheet::sentence(heading, "No finite differences.", csv);
     };
     let sheet = Sheet::new(WIDTH, bottom + BELOW);
     draw_marks(&sheet, &frame, &along, margin, data);
-    frame.horizontal_axis(&sheet, &along, &data.difference.label);
+    frame.horizontal_axis(&sheet, &along, &axis.label);
 
     let mut y = top;
     for ((row, lines), height) in data.rows.iter().zip(&names).zip(heights) {
@@ -84,8 +84,7 @@ pub fn forest_plot(heading: &Heading, data: &ForestPlot) -> Figure {
         let verdict = fit(&row.verdict, FONT, verdict_room - 14.0);
         sheet.text((frame.right + 12.0, middle), &verdict, Label::left());
         let Some(x) = along.at(row.difference) else {
-            let centre = (f64::midpoint(frame.left, frame.right), middle);
-            sheet.text(centre, "missing", Label::centre().muted());
+            sheet.text((frame.left + 4.0, middle), "missing", Label::left().muted());
             continue;
         };
         let mut clear = false;
@@ -102,6 +101,17 @@ pub fn forest_plot(heading: &Heading, data: &ForestPlot) -> Figure {
         sheet.marker((x, middle), 1, 4.6, Paint::series(0), clear);
     }
     sheet.finish(heading, describe(data, margin), csv)
+}
+
+/// The axis of differences: linear, and in points where shares differ.
+fn axis(difference: &Axis) -> Axis {
+    let linear = difference.clone().spaced(Spacing::Linear);
+    match linear.notation {
+        Notation::Percent => {
+            Axis { label: format!("{} (percentage points)", linear.label), ..linear }.points()
+        }
+        _ => linear,
+    }
 }
 
 /// The line at zero, and the band of losses that do not matter.

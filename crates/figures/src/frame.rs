@@ -16,6 +16,9 @@ pub(crate) const ABOVE: f64 = 34.0;
 /// Room below the field for ticks and the label of the horizontal axis.
 pub(crate) const BELOW: f64 = 46.0;
 
+/// At most so many numbers on a vertical axis.
+const ROUND: usize = 8;
+
 const ROW: f64 = 20.0;
 const KEY: f64 = 34.0;
 
@@ -31,12 +34,12 @@ pub(crate) struct Frame {
 impl Frame {
     /// Few horizontal lines with numbers at the left, and the name of the quantity above them.
     pub(crate) fn vertical_axis(&self, sheet: &Sheet, scale: &Scale, label: &str) {
-        for (y, text) in scale.ticks(6) {
+        for (y, text) in scale.ticks(ROUND) {
             sheet.line(&[(self.left, y), (self.right, y)], Pen::new(Paint::Grid), 1.0);
             sheet.text((self.left - 7.0, y), &text, Label::right().muted());
         }
         let label = fit(label, FONT, sheet.width - 8.0);
-        sheet.text((4.0, self.top - 22.0), &label, Label::left());
+        sheet.text((4.0, 12.0), &label, Label::left());
     }
 
     /// A line with ticks and numbers below, and the name of the quantity below those.
@@ -58,7 +61,7 @@ impl Frame {
 
 /// The room that the numbers of a vertical axis need at the left.
 pub(crate) fn left_margin(scale: &Scale) -> f64 {
-    let widest = scale.ticks(6).iter().map(|(_, text)| width(text, FONT)).fold(0.0, f64::max);
+    let widest = scale.ticks(ROUND).iter().map(|(_, text)| width(text, FONT)).fold(0.0, f64::max);
     widest.min(120.0) + 12.0
 }
 

@@ -124,7 +124,7 @@ pub(crate) fn numbered(names: &[String], cell: f64) -> (Vec<String>, Vec<String>
     if names.iter().all(|name| width(name, FONT) <= cell - 6.0) {
         return (names.to_vec(), names.to_vec());
     }
-    let rows = names.iter().enumerate().map(|(index, name)| format!("{name}  {}", index + 1));
+    let rows = names.iter().enumerate().map(|(index, name)| format!("{name}\u{2002}{}", index + 1));
     (rows.collect(), (1..=names.len()).map(|number| number.to_string()).collect())
 }
 

@@ -53,14 +53,18 @@ pub fn pair_map(heading: &Heading, data: &PairMap) -> Figure {
     if pairs().all(|(row, column)| value(row, column).is_none()) {
         return Sheet::sentence(heading, "No pair was compared.", csv);
     }
-    let numbered: Vec<String> =
-        data.labels.iter().enumerate().map(|(i, label)| format!("{label}  {}", i + 1)).collect();
+    let numbered: Vec<String> = data
+        .labels
+        .iter()
+        .enumerate()
+        .map(|(i, label)| format!("{label}\u{2002}{}", i + 1))
+        .collect();
     let numbers: Vec<String> = (1..=count).map(|number| number.to_string()).collect();
     let left = widest(numbered.iter().map(String::as_str)).min(250.0) + 14.0;
     // Text of ten pixels in many columns, on a picture that is drawn larger.
     let size = if count > 10 { 11.0 } else { FONT };
     let least = width(" <.001", size);
-    let across = ((WIDTH - left - 8.0) / count as f64).clamp(least, 72.0);
+    let across = ((WIDTH - left - 8.0) / count as f64).clamp(least, least.max(72.0));
     let grid = Grid { origin: (left, 30.0), cell: (across, 27.0), rows: count, columns: count };
     let sheet = Sheet::new(WIDTH.max(grid.right() + 8.0), grid.bottom() + 34.0);
     grid.row_names(&sheet, &numbered);
@@ -114,7 +118,7 @@ fn short(kind: PairKind, value: f64) -> String {
 
 fn key(sheet: &Sheet, kind: PairKind, y: f64) {
     if kind == PairKind::Improvement {
-        ramp(sheet, (4.0, y), "column better  0", "1  row better");
+        ramp(sheet, (4.0, y), "0, column better", "1, row better");
         return;
     }
     sheet.text((4.0, y), "adjusted p", Label::left().muted());

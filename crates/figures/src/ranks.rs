@@ -56,12 +56,12 @@ pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceD
     let sides: [Vec<usize>; 2] = [near.to_vec(), far.iter().rev().copied().collect()];
     let name = |index: usize, left: bool| {
         let number = format!("{:.2}", rank(index));
-        let mut lines = wrap(&data.methods[index].label, FONT, COLUMN - width("00.00  ", FONT));
+        let mut lines = wrap(&data.methods[index].label, FONT, COLUMN - width("00.00 ", FONT));
         let at = if left { lines.len() - 1 } else { 0 };
         lines[at] = if left {
-            format!("{}  {number}", lines[at])
+            format!("{}\u{2002}{number}", lines[at])
         } else {
-            format!("{number}  {}", lines[at])
+            format!("{number}\u{2002}{}", lines[at])
         };
         lines
     };

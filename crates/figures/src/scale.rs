@@ -50,6 +50,12 @@ impl Axis {
         Self { notation: Notation::Percent, ..self }
     }
 
+    /// With differences of shares in percentage points.
+    #[must_use]
+    pub fn points(self) -> Self {
+        Self { notation: Notation::Points, ..self }
+    }
+
     /// With prefixes of the International System.
     #[must_use]
     pub fn si(self) -> Self {

@@ -103,24 +103,39 @@ impl Sheet {
 
     /// A marker of the shape of this index, full or hollow.
     pub(crate) fn marker(&self, at: Point, shape: usize, radius: f64, paint: Paint, full: bool) {
+        self.markers(&[at], shape, radius, paint, full);
+    }
+
+    /// Equal markers: all insides first and all edges then, which makes two groups in the file.
+    pub(crate) fn markers(
+        &self,
+        places: &[Point],
+        shape: usize,
+        radius: f64,
+        paint: Paint,
+        full: bool,
+    ) {
         let (edge, inside) = (Pen::new(paint), Pen::new(if full { paint } else { Paint::Paper }));
-        let outline = marker_outline(shape);
-        if outline.is_empty() {
-            let radius = (radius * 10.0).round() as i32;
-            self.draw(&Circle::new(self.tenths(at), radius, inside.colour().filled()));
-            if !full {
-                self.draw(&Circle::new(self.tenths(at), radius, stroke(edge, 1.5)));
+        for at in places {
+            match outline(*at, shape, radius) {
+                Some(points) => self.polygon(&points, inside),
+                None => self.circle(*at, radius, inside.colour().filled()),
             }
-            return;
         }
-        let mut points: Vec<Point> =
-            outline.iter().map(|(x, y)| (at.0 + x * radius, at.1 + y * radius)).collect();
-        self.polygon(&points, inside);
-        if !full {
-            // Once more along the first edge, so that the corner is mitred.
-            points.extend_from_within(..2);
-            self.line(&points, edge, 1.5);
+        for at in places.iter().filter(|_| !full) {
+            match outline(*at, shape, radius) {
+                Some(mut points) => {
+                    // Once more along the first edge, so that its corner is joined too.
+                    points.extend_from_within(..2);
+                    self.line(&points, edge, 1.5);
+                }
+                None => self.circle(*at, radius, stroke(edge, 1.5)),
+            }
         }
+    }
+
+    fn circle(&self, at: Point, radius: f64, style: ShapeStyle) {
+        self.draw(&Circle::new(self.tenths(at), (radius * 10.0).round() as i32, style));
     }
 
     /// Text with its middle at this height.
@@ -153,7 +168,7 @@ impl Sheet {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"figure{wide}\" \
              viewBox=\"0 0 {width} {height}\" role=\"img\" \
              aria-labelledby=\"{name}-title {name}-description\" \
-             font-family=\"Helvetica, Arial, sans-serif\">\n\
+             stroke-linejoin=\"round\" font-family=\"Helvetica, Arial, sans-serif\">\n\
              <title id=\"{name}-title\">{}</title>\n\
              <desc id=\"{name}-description\">{}</desc>\n{}</svg>\n",
             escape(&heading.title),
@@ -169,6 +184,12 @@ impl Sheet {
         sheet.text((WIDTH / 2.0, 32.0), reason, Label::centre().muted());
         sheet.finish(heading, reason.to_owned(), csv)
     }
+}
+
+/// The corners of a marker; a circle has none.
+fn outline(at: Point, shape: usize, radius: f64) -> Option<Vec<Point>> {
+    let corner = |(x, y): &Point| (at.0 + x * radius, at.1 + y * radius);
+    Some(marker_outline(shape)?.iter().map(corner).collect())
 }
 
 fn stroke(pen: Pen, width: f64) -> ShapeStyle {

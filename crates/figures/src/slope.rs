@@ -52,11 +52,11 @@ pub fn slope_chart(heading: &Heading, data: &SlopeChart) -> Figure {
         let reason = format!("No seed with a finite {} of both strategies.", data.metric.label);
         return Sheet::sentence(heading, &reason, csv);
     };
-    let sheet = Sheet::new(WIDTH, bottom + 14.0);
+    let sheet = Sheet::new(WIDTH, bottom + 34.0);
     let margin = crate::frame::left_margin(&up);
     let frame = Frame { left: margin, right: WIDTH - 14.0, top, bottom };
     frame.vertical_axis(&sheet, &up, &data.metric.label);
-    let (left, right) = (margin + 130.0, WIDTH - 140.0);
+    let (left, right) = (margin + 85.0, WIDTH - 125.0);
 
     let mut placed = Vec::new();
     for pair in &pairs {
@@ -80,12 +80,11 @@ pub fn slope_chart(heading: &Heading, data: &SlopeChart) -> Figure {
         (sum, up.at(sum))
     };
     let (control, candidate) = (mean(|pair| pair.control), mean(|pair| pair.candidate));
-    let half = 118.0;
     for (x, name, (value, at), label, side) in [
         (left, &data.control, control, Label::right(), -10.0),
         (right, &data.candidate, candidate, Label::left(), 10.0),
     ] {
-        let name = fit(name, FONT, 2.0 * half);
+        let name = fit(name, FONT, 1.9 * x.min(WIDTH - x));
         sheet.text((x, top - 18.0), &name, Label::centre().bold());
         if let Some(at) = at {
             let text = data.metric.notation.text(value);
@@ -97,6 +96,17 @@ pub fn slope_chart(heading: &Heading, data: &SlopeChart) -> Figure {
         sheet.marker((left, from), 3, 5.0, Paint::Ink, true);
         sheet.marker((right, to), 3, 5.0, Paint::Ink, true);
     }
+    let equal = placed.iter().filter(|(pair, ..)| pair.candidate == pair.control).count();
+    let mut key = format!(
+        "{} better (solid), {} worse (dashed)",
+        crate::count(wins, "seed"),
+        placed.len() - wins - equal
+    );
+    if equal > 0 {
+        key.push_str(&format!(", {equal} equal (grey)"));
+    }
+    key.push_str("; thick: mean");
+    sheet.text((f64::midpoint(left, right), bottom + 20.0), &key, Label::centre().muted());
     let notation = data.metric.notation;
     let description = format!(
         "{} of {}, {} and {} joined by seed. Mean of {} {}, of {} {}: a mean difference of {}. The \

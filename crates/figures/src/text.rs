@@ -51,13 +51,15 @@ pub(crate) fn fit(text: &str, size: f64, limit: f64) -> String {
     shortened(low)
 }
 
-/// The text in at most two lines within a width, broken at a space.
+/// The text in at most two lines within a width, broken at the space that makes them most alike.
 pub(crate) fn wrap(text: &str, size: f64, limit: f64) -> Vec<String> {
     if width(text, size) <= limit {
         return vec![text.to_owned()];
     }
-    let fitting = text.match_indices(' ').map(|(at, _)| at);
-    let Some(at) = fitting.filter(|at| *at > 0 && width(&text[..*at], size) <= limit).last() else {
+    let longer = |at: &usize| width(&text[..*at], size).max(width(&text[*at..], size));
+    let spaces = text.match_indices(' ').map(|(at, _)| at);
+    let fitting = spaces.filter(|at| *at > 0 && width(&text[..*at], size) <= limit);
+    let Some(at) = fitting.min_by(|a, b| longer(a).total_cmp(&longer(b))) else {
         return vec![fit(text, size, limit)];
     };
     vec![text[..at].to_owned(), fit(text[at..].trim_start(), size, limit)]
@@ -71,6 +73,8 @@ pub enum Notation {
     Plain,
     /// Shares in [0, 1] as percent: `25 %`.
     Percent,
+    /// Differences of shares in percentage points: `0.5` for 0.005.
+    Points,
     /// With a prefix of the International System: `25 G`.
     Si,
 }
@@ -80,6 +84,7 @@ impl Notation {
     pub(crate) fn text(self, value: f64) -> String {
         match self {
             Self::Percent => format!("{} %", digits(value * 100.0, 4)),
+            Self::Points => format!("{} points", digits(value * 100.0, 4)),
             Self::Plain => digits(value, 4),
             Self::Si => si(value),
         }
@@ -89,7 +94,7 @@ impl Notation {
     pub(crate) fn difference(self, value: f64) -> String {
         let sign = if value > 0.0 { "+" } else { "" };
         match self {
-            Self::Percent => format!("{sign}{} points", digits(value * 100.0, 3)),
+            Self::Percent | Self::Points => format!("{sign}{} points", digits(value * 100.0, 3)),
             Self::Plain => format!("{sign}{}", digits(value, 3)),
             Self::Si => format!("{sign}{}", si(value)),
         }
@@ -97,10 +102,14 @@ impl Notation {
 
     /// The label of a tick among ticks that lie `step` apart.
     pub(crate) fn tick(self, value: f64, step: f64) -> String {
-        let decimals = |step: f64| (-step.abs().log10() + 1e-9).ceil().clamp(0.0, 9.0) as usize;
+        // Less a little: steps are differences, so a step of one may be a little less.
+        let decimals = |step: f64| (-step.abs().log10() - 1e-6).ceil().clamp(0.0, 9.0) as usize;
         match self {
-            Self::Percent if step > 1e-10 => {
+            Self::Percent if step > 1e-10 && value.abs() < 1e5 => {
                 minus(format!("{:.*} %", decimals(step * 100.0), value * 100.0))
+            }
+            Self::Points if step > 1e-10 && value.abs() < 1e5 => {
+                minus(format!("{:.*}", decimals(step * 100.0), value * 100.0))
             }
             Self::Plain if value == 0.0 || (value.abs() < 1e6 && step > 1e-5) => {
                 minus(format!("{value:.*}", decimals(step)))
@@ -153,6 +162,23 @@ fn si(value: f64) -> String {
     }
 }
 
+/// Dotted names without the parts at their beginning and end that all share, as the names of the
+/// layers of a large model do.
+pub(crate) fn without_shared(names: &[String]) -> Vec<String> {
+    let parts: Vec<Vec<&str>> = names.iter().map(|name| name.split('.').collect()).collect();
+    let shortest = parts.iter().map(Vec::len).min().unwrap_or(0);
+    if parts.len() < 2 || shortest < 2 {
+        return names.to_vec();
+    }
+    let shared = |part: &dyn Fn(&[&str], usize) -> String, most: usize| {
+        let same = |at: &usize| parts.iter().all(|name| part(name, *at) == part(&parts[0], *at));
+        (0..most).take_while(same).count()
+    };
+    let head = shared(&|name, at| name[at].to_owned(), shortest - 1);
+    let tail = shared(&|name, at| name[name.len() - 1 - at].to_owned(), shortest - 1 - head);
+    parts.iter().map(|name| name[head..name.len() - tail].join(".")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +207,16 @@ mod tests {
         assert!(short.starts_with("bert.") && short.ends_with(".dense"), "{short}");
         assert_eq!(fit("dense", FONT, 150.0), "dense");
         assert_eq!(fit("a", FONT, 0.0), "\u{2026}");
+    }
+
+    #[test]
+    fn names_of_layers_lose_what_they_share() {
+        let names = ["bert.layer.0.query.dense", "bert.layer.11.output.dense"].map(String::from);
+        assert_eq!(without_shared(&names), ["0.query", "11.output"]);
+        let plain = ["linear1", "linear2"].map(String::from);
+        assert_eq!(without_shared(&plain), plain);
+        let same = ["a.b", "a.b"].map(String::from);
+        assert_eq!(without_shared(&same), ["b", "b"]);
     }
 
     #[test]

@@ -96,11 +96,11 @@ pub fn trade_off(heading: &Heading, data: &TradeOff) -> Figure {
     let sheet = Sheet::new(WIDTH, bottom + BELOW + legend.height());
     frame.vertical_axis(&sheet, &up, &data.y.label);
     frame.horizontal_axis(&sheet, &along, &data.x.label);
-    draw_front(&sheet, data, &placed);
+    let mut lines = draw_front(&sheet, data, &placed);
     for series in 0..names.len() {
-        draw_series(&sheet, data, series, &placed, &up);
+        lines.extend(draw_series(&sheet, data, series, &placed, &up));
     }
-    draw_labels(&sheet, &frame, &placed);
+    draw_labels(&sheet, &frame, &placed, &lines);
     legend.draw(&sheet, bottom + BELOW, names.iter().copied(), |sheet, index, from, to| {
         if data.connect {
             sheet.line(&[from, to], Pen::series(index), 1.5);
@@ -118,8 +118,15 @@ pub fn trade_off(heading: &Heading, data: &TradeOff) -> Figure {
     sheet.finish(heading, text, csv)
 }
 
+/// A line that labels should not cover.
+type Segment = (Point, Point);
+
+fn segments(line: &[Point]) -> impl Iterator<Item = Segment> {
+    line.windows(2).map(|pair| (pair[0], pair[1]))
+}
+
 /// A staircase through the front: between two points the worse x buys nothing until the next.
-fn draw_front(sheet: &Sheet, data: &TradeOff, placed: &[Placed<'_>]) {
+fn draw_front(sheet: &Sheet, data: &TradeOff, placed: &[Placed<'_>]) -> Vec<Segment> {
     let mut corners: Vec<&Placed<'_>> = placed.iter().filter(|point| point.on_front).collect();
     corners.sort_by(|a, b| data.x_better.order(a.point.x, b.point.x));
     let mut stairs: Vec<Point> = Vec::new();
@@ -132,51 +139,92 @@ fn draw_front(sheet: &Sheet, data: &TradeOff, placed: &[Placed<'_>]) {
     if stairs.len() > 1 {
         sheet.line(&stairs, Pen::new(Paint::Muted).dashed(2), 1.5);
     }
+    segments(&stairs).collect()
 }
 
-fn draw_series(sheet: &Sheet, data: &TradeOff, series: usize, all: &[Placed<'_>], up: &Scale) {
+fn draw_series(
+    sheet: &Sheet,
+    data: &TradeOff,
+    series: usize,
+    all: &[Placed<'_>],
+    up: &Scale,
+) -> Vec<Segment> {
+    let mut drawn = Vec::new();
     let mut points: Vec<&Placed<'_>> = all.iter().filter(|point| point.series == series).collect();
     points.sort_by(|a, b| a.point.x.total_cmp(&b.point.x));
     let paint = Paint::series(series);
     if data.connect && points.len() > 1 {
         let line: Vec<Point> = points.iter().map(|point| point.at).collect();
         sheet.line(&line, Pen::series(series).alpha(0.8), 1.5);
+        drawn.extend(segments(&line));
     }
     for Placed { point, at, .. } in &points {
         if let Some((lower, upper)) =
             point.interval.and_then(|i| Some((up.at(i.lower)?, up.at(i.upper)?)))
         {
-            sheet.line(&[(at.0, lower), (at.0, upper)], Pen::new(paint), 1.5);
+            let bar = [(at.0, lower), (at.0, upper)];
+            sheet.line(&bar, Pen::new(paint), 1.5);
+            drawn.extend(segments(&bar));
         }
     }
     for point in points {
         sheet.marker(point.at, series, 4.2, paint, point.on_front);
     }
+    drawn
+}
+
+/// A box by its centre and its half extents.
+type Extent = (Point, Point);
+
+/// Whether a line passes through a box: clips it by one side after the other (Liang and Barsky).
+fn crosses(((x, y), (half_width, half_height)): &Extent, ((ax, ay), (bx, by)): &Segment) -> bool {
+    let (mut from, mut to) = (0.0_f64, 1.0_f64);
+    for (start, step, half) in [(ax - x, bx - ax, half_width), (ay - y, by - ay, half_height)] {
+        if step == 0.0 {
+            if start.abs() >= *half {
+                return false;
+            }
+            continue;
+        }
+        let ends = ((-half - start) / step, (half - start) / step);
+        from = from.max(ends.0.min(ends.1));
+        to = to.min(ends.0.max(ends.1));
+    }
+    from < to
 }
 
 /// Labels beside their points, the front first, where they cover nothing.
-fn draw_labels(sheet: &Sheet, frame: &Frame, placed: &[Placed<'_>]) {
-    // Centre and half extents.
-    type Box = (Point, Point);
-    let apart = |((ax, ay), (aw, ah)): &Box, ((bx, by), (bw, bh)): &Box| {
+fn draw_labels(sheet: &Sheet, frame: &Frame, placed: &[Placed<'_>], lines: &[Segment]) {
+    let apart = |((ax, ay), (aw, ah)): &Extent, ((bx, by), (bw, bh)): &Extent| {
         (ax - bx).abs() >= aw + bw || (ay - by).abs() >= ah + bh
     };
-    let mut taken: Vec<Box> = placed.iter().map(|point| (point.at, (5.0, 5.0))).collect();
+    let mut taken: Vec<Extent> = placed.iter().map(|point| (point.at, (5.0, 5.0))).collect();
     let mut order: Vec<&Placed<'_>> = placed.iter().collect();
     order.sort_by_key(|point| !point.on_front);
     for Placed { point, at, .. } in
         order.into_iter().filter(|placed| !placed.point.label.is_empty())
     {
-        let half = (width(&point.label, FONT) / 2.0, 7.5);
-        let (dx, dy) = (half.0 + 8.0, 13.0);
-        let places = [(dx, 0.0), (0.0, -dy), (0.0, dy), (-dx, 0.0), (dx, -dy), (-dx, dy)];
+        let half = (width(&point.label, FONT) / 2.0, 7.0);
+        let (dx, dy) = (half.0 + 7.0, 13.0);
+        let places = [
+            (dx, 0.0),
+            (-dx, 0.0),
+            (0.0, -dy),
+            (0.0, dy),
+            (dx, -dy),
+            (-dx, -dy),
+            (dx, dy),
+            (-dx, dy),
+        ];
         let fits = places.into_iter().map(|(x, y)| ((at.0 + x, at.1 + y), half)).find(|place| {
             let ((x, y), _) = place;
             let inside = x - half.0 >= frame.left
                 && x + half.0 <= sheet.width
                 && y - half.1 >= frame.top
                 && y + half.1 <= frame.bottom;
-            inside && taken.iter().all(|other| apart(place, other))
+            inside
+                && taken.iter().all(|other| apart(place, other))
+                && !lines.iter().any(|line| crosses(place, line))
         });
         if let Some(place) = fits {
             sheet.text(place.0, &point.label, Label::centre().muted());
@@ -220,4 +268,20 @@ fn describe(data: &TradeOff, front: &[usize], missing: usize) -> String {
         points.join("; "),
         crate::left_out(missing)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_through_a_box_is_seen() {
+        let extent = ((10.0, 10.0), (5.0, 2.0));
+        assert!(crosses(&extent, &((0.0, 10.0), (20.0, 10.0))));
+        assert!(crosses(&extent, &((8.0, 0.0), (12.0, 20.0))));
+        assert!(crosses(&extent, &((9.0, 9.0), (11.0, 11.0))));
+        assert!(!crosses(&extent, &((0.0, 13.0), (20.0, 13.0))));
+        assert!(!crosses(&extent, &((0.0, 0.0), (4.0, 4.0))));
+        assert!(!crosses(&extent, &((0.0, 20.0), (8.0, 12.5))));
+    }
 }
