@@ -1,0 +1,151 @@
+//! Where the connections lie, over time.
+
+use crate::{
+    Figure, Heading,
+    frame::widest,
+    grid::{Cell, Grid, ramp},
+    sheet::{Label, Sheet, WIDTH},
+    style::{Paint, Pen},
+    table::{Table, cell},
+    text::{FONT, Notation, digits, width, without_shared},
+};
+
+/// The density of each layer after each epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DensityMap {
+    /// The layers, from the input to the output.
+    pub layers: Vec<String>,
+    /// The epochs, ascending.
+    pub epochs: Vec<f64>,
+    /// Densities in [0, 1], `[layer][epoch]`; not finite where missing.
+    pub density: Vec<Vec<f64>>,
+}
+
+/// More columns than these would be finer than a screen; epochs are then left out evenly.
+const COLUMNS: usize = 120;
+
+/// Up to so many layers each have their name in the picture.
+const NAMED: usize = 48;
+
+/// Densities that span more than this ratio are shaded by their logarithm.
+const WIDE: f64 = 20.0;
+
+/// A heat map of layers against epochs, with the last density of each layer at the right. Shades go
+/// from the smallest density to the largest; over a wide range they follow the logarithm.
+#[must_use]
+pub fn density_map(heading: &Heading, data: &DensityMap) -> Figure {
+    let csv = table(data);
+    let value = |layer: usize, epoch: usize| {
+        let value = data.density.get(layer).and_then(|row| row.get(epoch)).copied();
+        value.filter(|value| (0.0..=1.0).contains(value))
+    };
+    let (layers, epochs) = (data.layers.len(), data.epochs.len());
+    let all = || (0..layers).flat_map(|layer| (0..epochs).map(move |epoch| (layer, epoch)));
+    let known = || all().filter_map(|(layer, epoch)| value(layer, epoch));
+    let low = known().fold(f64::INFINITY, f64::min);
+    let high = known().fold(f64::NEG_INFINITY, f64::max);
+    if low > high {
+        return Sheet::sentence(heading, "No densities of layers.", csv);
+    }
+    // Layers of density 0 are dead; they take the lightest shade of either scale.
+    let positive = known().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
+    let log = high / positive > WIDE;
+    let share = |value: f64| match (log, high > low) {
+        (true, _) if value > 0.0 => (value / positive).ln() / (high / positive).ln(),
+        (true, _) => 0.0,
+        (false, true) => (value - low) / (high - low),
+        (false, false) => 0.5,
+    };
+
+    let shown: Vec<usize> = (0..epochs.min(COLUMNS))
+        .map(|column| column * (epochs - 1) / epochs.min(COLUMNS).saturating_sub(1).max(1))
+        .collect();
+    let names = without_shared(&data.layers);
+    let left = widest(names.iter().map(String::as_str)).min(200.0) + 14.0;
+    let least = if layers <= NAMED { 15.0 } else { 6.0 };
+    let height = (300.0 / layers as f64).clamp(least, 28.0);
+    let right = width("100 %", FONT) + 14.0;
+    let across = (WIDTH - left - right) / shown.len() as f64;
+    let grid =
+        Grid { origin: (left, 30.0), cell: (across, height), rows: layers, columns: shown.len() };
+    let sheet = Sheet::new(WIDTH, grid.bottom() + 76.0);
+    grid.row_names(&sheet, &names);
+    grid.draw(&sheet, FONT, |layer, column| match value(layer, shown[column]) {
+        Some(value) => Cell::Shade { paint: Paint::heat(share(value)), text: None },
+        None => Cell::Missing,
+    });
+    let percent = |value: f64| format!("{} %", digits(value * 100.0, 2));
+    let every = (15.0 / height).ceil().max(1.0) as usize;
+    for layer in (0..layers).step_by(every) {
+        if let Some(last) = value(layer, epochs - 1) {
+            let at = (grid.right() + 6.0, grid.down(layer));
+            sheet.text(at, &percent(last), Label::left().muted());
+        }
+    }
+    sheet.text((WIDTH - 4.0, 15.0), "density at the end", Label::right().muted());
+    draw_epochs(&sheet, &grid, data, &shown);
+    let scale = if log { "density, log scale: " } else { "density: " };
+    let least = if log { positive } else { low };
+    ramp(
+        &sheet,
+        (4.0, grid.bottom() + 60.0),
+        &format!("{scale}{}", percent(least)),
+        &percent(high),
+    );
+    let missing = all().filter(|(layer, epoch)| value(*layer, *epoch).is_none()).count();
+    sheet.finish(heading, describe(data, &value, missing), csv)
+}
+
+fn draw_epochs(sheet: &Sheet, grid: &Grid, data: &DensityMap, shown: &[usize]) {
+    let label = |column: usize| Notation::Plain.text(data.epochs[shown[column]]);
+    let wide = (0..shown.len()).map(|column| width(&label(column), FONT)).fold(0.0, f64::max);
+    let most = ((grid.right() - grid.origin.0) / (wide + 16.0)).floor().clamp(1.0, 8.0) as usize;
+    let every = shown.len().div_ceil(most).max(1);
+    for column in (0..shown.len()).step_by(every) {
+        let (x, y) = (grid.across(column), grid.bottom());
+        sheet.line(&[(x, y + 1.0), (x, y + 5.0)], Pen::new(Paint::Muted), 1.0);
+        sheet.text((x, y + 14.0), &label(column), Label::centre().muted());
+    }
+    let middle = f64::midpoint(grid.origin.0, grid.right());
+    sheet.text((middle, grid.bottom() + 33.0), "epoch", Label::centre());
+}
+
+fn table(data: &DensityMap) -> Vec<u8> {
+    let mut table = Table::new(&["layer", "epoch", "density"]);
+    for (layer, name) in data.layers.iter().enumerate() {
+        for (column, epoch) in data.epochs.iter().enumerate() {
+            let density = data.density.get(layer).and_then(|row| row.get(column)).copied();
+            table.row([name.clone(), cell(*epoch), density.map_or_else(String::new, cell)]);
+        }
+    }
+    table.finish()
+}
+
+fn describe(
+    data: &DensityMap,
+    value: &impl Fn(usize, usize) -> Option<f64>,
+    missing: usize,
+) -> String {
+    let ends = |layer: usize| {
+        let mut known = (0..data.epochs.len()).filter_map(|epoch| value(layer, epoch));
+        let first = known.next()?;
+        Some((first, known.last().unwrap_or(first)))
+    };
+    let percent = |value: f64| Notation::Percent.text(value);
+    let layers: Vec<String> = data
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(layer, name)| match ends(layer) {
+            Some((first, last)) => format!("{name} {} to {}", percent(first), percent(last)),
+            None => format!("{name} missing"),
+        })
+        .collect();
+    format!(
+        "Density of {} over {}, from the first epoch to the last: {}.{}",
+        crate::count(data.layers.len(), "layer"),
+        crate::count(data.epochs.len(), "epoch"),
+        layers.join("; "),
+        crate::left_out(missing)
+    )
+}

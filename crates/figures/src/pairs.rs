@@ -1,0 +1,196 @@
+//! All pairs of methods at once.
+
+use crate::{
+    Figure, Heading,
+    frame::widest,
+    grid::{Cell, Grid, ramp},
+    sheet::{Label, Sheet, WIDTH},
+    style::{Paint, Pen},
+    table::{Table, cell},
+    text::{FONT, width},
+};
+
+/// What the numbers of a pair map are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PairKind {
+    /// p-values after correction; those below `alpha` are bold.
+    PValue {
+        /// The level of the tests.
+        alpha: f64,
+    },
+    /// The probability that the method of the row scores better than the method of the column.
+    Improvement,
+}
+
+/// A square of values, a row and a column for each method.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairMap {
+    /// The methods.
+    pub labels: Vec<String>,
+    /// Values in [0, 1], `[row][column]`; a pair that was not compared is `None`. The diagonal is
+    /// not read.
+    pub values: Vec<Vec<Option<f64>>>,
+    /// What the values are.
+    pub kind: PairKind,
+}
+
+/// Shades of p-values: the smaller, the darker.
+const LEVELS: [(f64, u8, &str); 4] =
+    [(0.001, 8, "< 0.001"), (0.01, 6, "< 0.01"), (0.05, 4, "< 0.05"), (0.1, 2, "< 0.1")];
+
+/// A heat map with the number in each cell; pairs without one are crossed out. Columns are numbered
+/// as the rows are.
+#[must_use]
+pub fn pair_map(heading: &Heading, data: &PairMap) -> Figure {
+    let csv = table(data);
+    let count = data.labels.len();
+    let value = |row: usize, column: usize| {
+        let value = data.values.get(row)?.get(column).copied().flatten();
+        value.filter(|value| (0.0..=1.0).contains(value))
+    };
+    let pairs = || (0..count).flat_map(|row| (0..count).map(move |column| (row, column)));
+    let pairs = || pairs().filter(|(row, column)| row != column);
+    if pairs().all(|(row, column)| value(row, column).is_none()) {
+        return Sheet::sentence(heading, "No pair was compared.", csv);
+    }
+    let numbered: Vec<String> = data
+        .labels
+        .iter()
+        .enumerate()
+        .map(|(i, label)| format!("{label}\u{2002}{}", i + 1))
+        .collect();
+    let numbers: Vec<String> = (1..=count).map(|number| number.to_string()).collect();
+    let left = widest(numbered.iter().map(String::as_str)).min(250.0) + 14.0;
+    // Text of ten pixels in many columns, on a picture that is drawn larger.
+    let size = if count > 10 { 11.0 } else { FONT };
+    let least = width(" <.001", size);
+    let across = ((WIDTH - left - 8.0) / count as f64).clamp(least, least.max(72.0));
+    let grid = Grid { origin: (left, 30.0), cell: (across, 27.0), rows: count, columns: count };
+    let sheet = Sheet::new(WIDTH.max(grid.right() + 8.0), grid.bottom() + 34.0);
+    grid.row_names(&sheet, &numbered);
+    grid.column_names(&sheet, &numbers);
+    grid.draw(&sheet, size, |row, column| match value(row, column) {
+        _ if row == column => Cell::Blank,
+        None => Cell::Missing,
+        Some(value) => {
+            let bold = matches!(data.kind, PairKind::PValue { alpha } if value < alpha);
+            let paint = shade(data.kind, value);
+            Cell::Shade { paint, text: Some((short(data.kind, value), bold)) }
+        }
+    });
+    key(&sheet, data.kind, grid.bottom() + 18.0);
+    let compared = pairs().filter(|(row, column)| value(*row, *column).is_some()).count();
+    let missing = pairs().count() - compared;
+    sheet.finish(heading, describe(data, &value, compared, missing), csv)
+}
+
+fn shade(kind: PairKind, value: f64) -> Paint {
+    match kind {
+        PairKind::PValue { .. } => {
+            let level = LEVELS.iter().find(|(limit, ..)| value < *limit);
+            Paint::Heat(level.map_or(0, |(_, shade, _)| *shade))
+        }
+        PairKind::Improvement => Paint::heat(value),
+    }
+}
+
+/// Three decimals without the zero before the point, as statistics are printed; never 0 or 1 for
+/// what is neither, and on the right side of the level.
+fn short(kind: PairKind, value: f64) -> String {
+    if value == 0.0 || value == 1.0 {
+        return format!("{value}");
+    }
+    let text = match kind {
+        PairKind::PValue { .. } if value < 0.001 => "<.001".to_owned(),
+        PairKind::PValue { alpha }
+            if value < alpha && format!("{value:.3}") == format!("{alpha:.3}") =>
+        {
+            format!("<{alpha}")
+        }
+        PairKind::PValue { .. } if value > 0.9995 => ">.999".to_owned(),
+        PairKind::PValue { .. } => format!("{value:.3}"),
+        PairKind::Improvement if value < 0.005 => "<.01".to_owned(),
+        PairKind::Improvement if value >= 0.995 => ">.99".to_owned(),
+        PairKind::Improvement => format!("{value:.2}"),
+    };
+    text.replacen("0.", ".", 1)
+}
+
+fn key(sheet: &Sheet, kind: PairKind, y: f64) {
+    if kind == PairKind::Improvement {
+        ramp(sheet, (4.0, y), "0, column better", "1, row better");
+        return;
+    }
+    sheet.text((4.0, y), "adjusted p", Label::left().muted());
+    let mut x = 4.0 + width("adjusted p", FONT) + 12.0;
+    let levels = LEVELS.into_iter().map(|(_, shade, text)| (shade, text));
+    for (shade, text) in levels.chain([(0, "\u{2265} 0.1")]) {
+        sheet.rect((x, y - 7.0), (x + 18.0, y + 7.0), Pen::new(Paint::Heat(shade)));
+        sheet.text((x + 23.0, y), text, Label::left().muted());
+        x += 23.0 + width(text, FONT) + 12.0;
+    }
+}
+
+fn table(data: &PairMap) -> Vec<u8> {
+    let header = match data.kind {
+        PairKind::PValue { .. } => "adjusted p",
+        PairKind::Improvement => "probability that the row is better",
+    };
+    let mut table = Table::new(&["row", "column", header]);
+    for (row, first) in data.labels.iter().enumerate() {
+        for (column, second) in data.labels.iter().enumerate() {
+            let value = data.values.get(row).and_then(|values| values.get(column)).copied();
+            let text = value.flatten().map_or_else(String::new, cell);
+            if row != column {
+                table.row([first.clone(), second.clone(), text]);
+            }
+        }
+    }
+    table.finish()
+}
+
+fn describe(
+    data: &PairMap,
+    value: &impl Fn(usize, usize) -> Option<f64>,
+    compared: usize,
+    missing: usize,
+) -> String {
+    /// More pairs than these are for the CSV.
+    const RECITED: usize = 20;
+    let count = data.labels.len();
+    let name = |(row, column): (usize, usize)| {
+        let number = value(row, column).map_or_else(String::new, |v| short(data.kind, v));
+        format!("{} and {} {number}", data.labels[row], data.labels[column])
+    };
+    let all: Vec<(usize, usize)> =
+        (0..count).flat_map(|row| (0..count).map(move |column| (row, column))).collect();
+    let known = all.into_iter().filter(|(row, column)| row != column);
+    let (what, found): (String, Vec<(usize, usize)>) = match data.kind {
+        PairKind::PValue { alpha } => (
+            format!("Adjusted p-values of {}, row and column", crate::count(count, "method")),
+            // The map is symmetric: each pair is said once.
+            known
+                .filter(|(i, j)| value(*i, *j).is_some_and(|v| v < alpha))
+                .filter(|(i, j)| i < j || value(*j, *i).is_none())
+                .collect(),
+        ),
+        PairKind::Improvement => (
+            format!("Probability that the row is better, {}", crate::count(count, "method")),
+            known.filter(|(i, j)| value(*i, *j).is_some_and(|v| v >= 0.95)).collect(),
+        ),
+    };
+    let limit = match data.kind {
+        PairKind::PValue { alpha } => format!("Below {alpha}"),
+        PairKind::Improvement => "At least 0.95".to_owned(),
+    };
+    let mut names: Vec<String> = found.iter().take(RECITED).map(|pair| name(*pair)).collect();
+    if found.len() > RECITED {
+        names.push(format!("{} more", found.len() - RECITED));
+    }
+    let names = if names.is_empty() { "none".to_owned() } else { names.join("; ") };
+    let crossed = match missing {
+        0 => String::new(),
+        _ => format!(" Cells without a value are crossed out: {missing}."),
+    };
+    format!("{what}, {}. {limit}: {names}.{crossed}", crate::count(compared, "cell"))
+}

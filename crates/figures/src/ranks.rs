@@ -1,0 +1,202 @@
+//! The critical-difference diagram of Demšar (2006), "Statistical Comparisons of Classifiers over
+//! Multiple Data Sets".
+
+use crate::{
+    Figure, Heading,
+    frame::widest,
+    sheet::{Label, Sheet, WIDTH},
+    style::{Paint, Pen},
+    table::{Table, cell},
+    text::{FONT, Notation, width, wrap},
+};
+
+/// A method and its mean rank over data sets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankedMethod {
+    /// The method.
+    pub label: String,
+    /// Its mean rank, from 1 for the best.
+    pub mean_rank: f64,
+}
+
+/// Mean ranks of methods, and which of them cannot be told apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CriticalDifferenceDiagram {
+    /// The methods, in any order.
+    pub methods: Vec<RankedMethod>,
+    /// Groups of indices into [`Self::methods`] that the difference cannot tell apart, as
+    /// `dst_stats::cliques` finds them. Indices that do not exist are ignored.
+    pub cliques: Vec<Vec<usize>>,
+    /// The length of the critical difference, in ranks.
+    pub critical_difference: f64,
+}
+
+const AXIS: f64 = 62.0;
+const BAR: f64 = 9.0;
+const COLUMN: f64 = 185.0;
+
+/// Methods on an axis of mean ranks, the best at the left; a bar joins those that the critical
+/// difference cannot tell apart.
+#[must_use]
+pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceDiagram) -> Figure {
+    let csv = table(data);
+    let known = |rank: f64| (0.0..1e6).contains(&rank);
+    let mut order: Vec<usize> =
+        (0..data.methods.len()).filter(|index| known(data.methods[*index].mean_rank)).collect();
+    order.sort_by(|a, b| data.methods[*a].mean_rank.total_cmp(&data.methods[*b].mean_rank));
+    if order.len() < 2 {
+        return Sheet::sentence(heading, "Fewer than two methods with a mean rank.", csv);
+    }
+    let rank = |index: usize| data.methods[index].mean_rank;
+    let last = order.iter().fold(order.len() as f64, |top, index| top.max(rank(*index).ceil()));
+    let first = order.iter().fold(1.0_f64, |low, index| low.min(rank(*index).floor()));
+
+    // Half of the methods are named at the left, the others at the right, the outermost on top.
+    let (near, far) = order.split_at(order.len().div_ceil(2));
+    let sides: [Vec<usize>; 2] = [near.to_vec(), far.iter().rev().copied().collect()];
+    let name = |index: usize, left: bool| {
+        let number = format!("{:.2}", rank(index));
+        let mut lines = wrap(&data.methods[index].label, FONT, COLUMN - width("00.00 ", FONT));
+        let at = if left { lines.len() - 1 } else { 0 };
+        lines[at] = if left {
+            format!("{}\u{2002}{number}", lines[at])
+        } else {
+            format!("{number}\u{2002}{}", lines[at])
+        };
+        lines
+    };
+    let names = [true, false].map(|left| {
+        let side = &sides[usize::from(!left)];
+        side.iter().map(|index| name(*index, left)).collect::<Vec<_>>()
+    });
+    let room = |side: usize| widest(names[side].iter().flatten().map(String::as_str)) + 18.0;
+    let (from, to) = (room(0), WIDTH - room(1));
+    let at = |value: f64| from + (value - first) / (last - first) * (to - from);
+
+    let bars = levels(data, &order);
+    let deepest = bars.iter().map(|(level, ..)| level + 1).max().unwrap_or(0);
+    let rows_top = AXIS + 26.0 + deepest as f64 * BAR;
+    let row = |lines: &[String]| if lines.len() > 1 { 38.0 } else { 22.0 };
+    let tallest = names.iter().map(|side| side.iter().map(|lines| row(lines)).sum::<f64>());
+    let sheet = Sheet::new(WIDTH, rows_top + tallest.fold(0.0, f64::max) + 6.0);
+
+    let thin = Pen::new(Paint::Muted);
+    for side in 0..2 {
+        let mut y = rows_top;
+        for (index, lines) in sides[side].iter().zip(&names[side]) {
+            let middle = y + row(lines) / 2.0;
+            y += row(lines);
+            let x = at(rank(*index));
+            let (end, text, label) = if side == 0 {
+                (from - 10.0, from - 16.0, Label::right())
+            } else {
+                (to + 10.0, to + 16.0, Label::left())
+            };
+            sheet.line(&[(x, AXIS), (x, middle), (end, middle)], thin, 1.2);
+            sheet.marker((x, AXIS), 0, 3.2, Paint::Ink, true);
+            for (line, content) in lines.iter().enumerate() {
+                let shift = (line as f64 - (lines.len() as f64 - 1.0) / 2.0) * 16.0;
+                sheet.text((text, middle + shift), content, label);
+            }
+        }
+    }
+    draw_axis(&sheet, data.critical_difference, (first, last), at);
+    for (level, low, high) in &bars {
+        let y = AXIS + 13.0 + *level as f64 * BAR;
+        sheet.line(&[(at(*low) - 4.0, y), (at(*high) + 4.0, y)], Pen::new(Paint::Ink), 4.0);
+    }
+    let missing = data.methods.len() - order.len();
+    sheet.finish(heading, describe(data, &order, missing), csv)
+}
+
+fn draw_axis(sheet: &Sheet, length: f64, (first, last): (f64, f64), at: impl Fn(f64) -> f64) {
+    let pen = Pen::new(Paint::Ink);
+    sheet.line(&[(at(first), AXIS), (at(last), AXIS)], pen, 1.2);
+    let every = ((last - first) * 22.0 / (at(last) - at(first))).ceil().max(1.0);
+    let mut tick = first;
+    while tick <= last {
+        sheet.line(&[(at(tick), AXIS - 5.0), (at(tick), AXIS)], pen, 1.2);
+        sheet.text((at(tick), AXIS - 14.0), &format!("{tick}"), Label::centre().muted());
+        tick += every;
+    }
+    if length > 0.0 && length <= last - first {
+        let (from, to, y) = (at(first), at(first + length), 14.0);
+        sheet.line(&[(from, y), (to, y)], pen, 2.0);
+        for end in [from, to] {
+            sheet.line(&[(end, y - 4.0), (end, y + 4.0)], pen, 1.2);
+        }
+        let text = format!("critical difference {length:.2}");
+        let right = to + 8.0;
+        if right + width(&text, FONT) <= sheet.width {
+            sheet.text((right, y), &text, Label::left());
+        } else {
+            sheet.text((from - 8.0, y), &text, Label::right());
+        }
+    } else if length.is_finite() {
+        let text = format!("critical difference {length:.2}, longer than the axis");
+        sheet.text((sheet.width / 2.0, 14.0), &text, Label::centre());
+    }
+}
+
+/// The bars with the ranks at their ends, on as few levels as keep them apart.
+fn levels(data: &CriticalDifferenceDiagram, known: &[usize]) -> Vec<(usize, f64, f64)> {
+    let mut spans: Vec<(f64, f64)> = Vec::new();
+    for clique in &data.cliques {
+        let members = clique.iter().filter(|index| known.contains(index));
+        let ranks: Vec<f64> = members.map(|index| data.methods[*index].mean_rank).collect();
+        if ranks.len() > 1 {
+            let low = ranks.iter().copied().fold(f64::INFINITY, f64::min);
+            spans.push((low, ranks.iter().copied().fold(f64::NEG_INFINITY, f64::max)));
+        }
+    }
+    spans.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut ends: Vec<f64> = Vec::new();
+    let mut placed = Vec::new();
+    for (low, high) in spans {
+        // Ends are drawn a little longer than they are.
+        let level = ends.iter().position(|end| *end + 0.4 < low).unwrap_or(ends.len());
+        if level == ends.len() {
+            ends.push(high);
+        }
+        ends[level] = high;
+        placed.push((level, low, high));
+    }
+    placed
+}
+
+fn table(data: &CriticalDifferenceDiagram) -> Vec<u8> {
+    let mut table = Table::new(&["method", "mean rank", "cliques", "critical difference"]);
+    for (index, method) in data.methods.iter().enumerate() {
+        let member = data.cliques.iter().enumerate().filter(|(_, clique)| clique.contains(&index));
+        let cliques: Vec<String> = member.map(|(number, _)| (number + 1).to_string()).collect();
+        let numbers = (cell(method.mean_rank), cell(data.critical_difference));
+        table.row([method.label.clone(), numbers.0, cliques.join(" "), numbers.1]);
+    }
+    table.finish()
+}
+
+fn describe(data: &CriticalDifferenceDiagram, order: &[usize], missing: usize) -> String {
+    let method = |index: &usize| &data.methods[*index];
+    let ranks: Vec<String> =
+        order.iter().map(|i| format!("{} {:.2}", method(i).label, method(i).mean_rank)).collect();
+    let groups: Vec<String> = data
+        .cliques
+        .iter()
+        .map(|clique| {
+            let names = clique.iter().filter_map(|index| data.methods.get(*index));
+            names.map(|method| method.label.as_str()).collect::<Vec<_>>().join(", ")
+        })
+        .filter(|names| !names.is_empty())
+        .collect();
+    let apart = if groups.is_empty() {
+        "All pairs are told apart.".to_owned()
+    } else {
+        format!("Not told apart: {}.", groups.join("; "))
+    };
+    format!(
+        "Mean ranks, best first: {}. The critical difference is {}. {apart}{}",
+        ranks.join("; "),
+        Notation::Plain.text(data.critical_difference),
+        crate::left_out(missing)
+    )
+}
