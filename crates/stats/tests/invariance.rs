@@ -285,7 +285,8 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(30))]
+    // The studentized range takes long.
+    #![proptest_config(config(4))]
 
     #[test]
     fn tukey_gives_p_values_that_order_alone_does_not_move(groups in groups()) {
@@ -298,6 +299,10 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(config(30))]
 
     #[test]
     fn threads_move_no_bit((a, b) in pairs(), seed in any::<u64>(), draws in 2_usize..1_500) {

@@ -40,7 +40,12 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
     let Some(root) = &args.pilot else {
         return Err(Error::usage("neither --pilot nor --sd is given"));
     };
-    let store = Store::open(root).map_err(|error| error.at("--pilot"))?;
+    if !root.join("store.json").exists() {
+        return Err(Error::usage(format!("{} is no run store", root.display()))
+            .at("--pilot")
+            .hint("give the folder of a grid of a few seeds, such as runs"));
+    }
+    let store = Store::open(root)?;
     let recorded = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
     let analysis = effective.analysis_over(recorded)?;
     let question = Question::new(effect, power, &analysis)?;

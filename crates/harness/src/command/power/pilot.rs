@@ -30,6 +30,9 @@ pub(super) struct Pilot {
 /// Trials of one group by seed.
 type Seeds<'a> = BTreeMap<u64, &'a TrialRecord>;
 
+/// Groups by strategy, parameters and the bits of the sparsity, which sort like the number.
+type Groups<'a> = BTreeMap<(&'a str, String, u64), Seeds<'a>>;
+
 /// Pairs of every candidate with the control at its place, by place and candidate. A candidate
 /// without a control that is clearly its own has none.
 ///
@@ -41,10 +44,11 @@ pub(super) fn differences(records: &[TrialRecord], analysis: &Analysis) -> Resul
         named => named,
     };
     let labels = Labels::of(records.iter().map(|record| &record.spec));
-    let mut places: BTreeMap<[String; 3], BTreeMap<String, Seeds<'_>>> = BTreeMap::new();
+    let mut places: BTreeMap<[String; 3], Groups<'_>> = BTreeMap::new();
     for record in records {
         let spec = &record.spec;
-        let group = serde_json::json!([spec.strategy, spec.sparsity]).to_string();
+        let sparsity = (spec.sparsity + 0.0).to_bits();
+        let group = (spec.strategy_name(), spec.strategy_parameters(), sparsity);
         let training = serde_json::json!(spec.training).to_string();
         let place = [spec.dataset_label(), spec.model.to_string(), training];
         let seeds = places.entry(place).or_default().entry(group).or_default();
