@@ -241,6 +241,25 @@ fn stores_that_are_none_are_named() {
 }
 
 #[test]
+fn seeds_are_planned_from_usable_numbers_alone() {
+    for (line, expected) in [
+        ("power", "--pilot <DIR>"),
+        ("power --pilot runs", "--pilot: runs is no run store"),
+        ("power --pilot runs --sd 0.01", "cannot be used with"),
+        ("power --sd nan", "--sd: NaN is no standard deviation"),
+        ("power --sd 0 --effect 0.01", "--sd: 0 is no standard deviation"),
+        ("power --sd 0.01 --effect 0", "--effect: 0 is no difference to detect"),
+        ("power --sd 0.01 --effect -1", "--effect: -1 is no difference to detect"),
+        ("power --sd 0.01 --effect half", "--effect: 'half' is not a number"),
+        ("power --sd 0.01 --power 1", "--power: 1 is no power"),
+        ("power --sd 0.01 --alpha nan", "--alpha"),
+        ("power --sd 0.01 --margin 0", "say with --effect which difference matters"),
+    ] {
+        refused(line, USAGE, &[expected]);
+    }
+}
+
+#[test]
 fn a_mistyped_variable_is_noticed() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command("grid --strategies dense --dry-run");

@@ -154,6 +154,33 @@ fn printed_settings_name_their_sources_and_work_as_a_file() {
 }
 
 #[test]
+fn a_pilot_tells_how_many_seeds_are_needed() {
+    let sandbox = Sandbox::new();
+    let line = "grid --strategies set,dense --models mlp --set mlp.hidden=[16] --epochs 1 --quiet";
+    let _ = sandbox.run(&format!("{line} --seeds 0")).well();
+    let message = sandbox.run("power --pilot runs").refused(2);
+    assert!(message.contains("1 pair of seeds: a standard deviation needs 2"), "{message}");
+
+    let _ = sandbox.run(&format!("{line} --seeds 0..3")).well();
+    let said = sandbox.run("power --pilot runs --strategies set --effect 0.02 --json").well();
+    let answer: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(answer["question"]["effect"], 0.02);
+    let [pilot] = answer["pilots"].as_array().unwrap().as_slice() else { panic!("{answer:#}") };
+    assert_eq!((&pilot["strategy"], &pilot["control"]), (&"set".into(), &"dense".into()));
+    // The pairs are those of the report.
+    let trials = &sandbox.report()["trials.csv"];
+    let accuracy = |strategy: &str, seed: usize| -> f64 {
+        let (before, after) = (format!(",mlp,{strategy},"), format!(",{seed},finished,,"));
+        let row = trials.lines().find(|row| row.contains(&before) && row.contains(&after)).unwrap();
+        row.split(&after).nth(1).unwrap().split(',').next().unwrap().parse().unwrap()
+    };
+    let differences: Vec<f64> = (0..3).map(|s| accuracy("set", s) - accuracy("dense", s)).collect();
+    assert_eq!(pilot["differences"], Value::from(differences));
+    let people = sandbox.run("power --pilot runs").well().stdout;
+    assert!(people.contains("set at 0.9  dense        3"), "{people}");
+}
+
+#[test]
 fn one_trial_runs_alone_and_counts_for_the_grid() {
     let sandbox = Sandbox::new();
     let said = sandbox

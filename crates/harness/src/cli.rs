@@ -7,6 +7,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::exit::{self, Exit};
 
+mod power;
+
+pub use power::PowerArgs;
+
 /// Trains grids of sparse networks and tells whether the differences are real.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, after_help = exit::TABLE)]
@@ -31,6 +35,9 @@ pub enum Command {
     /// Build the reports anew from a store; trains nothing
     #[command(after_long_help = REPORT_HELP)]
     Report(ReportArgs),
+    /// Tell how many seeds an experiment needs, from a pilot or a known spread
+    #[command(after_long_help = power::HELP)]
+    Power(PowerArgs),
     /// List strategies, models, data sets, reports and presets
     #[command(after_long_help = LIST_HELP)]
     List(ListArgs),

@@ -8,6 +8,7 @@ mod grid;
 mod label;
 mod list;
 mod new_strategy;
+mod power;
 mod preflight;
 mod report;
 mod restart;
@@ -39,6 +40,7 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Power(args) => power::run(args),
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Data(args) => data::run(&args.action),

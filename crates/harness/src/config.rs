@@ -3,7 +3,7 @@
 //! Flags win over `HARNESS_*` variables, those over the grid file, that over the preset, and
 //! that over defaults. [`cli`](crate::cli) holds what was typed; [`GridConfig`] what it means.
 
-mod axis;
+pub(crate) mod axis;
 mod file;
 mod parameters;
 pub(crate) mod preset;

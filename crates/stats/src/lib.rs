@@ -23,7 +23,7 @@
 //! | do the assumptions look right? | [`shapiro_wilk`], [`levene`], [`bartlett`], [`select_test`] |
 //! | what is the score over tasks? | [`aggregate`], [`interquartile_mean`], [`performance_profile`], [`probability_of_improvement`] |
 //! | what of resampled splits? | [`five_by_two`], [`nadeau_bengio`] |
-//! | how many seeds? | [`power`], [`sample_size`], [`detectable_effect`], [`noether_sample_size`] |
+//! | how many seeds? | [`power`], [`sample_size`], [`detectable_effect`], [`noether_sample_size`], [`sd_interval`], [`fewest_exact_pairs`] |
 
 pub mod distribution;
 
@@ -91,7 +91,7 @@ pub use friedman::{
 pub use groups::GroupTest;
 pub use independent::independent_t;
 pub use interval::{
-    Interval, MeanInterval, clopper_pearson_interval, mean_interval, wilson_interval,
+    Interval, MeanInterval, clopper_pearson_interval, mean_interval, sd_interval, wilson_interval,
 };
 pub use kruskal::kruskal_wallis;
 pub use mcnemar::{CHI_SQUARE_MINIMUM, ChiSquare, McNemar, mcnemar, mcnemar_from_predictions};
@@ -99,7 +99,8 @@ pub use normality::{ShapiroWilk, shapiro_wilk};
 pub use paired::{TTest, one_sample_t, paired_t};
 pub use permutation::{ENUMERATION_LIMIT, SignFlip, SignFlipOptions, sign_flip};
 pub use power::{
-    Design, SampleSize, detectable_effect, noether_sample_size, noncentral_t_sf, power, sample_size,
+    Design, SampleSize, detectable_effect, fewest_exact_pairs, noether_sample_size,
+    noncentral_t_sf, power, sample_size,
 };
 pub use random::stream_seed;
 pub use rank_sum::{RANK_SUM_EXACT_LIMIT, RankSum, rank_sum};

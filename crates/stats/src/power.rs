@@ -210,6 +210,27 @@ pub fn noether_sample_size(probability: f64, alpha: f64, beta: f64) -> Result<us
     Ok(n.max(1.0).ceil() as usize)
 }
 
+/// Fewest pairs with which an exact two-sided test of signs (Wilcoxon, sign flips, sign test) can
+/// give p < `alpha`: n pairs have 2^n patterns of signs, so no p-value is below 2 / 2^n.
+///
+/// ```
+/// assert_eq!(dst_stats::fewest_exact_pairs(0.05).unwrap(), 6);
+/// ```
+///
+/// # Errors
+///
+/// An alpha outside (0, 1).
+pub fn fewest_exact_pairs(alpha: f64) -> Result<u32> {
+    require_open_unit("alpha", alpha)?;
+    let mut pairs = 1;
+    let mut smallest_p = 1.0;
+    while smallest_p >= alpha {
+        pairs += 1;
+        smallest_p *= 0.5;
+    }
+    Ok(pairs)
+}
+
 fn require_effect(effect: f64) -> Result<()> {
     if effect.is_finite() {
         Ok(())
@@ -254,6 +275,14 @@ mod tests {
         for (n, want) in [(3.0, 3.3), (5.0, 1.7), (10.0, 1.0)] {
             assert!((detect(n) - want).abs() < 0.05, "{n}: {}", detect(n));
         }
+    }
+
+    #[test]
+    fn exact_tests_have_a_floor() {
+        let pairs = [0.05, 0.01, 0.0625, 0.49].map(|alpha| fewest_exact_pairs(alpha).unwrap());
+        assert_eq!(pairs, [6, 8, 6, 3]);
+        assert!(fewest_exact_pairs(f64::MIN_POSITIVE).unwrap() > 1_000);
+        assert!(fewest_exact_pairs(0.0).is_err());
     }
 
     #[test]

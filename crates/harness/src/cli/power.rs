@@ -1,0 +1,43 @@
+//! What `harness power` takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::AnalysisArgs;
+
+pub(super) const HELP: &str = "\
+Examples:
+  harness power --pilot runs
+  harness power --pilot runs --strategies rigl,set --effect 0.003 --power 0.9
+  harness power --sd 0.004 --effect 0.005
+
+A pilot is a grid of a few seeds. What it tells is the spread of the differences between a strategy
+and its control, not the difference itself: decide which difference matters before looking.";
+
+/// `harness power`
+#[derive(Debug, Clone, Default, Args)]
+pub struct PowerArgs {
+    /// Run store of a pilot, from which spreads are estimated
+    #[arg(long, value_name = "DIR", required_unless_present = "sd")]
+    pub pilot: Option<PathBuf>,
+    /// Standard deviation of the differences between pairs of seeds, instead of a pilot
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true,
+          conflicts_with_all = ["pilot", "strategies", "control"])]
+    pub sd: Option<String>,
+    /// Only these strategies of the pilot, such as rigl,set
+    #[arg(long, value_name = "NAMES", alias = "strategy")]
+    pub strategies: Option<String>,
+    /// Difference to detect, in units of the metric [default: the margin]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub effect: Option<String>,
+    /// Probability with which it is to be detected [default: 0.8]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    pub power: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub analysis: AnalysisArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}

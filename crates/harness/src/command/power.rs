@@ -1,0 +1,367 @@
+//! `harness power`
+
+mod pilot;
+mod plan;
+
+use std::fmt::Write;
+use std::path::Path;
+
+use dst_core::plugin::{Plugin, StrategyPlugin};
+use dst_core::{Error, Result};
+use serde_json::{Value, json};
+
+use crate::cli::PowerArgs;
+use crate::config::{Effective, axis, typed};
+use crate::exit::Exit;
+use crate::output;
+use crate::progress::span;
+use crate::store::Store;
+use crate::table::{Table, wrapped};
+use pilot::Pilot;
+use plan::{PilotPlan, Plan, Question, SD_LEVEL, SEEDS};
+
+/// A candidate with its plan, or why there is none.
+type Planned = (Pilot, Result<PilotPlan, String>);
+
+pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
+    let effective = Effective::of_process(None, typed::analysis(&args.analysis)?)?;
+    let effect = number("--effect", args.effect.as_deref())?;
+    let power = number("--power", args.power.as_deref())?.unwrap_or(0.8);
+    if let Some(sd) = number("--sd", args.sd.as_deref())? {
+        let question = Question::new(effect, power, &effective.analysis()?)?;
+        let plan = Plan::new(sd, &question).map_err(|error| error.at("--sd"))?;
+        if args.json {
+            output::print_json(&json!({ "question": question, "plan": plan }))?;
+        } else {
+            output::print(&stated_text(&plan, &question))?;
+        }
+        return Ok(Exit::Success);
+    }
+    let Some(root) = &args.pilot else {
+        return Err(Error::usage("neither --pilot nor --sd is given"));
+    };
+    if !root.join("store.json").exists() {
+        return Err(Error::usage(format!("{} is no run store", root.display()))
+            .at("--pilot")
+            .hint("give the folder of a grid of a few seeds, such as runs"));
+    }
+    let store = Store::open(root)?;
+    let recorded = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
+    let analysis = effective.analysis_over(recorded)?;
+    let question = Question::new(effect, power, &analysis)?;
+    let records = store.records()?;
+    if records.is_empty() {
+        return Err(Error::usage(format!("{} has no trial that ended", root.display())).hint(
+            "a pilot is a grid of a few seeds: harness grid --strategies rigl,dense --seeds 0..6",
+        ));
+    }
+    let mut pilots = pilot::differences(&records, &analysis)?;
+    if let Some(names) = &args.strategies {
+        let names = chosen(names)?;
+        pilots.retain(|pilot| names.contains(&pilot.strategy));
+    }
+    let planned: Vec<Planned> = pilots
+        .into_iter()
+        .map(|pilot| {
+            let plan = PilotPlan::new(&pilot.differences, &question);
+            (pilot, plan)
+        })
+        .collect();
+    if planned.iter().all(|(_, plan)| plan.is_err()) {
+        return Err(useless(root, &planned));
+    }
+    if args.json {
+        let pilots: Vec<Value> = planned.iter().map(json).collect();
+        output::print_json(&json!({
+            "question": question,
+            "sd_interval_level": SD_LEVEL,
+            "pilots": pilots,
+        }))?;
+    } else {
+        output::print(&pilot_text(&planned, &question))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn number(flag: &str, text: Option<&str>) -> Result<Option<f64>> {
+    text.map(|text| {
+        text.trim().parse().map_err(|_| {
+            Error::usage(format!("'{text}' is not a number"))
+                .at(flag)
+                .hint("give one in units of the metric, such as 0.005 for half a point")
+        })
+    })
+    .transpose()
+}
+
+/// Names of strategies that exist.
+fn chosen(text: &str) -> Result<Vec<String>> {
+    axis::pieces(text)
+        .into_iter()
+        .map(|name| StrategyPlugin::find(name).map(|plugin| plugin.name.to_owned()))
+        .collect::<Result<_>>()
+        .map_err(|error| error.at("--strategies"))
+}
+
+/// No candidate can be planned.
+fn useless(root: &Path, planned: &[Planned]) -> Error {
+    let error = Error::usage(match planned {
+        [] => format!("{} has no such strategy beside a control", root.display()),
+        _ => format!("{} tells nothing of spreads", root.display()),
+    });
+    let reasons = planned.iter().filter_map(|(pilot, plan)| {
+        let reason = plan.as_ref().err()?;
+        Some(format!("{} against {} on {}: {reason}", pilot.candidate, pilot.control, pilot.place))
+    });
+    reasons.fold(error, |error, reason| error.also(&reason)).hint(
+        "a pilot needs some seeds of a strategy and of its control, dense unless --control names \
+         another",
+    )
+}
+
+/// What is planned for, in two sentences.
+fn asked(question: &Question) -> String {
+    let Question { effect, margin, power, alpha, .. } = question;
+    let mut text = format!(
+        "Seeds to detect a difference of {effect} with probability {power} by a two-sided paired t \
+         test at alpha {alpha}"
+    );
+    if *margin > 0.0 {
+        let _ = write!(
+            text,
+            ", and to show that what is as good as the control is no worse within a margin of \
+             {margin} (one-sided)"
+        );
+    }
+    text.push_str(". All are in units of the metric: 0.005 is half a point.");
+    wrapped(&text, "", 100)
+}
+
+fn floor(question: &Question) -> String {
+    format!(
+        "With fewer than {} pairs the exact tests (Wilcoxon, sign flips) cannot give p < {}, \
+         whatever the effect.",
+        question.exact_tests_from, question.alpha
+    )
+}
+
+fn stated_text(plan: &Plan, question: &Question) -> String {
+    let mut seeds = Table::new(&["sd", "seeds", "no worse"]);
+    seeds.row([significant(plan.sd), count(plan.seeds), no_worse(plan, question)]);
+    let mut detectable = Table::new(&["seeds", "smallest difference"]);
+    for row in &plan.detectable {
+        detectable.row([row.seeds.to_string(), significant(row.difference)]);
+    }
+    let notes = wrapped(&floor(question), "", 100);
+    format!("{}\n{seeds}\n{detectable}\n{notes}", asked(question))
+}
+
+fn pilot_text(planned: &[Planned], question: &Question) -> String {
+    let mut text = asked(question);
+    let mut from = 0;
+    while from < planned.len() {
+        let pilot = &planned[from].0;
+        let same = planned[from..].iter().take_while(|(other, _)| other.place == pilot.place);
+        let here = &planned[from..from + same.count()];
+        let _ = write!(
+            text,
+            "\n{}, {}\n{}",
+            pilot.place,
+            pilot.metric.title(),
+            place_text(here, question)
+        );
+        from += here.len();
+    }
+    let level = 100.0 * SD_LEVEL;
+    let mut notes = vec![
+        format!(
+            "sd: standard deviation of the differences between pairs of one seed, with its {level} % \
+             interval. Few seeds tell it badly: \"high sd\" plans with the upper end, which the true \
+             one exceeds in 1 pilot of 20 if differences are normal."
+        ),
+        floor(question),
+    ];
+    let comparisons = planned.iter().filter(|(_, plan)| plan.is_ok()).count();
+    if comparisons > 1 {
+        notes.push(format!(
+            "For verdicts that survive Holm's correction over {comparisons} comparisons, plan with \
+             --alpha {}.",
+            significant(question.alpha / comparisons as f64)
+        ));
+    }
+    text.push('\n');
+    for note in notes {
+        text.push_str(&wrapped(&note, "", 100));
+    }
+    text
+}
+
+/// The candidates of one data set, model and training.
+fn place_text(here: &[Planned], question: &Question) -> String {
+    let mut seeds = Table::new(&[
+        "strategy",
+        "control",
+        "pairs",
+        "sd",
+        "interval",
+        "seeds",
+        "high sd",
+        "no worse",
+        "high sd",
+        "more training",
+    ]);
+    let mut header = vec!["smallest difference with"];
+    header.extend(["5 seeds", "10 seeds", "20 seeds", "30 seeds"]);
+    debug_assert_eq!(SEEDS, [5, 10, 20, 30]);
+    let mut detectable = Table::new(&header);
+    let mut gaps = String::new();
+    for (pilot, plan) in here {
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(reason) => {
+                let _ = writeln!(gaps, "{}: {reason}", pilot.candidate);
+                continue;
+            }
+        };
+        let PilotPlan { pairs, sd_interval: [low, high], estimate, careful } = plan;
+        seeds.row([
+            pilot.candidate.clone(),
+            pilot.control.clone(),
+            pairs.to_string(),
+            significant(estimate.sd),
+            format!("[{}, {}]", significant(*low), significant(*high)),
+            count(estimate.seeds),
+            count(careful.seeds),
+            no_worse(estimate, question),
+            no_worse(careful, question),
+            more_seconds(pilot, plan).map_or_else(String::new, span),
+        ]);
+        let differences = estimate.detectable.iter().map(|row| significant(row.difference));
+        detectable.row(std::iter::once(pilot.candidate.clone()).chain(differences));
+    }
+    let mut text = String::new();
+    if !seeds.is_empty() {
+        let _ = write!(text, "{seeds}\n{detectable}");
+    }
+    if let Some((count, seconds)) = all_seconds(here) {
+        let _ = write!(
+            text,
+            "\n{count} seeds of every strategy here and its control: {} more of training, one \
+             trial after the other\n",
+            span(seconds)
+        );
+    }
+    if !gaps.is_empty() {
+        let _ = write!(text, "\n{gaps}");
+    }
+    text
+}
+
+/// Time to train the seeds that a candidate lacks, and its control's.
+fn more_seconds(pilot: &Pilot, plan: &PilotPlan) -> Option<f64> {
+    let [candidate, control] = pilot.seconds;
+    let more = plan.estimate.seeds?.saturating_sub(plan.pairs);
+    Some(more as f64 * (candidate? + control?))
+}
+
+/// The most seeds that any candidate of a place needs, and the time to train what all lack; a
+/// control that several share is trained once.
+fn all_seconds(here: &[Planned]) -> Option<(usize, f64)> {
+    let plans = || here.iter().filter_map(|(pilot, plan)| Some((pilot, plan.as_ref().ok()?)));
+    let most = plans().map(|(_, plan)| plan.estimate.seeds).collect::<Option<Vec<_>>>()?;
+    let most = most.into_iter().max()?;
+    let mut controls: Vec<&str> = Vec::new();
+    let mut seconds = 0.0;
+    for (pilot, plan) in plans() {
+        let more = most.saturating_sub(plan.pairs) as f64;
+        seconds += more * pilot.seconds[0]?;
+        if !controls.contains(&pilot.control.as_str()) {
+            controls.push(&pilot.control);
+            seconds += more * pilot.seconds[1]?;
+        }
+    }
+    (seconds > 0.0).then_some((most, seconds))
+}
+
+fn json((pilot, plan): &Planned) -> Value {
+    let Pilot { place, metric, strategy, candidate, control, differences, seconds } = pilot;
+    json!({
+        "place": place,
+        "metric": metric,
+        "strategy": strategy,
+        "candidate": candidate,
+        "control": control,
+        "differences": differences,
+        "train_seconds": { "candidate": seconds[0], "control": seconds[1] },
+        "plan": plan.as_ref().ok(),
+        "more_train_seconds": plan.as_ref().ok().and_then(|plan| more_seconds(pilot, plan)),
+        "no_plan": plan.as_ref().err(),
+    })
+}
+
+fn count(seeds: Option<usize>) -> String {
+    seeds.map_or_else(|| "over 10 million".to_owned(), |seeds| seeds.to_string())
+}
+
+fn no_worse(plan: &Plan, question: &Question) -> String {
+    if question.margin > 0.0 { count(plan.seeds_no_worse) } else { "margin is 0".to_owned() }
+}
+
+/// Three digits that count, without an exponent.
+fn significant(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let digits = (2.0 - value.abs().log10().floor()).clamp(0.0, 12.0) as usize;
+    format!("{value:.digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dst_core::{Analysis, Metric};
+
+    fn planned(differences: &[f64], candidate: &str) -> Planned {
+        let analysis = Analysis { margin: 0.004, ..Analysis::default() };
+        let question = Question::new(None, 0.8, &analysis).unwrap();
+        let pilot = Pilot {
+            place: "digits, mlp".to_owned(),
+            metric: Metric::Accuracy,
+            strategy: candidate.to_owned(),
+            candidate: candidate.to_owned(),
+            control: "dense".to_owned(),
+            differences: differences.to_vec(),
+            seconds: [Some(60.0), Some(30.0)],
+        };
+        (pilot, PilotPlan::new(differences, &question))
+    }
+
+    #[test]
+    fn a_shared_control_is_trained_once() {
+        let spread = [0.003, -0.005, 0.004, -0.002];
+        let here = [planned(&spread, "rigl"), planned(&spread, "set")];
+        let plan = here[0].1.as_ref().unwrap();
+        let needed = plan.estimate.seeds.unwrap();
+        let more = (needed - 4) as f64;
+        assert_eq!(more_seconds(&here[0].0, plan), Some(more * 90.0));
+        assert_eq!(all_seconds(&here), Some((needed, more * 150.0)));
+    }
+
+    #[test]
+    fn a_candidate_that_cannot_be_planned_has_a_reason() {
+        let analysis = Analysis { margin: 0.004, ..Analysis::default() };
+        let question = Question::new(None, 0.8, &analysis).unwrap();
+        let here = [planned(&[0.003, -0.005, 0.004], "rigl"), planned(&[0.1], "set")];
+        let text = pilot_text(&here, &question);
+        assert!(text.contains("\nset: 1 pair of seeds: a standard deviation needs 2\n"), "{text}");
+        assert!(text.contains("digits, mlp, accuracy\nstrategy"), "{text}");
+        assert!(text.contains("With fewer than 6 pairs the exact tests"), "{text}");
+        assert!(!text.contains("Holm"), "one comparison is no family: {text}");
+    }
+
+    #[test]
+    fn numbers_have_three_digits_that_count() {
+        let texts = [0.0041234, 12.345, 0.5, 1234.5, 0.0].map(significant);
+        assert_eq!(texts, ["0.00412", "12.3", "0.500", "1234", "0"]);
+    }
+}
