@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dst_core::Metric;
-use dst_core::record::{EpochRecord, LayerRecord, Scores, TrialRecord};
+use dst_core::record::{EpochRecord, LayerRecord, TrialRecord};
 
 use crate::message::{Event, Summary, Value};
 
@@ -76,21 +76,23 @@ fn metrics(trial: &TrialRecord, chosen: Metric) -> Vec<Metric> {
     metrics
 }
 
+/// The first part of a tag, and a layer's value if it has one.
+type OfLayer = (&'static str, fn(&LayerRecord) -> Option<f64>);
+
+const OF_LAYERS: [OfLayer; 3] = [
+    ("density", |row| Some(share(row.active, row.size))),
+    ("ever_active_share", |row| Some(row.ever_active_share)),
+    // Nothing can change before the first step.
+    ("churn", |row| (row.epoch > 0).then(|| share(row.dropped, row.active))),
+];
+
 fn layers(rows: &[LayerRecord]) -> Vec<Series> {
     let mut by_layer: BTreeMap<&str, Vec<&LayerRecord>> = BTreeMap::new();
     for row in rows {
         by_layer.entry(&row.layer).or_default().push(row);
     }
-    // Nothing can change before the first step.
-    let churn = |row: &LayerRecord| (row.epoch > 0).then(|| share(row.dropped, row.active));
-    let density = |row: &LayerRecord| Some(share(row.active, row.size));
-    let measures: [(&str, &dyn Fn(&LayerRecord) -> Option<f64>); 3] = [
-        ("density", &density),
-        ("ever_active_share", &|row| Some(row.ever_active_share)),
-        ("churn", &churn),
-    ];
     let mut series = Vec::new();
-    for (measure, value) in measures {
+    for (measure, value) in OF_LAYERS {
         for (layer, rows) in &by_layer {
             let points = rows.iter().filter_map(|row| Some((row.epoch, value(row)?))).collect();
             series.push(Series { tag: format!("{measure}/{layer}"), points });
@@ -105,10 +107,9 @@ fn at_the_end(trial: &TrialRecord, metrics: &[Metric]) -> Vec<Series> {
     let last = trial.history.last().map_or(0, |epoch| epoch.epoch);
     let one = |tag: String, value: f64| Series { tag, points: vec![(last, value)] };
     let mut series = vec![one("test/loss".into(), outcome.test.loss)];
-    let score = |scores: &Scores, metric: Metric| scores.get(metric);
     for metric in metrics {
-        let value = score(&outcome.test, *metric);
-        series.extend(value.map(|value| one(format!("test/{metric}"), value)));
+        let score = outcome.test.get(*metric);
+        series.extend(score.map(|score| one(format!("test/{metric}"), score)));
     }
     series.push(one("cost/nonzero_parameters".into(), outcome.nonzero_parameters as f64));
     series.push(one("cost/inference_flops".into(), outcome.inference_flops));

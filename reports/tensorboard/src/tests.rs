@@ -38,7 +38,7 @@ fn trial() -> TrialRecord {
 #[test]
 fn a_run_has_scalars_by_epoch_and_ends_with_the_test_set() {
     let trial = trial();
-    let events: Vec<Event> = frame::read(&render(&[trial.clone()])[0].bytes).unwrap();
+    let events: Vec<Event> = frame::read(&render(std::slice::from_ref(&trial))[0].bytes).unwrap();
     assert_eq!(events[0].file_version.as_deref(), Some("brain.Event:2"));
     let start = 1_769_860_800.0;
     let times: Vec<f64> = events.iter().map(|event| event.wall_time - start).collect();
