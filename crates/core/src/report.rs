@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::record::{TrialRecord, TrialSpec};
 
@@ -96,7 +98,6 @@ impl Analysis {
     /// # Errors
     /// If `margin` or `alpha` is out of range.
     pub fn validate(&self) -> Result<()> {
-        use crate::error::Error;
         if !(self.margin >= 0.0 && self.margin < 1.0) {
             return Err(Error::usage(format!(
                 "analysis.margin = {} is not in [0, 1); it is in accuracy, so half a point is 0.005",
@@ -119,10 +120,30 @@ impl Analysis {
 /// A file that a report makes, in memory; the harness writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// File name without folders.
+    /// Where it goes below the folder of the report: a file name, or a relative path with forward
+    /// slashes.
     pub name: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Document {
+    /// Its name as a path that stays below the folder of the report.
+    ///
+    /// # Errors
+    /// If the name is absolute, has an empty part, `.` or `..`, or a sign that is no part of file
+    /// names everywhere.
+    pub fn path(&self) -> Result<PathBuf> {
+        let is_plain =
+            |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
+        if self.name.split('/').all(is_plain) {
+            return Ok(self.name.split('/').collect());
+        }
+        Err(Error::contract(format!(
+            "a document is called '{}', which is no path below the folder of the report",
+            self.name.escape_debug()
+        )))
+    }
 }
 
 /// What a report made.
@@ -165,4 +186,20 @@ pub trait Report: Sync {
     /// If the analysis cannot be applied, such as an unknown control. Failed trials and missing
     /// pairs are no errors: they are reported.
     fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_stay_in_their_folder() {
+        let path = |name: &str| Document { name: name.to_owned(), bytes: Vec::new() }.path();
+        assert_eq!(path("trials.csv").unwrap(), PathBuf::from("trials.csv"));
+        assert_eq!(path("figures/a b.svg").unwrap(), PathBuf::from("figures/a b.svg"));
+        for name in ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/", "./a", "C:x", "a\\b"] {
+            let error = path(name).unwrap_err().to_string();
+            assert!(error.contains("which is no path below the folder"), "{name}: {error}");
+        }
+    }
 }

@@ -170,7 +170,7 @@ pub(super) fn build(material: &Material, folder: &Path) -> Result<Built> {
         let located = |error: Error| error.at(format!("report {}", plugin.name));
         let rendering = plugin.report.render(&material.experiment()).map_err(located)?;
         for document in rendering.documents {
-            let path = folder.join(&document.name);
+            let path = folder.join(document.path().map_err(located)?);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, &error))?;
             }

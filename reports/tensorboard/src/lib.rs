@@ -1,0 +1,88 @@
+//! Event files that TensorBoard reads.
+//!
+//! A run for each trial, in a folder of its own below `tensorboard/`: losses, scores, cost and
+//! topology by epoch, test scores at the last epoch, and the trial's parameters for the tab
+//! HPARAMS. The crate's `README.md` lists the tags. The same trials give the same bytes.
+//!
+//! Frames and messages are written here with `crc32c` and `prost`, because the crates that write
+//! event files are no longer kept or bring an image library, and scalars need six small messages.
+
+use dst_analysis::{Group, tables};
+use dst_core::plugin::ReportPlugin;
+use dst_core::record::TrialRecord;
+use dst_core::report::Rendering;
+use dst_core::{Document, Experiment, Metric, Report, Result};
+
+mod folder;
+mod frame;
+mod hparams;
+mod message;
+mod series;
+mod time;
+
+use folder::{Taken, part};
+use message::Event;
+
+/// TensorBoard looks for `tfevents` in names of files. The place of a time is taken by 0: a trial
+/// that is trained anew replaces its file and does not stand beside it.
+const FILE: &str = "events.out.tfevents.0.harness";
+
+/// The report of this crate.
+struct TensorBoard;
+
+inventory::submit! {
+    ReportPlugin {
+        name: "tensorboard",
+        summary: "Event files that TensorBoard reads: a run for each trial.",
+        order: 40,
+        report: &TensorBoard,
+    }
+}
+
+impl Report for TensorBoard {
+    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
+        let mut taken = Taken::default();
+        let mut documents = Vec::new();
+        for table in tables(experiment)? {
+            for group in &table.groups {
+                let name = format!("{}/{}", part(&table.heading()), part(&group.label));
+                documents.extend(runs(group, &name, &mut taken));
+            }
+        }
+        Ok(Rendering { documents, summary: String::new() })
+    }
+}
+
+/// A file for each trial of a group that is called `name`.
+fn runs(group: &Group<'_>, name: &str, taken: &mut Taken) -> Vec<Document> {
+    let run = |(seed, trial): (&u64, &&TrialRecord)| {
+        let folder = taken.unique(format!("{name}/seed {seed}"), &trial.id);
+        Document {
+            name: format!("tensorboard/{folder}/{FILE}"),
+            bytes: file(trial, group.metric, name),
+        }
+    };
+    group.trials.iter().map(run).collect()
+}
+
+/// The event file of one trial.
+fn file(trial: &TrialRecord, metric: Metric, group: &str) -> Vec<u8> {
+    // Of a process that died before it could say when it began, nothing else is known.
+    let start = time::seconds(&trial.provenance.started).unwrap_or_default() as f64;
+    let version = Event {
+        wall_time: start,
+        file_version: Some("brain.Event:2".to_owned()),
+        ..Event::default()
+    };
+    let scalars = series::events(trial, metric, start);
+    let end = scalars.last().map_or(start, |event| event.wall_time);
+    let mut file = Vec::new();
+    frame::append(&mut file, &version);
+    frame::append(&mut file, &hparams::opens(trial, group, start));
+    scalars.iter().for_each(|event| frame::append(&mut file, event));
+    frame::append(&mut file, &hparams::closes(trial, end));
+    file
+}
+
+#[cfg(test)]
+mod tests;
