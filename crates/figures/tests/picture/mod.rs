@@ -5,7 +5,7 @@ use roxmltree::{Document, Node};
 use std::collections::HashSet;
 
 /// Checks what every figure promises; `rows` is the number of rows of its data.
-pub fn check(figure: &Figure, rows: usize) {
+pub(crate) fn check(figure: &Figure, rows: usize) {
     let document = match Document::parse(&figure.svg) {
         Ok(document) => document,
         Err(error) => panic!("{error}:\n{}", figure.svg),
