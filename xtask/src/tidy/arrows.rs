@@ -15,14 +15,16 @@ struct Arrows {
 fn allowed(folder: &str) -> Option<Arrows> {
     const TEST_HELP: &[&str] = &["dst-conformance", "dst-train", "dst-models"];
     let (uses, tests_use): (&[&str], &[&str]) = match folder {
-        "crates/core" | "crates/stats" | "xtask" => (&[], &[]),
+        "crates/core" | "crates/figures" | "crates/stats" | "xtask" => (&[], &[]),
         "crates/augment" | "crates/data" | "crates/kernels" => (&["dst-core"], &[]),
         "crates/train" => (&["dst-core"], &["dst-models"]),
         // Weights come from the Hub's cache too.
         "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),
         "crates/conformance" => (&["dst-core", "dst-train"], &["dst-models"]),
         "crates/harness" | "tests" => return None,
-        _ if folder.starts_with("reports/") => (&["dst-core", "dst-stats"], TEST_HELP),
+        _ if folder.starts_with("reports/") => {
+            (&["dst-core", "dst-figures", "dst-stats"], TEST_HELP)
+        }
         _ if folder.starts_with("datasets/") => {
             (&["dst-augment", "dst-core", "dst-data"], TEST_HELP)
         }
@@ -33,7 +35,7 @@ fn allowed(folder: &str) -> Option<Arrows> {
 }
 
 /// Crates that must stay free of tch: they run before libtorch exists, or without it.
-const WITHOUT_TCH: [&str; 2] = ["crates/stats", "xtask"];
+const WITHOUT_TCH: [&str; 3] = ["crates/figures", "crates/stats", "xtask"];
 
 /// Dependency arrows point inward.
 pub(super) fn dependencies(tree: &Tree) -> Vec<Finding> {
