@@ -177,7 +177,7 @@ fn a_pilot_tells_how_many_seeds_are_needed() {
     let differences: Vec<f64> = (0..3).map(|s| accuracy("set", s) - accuracy("dense", s)).collect();
     assert_eq!(pilot["differences"], Value::from(differences));
     let people = sandbox.run("power --pilot runs").well().stdout;
-    assert!(people.contains("set at 0.9  dense        3"), "{people}");
+    assert!(people.contains("set at 90 %  dense        3"), "{people}");
 }
 
 #[test]

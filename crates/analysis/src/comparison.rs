@@ -253,7 +253,7 @@ impl<'t> Comparison<'t> {
                  more are needed",
                 crate::words::count(ranks.n - ranks.zero_count, "difference"),
                 ranks.smallest_p,
-                seeds_needed(analysis.alpha)
+                dst_stats::fewest_exact_pairs(analysis.alpha)?
             ));
         }
         if !flips.exact {
@@ -312,27 +312,8 @@ fn correction(multiplicity: Multiplicity) -> Correction {
     }
 }
 
-/// The fewest pairs with which an exact two-sided test of signs can go below `alpha`.
-pub fn seeds_needed(alpha: f64) -> u32 {
-    let mut n = 1;
-    while 2.0 * 0.5_f64.powf(f64::from(n)) >= alpha {
-        n += 1;
-    }
-    n
-}
-
 fn ratio(pairs: &[(&Outcome, &Outcome)], value: fn(&Outcome) -> f64) -> Option<f64> {
     let candidate: f64 = pairs.iter().map(|(candidate, _)| value(candidate)).sum();
     let control: f64 = pairs.iter().map(|(_, control)| value(control)).sum();
     (control > 0.0).then(|| candidate / control)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seeds_that_exact_tests_need() {
-        assert_eq!([0.05, 0.01, 0.0625, 0.49].map(seeds_needed), [6, 8, 6, 3]);
-    }
 }

@@ -10,14 +10,9 @@ use dst_core::record::{
 use dst_core::{Metric, Training};
 use serde_json::{Map, Value, json};
 
-/// The dense strategy.
-pub fn dense() -> Value {
-    json!({"name": "dense"})
-}
-
-/// RigL with two parameters.
-pub fn rigl() -> Value {
-    json!({"name": "rigl", "drop_fraction": 0.3, "grow": "gradient"})
+/// A control.
+pub fn baseline() -> Value {
+    json!({"name": "baseline"})
 }
 
 /// A trial of a multi-layer perceptron on the data set `toy`.
@@ -106,7 +101,7 @@ pub fn group(strategy: &Value, sparsity: f64, accuracies: &[f64]) -> Vec<TrialRe
 pub struct Size {
     /// Data sets.
     pub datasets: usize,
-    /// Strategies beside the dense one.
+    /// Strategies beside the control.
     pub strategies: usize,
     /// Sparsities of each.
     pub sparsities: usize,
@@ -123,7 +118,7 @@ impl Size {
     }
 }
 
-/// A whole grid: `dense` and strategies `method-0`, `method-1`, … with histories, layers and
+/// A whole grid: `baseline` and strategies `method-0`, `method-1`, … with histories, layers and
 /// confusions. Later methods are a little worse, higher sparsities too; one trial in 13 diverges.
 pub fn grid(size: Size) -> Vec<TrialRecord> {
     let mut trials = Vec::with_capacity(size.trials());
@@ -143,7 +138,7 @@ pub fn grid(size: Size) -> Vec<TrialRecord> {
 
 fn made_up(size: Size, dataset: usize, method: usize, sparsity: f64, seed: u64) -> TrialRecord {
     let strategy = match method {
-        0 => dense(),
+        0 => baseline(),
         other => json!({"name": format!("method-{}", other - 1), "drop_fraction": 0.3}),
     };
     let mut spec = spec(strategy, sparsity, seed);
@@ -231,7 +226,7 @@ fn layers_of(epoch: u32, sparsity: f64, method: usize) -> [LayerRecord; 3] {
     })
 }
 
-/// Young connections are dropped most; dense networks drop none.
+/// Young connections are dropped most; the control drops none.
 fn ages_of(epochs: u32, method: usize, sparsity: f64) -> Vec<AgeRecord> {
     if method == 0 {
         return Vec::new();

@@ -92,7 +92,7 @@ pub fn curves(heading: &Heading, x: &Axis, y: &Axis, lines: &[Curve]) -> Figure 
         return Sheet::sentence(heading, &format!("No finite values of {}.", x.label), csv);
     };
 
-    let legend = Legend::new(labels().collect::<Vec<_>>().into_iter());
+    let legend = Legend::new(&labels().collect::<Vec<_>>());
     let legend_height = if direct { 0.0 } else { legend.height() };
     let sheet = Sheet::new(WIDTH, bottom + BELOW + legend_height);
     frame.vertical_axis(&sheet, &up, &y.label);
@@ -113,7 +113,7 @@ pub fn curves(heading: &Heading, x: &Axis, y: &Axis, lines: &[Curve]) -> Figure 
         legend.draw(&sheet, bottom + BELOW, labels(), |sheet, index, from, to| {
             sheet.line(&[from, to], Pen::series(index), 2.0);
             let middle = (f64::midpoint(from.0, to.0), from.1);
-            sheet.marker(middle, index, 3.6, Paint::series(index), index % 2 == 0);
+            sheet.marker(middle, index, 3.6, Paint::series(index), index.is_multiple_of(2));
         });
     }
     let missing = points().filter(|p| along.at(p.x).is_none() || up.at(p.y).is_none()).count();
@@ -168,7 +168,7 @@ fn draw_line(sheet: &Sheet, index: usize, line: &[Placed]) {
         .enumerate()
         .filter_map(|(at, point)| point.filter(|_| marked(at)).map(|(point, _)| point))
         .collect();
-    sheet.markers(&places, index, 3.6, Paint::series(index), index % 2 == 0);
+    sheet.markers(&places, index, 3.6, Paint::series(index), index.is_multiple_of(2));
 }
 
 /// Labels right of the field, each led to the end of its line.

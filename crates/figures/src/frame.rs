@@ -77,9 +77,9 @@ pub(crate) struct Legend {
 }
 
 impl Legend {
-    pub(crate) fn new<'a>(labels: impl ExactSizeIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new(labels: &[&str]) -> Self {
         let count = labels.len();
-        let entry = widest(labels) + KEY + 14.0;
+        let entry = widest(labels.iter().copied()) + KEY + 14.0;
         let columns = ((WIDTH - 8.0) / entry).floor().clamp(1.0, 4.0) as usize;
         Self { columns, rows: count.div_ceil(columns) }
     }

@@ -110,11 +110,12 @@ impl Grid {
 
     /// Names above the columns; of many columns every second, third and so on.
     pub(crate) fn column_names(&self, sheet: &Sheet, names: &[String]) {
-        let wide = names.iter().map(|name| width(name, FONT)).fold(0.0, f64::max);
+        let wide = names.iter().map(|name| width(name, FONT)).fold(0.0, f64::max).min(110.0);
         let every = ((wide + 4.0) / self.cell.0).ceil().max(1.0) as usize;
         for (column, name) in names.iter().enumerate().take(self.columns).step_by(every) {
-            let at = (self.across(column), self.origin.1 - 11.0);
-            sheet.text(at, name, Label::centre().muted());
+            let name = fit(name, FONT, 110.0);
+            let x = self.across(column).min(sheet.width - width(&name, FONT) / 2.0);
+            sheet.text((x, self.origin.1 - 11.0), &name, Label::centre().muted());
         }
     }
 }

@@ -132,8 +132,9 @@ fn draw_axis(sheet: &Sheet, length: f64, (first, last): (f64, f64), at: impl Fn(
         } else {
             sheet.text((from - 8.0, y), &text, Label::right());
         }
-    } else if length.is_finite() {
-        let text = format!("critical difference {length:.2}, longer than the axis");
+    } else if length > 0.0 {
+        let length = Notation::Plain.text(length);
+        let text = format!("critical difference {length}, longer than the axis");
         sheet.text((sheet.width / 2.0, 14.0), &text, Label::centre());
     }
 }

@@ -92,7 +92,7 @@ pub fn trade_off(heading: &Heading, data: &TradeOff) -> Figure {
             })
         })
         .collect();
-    let legend = Legend::new(names.iter().copied().collect::<Vec<_>>().into_iter());
+    let legend = Legend::new(&names);
     let sheet = Sheet::new(WIDTH, bottom + BELOW + legend.height());
     frame.vertical_axis(&sheet, &up, &data.y.label);
     frame.horizontal_axis(&sheet, &along, &data.x.label);

@@ -7,8 +7,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::exit::{self, Exit};
 
+mod compare;
 mod power;
 
+pub use compare::CompareArgs;
 pub use power::PowerArgs;
 
 /// Trains grids of sparse networks and tells whether the differences are real.
@@ -35,6 +37,9 @@ pub enum Command {
     /// Build the reports anew from a store; trains nothing
     #[command(after_long_help = REPORT_HELP)]
     Report(ReportArgs),
+    /// Compare two strategies, two stores, or a store with the results of another tool
+    #[command(after_long_help = compare::HELP)]
+    Compare(CompareArgs),
     /// Tell how many seeds an experiment needs, from a pilot or a known spread
     #[command(after_long_help = power::HELP)]
     Power(PowerArgs),

@@ -1,5 +1,6 @@
 //! The commands. Each takes what was typed and returns the exit code.
 
+mod compare;
 mod completions;
 mod data;
 mod describe;
@@ -40,6 +41,7 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Power(args) => power::run(args),
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),

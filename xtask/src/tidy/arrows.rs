@@ -15,10 +15,9 @@ struct Arrows {
 fn allowed(folder: &str) -> Option<Arrows> {
     const TEST_HELP: &[&str] = &["dst-conformance", "dst-train", "dst-models"];
     let (uses, tests_use): (&[&str], &[&str]) = match folder {
-        "crates/core" | "crates/stats" | "xtask" => (&[], &[]),
+        "crates/core" | "crates/figures" | "crates/stats" | "xtask" => (&[], &[]),
         "crates/augment" | "crates/data" | "crates/kernels" => (&["dst-core"], &[]),
         "crates/analysis" => (&["dst-core", "dst-stats"], &[]),
-        "crates/figures" => (&[], &[]),
         "crates/train" => (&["dst-core"], &["dst-models"]),
         // Weights come from the Hub's cache too.
         "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),

@@ -5,7 +5,7 @@ use roxmltree::{Document, Node};
 use std::collections::HashSet;
 
 /// Checks what every figure promises; `rows` is the number of rows of its data.
-pub fn check(figure: &Figure, rows: usize) {
+pub(crate) fn check(figure: &Figure, rows: usize) {
     let document = match Document::parse(&figure.svg) {
         Ok(document) => document,
         Err(error) => panic!("{error}:\n{}", figure.svg),
@@ -28,7 +28,8 @@ pub fn check(figure: &Figure, rows: usize) {
     }
     let csv = String::from_utf8(figure.csv.clone()).expect("text");
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
-    assert_eq!(reader.records().map(|row| row.expect("rows of one length")).count(), rows);
+    let records: Result<Vec<_>, _> = reader.records().collect();
+    assert_eq!(records.expect("rows of one length").len(), rows);
 }
 
 fn check_alternative(figure: &Figure, document: &Document<'_>) {

@@ -1,11 +1,19 @@
 //! The document on made-up trials.
 
-use dst_analysis::sample::{dense, failed, group, rigl, spec};
+use dst_analysis::sample::{failed, group, spec};
 use dst_core::plugin::{Plugin, ReportPlugin};
 use dst_core::record::{Status, TrialRecord};
 use dst_core::{Analysis, Experiment, Metric, PrimaryTest};
 use report_markdown as _;
-use serde_json::json;
+use serde_json::{Value, json};
+
+fn dense() -> Value {
+    json!({"name": "dense"})
+}
+
+fn rigl() -> Value {
+    json!({"name": "rigl", "drop_fraction": 0.3, "grow": "gradient"})
+}
 
 const DENSE: [f64; 6] = [0.972, 0.9755, 0.974, 0.9735, 0.9765, 0.9725];
 const CLOSE: [f64; 6] = [0.971, 0.9745, 0.975, 0.9705, 0.9755, 0.9715];

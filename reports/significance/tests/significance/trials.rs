@@ -7,6 +7,7 @@ use dst_core::{Analysis, Experiment, Result, Strategy};
 use report_significance as _;
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The baseline of these tests: strategies are plug-ins, so reports link none.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +29,15 @@ inventory::submit! {
     }
 }
 
-pub(crate) use dst_analysis::sample::{dense, failed, finished, group, rigl, spec};
+pub(crate) use dst_analysis::sample::{failed, finished, group, spec};
+
+pub(crate) fn dense() -> Value {
+    json!({"name": "dense"})
+}
+
+pub(crate) fn rigl() -> Value {
+    json!({"name": "rigl", "drop_fraction": 0.3, "grow": "gradient"})
+}
 
 pub(crate) fn render(trials: &[TrialRecord], analysis: &Analysis) -> Result<Rendering> {
     ReportPlugin::find("significance").unwrap().report.render(&Experiment::new(trials, analysis))
