@@ -218,9 +218,10 @@ fn comparisons(judgement: &Judgement<'_>, id: &str, analysis: &Analysis) -> Opti
         format!("Against {}, paired by seed{}", judgement.control(), points(metric)),
         &[
             "strategy",
-            "pairs",
+            "verdict",
             "difference",
             "CI",
+            "pairs",
             "p",
             "p adjusted",
             "p Wilcoxon",
@@ -230,7 +231,6 @@ fn comparisons(judgement: &Judgement<'_>, id: &str, analysis: &Analysis) -> Opti
             "detectable",
             "inference FLOPs by control",
             "training FLOPs by control",
-            "verdict",
         ],
     );
     table.rows = judgement
@@ -240,11 +240,12 @@ fn comparisons(judgement: &Judgement<'_>, id: &str, analysis: &Analysis) -> Opti
             let untested = c.untested.map(|reason| reason.to_string());
             vec![
                 words(&c.candidate.label),
-                number(Some(c.n() as f64), |_| format!("{}/{}", c.n(), c.planned)),
+                badge(c.verdict.to_string()),
                 number(c.difference, |value| difference(metric, value)),
                 number(c.interval.map(|ci| ci.lower), |_| {
                     c.interval.as_ref().map_or_else(String::new, |ci| interval(metric, ci))
                 }),
+                number(Some(c.n() as f64), |_| format!("{}/{}", c.n(), c.planned)),
                 match c.tests {
                     Some(tests) => number(Some(tests.difference), p_value),
                     None => words(untested.unwrap_or_default()),
@@ -257,7 +258,6 @@ fn comparisons(judgement: &Judgement<'_>, id: &str, analysis: &Analysis) -> Opti
                 number(c.evidence.detectable, |value| score(metric, value)),
                 number(c.inference_flops_ratio, percent),
                 number(c.train_flops_ratio, percent),
-                badge(c.verdict.to_string()),
             ]
         })
         .collect();

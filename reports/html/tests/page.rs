@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dst_analysis::sample::{Size, baseline, failed, finished, grid, group, spec};
 use dst_core::plugin::{Plugin, ReportPlugin};
-use dst_core::record::{Status, TrialRecord};
+use dst_core::record::{Status, TrialRecord, TrialSpec};
 use dst_core::report::Rendering;
 use dst_core::{Analysis, Experiment, Metric};
 use report_html as _;
@@ -26,8 +26,12 @@ fn page(rendering: &Rendering) -> String {
 
 /// The page of these trials, after the checks that every page must pass.
 fn checked(trials: &[TrialRecord]) -> String {
+    checked_with(trials, &[])
+}
+
+fn checked_with(trials: &[TrialRecord], pending: &[TrialSpec]) -> String {
     let analysis = analysis();
-    let rendering = render(&Experiment::new(trials, &analysis));
+    let rendering = render(&Experiment { pending, ..Experiment::new(trials, &analysis) });
     let text = page(&rendering);
     let html = Html::parse_document(&text);
     let all = |selector: &str| -> Vec<scraper::ElementRef<'_>> {
@@ -97,11 +101,12 @@ fn a_grid_has_every_picture_and_says_what_came_out() {
 
 #[test]
 fn pages_of_what_went_wrong() {
-    let none = checked(&[]);
+    let control = [spec(baseline(), 0.0, 0)];
+    let none = checked_with(&[], &control);
     assert!(none.contains("No trial has ended"), "{none}");
     let failures: Vec<TrialRecord> =
         (0..2).map(|seed| failed(spec(method(), 0.9, seed), Status::Diverged, "NaN")).collect();
-    let text = checked(&failures);
+    let text = checked_with(&failures, &control);
     assert!(text.contains("no trial of the control baseline has ended on toy"), "{text}");
     // One seed, no history, no layers.
     let one = [finished(spec(baseline(), 0.0, 0), 0.9), finished(spec(method(), 0.9, 0), 0.8)];
