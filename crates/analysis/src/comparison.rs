@@ -10,6 +10,10 @@ use dst_stats::{Correction, Degenerate, Interval, Verdict};
 use crate::evidence::{self, Evidence, PValues};
 use crate::pairs::{self, Pair};
 use crate::table::Group;
+use crate::words::percent;
+
+/// A sparsity that is off by more than this was not reached; less is rounding to whole weights.
+const UNREACHED: f64 = 0.005;
 
 /// A group against its control, paired by seed on the metric of the data set.
 #[derive(Debug, Clone)]
@@ -150,7 +154,7 @@ impl<'t> Comparison<'t> {
             untested: None,
             dropped: pairs::dropped(candidate, control),
             floor: None,
-            remarks: Vec::new(),
+            remarks: unreached(candidate).into_iter().collect(),
             pairs,
         };
         comparison.compare(analysis).map_err(|error| {
@@ -265,6 +269,20 @@ impl<'t> Comparison<'t> {
         }
         Ok(())
     }
+}
+
+/// That a group ended at another sparsity than it was to reach: its scores then are no scores of
+/// that sparsity, such as those of a method whose first update comes after the last epoch.
+fn unreached(group: &Group<'_>) -> Option<String> {
+    let reached = group.mean(|outcome| outcome.sparsity_prunable)?;
+    ((reached - group.sparsity).abs() > UNREACHED).then(|| {
+        format!(
+            "{} ended at a sparsity of {}, not {}: its scores are no scores of that sparsity",
+            group.label,
+            percent(reached),
+            percent(group.sparsity)
+        )
+    })
 }
 
 /// Adjusts the comparisons of one table; returns how many had a test.

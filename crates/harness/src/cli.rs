@@ -107,6 +107,7 @@ Examples:
   harness report
   harness report --all --out everything
   harness report --margin 0.01
+  harness report --watch                           beside a grid that runs
 
 Margin, level and control are fixed when a grid starts and recorded with it. A report with
 others says that they were chosen post hoc.";
@@ -327,6 +328,9 @@ pub struct ReportArgs {
     /// Every trial of the store instead of those of its latest grid
     #[arg(long)]
     pub all: bool,
+    /// Build them again whenever a trial ends, until all have or Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub analysis: AnalysisArgs,

@@ -17,7 +17,7 @@ use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Store, TrialState};
-use interrupt::Interrupts;
+pub(crate) use interrupt::Interrupts;
 use pool::Pool;
 
 /// How trials are executed.

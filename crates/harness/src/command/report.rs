@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use dst_core::plugin::{Plugin, ReportPlugin};
 use dst_core::record::{TrialRecord, TrialSpec};
@@ -13,6 +15,7 @@ use serde_json::json;
 use super::{preflight, results};
 use crate::cli::ReportArgs;
 use crate::config::{Effective, typed};
+use crate::executor::Interrupts;
 use crate::exit::Exit;
 use crate::output;
 use crate::store::file::{self, Durability};
@@ -45,14 +48,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
     typed::store(&mut flags, args.store.as_deref())?;
     let effective = Effective::of_process(None, flags)?;
     let store = Store::open(&effective.execution()?.store)?;
-    let grids = store.grids()?;
-    let latest = grids.last().filter(|_| !args.all);
-    let recorded = latest.or(grids.last()).map(|grid| grid.analysis.clone());
-    let analysis = effective.analysis_over(recorded.unwrap_or_default())?;
-    let material = match latest {
-        Some(grid) => Material::of_grid(&store, grid, analysis)?,
-        None => Material::of_store(&store, analysis)?,
-    };
+    if args.watch {
+        return watch(args, &effective, &store);
+    }
+    let material = material(args, &effective, &store)?;
     if material.records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", store.root().display()))
             .hint("`harness status` shows what it has"));
@@ -71,6 +70,56 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
         output::print(&built.text)?;
     }
     Ok(Exit::Success)
+}
+
+/// The trials that the flags name, with the analysis that was recorded or typed.
+fn material(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Material> {
+    let grids = store.grids()?;
+    let latest = grids.last().filter(|_| !args.all);
+    let recorded = latest.or(grids.last()).map(|grid| grid.analysis.clone());
+    let analysis = effective.analysis_over(recorded.unwrap_or_default())?;
+    match latest {
+        Some(grid) => Material::of_grid(store, grid, analysis),
+        None => Material::of_store(store, analysis),
+    }
+}
+
+/// How often a store is looked at, in steps of [`PAUSE`].
+const LOOKS: u32 = 10;
+/// How long an interrupt waits at most.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Builds the reports whenever a trial has ended, until none is left or an interrupt comes.
+fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit> {
+    let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
+    preflight::writable(&folder)?;
+    let mut interrupts = Interrupts::listen()?;
+    let mut seen = None;
+    loop {
+        let material = material(args, effective, store)?;
+        let ended = material.records.len();
+        if seen != Some(ended) && ended > 0 {
+            build(&material, &folder)?;
+            output::note(&format!(
+                "{ended} of {} trials ended: {}",
+                ended + material.pending.len(),
+                folder.join("report.html").display()
+            ));
+            seen = Some(ended);
+        } else if seen.is_none() {
+            output::note("no trial has ended yet");
+            seen = Some(0);
+        }
+        if material.pending.is_empty() && ended > 0 {
+            return Ok(Exit::Success);
+        }
+        for _ in 0..LOOKS {
+            if interrupts.count() > 0 {
+                return Ok(Exit::Interrupted);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
 }
 
 /// What reports are made from.

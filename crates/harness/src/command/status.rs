@@ -74,11 +74,12 @@ fn text(store: &Store, trials: &[(TrialSpec, TrialState)]) -> String {
         }
     }
     let mut table =
-        Table::new(&["data set", "model", "strategy", "done", "running", "failed", "to do"]);
+        Table::new(&["data set", "model", "strategy", "", "done", "running", "failed", "to do"]);
     for group in order {
         let counts = &groups[&group];
         let numbers = [counts.done, counts.running, counts.failed, counts.open];
-        table.row(group.into_iter().chain(numbers.map(|count| count.to_string())));
+        let cells = numbers.map(|count| count.to_string());
+        table.row(group.into_iter().chain([bar(counts)]).chain(cells));
     }
     let mut text = if table.is_empty() {
         format!("{} has no trials\n", store.root().display())
@@ -105,6 +106,25 @@ fn text(store: &Store, trials: &[(TrialSpec, TrialState)]) -> String {
         }
     }
     text
+}
+
+/// Characters of a bar.
+const BAR: usize = 12;
+
+/// Done, running and failed trials as parts of a bar: `######>x...`. A part that is not empty has a
+/// character, however small it is.
+fn bar(counts: &Counts) -> String {
+    let all = counts.done + counts.running + counts.failed + counts.open;
+    let width = |count: usize| match count {
+        0 => 0,
+        some => (some * BAR / all.max(1)).max(1),
+    };
+    let (running, failed) = (width(counts.running), width(counts.failed));
+    let open = width(counts.open);
+    let done = if counts.done == 0 { 0 } else { BAR.saturating_sub(running + failed + open) };
+    let mut bar = "#".repeat(done) + &">".repeat(running) + &"x".repeat(failed);
+    bar.push_str(&".".repeat(BAR.saturating_sub(bar.len())));
+    bar
 }
 
 fn word(state: &TrialState) -> String {
@@ -136,4 +156,19 @@ fn epochs(store: &Store, spec: &TrialSpec) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let done = text.lines().count().saturating_sub(1);
     format!("{done} of {} epochs", spec.training.epochs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_have_one_width_and_hide_nothing() {
+        let of = |done, running, failed, open| bar(&Counts { done, running, failed, open });
+        assert_eq!(of(6, 0, 0, 0), "############");
+        assert_eq!(of(0, 0, 0, 6), "............");
+        assert_eq!(of(97, 1, 1, 1), "#########>x.");
+        assert_eq!(of(0, 0, 3, 0), "xxxxxxxxxxxx");
+        assert_eq!(of(1, 1, 0, 4), "##>>........");
+    }
 }

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// Counts interrupts while it lives. Afterwards the signals end the process again.
-pub(super) struct Interrupts {
+pub(crate) struct Interrupts {
     signals: Signals,
     count: usize,
     over: Arc<AtomicBool>,
@@ -20,7 +20,7 @@ impl Interrupts {
     ///
     /// # Errors
     /// If the system refuses.
-    pub(super) fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         let refused = |error: std::io::Error| {
             Error::io("listen to signals on", Path::new("this process"), &error)
         };
@@ -36,7 +36,7 @@ impl Interrupts {
     }
 
     /// How many arrived so far.
-    pub(super) fn count(&mut self) -> usize {
+    pub(crate) fn count(&mut self) -> usize {
         self.count += self.signals.pending().count();
         self.count
     }
