@@ -11,6 +11,14 @@ use prost::Message;
 use super::*;
 use crate::message::{HParams, Value};
 
+fn dense() -> serde_json::Value {
+    serde_json::json!({"name": "dense"})
+}
+
+fn rigl() -> serde_json::Value {
+    serde_json::json!({"name": "rigl", "drop_fraction": 0.3, "grow": "gradient"})
+}
+
 fn render(trials: &[TrialRecord]) -> Vec<Document> {
     let report = ReportPlugin::find("tensorboard").unwrap().report;
     let analysis = Analysis::default();
@@ -62,7 +70,7 @@ fn a_run_has_scalars_by_epoch_and_ends_with_the_test_set() {
 
 #[test]
 fn sessions_have_parameters_and_share_a_group_over_seeds() {
-    let strategy = sample::rigl();
+    let strategy = rigl();
     let mut trials = sample::group(&strategy, 0.9, &[0.97, 0.98]);
     trials[1].status = Status::Collapsed;
     let sessions: Vec<(HParams, HParams)> = render(&trials)
@@ -95,8 +103,8 @@ fn sessions_have_parameters_and_share_a_group_over_seeds() {
 
 #[test]
 fn names_are_readable_and_unique_paths() {
-    let mut trials = sample::group(&sample::rigl(), 0.9, &[0.97]);
-    trials.extend(sample::group(&sample::dense(), 0.0, &[0.98]));
+    let mut trials = sample::group(&rigl(), 0.9, &[0.97]);
+    trials.extend(sample::group(&dense(), 0.0, &[0.98]));
     let names: Vec<String> = render(&trials).into_iter().map(|document| document.name).collect();
     assert_eq!(
         names,
@@ -108,7 +116,7 @@ fn names_are_readable_and_unique_paths() {
     // Both become `a-b`.
     for (trial, dataset) in trials.iter_mut().zip(["a/b", "a:b"]) {
         trial.spec.dataset = dataset.to_owned();
-        trial.spec.strategy = sample::dense();
+        trial.spec.strategy = dense();
         trial.spec.sparsity = 0.0;
     }
     let documents = render(&trials);
@@ -119,7 +127,7 @@ fn names_are_readable_and_unique_paths() {
 
 #[test]
 fn a_trial_that_failed_at_once_is_a_run_that_failed() {
-    let spec = sample::spec(sample::rigl(), 0.9, 3);
+    let spec = sample::spec(rigl(), 0.9, 3);
     let failed = sample::failed(spec, Status::Crashed, "killed by signal 9");
     let events: Vec<Event> = frame::read(&render(&[failed])[0].bytes).unwrap();
     assert_eq!(events.len(), 3);
