@@ -113,10 +113,11 @@ fn useless(root: &Path, planned: &[Planned]) -> Error {
         let reason = plan.as_ref().err()?;
         Some(format!("{} against {} on {}: {reason}", pilot.candidate, pilot.control, pilot.place))
     });
-    reasons.fold(error, |error, reason| error.also(&reason)).hint(
+    let error = error.hint(
         "a pilot needs some seeds of a strategy and of its control, dense unless --control names \
          another",
-    )
+    );
+    reasons.fold(error, |error, reason| error.also(&reason))
 }
 
 /// What is planned for, in two sentences.
