@@ -68,6 +68,8 @@ pub struct Comparison<'t> {
     pub dropped: Vec<String>,
     /// That the exact tests cannot reach alpha, if so.
     pub floor: Option<String>,
+    /// That the candidate ended at another sparsity than it was to reach, if so.
+    pub unreached: Option<String>,
     /// How the exact tests were computed, where that is not obvious.
     pub remarks: Vec<String>,
 }
@@ -154,7 +156,8 @@ impl<'t> Comparison<'t> {
             untested: None,
             dropped: pairs::dropped(candidate, control),
             floor: None,
-            remarks: unreached(candidate).into_iter().collect(),
+            unreached: unreached(candidate),
+            remarks: Vec::new(),
             pairs,
         };
         comparison.compare(analysis).map_err(|error| {
@@ -171,7 +174,7 @@ impl<'t> Comparison<'t> {
 
     /// What a reader of the numbers must know.
     pub fn notes(&self) -> impl Iterator<Item = &String> {
-        self.dropped.iter().chain(&self.floor).chain(&self.remarks)
+        self.dropped.iter().chain(&self.unreached).chain(&self.floor).chain(&self.remarks)
     }
 
     fn compare(&mut self, analysis: &Analysis) -> dst_stats::Result<()> {

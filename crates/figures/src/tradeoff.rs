@@ -249,9 +249,14 @@ fn table(data: &TradeOff, front: &[usize]) -> Vec<u8> {
 fn describe(data: &TradeOff, front: &[usize], missing: usize) -> String {
     let name = |index: &usize| {
         let point = &data.points[*index];
-        let space = if point.label.is_empty() { "" } else { " " };
+        // A label often begins with the series; nobody wants to hear it twice.
+        let label = match point.label.strip_prefix(&point.series) {
+            Some(rest) => format!("{}{rest}", point.series),
+            None => format!("{} {}", point.series, point.label),
+        };
+        let label = label.trim_end();
         let (x, y) = (data.x.notation.text(point.x), data.y.notation.text(point.y));
-        format!("{}{space}{} ({x}, {y})", point.series, point.label)
+        format!("{label} ({x}, {y})")
     };
     // Whole fronts of large grids would be recited for minutes.
     const RECITED: usize = 30;

@@ -44,7 +44,8 @@ fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
     }
     let mut notes: Vec<&String> = judgement.gaps.iter().collect();
     for comparison in &judgement.comparisons {
-        notes.extend(comparison.dropped.iter().chain(&comparison.floor));
+        let own = comparison.dropped.iter().chain(&comparison.unreached);
+        notes.extend(own.chain(&comparison.floor));
     }
     // What concerns the control alone is said by every comparison.
     let mut said = Vec::new();

@@ -151,3 +151,17 @@ fn many_seeds_are_flipped_at_random_and_that_is_said() {
     let (_, cells) = outcome(&pair(&candidate, &control));
     assert!(cells[5].contains("sign flips: 100000 random patterns, seed 0"), "{}", cells[5]);
 }
+
+#[test]
+fn a_sparsity_that_was_not_reached_is_said() {
+    let mut trials = pair(&[0.90, 0.91, 0.93], &[0.91, 0.92, 0.92]);
+    for outcome in trials.iter_mut().filter_map(|trial| trial.outcome.as_mut()) {
+        // As if no update had come before the last epoch.
+        outcome.sparsity_prunable = 0.0;
+    }
+    let note = "rigl at 90 % ended at a sparsity of 0 %, not 90 %: its scores are no scores of that \
+                sparsity";
+    assert!(summary(&trials).contains(note), "{}", summary(&trials));
+    let cells = cells(&trials, &Analysis::default(), &["note"]);
+    assert!(cells[0][0].contains(note), "{cells:?}");
+}

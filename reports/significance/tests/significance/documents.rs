@@ -23,8 +23,13 @@ fn a_comparison_is_a_row() {
             _ => format!("{name}: {}", cell.replace(&training, "TRAINING")),
         })
         .collect();
+    // Behind it stands the evidence, which `dst-stats` tests number by number.
+    let (row, evidence) = shown.split_at(42);
+    let filled = |line: &&String| !line.ends_with(": ");
+    assert_eq!(evidence.len(), 9);
+    assert_eq!(evidence.iter().filter(filled).count(), 8, "{evidence:?}");
     assert_eq!(
-        shown.join("\n"),
+        row.join("\n"),
         r#"dataset: toy
 model: mlp
 model_params: {"hidden":[8]}
@@ -63,7 +68,10 @@ train_flops_ratio: 0.20000000
 note: 3 differences: the exact tests (Wilcoxon, sign flips) cannot go below p = 0.25; 6 seeds or more are needed
 metric: accuracy
 test_metric_mean: 0.9735
-control_test_metric_mean: 0.97383333"#
+control_test_metric_mean: 0.97383333
+test: paired-t
+correction: holm
+untested: "#
     );
 }
 
