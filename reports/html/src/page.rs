@@ -1,7 +1,8 @@
 //! The page: what the template takes.
 
-use dst_analysis::words::count;
-use dst_analysis::{Study, methods};
+use dst_analysis::words::{correction, count};
+use dst_analysis::{Comparison, Study, methods};
+use dst_core::record::Status;
 use dst_core::{Error, Result};
 use dst_figures::{Figure, STYLE_SHEET};
 use dst_stats::Verdict;
@@ -29,6 +30,8 @@ struct Picture<'f> {
     name: &'f str,
     title: &'f str,
     description: &'f str,
+    /// Wider than a narrow screen: its frame scrolls.
+    wide: bool,
     svg: Value,
 }
 
@@ -38,6 +41,7 @@ impl<'f> Picture<'f> {
             name: &figure.name,
             title: &figure.title,
             description: &figure.description,
+            wide: figure.svg.contains("class=\"figure figure-wide\""),
             // Pictures escape their own labels.
             svg: Value::from_safe_string(figure.svg.clone()),
         }
@@ -143,38 +147,60 @@ fn summary(study: &Study<'_>) -> Vec<String> {
     if trials.is_empty() {
         return vec!["No trial has ended, so there is nothing to compare.".to_owned()];
     }
-    let finished = trials.iter().filter(|trial| trial.outcome.is_some()).count();
+    let finished = trials.iter().filter(|trial| trial.status == Status::Finished).count();
     let mut lines = vec![format!(
-        "{} ended, {finished} with a result; {} to do.",
+        "{} ended: {finished} finished, {} failed; {} to do.",
         count(trials.len(), "trial"),
+        trials.len() - finished,
         study.experiment.pending.len()
     )];
-    let verdicts = |verdict: Verdict| {
-        let all = study.judgements.iter().flat_map(|judgement| &judgement.comparisons);
-        all.filter(|comparison| comparison.verdict == verdict).count()
-    };
-    let all: usize = study.judgements.iter().map(|judgement| judgement.comparisons.len()).sum();
-    if all == 0 {
+    let all: Vec<&Comparison<'_>> =
+        study.judgements.iter().flat_map(|judgement| &judgement.comparisons).collect();
+    if all.is_empty() {
         lines.push(format!("Nothing is compared with {} yet.", study.control));
         return lines;
     }
-    let margin = study.analysis().margin;
-    let of = [
-        (Verdict::Superior, "better than it".to_owned()),
-        (Verdict::NonInferior, format!("no worse than it by a margin of {margin}")),
-        (Verdict::Inferior, format!("worse by more than {margin}")),
-        (Verdict::Inconclusive, "undecided".to_owned()),
-    ];
-    let parts: Vec<String> = of
-        .into_iter()
-        .filter(|(verdict, _)| verdicts(*verdict) > 0)
-        .map(|(verdict, words)| format!("{} {words}", verdicts(verdict)))
-        .collect();
+    let analysis = study.analysis();
     lines.push(format!(
         "Of {} with {}: {}.",
-        count(all, "comparison"),
+        count(all.len(), "comparison"),
         study.control,
-        parts.join(", ")
+        tally(
+            &all,
+            |comparison| comparison.verdict,
+            |verdict| match verdict {
+                Verdict::Superior => " (a gain is shown)".to_owned(),
+                Verdict::NonInferior if analysis.margin == 0.0 =>
+                    " (a loss is ruled out)".to_owned(),
+                Verdict::NonInferior => format!(" (a loss of {} is ruled out)", analysis.margin),
+                Verdict::Inferior if analysis.margin == 0.0 => " (a loss is shown)".to_owned(),
+                Verdict::Inferior => format!(" (a loss of more than {} is shown)", analysis.margin),
+                Verdict::Inconclusive => " (neither is shown)".to_owned(),
+            }
+        )
     ));
+    if all.iter().any(|comparison| comparison.verdict_adjusted != comparison.verdict) {
+        lines.push(format!(
+            "Counted together within a table, after {}: {}.",
+            correction(analysis.correction),
+            tally(&all, |comparison| comparison.verdict_adjusted, |_| String::new())
+        ));
+    }
     lines
+}
+
+/// How many comparisons have which verdict, with what it means.
+fn tally(
+    all: &[&Comparison<'_>],
+    verdict: impl Fn(&Comparison<'_>) -> Verdict,
+    meaning: impl Fn(Verdict) -> String,
+) -> String {
+    let kinds = [Verdict::Superior, Verdict::NonInferior, Verdict::Inferior, Verdict::Inconclusive];
+    let parts: Vec<String> = kinds
+        .into_iter()
+        .map(|kind| (kind, all.iter().filter(|comparison| verdict(comparison) == kind).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {kind}{}", meaning(kind)))
+        .collect();
+    parts.join(", ")
 }

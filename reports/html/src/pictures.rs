@@ -72,7 +72,7 @@ fn forest(judgement: &Judgement<'_>, id: &str, analysis: &Analysis, pictures: &m
     });
     let axis = Axis::new(format!("{} minus {}", metric.title(), judgement.control()));
     let data = ForestPlot {
-        difference: if metric.is_share() { axis.points() } else { axis },
+        difference: if metric.is_share() { axis.percent() } else { axis },
         margin: Some(analysis.margin),
         rows: rows.collect(),
     };
@@ -255,7 +255,7 @@ fn topology(judgement: &Judgement<'_>, id: &str, analysis: &Analysis, pictures: 
         let axis = Axis::new("age (epochs)");
         pictures.folded.push(dst_figures::age_histograms(&heading, &axis, &ages));
     }
-    let sparse = shown(judgement, LAYERS + 1).into_iter();
+    let sparse = best(judgement).into_iter();
     let sparse = sparse.filter(|group| group.sparsity > 0.0 && !judgement.is_control(group));
     for (place, group) in sparse.take(LAYERS).enumerate() {
         if let Some(map) = courses::density(group) {
@@ -272,7 +272,9 @@ fn moves(trial: &dst_core::record::TrialRecord) -> bool {
 }
 
 fn confusions(judgement: &Judgement<'_>, id: &str, pictures: &mut Pictures) {
-    for (place, group) in shown(judgement, 2).into_iter().enumerate() {
+    let ranked = best(judgement);
+    let first = |control: bool| ranked.iter().find(|g| judgement.is_control(g) == control);
+    for (place, group) in first(true).into_iter().chain(first(false)).enumerate() {
         let Some(counts) = courses::confusion(group) else { continue };
         let data = ConfusionMatrix {
             classes: (0..counts.len()).map(|class| class.to_string()).collect(),
@@ -284,9 +286,9 @@ fn confusions(judgement: &Judgement<'_>, id: &str, pictures: &mut Pictures) {
     }
 }
 
-/// The control and the groups that are best on validation, at most so many, in the order of the
-/// table. The test set chooses nothing, not even what is drawn.
-fn shown<'j, 't>(judgement: &'j Judgement<'t>, most: usize) -> Vec<&'j Arc<Group<'t>>> {
+/// The groups of the control and then the others, each by their mean on validation. The test set
+/// chooses nothing, not even what is drawn.
+fn best<'j, 't>(judgement: &'j Judgement<'t>) -> Vec<&'j Arc<Group<'t>>> {
     let metric = judgement.table.metric;
     let validation = |group: &Arc<Group<'_>>| {
         let outcomes = group.outcomes().into_iter();
@@ -299,9 +301,14 @@ fn shown<'j, 't>(judgement: &'j Judgement<'t>, most: usize) -> Vec<&'j Arc<Group
         .map(|group| (judgement.is_control(group), validation(group), group))
         .collect();
     ranked.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
-    ranked.truncate(most);
-    let kept: Vec<&str> = ranked.iter().map(|(_, _, group)| group.label.as_str()).collect();
-    judgement.groups().filter(|group| kept.contains(&group.label.as_str())).collect()
+    ranked.into_iter().map(|(_, _, group)| group).collect()
+}
+
+/// The first of [`best`], at most so many, in the order of the table.
+fn shown<'j, 't>(judgement: &'j Judgement<'t>, most: usize) -> Vec<&'j Arc<Group<'t>>> {
+    let ranked = best(judgement);
+    let kept = &ranked[..most.min(ranked.len())];
+    judgement.groups().filter(|group| kept.iter().any(|other| Arc::ptr_eq(other, group))).collect()
 }
 
 fn heading(id: &str, name: &str, title: impl Into<String>) -> Heading {

@@ -14,6 +14,9 @@ use serde::Serialize;
 use crate::pictures;
 use crate::table::{Table, badge, count, number, words};
 
+/// Rows of the table of McNemar's tests, one for each seed of each comparison.
+const MCNEMAR: usize = 200;
+
 /// The section as the template takes it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Section {
@@ -407,7 +410,12 @@ fn mcnemar(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
         }));
     }
     table.notes.push("It speaks of these two models, not of the methods.".to_owned());
-    (!table.rows.is_empty() && table.rows.len() <= 200).then_some(table)
+    if table.rows.len() > MCNEMAR {
+        let more = table.rows.len() - MCNEMAR;
+        table.notes.push(format!("The first {MCNEMAR} rows are shown; {more} more are not."));
+        table.rows.truncate(MCNEMAR);
+    }
+    (!table.rows.is_empty()).then_some(table)
 }
 
 /// What stands behind the name of a metric.

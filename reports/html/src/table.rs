@@ -1,9 +1,9 @@
 //! Tables as the template takes them.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A table that sorts and filters.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     /// Unique on the page.
     pub(crate) id: String,
@@ -12,6 +12,43 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<Cell>>,
     /// What a reader of the table must know.
     pub(crate) notes: Vec<String>,
+}
+
+/// A table as the template takes it.
+#[derive(Serialize)]
+struct View<'t> {
+    id: &'t str,
+    caption: &'t str,
+    columns: Vec<Column>,
+    rows: &'t [Vec<Cell>],
+    notes: &'t [String],
+}
+
+/// The head of a column, which is set as its cells are.
+#[derive(Serialize)]
+struct Column {
+    name: &'static str,
+    numeric: bool,
+}
+
+impl Serialize for Table {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let numeric = |place: usize| {
+            let mut cells = self.rows.iter().filter_map(|row| row.get(place));
+            cells.any(|cell| cell.number.is_some())
+        };
+        let columns = self.header.iter().enumerate();
+        View {
+            id: &self.id,
+            caption: &self.caption,
+            columns: columns
+                .map(|(place, &name)| Column { name, numeric: numeric(place) })
+                .collect(),
+            rows: &self.rows,
+            notes: &self.notes,
+        }
+        .serialize(serializer)
+    }
 }
 
 /// A cell: what people read, and what it sorts by if that is a number.

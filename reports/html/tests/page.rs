@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use dst_analysis::sample::{Size, baseline, failed, finished, grid, group, spec};
 use dst_core::plugin::{Plugin, ReportPlugin};
+use dst_core::predictions::{Predictions, Values};
 use dst_core::record::{Status, TrialRecord, TrialSpec};
 use dst_core::report::Rendering;
 use dst_core::{Analysis, Experiment, Metric};
@@ -58,6 +59,11 @@ fn checked_with(trials: &[TrialRecord], pending: &[TrialSpec]) -> String {
     // Self-contained: nothing is loaded.
     assert!(all("script[src], link, img, iframe, [style*=url]").is_empty());
     assert!(!text.contains("@import"), "a style is imported");
+    let mut regions = BTreeSet::new();
+    for region in all("[role=region]") {
+        let label = region.attr("aria-label").unwrap();
+        assert!(regions.insert(label), "two regions are called {label}");
+    }
     for table in all("table") {
         let columns = table.select(&Selector::parse("thead th").unwrap()).count();
         for row in table.select(&Selector::parse("tbody tr").unwrap()) {
@@ -115,6 +121,33 @@ fn pages_of_what_went_wrong() {
     let same: Vec<TrialRecord> =
         [group(&baseline(), 0.0, &[0.9; 6]), group(&method(), 0.9, &[0.9; 6])].concat();
     assert!(checked(&same).contains("identical: all differences are 0"));
+}
+
+#[test]
+fn the_headline_counts_verdicts_before_and_after_the_correction() {
+    let size = Size { datasets: 1, strategies: 3, sparsities: 3, seeds: 6, epochs: 2 };
+    let text = checked(&grid(size));
+    for said in [
+        "60 trials ended: 57 finished, 3 failed; 0 to do.",
+        "Of 9 comparisons with baseline: 1 non-inferior (a loss of 0.005 is ruled out), 2 inferior",
+        "Counted together within a table, after Holm&#x27;s correction: ",
+        "accuracy minus baseline (percentage points)",
+    ] {
+        assert!(text.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn a_table_that_is_cut_says_so() {
+    let [targets, predicted] = [vec![0, 1, 0], vec![0, 1, 1]].map(Values::Byte);
+    let predictions = Predictions::new(targets, predicted).unwrap();
+    let mut trials = grid(Size { datasets: 1, strategies: 40, sparsities: 1, seeds: 6, epochs: 1 });
+    for trial in &mut trials {
+        trial.predictions = Some(predictions.clone());
+    }
+    let text = checked(&trials);
+    assert!(text.contains("The first 200 rows are shown; "), "{text}");
+    assert!(text.contains("The other 28 verdicts"), "{text}");
 }
 
 #[test]
