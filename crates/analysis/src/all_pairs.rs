@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use dst_core::{Analysis, Error, Result};
+use dst_stats::Alternative;
 
 use crate::comparison::adjusted;
-use crate::pairs::{self, Pair};
+use crate::pairs::{self, Pair, scores};
 use crate::table::Group;
 
 /// Two-sided paired t tests of every two groups, paired by seed; cells that have no test are
@@ -38,14 +39,19 @@ impl AllPairs {
                 let mean = pairs.iter().map(Pair::difference).sum::<f64>() / pairs.len() as f64;
                 difference[i][j] = Some(mean);
                 difference[j][i] = Some(-mean);
-                let won = share_won(&pairs);
+                let [first, second] = scores(&pairs);
+                let wrong = |error: dst_stats::Error| Error::contract(error.to_string());
+                let won = dst_stats::paired_improvement(&first, &second).map_err(wrong)?;
+                let won = won.probability;
                 improvement[i][j] = Some(won);
                 improvement[j][i] = Some(1.0 - won);
-                if pairs.len() >= analysis.minimum_pairs
-                    && let Some(p) = paired_t(&pairs)?
-                {
-                    tests.push(((i, j), p));
+                if pairs.len() < analysis.minimum_pairs {
+                    continue;
                 }
+                let level = 1.0 - analysis.alpha;
+                let test = dst_stats::paired_t(&first, &second, Alternative::TwoSided, level)
+                    .map_err(wrong)?;
+                tests.extend(test.p_value.map(|p| ((i, j), p)));
             }
         }
         let raw: Vec<f64> = tests.iter().map(|(_, p)| *p).collect();
@@ -61,24 +67,4 @@ impl AllPairs {
             family: tests.len(),
         })
     }
-}
-
-fn paired_t(pairs: &[Pair]) -> Result<Option<f64>> {
-    let a: Vec<f64> = pairs.iter().map(|pair| pair.candidate).collect();
-    let b: Vec<f64> = pairs.iter().map(|pair| pair.control).collect();
-    dst_stats::paired_t(&a, &b, dst_stats::Alternative::TwoSided, 0.95)
-        .map(|test| test.p_value)
-        .map_err(|error| Error::contract(error.to_string()))
-}
-
-fn share_won(pairs: &[Pair]) -> f64 {
-    let won: f64 = pairs
-        .iter()
-        .map(|pair| match pair.candidate.total_cmp(&pair.control) {
-            std::cmp::Ordering::Greater => 1.0,
-            std::cmp::Ordering::Less => 0.0,
-            std::cmp::Ordering::Equal => 0.5,
-        })
-        .sum();
-    won / pairs.len() as f64
 }

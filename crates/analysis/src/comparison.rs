@@ -178,8 +178,7 @@ impl<'t> Comparison<'t> {
     }
 
     fn compare(&mut self, analysis: &Analysis) -> dst_stats::Result<()> {
-        let a: Vec<f64> = self.pairs.iter().map(|pair| pair.candidate).collect();
-        let b: Vec<f64> = self.pairs.iter().map(|pair| pair.control).collect();
+        let [a, b] = pairs::scores(&self.pairs);
         let too_few = a.len() < analysis.minimum_pairs;
         self.untested = match a.len() {
             0 => Some(Untested::NoPair),
@@ -216,11 +215,10 @@ impl<'t> Comparison<'t> {
         }
         self.p_paired_t = answer.p_difference;
         self.test_signs(&a, &b, analysis)?;
-        let differences = dst_stats::rounded_differences(&a, &b)?;
         self.tests = match analysis.test {
             PrimaryTest::PairedT => PValues::of_t(&answer),
-            PrimaryTest::Wilcoxon => evidence::wilcoxon(&differences, analysis.margin)?,
-            PrimaryTest::SignFlips => evidence::sign_flips(&differences, analysis.margin)?,
+            PrimaryTest::Wilcoxon => evidence::wilcoxon(&a, &b, analysis.margin)?,
+            PrimaryTest::SignFlips => evidence::sign_flips(&a, &b, analysis.margin)?,
         };
         self.verdict = self.decide(self.tests.as_ref(), analysis);
         Ok(())

@@ -8,7 +8,7 @@ use dst_stats::{
 };
 
 use crate::comparison::Comparison;
-use crate::pairs::Pair;
+use crate::pairs::{self, Pair};
 
 /// Wilcoxon's test by its exact distribution; pairs without a difference are left out.
 pub(crate) const EXACT: SignedRankOptions = SignedRankOptions {
@@ -52,11 +52,10 @@ impl PValues {
 }
 
 /// Wilcoxon's test of the differences, and of the differences raised by the margin.
-pub(crate) fn wilcoxon(differences: &[f64], margin: f64) -> Result<Option<PValues>> {
+pub(crate) fn wilcoxon(a: &[f64], b: &[f64], margin: f64) -> Result<Option<PValues>> {
     let test = |shift: f64, alternative| -> Result<Option<f64>> {
-        let raised: Vec<f64> = differences.iter().map(|d| d + shift).collect();
         let options = SignedRankOptions { alternative, ..EXACT };
-        Ok(dst_stats::signed_rank(&raised, &options)?.p_value)
+        Ok(dst_stats::signed_rank(&raised(a, b, shift)?, &options)?.p_value)
     };
     let values = (
         test(0.0, Alternative::TwoSided)?,
@@ -65,7 +64,7 @@ pub(crate) fn wilcoxon(differences: &[f64], margin: f64) -> Result<Option<PValue
     );
     Ok(match values {
         (Some(difference), Some(non_inferior), Some(inferior)) => {
-            let location = pseudo_median(differences);
+            let location = pseudo_median(&raised(a, b, 0.0)?);
             Some(PValues { location, difference, non_inferior, inferior })
         }
         _ => None,
@@ -73,18 +72,24 @@ pub(crate) fn wilcoxon(differences: &[f64], margin: f64) -> Result<Option<PValue
 }
 
 /// Sign flips of the differences, and of the differences raised by the margin.
-pub(crate) fn sign_flips(differences: &[f64], margin: f64) -> Result<Option<PValues>> {
+pub(crate) fn sign_flips(a: &[f64], b: &[f64], margin: f64) -> Result<Option<PValues>> {
     let test = |shift: f64, alternative| -> Result<f64> {
-        let raised: Vec<f64> = differences.iter().map(|d| d + shift).collect();
         let options = SignFlipOptions { alternative, ..FLIPS };
-        Ok(dst_stats::sign_flip(&raised, &options)?.p_value)
+        Ok(dst_stats::sign_flip(&raised(a, b, shift)?, &options)?.p_value)
     };
     Ok(Some(PValues {
-        location: dst_stats::summary(differences)?.mean,
+        location: dst_stats::summary(&raised(a, b, 0.0)?)?.mean,
         difference: test(0.0, Alternative::TwoSided)?,
         non_inferior: test(margin, Alternative::Greater)?,
         inferior: test(margin, Alternative::TwoSided)?,
     }))
+}
+
+/// Differences raised by `shift`. They are rounded after it: a difference of exactly minus the
+/// margin is then 0, and equal ones stay ties.
+fn raised(a: &[f64], b: &[f64], shift: f64) -> Result<Vec<f64>> {
+    let a: Vec<f64> = a.iter().map(|value| value + shift).collect();
+    dst_stats::rounded_differences(&a, b)
 }
 
 /// Median of the means of all pairs of differences (Hodges & Lehmann 1963): the shift that
@@ -141,8 +146,7 @@ impl Evidence {
     /// Everything, for at least two pairs that are not all equal.
     pub(crate) fn new(comparison: &Comparison<'_>, analysis: &Analysis) -> Result<Self> {
         let pairs = &comparison.pairs;
-        let a: Vec<f64> = pairs.iter().map(|pair| pair.candidate).collect();
-        let b: Vec<f64> = pairs.iter().map(|pair| pair.control).collect();
+        let [a, b] = pairs::scores(pairs);
         let differences = dst_stats::rounded_differences(&a, &b)?;
         // A stream for each comparison: adding a strategy moves no other number.
         let stream = format!("{}/{}", comparison.candidate.label, comparison.control.label);
@@ -166,7 +170,7 @@ impl Evidence {
             p_normal: normal.transpose()?.and_then(|test| test.p_value),
             posterior: posterior(&dst_stats::bayes_correlated_t(&a, &b, analysis.margin, 0.0)?),
             detectable: sd.zip(effect.ok()).map(|(sd, effect)| sd * effect),
-            improvement: Some(share_won(&differences)),
+            improvement: Some(dst_stats::paired_improvement(&a, &b)?.probability),
             mcnemar: mcnemar(comparison),
             with_failures: with_failures(comparison),
         })
@@ -187,18 +191,6 @@ fn mcnemar(comparison: &Comparison<'_>) -> Vec<SeedMcNemar> {
 
 fn posterior(answer: &BayesCorrelatedT) -> Option<[f64; 3]> {
     Some([answer.p_first?, answer.p_rope?, answer.p_second?])
-}
-
-fn share_won(differences: &[f64]) -> f64 {
-    let won: f64 = differences
-        .iter()
-        .map(|difference| match *difference {
-            d if d > 0.0 => 1.0,
-            d if d < 0.0 => 0.0,
-            _ => 0.5,
-        })
-        .sum();
-    won / differences.len() as f64
 }
 
 /// The mean difference with failures as guesses; guessing is known for accuracy over classes
@@ -237,19 +229,25 @@ mod tests {
     }
 
     #[test]
-    fn ties_are_half_won() {
-        assert_eq!(share_won(&[0.1, -0.1, 0.0, 0.2]), 0.625);
-    }
-
-    #[test]
     fn a_margin_shifts_the_exact_tests() {
         let differences = [-0.001, 0.002, -0.0005, 0.001, 0.0015, -0.0015, 0.0005, 0.0025];
-        let none = wilcoxon(&differences, 0.0).unwrap().unwrap();
-        let wide = wilcoxon(&differences, 0.01).unwrap().unwrap();
+        let control = [0.9; 8];
+        let candidate = differences.map(|difference| 0.9 + difference);
+        let none = wilcoxon(&candidate, &control, 0.0).unwrap().unwrap();
+        let wide = wilcoxon(&candidate, &control, 0.01).unwrap().unwrap();
         assert_eq!(none.difference, wide.difference);
         // Every raised difference is positive: the smallest p-value of eight.
         assert_eq!(wide.non_inferior, 1.0 / 256.0);
-        assert_eq!(sign_flips(&differences, 0.01).unwrap().unwrap().non_inferior, 1.0 / 256.0);
+        let flips = sign_flips(&candidate, &control, 0.01).unwrap().unwrap();
+        assert_eq!(flips.non_inferior, 1.0 / 256.0);
         assert!(none.non_inferior > 0.05);
+    }
+
+    /// 0.7 - 0.705 + 0.005 is 1.7e-17 in floating point, which would count as a gain.
+    #[test]
+    fn a_loss_of_exactly_the_margin_is_no_gain() {
+        let (a, b) = ([0.7, 0.9, 0.8, 0.6], [0.705, 0.905, 0.805, 0.605]);
+        assert_eq!(raised(&a, &b, 0.005).unwrap(), [0.0; 4]);
+        assert_eq!(wilcoxon(&a, &b, 0.005).unwrap().unwrap().non_inferior, 1.0);
     }
 }

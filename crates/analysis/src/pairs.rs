@@ -36,6 +36,12 @@ pub fn pairs(candidate: &Group<'_>, control: &Group<'_>) -> Vec<Pair> {
     candidate.trials.keys().filter_map(pair).collect()
 }
 
+/// Scores of the first group and of the second, in the order of the pairs.
+pub(crate) fn scores(pairs: &[Pair]) -> [Vec<f64>; 2] {
+    let of = |score: fn(&Pair) -> f64| pairs.iter().map(score).collect();
+    [of(|pair| pair.candidate), of(|pair| pair.control)]
+}
+
 /// Seeds that either side has or is to have.
 pub(crate) fn planned(candidate: &Group<'_>, control: &Group<'_>) -> BTreeSet<u64> {
     let seeds = |group: &Group<'_>| -> Vec<u64> {

@@ -104,7 +104,7 @@ fn table(judgement: &Judgement<'_>, place: usize, analysis: &Analysis) -> String
     let failed: usize = judgement.table.groups.iter().map(|group| group.failures().len()).sum();
     let failures = match failed {
         0 => String::new(),
-        some => format!(" {some} failed trials enter no mean."),
+        some => format!(" Trials that failed and enter no mean: {some}."),
     };
     text.push_str(&format!(
         "    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{Test {} on {}: mean $\\pm$ standard \

@@ -29,7 +29,7 @@ fn a_table_has_scores_differences_and_verdicts() {
     let row = "    drop\\_grow at 90 \\% & 4 & $94.27 \\pm 0.23$ & $-3.10$ & $[-3.36, -2.84]$ & $< 0.001$ & inferior \\\\\n";
     assert!(text.contains(row), "{text}");
     assert!(text.contains("    baseline & 4 & $97.38 \\pm 0.14$ &  &  &  &  \\\\\n"), "{text}");
-    assert!(text.contains("1 failed trials enter no mean"), "{text}");
+    assert!(text.contains("Trials that failed and enter no mean: 1."), "{text}");
     assert!(text.contains("% The analysis is post hoc"), "{text}");
     // Every environment that begins ends, and no percent sign hides the end of a line.
     assert_eq!(text.matches("\\begin{").count(), text.matches("\\end{").count());

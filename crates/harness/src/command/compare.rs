@@ -103,8 +103,8 @@ fn side(typed: &str, store: &Path) -> Result<Side> {
     }
     StrategyPlugin::find(typed).map(|plugin| Side::Strategy(plugin.name.to_owned())).map_err(
         |error| {
-            error.hint(format!(
-                "give two strategies of the store {}, or folders of stores, or CSV files",
+            error.also(&format!(
+                "or give two strategies of the store {}, folders of stores, or CSV files",
                 store.display()
             ))
         },

@@ -91,15 +91,15 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             executed.skipped,
         ));
     }
-    let records = store.records_of(&record.trials)?;
+    let material = report::Material::of_grid(&store, &record, grid.analysis.clone())?;
+    let records = &material.records;
     let failed = records.iter().filter(|record| record.status != Status::Finished).count();
     let mut files = Vec::new();
     if args.no_report {
         if !args.json {
-            output::print(&results::text(&records))?;
+            output::print(&results::text(records))?;
         }
     } else if !records.is_empty() {
-        let material = report::Material::of_grid(&store, &record, grid.analysis.clone())?;
         let built = report::build(&material, &folder)?;
         if !args.json {
             output::print(&built.text)?;
@@ -110,7 +110,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         output::print_json(&json!({
             "store": store.root(),
             "grid": record.id(),
-            "trials": results::json(&records),
+            "trials": results::json(records),
             "failed": failed,
             "unfinished": executed.unfinished.iter().map(|trial| json!({
                 "id": trial.id,

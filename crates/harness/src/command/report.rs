@@ -19,7 +19,7 @@ use crate::executor::Interrupts;
 use crate::exit::Exit;
 use crate::output;
 use crate::store::file::{self, Durability};
-use crate::store::{GridRecord, Store};
+use crate::store::{GridRecord, Store, TrialState};
 
 /// Where reports go unless another place is named.
 pub(super) fn default_folder(store: &Path) -> PathBuf {
@@ -96,21 +96,18 @@ fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit
     let mut interrupts = Interrupts::listen()?;
     let mut seen = None;
     loop {
-        let material = material(args, effective, store)?;
-        let ended = material.records.len();
-        if seen != Some(ended) && ended > 0 {
-            build(&material, &folder)?;
-            output::note(&format!(
-                "{ended} of {} trials ended: {}",
-                ended + material.pending.len(),
-                folder.join("report.html").display()
-            ));
+        let (ended, planned) = progress(args, store)?;
+        if seen != Some(ended) {
             seen = Some(ended);
-        } else if seen.is_none() {
-            output::note("no trial has ended yet");
-            seen = Some(0);
+            if ended == 0 {
+                output::note("no trial has ended yet");
+            } else {
+                build(&material(args, effective, store)?, &folder)?;
+                let page = folder.join("report.html");
+                output::note(&format!("{ended} of {planned} trials ended: {}", page.display()));
+            }
         }
-        if material.pending.is_empty() && ended > 0 {
+        if ended > 0 && ended == planned {
             return Ok(Exit::Success);
         }
         for _ in 0..LOOKS {
@@ -120,6 +117,21 @@ fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit
             thread::sleep(PAUSE);
         }
     }
+}
+
+/// How many trials ended, of how many. Their tables and predictions are read only when that
+/// changes.
+fn progress(args: &ReportArgs, store: &Store) -> Result<(usize, usize)> {
+    let latest = store.grids()?.pop().filter(|_| !args.all);
+    let planned = match latest {
+        Some(grid) => grid.trials,
+        None => store.ids()?,
+    };
+    let mut ended = 0;
+    for id in &planned {
+        ended += usize::from(matches!(store.state(id)?, TrialState::Ended { .. }));
+    }
+    Ok((ended, planned.len()))
 }
 
 /// What reports are made from.
