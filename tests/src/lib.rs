@@ -4,8 +4,9 @@ pub mod hub;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -24,6 +25,15 @@ pub struct Said {
 }
 
 impl Said {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("output is text");
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
     /// The same, after checking that it ended well.
     ///
     /// # Panics
@@ -107,6 +117,17 @@ impl Sandbox {
         said(&mut self.command(line))
     }
 
+    /// Starts the program with arguments separated by spaces and does not wait for it.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start(&self, line: &str) -> Running {
+        let mut command = self.command(line);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(command.spawn().expect("the program starts"))
+    }
+
     /// Results of the store `runs`: the bytes of each by the id of its trial.
     ///
     /// # Panics
@@ -144,15 +165,49 @@ impl Sandbox {
     }
 }
 
+/// A process that works.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Running {
+    /// Sends a signal of the system.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: no memory is involved; the child is ours and not yet collected.
+        unsafe {
+            libc::kill(self.0.id().cast_signed(), signal);
+        }
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Panics
+    /// If what it said is no text.
+    #[must_use]
+    pub fn end(self) -> Said {
+        Said::of(self.0.wait_with_output().expect("the program ends"))
+    }
+}
+
+/// Looks until something is so.
+///
+/// # Panics
+/// If it is not after two minutes; `what` says what did not come.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Runs a command to its end.
 ///
 /// # Panics
 /// If it cannot be started.
 #[must_use]
 pub fn said(command: &mut Command) -> Said {
-    let output = command.output().expect("the program starts");
-    let text = |bytes| String::from_utf8(bytes).expect("output is text");
-    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Said::of(command.output().expect("the program starts"))
 }
 
 /// Checks that two reports hold the same tables, but for measured columns.

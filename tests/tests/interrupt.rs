@@ -1,41 +1,16 @@
 //! Grids that are killed or interrupted go on where they stopped.
 
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-
-use end_to_end::{Said, Sandbox, assert_same_reports};
+use end_to_end::{Running, Sandbox, assert_same_reports, wait_until};
 
 /// Trials of a few seconds each, so that there is a middle.
 const GRID: &str = "grid --strategies set,dense --models mlp --set mlp.hidden=[32] --epochs 12 \
                     --seeds 0..2 --jobs 2 --threads 1";
 
 /// Starts the grid and waits until one trial is done and another is not.
-fn started(sandbox: &Sandbox) -> Child {
-    let child = sandbox
-        .command(GRID)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the harness starts");
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while sandbox.results().is_empty() {
-        assert!(Instant::now() < deadline, "no trial ends");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child
-}
-
-fn signal(child: &Child, signal: i32) {
-    // SAFETY: no memory is involved; the child is ours and not yet collected.
-    unsafe {
-        libc::kill(child.id().cast_signed(), signal);
-    }
-}
-
-fn ended(child: Child) -> Said {
-    let output = child.wait_with_output().expect("the harness ends");
-    let text = |bytes| String::from_utf8(bytes).expect("output is text");
-    Said { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+fn started(sandbox: &Sandbox) -> Running {
+    let grid = sandbox.start(GRID);
+    wait_until("a result", || !sandbox.results().is_empty());
+    grid
 }
 
 /// Finishes the grid and checks that it gives what an uninterrupted one does, without having
@@ -57,19 +32,17 @@ fn continues(sandbox: &Sandbox) {
 
 /// Waits for the trials of a killed grid: each saves where it stands, or ends if it was about to.
 fn settled(sandbox: &Sandbox) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while sandbox.run("status").well().stdout.contains("Running") {
-        assert!(Instant::now() < deadline, "trials outlive their grid");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("the end of the trials", || {
+        !sandbox.run("status").well().stdout.contains("Running")
+    });
 }
 
 #[test]
 fn a_killed_grid_goes_on_where_it_stopped() {
     let sandbox = Sandbox::new();
-    let mut child = started(&sandbox);
-    child.kill().expect("SIGKILL is sent");
-    assert_eq!(ended(child).code, None);
+    let grid = started(&sandbox);
+    grid.signal(libc::SIGKILL);
+    assert_eq!(grid.end().code, None);
     settled(&sandbox);
     continues(&sandbox);
 }
@@ -77,9 +50,9 @@ fn a_killed_grid_goes_on_where_it_stopped() {
 #[test]
 fn ctrl_c_saves_says_so_and_the_same_command_continues() {
     let sandbox = Sandbox::new();
-    let child = started(&sandbox);
-    signal(&child, libc::SIGINT);
-    let said = ended(child);
+    let grid = started(&sandbox);
+    grid.signal(libc::SIGINT);
+    let said = grid.end();
     assert_eq!(said.code, Some(130), "{said:#?}");
     assert!(said.stderr.contains("the same command continues"), "{}", said.stderr);
     let status = sandbox.run("status").well().stdout;

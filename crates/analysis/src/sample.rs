@@ -3,11 +3,12 @@
 //! Their numbers come from formulas, not from training, and never from a generator: the same call
 //! gives the same trials.
 
+use dst_core::predictions::Values;
 use dst_core::record::{
     AgeRecord, EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status,
     TrialRecord, TrialSpec,
 };
-use dst_core::{Metric, Training};
+use dst_core::{Metric, Predictions, Training};
 use serde_json::{Map, Value, json};
 
 /// A control.
@@ -136,6 +137,40 @@ pub fn grid(size: Size) -> Vec<TrialRecord> {
     trials
 }
 
+/// Gives finished trials predictions of `samples` test samples of ten classes: as many are wrong as
+/// the accuracy says, not the same ones in every trial.
+///
+/// # Panics
+/// Never: there is one prediction for each target.
+pub fn predict(trials: &mut [TrialRecord], samples: usize) {
+    let targets: Vec<u8> = (0..samples).map(|sample| (sample % 10) as u8).collect();
+    let mut shared: Option<Predictions> = None;
+    for trial in trials {
+        let Some(accuracy) = trial.outcome.as_ref().and_then(|outcome| outcome.test.accuracy)
+        else {
+            continue;
+        };
+        let wrong = ((1.0 - accuracy) * samples as f64).round() as usize;
+        // A step that shares no factor with most lengths scatters the errors.
+        let first = 31 * trial.spec.seed as usize + trial.spec.strategy_name().len();
+        let mut predicted = targets.clone();
+        for error in 0..wrong {
+            let place = (first + 97 * error) % samples;
+            predicted[place] = (targets[place] + 1) % 10;
+        }
+        let mut predictions =
+            Predictions::new(Values::Byte(targets.clone()), Values::Byte(predicted))
+                .expect("one prediction for each target");
+        match &shared {
+            Some(first) => {
+                predictions.share_targets(first);
+            }
+            None => shared = Some(predictions.clone()),
+        }
+        trial.predictions = Some(predictions);
+    }
+}
+
 fn made_up(size: Size, dataset: usize, method: usize, sparsity: f64, seed: u64) -> TrialRecord {
     let strategy = match method {
         0 => baseline(),
@@ -256,5 +291,19 @@ mod tests {
         assert_eq!(ids.len(), trials.len());
         assert!(trials.iter().any(|trial| trial.status == Status::Diverged));
         assert_eq!(trials, grid(size));
+    }
+
+    #[test]
+    fn predictions_are_as_good_as_the_accuracy() {
+        let size = Size { datasets: 1, strategies: 1, sparsities: 1, seeds: 2, epochs: 1 };
+        let mut trials = grid(size);
+        predict(&mut trials, 1000);
+        for trial in trials {
+            let accuracy = trial.outcome.as_ref().and_then(|outcome| outcome.test.accuracy);
+            let predictions = trial.predictions.as_ref();
+            let correct = predictions.and_then(Predictions::correct);
+            let right = correct.map(|all| all.into_iter().filter(|right| *right).count());
+            assert_eq!(right, accuracy.map(|share| (1000.0 * share).round() as usize));
+        }
     }
 }

@@ -181,6 +181,22 @@ impl Store {
         trial::write_spec(&self.folder(&spec.id()), spec)
     }
 
+    /// Keeps a trial that ended elsewhere. Says whether it was kept: if there is a result
+    /// already, that one stays.
+    ///
+    /// # Errors
+    /// If its id is not that of its specification, the folder holds another specification, or it
+    /// cannot be written.
+    pub fn put(&self, record: &TrialRecord) -> Result<bool> {
+        if record.id != record.spec.id() {
+            let expected = record.spec.id();
+            return Err(Error::data(format!("this specification has the id {expected}"))
+                .at(format!("trial {}", record.id)));
+        }
+        self.add(&record.spec)?;
+        trial::write_record(&self.folder(&record.id), record)
+    }
+
     /// Where the trial of that id stands.
     ///
     /// # Errors

@@ -33,10 +33,10 @@ impl Report for Csv {
     fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
         let trials = sorted(experiment.trials);
         let documents = vec![
-            document("trials.csv", trials_table(&trials)),
-            document("history.csv", course_table(&trials, columns::EPOCH, |t| &t.history)),
-            document("layers.csv", course_table(&trials, columns::LAYER, |t| &t.layers)),
-            document("summary.csv", summary::table(&trials)),
+            trials_table("trials.csv", &trials),
+            course_table("history.csv", &trials, columns::EPOCH, |trial| &trial.history),
+            course_table("layers.csv", &trials, columns::LAYER, |trial| &trial.layers),
+            document("summary.csv", summary::header(), summary::rows(&trials)),
         ];
         Ok(Rendering { documents, summary: String::new() })
     }
@@ -59,43 +59,44 @@ fn sorted(trials: &[TrialRecord]) -> Vec<&TrialRecord> {
     sorted
 }
 
-fn trials_table(trials: &[&TrialRecord]) -> Vec<Cells> {
-    let mut rows = vec![
-        columns::IDENTITY
-            .iter()
-            .map(|(name, _)| *name)
-            .chain(columns::RESULT.iter().map(|column| column.name()))
-            .map(str::to_owned)
-            .collect(),
-    ];
-    rows.extend(trials.iter().map(|trial| -> Cells {
-        let identity = columns::IDENTITY.iter().map(|(_, cell)| cell(trial));
-        identity.chain(columns::RESULT.iter().map(|column| column.cell(trial))).collect()
-    }));
-    rows
+fn trials_table(name: &str, trials: &[&TrialRecord]) -> Document {
+    let header = columns::RESULT.iter().map(|column| column.name());
+    let rows = trials.iter().map(|trial| -> Cells {
+        identity(trial).chain(columns::RESULT.iter().map(|column| column.cell(trial))).collect()
+    });
+    document(name, identity_names().chain(header).map(str::to_owned).collect(), rows)
 }
 
 /// A table with several rows for each trial, in the order recorded.
 fn course_table<R>(
+    name: &str,
     trials: &[&TrialRecord],
     columns: &[Column<R>],
     rows_of: fn(&TrialRecord) -> &[R],
-) -> Vec<Cells> {
-    let identity = columns::IDENTITY.iter().map(|(name, _)| (*name).to_owned());
-    let mut rows: Vec<Cells> =
-        vec![identity.chain(columns.iter().map(|(name, _)| (*name).to_owned())).collect()];
-    for trial in trials {
-        for row in rows_of(trial) {
-            let identity = columns::IDENTITY.iter().map(|(_, cell)| cell(trial));
-            rows.push(identity.chain(columns.iter().map(|(_, cell)| cell(row))).collect());
-        }
-    }
-    rows
+) -> Document {
+    let header = identity_names().chain(columns.iter().map(|(name, _)| *name));
+    let rows = trials.iter().flat_map(|trial| {
+        let identity: Cells = identity(trial).collect();
+        let rows = rows_of(trial).iter();
+        rows.map(move |row| {
+            identity.iter().cloned().chain(columns.iter().map(|(_, cell)| cell(row))).collect()
+        })
+    });
+    document(name, header.map(str::to_owned).collect(), rows)
 }
 
-fn document(name: &str, rows: Vec<Cells>) -> Document {
+fn identity_names() -> impl Iterator<Item = &'static str> {
+    columns::IDENTITY.iter().map(|(name, _)| *name)
+}
+
+fn identity(trial: &TrialRecord) -> impl Iterator<Item = String> {
+    columns::IDENTITY.iter().map(|(_, cell)| cell(trial))
+}
+
+/// Rows are written as they come: `layers.csv` of ten thousand trials has a million and a half.
+fn document(name: &str, header: Cells, rows: impl Iterator<Item = Cells>) -> Document {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
+    for row in std::iter::once(header).chain(rows) {
         writer.write_record(row).expect("memory takes every row, and rows have one length");
     }
     let bytes = writer.into_inner().expect("memory takes every row");

@@ -153,8 +153,12 @@ fn scores(outcomes: &[&Outcome], value: impl Fn(&Outcome) -> Option<f64>) -> Vec
     outcomes.iter().map(|outcome| value(outcome)).collect::<Option<_>>().unwrap_or_default()
 }
 
-/// The table, from trials in the order of `trials.csv`.
-pub(crate) fn table(trials: &[&TrialRecord]) -> Vec<Cells> {
+pub(crate) fn header() -> Cells {
+    COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// A row for each group, from trials in the order of `trials.csv`.
+pub(crate) fn rows(trials: &[&TrialRecord]) -> impl Iterator<Item = Cells> {
     let mut groups: BTreeMap<_, Vec<&TrialRecord>> = BTreeMap::new();
     for trial in trials {
         let spec = &trial.spec;
@@ -166,10 +170,8 @@ pub(crate) fn table(trials: &[&TrialRecord]) -> Vec<Cells> {
         );
         groups.entry(key).or_default().push(trial);
     }
-    let header = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let rows = groups.into_values().map(|trials| {
+    groups.into_values().map(|trials| {
         let group = Group::new(trials);
         COLUMNS.iter().map(|(_, cell)| cell(&group)).collect()
-    });
-    std::iter::once(header).chain(rows).collect()
+    })
 }

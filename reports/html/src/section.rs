@@ -412,7 +412,9 @@ fn mcnemar(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
     table.notes.push("It speaks of these two models, not of the methods.".to_owned());
     if table.rows.len() > MCNEMAR {
         let more = table.rows.len() - MCNEMAR;
-        table.notes.push(format!("The first {MCNEMAR} rows are shown; {more} more are not."));
+        table
+            .notes
+            .push(format!("The first {MCNEMAR} rows are shown; {more} more stand in mcnemar.csv."));
         table.rows.truncate(MCNEMAR);
     }
     (!table.rows.is_empty()).then_some(table)

@@ -1,5 +1,5 @@
 //! Significance against a control, paired by seed: the summary on the terminal, and every
-//! comparison with all its numbers in `comparisons.csv` and `pairs.csv`.
+//! comparison with all its numbers in `comparisons.csv`, `pairs.csv` and `mcnemar.csv`.
 //!
 //! What is compared and how stands in [`dst_analysis`] and in the crate's `README.md`.
 
@@ -11,6 +11,7 @@ use dst_core::{Document, Experiment, Report, Result};
 mod columns;
 mod every_pair;
 mod file;
+mod seed_by_seed;
 mod terminal;
 
 /// The report of this crate.
@@ -29,12 +30,11 @@ impl Report for Significance {
     fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
         let study = Study::new(experiment)?;
         let document = |name: &str, bytes| Document { name: name.to_owned(), bytes };
-        Ok(Rendering {
-            documents: vec![
-                document("comparisons.csv", columns::csv(&study)),
-                document("pairs.csv", every_pair::csv(&study)),
-            ],
-            summary: terminal::text(&study),
-        })
+        let mut documents = vec![
+            document("comparisons.csv", columns::csv(&study)),
+            document("pairs.csv", every_pair::csv(&study)),
+        ];
+        documents.extend(seed_by_seed::csv(&study).map(|bytes| document("mcnemar.csv", bytes)));
+        Ok(Rendering { documents, summary: terminal::text(&study) })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use dst_analysis::sample::{self, Size};
 use dst_core::predictions::Values;
 use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Provenance, Scores};
 use dst_core::{Analysis, Predictions, Training};
@@ -358,4 +359,23 @@ fn a_grid_is_remembered_with_its_first_start() {
 
     fs::write(store.root().join(format!("grids/{}.json", first.id())), "{").unwrap();
     assert!(text(store.grids().unwrap_err()).contains("this is no record of a grid"));
+}
+
+#[test]
+fn a_trial_that_ended_elsewhere_is_kept_once() {
+    let (_folder, store) = store();
+    let size = Size { datasets: 1, strategies: 1, sparsities: 1, seeds: 2, epochs: 3 };
+    let mut trials = sample::grid(size);
+    sample::predict(&mut trials, 50);
+    for trial in &trials {
+        assert!(store.put(trial).unwrap());
+    }
+    for trial in &trials {
+        assert_eq!(store.record(&trial.id).unwrap().as_ref(), Some(trial));
+        let other = TrialRecord { reason: "another".into(), ..trial.clone() };
+        assert!(!store.put(&other).unwrap(), "the first result stays");
+        assert_eq!(store.record(&trial.id).unwrap().as_ref(), Some(trial));
+    }
+    let moved = TrialRecord { id: trials[0].id.clone(), ..trials[1].clone() };
+    assert!(text(store.put(&moved).unwrap_err()).contains("this specification has the id"));
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use dst_core::record::{
     AgeRecord, EpochRecord, LayerRecord, Outcome, Provenance, Status, TrialRecord, TrialSpec,
 };
-use dst_core::{Error, Result};
+use dst_core::{Error, Predictions, Result};
 use serde::{Deserialize, Serialize};
 
 use super::file::{self, Durability};
-use super::predictions::read_predictions;
+use super::predictions::{read_predictions, write_predictions};
 use super::{table, to_json};
 
 const SPEC: &str = "spec.json";
@@ -106,6 +106,33 @@ pub(crate) fn write_tables(
     file::replace(&folder.join(HISTORY), &table::write_history(history)?, durability)?;
     file::replace(&folder.join(LAYERS), &table::write_layers(layers)?, durability)?;
     file::replace(&folder.join(AGES), &table::write_ages(ages)?, durability)
+}
+
+/// Writes all that is known of a trial, the result last; says whether it was the first.
+pub(super) fn write_record(folder: &Path, record: &TrialRecord) -> Result<bool> {
+    if read_result(folder, &record.id)?.is_some() {
+        return Ok(false);
+    }
+    let TrialRecord { history, layers, ages, predictions, .. } = record;
+    write_tables(folder, history, layers, ages, Durability::Cached)?;
+    if let Some(predictions) = predictions {
+        write_predictions(folder, predictions)?;
+    }
+    let result = TrialResult {
+        trial: record.id.clone(),
+        status: record.status,
+        reason: record.reason.clone(),
+        outcome: record.outcome.clone(),
+        confusion: record.confusion.clone(),
+        rows: Rows {
+            history: history.len(),
+            layers: layers.len(),
+            ages: ages.len(),
+            predictions: predictions.as_ref().map_or(0, Predictions::len),
+        },
+        provenance: record.provenance.clone(),
+    };
+    write_result(folder, &result)
 }
 
 /// Number of rows that the tables have now, for the result of a trial that failed.

@@ -87,3 +87,24 @@ fn the_readme_documents_every_column() {
     let text = document(&[], &Analysis::default(), "comparisons.csv");
     assert_eq!(documented, text.trim_end().split(',').collect::<Vec<_>>());
 }
+
+#[test]
+fn single_models_are_compared_where_their_predictions_were_kept() {
+    let mut trials = group(&dense(), 0.0, &[0.97, 0.98]);
+    trials.extend(group(&rigl(), 0.9, &[0.96, 0.96]));
+    let rendering = render(&trials, &Analysis::default()).unwrap();
+    assert!(rendering.documents.iter().all(|document| document.name != "mcnemar.csv"));
+
+    dst_analysis::sample::predict(&mut trials, 100);
+    let text = document(&trials, &Analysis::default(), "mcnemar.csv");
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2);
+    // What one is right in and the other is not differs by as many as their accuracies do.
+    for (row, lost) in rows.iter().zip([1, 2]) {
+        let count = |place: usize| row[place].parse::<i64>().unwrap();
+        assert_eq!(count(8) - count(7), lost, "{row:?}");
+        let p: f64 = row[9].parse().unwrap();
+        assert!(p > 0.0 && p <= 1.0, "{row:?}");
+    }
+}

@@ -45,6 +45,7 @@ fn snfs_lenet5_is_the_recipe_of_the_papers_code() {
             "mnist lenet5-caffe 100 epochs of 100, sgd 0.1, momentum 0.9 nesterov true, \
              step x0.1 every 25000 steps, decay 0.0005"
         );
+        assert_eq!(trial.training.clip_norm, 1.0, "it diverges without");
     }
     let snfs: Vec<_> = trials.iter().filter(|t| t.strategy_name() == "snfs").collect();
     assert_eq!(snfs.iter().map(|trial| trial.seed).collect::<Vec<_>>(), [0, 1, 2]);
