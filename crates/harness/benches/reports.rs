@@ -32,7 +32,7 @@ fn reports(criterion: &mut Criterion) {
         };
         let mut group = criterion.benchmark_group(format!("reports of {} trials", trials.len()));
         group.sample_size(10);
-        for plugin in &plugins {
+        for plugin in plugins {
             group.bench_function(BenchmarkId::from_parameter(plugin.name), |bencher| {
                 bencher.iter(|| black_box(render(plugin)));
             });

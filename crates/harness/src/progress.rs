@@ -21,14 +21,25 @@ const UNITS: f64 = 1000.0;
 pub(crate) struct Progress {
     /// Trials in words, by id.
     names: BTreeMap<String, String>,
-    /// Share done of the trials that run, by id.
-    running: BTreeMap<String, f64>,
+    /// The trials that run, by id.
+    running: BTreeMap<String, Part>,
+    /// What ended trials had done before this grid started them, in trials.
+    resumed: f64,
     started: Instant,
     total: usize,
     skipped: usize,
     ended: usize,
     failed: usize,
     display: Display,
+}
+
+/// How much of a trial is done.
+#[derive(Debug, Clone, Copy, Default)]
+struct Part {
+    /// Share in [0, 1].
+    share: f64,
+    /// The share that an earlier attempt had left: where this one began.
+    resumed: Option<f64>,
 }
 
 enum Display {
@@ -61,6 +72,7 @@ impl Progress {
         Self {
             names,
             running: BTreeMap::new(),
+            resumed: 0.0,
             started: Instant::now(),
             total,
             skipped: 0,
@@ -75,11 +87,14 @@ impl Progress {
         match event {
             Event::Skipped { .. } => self.skipped += 1,
             Event::Started { id } => {
-                self.running.insert(id.clone(), 0.0);
+                self.running.insert(id.clone(), Part::default());
                 self.begin(id);
             }
             Event::Progress { id, epoch, epochs, fraction, train_loss, accuracy } => {
-                self.running.insert(id.clone(), fraction.clamp(0.0, 1.0));
+                let part = self.running.entry(id.clone()).or_default();
+                part.share = fraction.clamp(0.0, 1.0);
+                // A trial reports its first step.
+                part.resumed.get_or_insert(part.share);
                 if let Display::Bars { trials, .. } = &self.display
                     && let Some(bar) = trials.get(id)
                 {
@@ -99,7 +114,8 @@ impl Progress {
                 }
             }
             Event::Ended { id, status, reason, seconds } => {
-                self.running.remove(id);
+                let part = self.running.remove(id).unwrap_or_default();
+                self.resumed += part.resumed.unwrap_or_default();
                 self.ended += 1;
                 let name = self.name(id).to_owned();
                 if *status == Status::Finished {
@@ -194,7 +210,15 @@ impl Progress {
 
     /// Trials done, with parts of those that run.
     fn done(&self) -> f64 {
-        (self.skipped + self.ended) as f64 + self.running.values().sum::<f64>()
+        (self.skipped + self.ended) as f64
+            + self.running.values().map(|part| part.share).sum::<f64>()
+    }
+
+    /// Trials, with parts, that took time since the start: what was there before says nothing
+    /// about the rest.
+    fn done_now(&self) -> f64 {
+        let resumed = self.running.values().filter_map(|part| part.resumed).sum::<f64>();
+        self.done() - self.skipped as f64 - self.resumed - resumed
     }
 
     fn message(&self) -> String {
@@ -203,8 +227,7 @@ impl Progress {
             parts.push(format!("{} failed", self.failed));
         }
         parts.push(format!("{} running", self.running.len()));
-        // Skipped trials took no time and say nothing about the rest.
-        let done = self.done() - self.skipped as f64;
+        let done = self.done_now();
         let elapsed = self.started.elapsed().as_secs_f64();
         if done > 0.05 {
             let left = (self.total as f64 - self.done()) * elapsed / done;
@@ -248,15 +271,20 @@ mod tests {
         let id = |id: &str| id.to_owned();
         progress.event(&Event::Skipped { id: id("a"), status: Status::Finished });
         progress.event(&Event::Started { id: id("b") });
-        progress.event(&Event::Progress {
+        let at = |fraction| Event::Progress {
             id: id("b"),
             epoch: 1,
             epochs: 2,
-            fraction: 0.5,
+            fraction,
             train_loss: f64::NAN,
             accuracy: None,
-        });
-        assert_eq!(progress.done(), 1.5);
+        };
+        // A quarter was there.
+        progress.event(&at(0.25));
+        assert_eq!((progress.done(), progress.done_now()), (1.25, 0.0));
+        assert_eq!(progress.message(), "1 of 3 trials, 1 running");
+        progress.event(&at(0.5));
+        assert_eq!((progress.done(), progress.done_now()), (1.5, 0.25));
         assert!(progress.message().starts_with("1 of 3 trials, 1 running, about "));
         progress.event(&Event::Ended {
             id: id("b"),
@@ -265,5 +293,6 @@ mod tests {
             seconds: 1.0,
         });
         assert!(progress.message().starts_with("2 of 3 trials, 1 failed, 0 running"));
+        assert_eq!((progress.done(), progress.done_now()), (2.0, 0.75));
     }
 }
