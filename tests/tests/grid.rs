@@ -121,6 +121,27 @@ fn a_dry_run_lists_the_trials_and_makes_nothing() {
 }
 
 #[test]
+fn a_sparsity_that_will_not_be_reached_is_said_before_training() {
+    let sandbox = Sandbox::new();
+    let line = format!("grid --strategies prune-regrow,set,dense {TINY} --dry-run");
+    // The first update would come after ten epochs.
+    let said = sandbox.run(&line).well();
+    let warnings: Vec<&str> = said.stderr.lines().filter(|line| line.contains("warning")).collect();
+    let [warning] = warnings[..] else { panic!("{}", said.stderr) };
+    assert!(
+        warning.contains("prune-regrow at 90 % on mnist-10k, mlp will end at a sparsity of 0 %")
+    );
+    let enough = format!("{line} --set prune-regrow.interval=7 --json");
+    let said = sandbox.run(&enough).well();
+    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    let list: Value = serde_json::from_str(&said.stdout).unwrap();
+    let ends = |trial: &Value| trial["final_sparsity"].as_f64().unwrap();
+    let meant = |trial: &Value| trial["spec"]["sparsity"].as_f64().unwrap();
+    let trials = list["trials"].as_array().unwrap();
+    assert!(trials.iter().all(|trial| (ends(trial) - meant(trial)).abs() < 0.001), "{list:#}");
+}
+
+#[test]
 fn printed_settings_name_their_sources_and_work_as_a_file() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.path("grid.toml"), "seeds = [4]\n[training]\nbatch_size = 32\n").unwrap();

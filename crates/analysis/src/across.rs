@@ -10,7 +10,7 @@ use dst_core::{Analysis, Error, Result};
 use dst_stats::{CriticalDifference, Friedman, MeanRanks, RankComparison};
 
 use crate::judgement::Judgement;
-use crate::table::Group;
+use crate::table::{Group, common_seeds};
 use crate::words::percent;
 
 /// Fewer data sets than this are exploratory (Demsar 2006 asks for more than 10, and none of his
@@ -120,13 +120,16 @@ fn method<'a>(group: &'a Arc<Group<'_>>) -> Method<'a> {
     (group.strategy, &group.parameters, group.sparsity.to_bits())
 }
 
-/// The mean of a method over the tables of one data set; none if one of them lacks it.
+/// The mean of a method over the tables of one data set, of the seeds that all methods of a table
+/// finished: a method is not better for the seeds at which it failed. None if a table lacks it.
 fn mean(tables: &[&Judgement<'_>], wanted: Method<'_>) -> Option<f64> {
     let means: Option<Vec<f64>> = tables
         .iter()
         .map(|judgement| {
             let group = judgement.table.groups.iter().find(|group| method(group) == wanted)?;
-            dst_stats::summary(&group.scores()).ok().map(|summary| summary.mean)
+            let seeds = common_seeds(judgement.table.groups.iter().map(|group| &**group));
+            let scores: Option<Vec<f64>> = seeds.iter().map(|seed| group.score(*seed)).collect();
+            dst_stats::summary(&scores?).ok().map(|summary| summary.mean)
         })
         .collect();
     dst_stats::summary(&means?).ok().map(|summary| summary.mean)

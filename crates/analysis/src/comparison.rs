@@ -186,6 +186,7 @@ impl<'t> Comparison<'t> {
             _ if too_few => Some(Untested::BelowMinimum(analysis.minimum_pairs)),
             _ => None,
         };
+        self.evidence.with_failures = evidence::with_failures(self);
         if a.is_empty() {
             return Ok(());
         }

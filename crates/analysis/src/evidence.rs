@@ -9,6 +9,7 @@ use dst_stats::{
 
 use crate::comparison::Comparison;
 use crate::pairs::{self, Pair};
+use crate::table::Group;
 
 /// Wilcoxon's test by its exact distribution; pairs without a difference are left out.
 pub(crate) const EXACT: SignedRankOptions = SignedRankOptions {
@@ -148,8 +149,9 @@ impl Evidence {
         let pairs = &comparison.pairs;
         let [a, b] = pairs::scores(pairs);
         let differences = dst_stats::rounded_differences(&a, &b)?;
-        // A stream for each comparison: adding a strategy moves no other number.
-        let stream = format!("{}/{}", comparison.candidate.label, comparison.control.label);
+        // A stream for each comparison, named by what it compares and not by labels, which depend on
+        // what else there is: adding a strategy moves no other number.
+        let stream = format!("{}/{}", stream(&comparison.candidate), stream(&comparison.control));
         let options = BootstrapOptions {
             level: 1.0 - analysis.alpha,
             draws: RESAMPLES,
@@ -177,6 +179,14 @@ impl Evidence {
     }
 }
 
+/// What the bootstrap of a group is named by.
+fn stream(group: &Group<'_>) -> String {
+    let spec = group.trials.values().next().map(|trial| &trial.spec);
+    let place = spec.map(|spec| format!("{} {} ", spec.dataset_label(), spec.model));
+    let place = place.unwrap_or_default();
+    format!("{place}{} {} {}", group.strategy, group.parameters, group.sparsity)
+}
+
 /// The seeds whose two models were tested on the same examples and kept their predictions.
 fn mcnemar(comparison: &Comparison<'_>) -> Vec<SeedMcNemar> {
     let test = |pair: &Pair| {
@@ -195,7 +205,7 @@ fn posterior(answer: &BayesCorrelatedT) -> Option<[f64; 3]> {
 
 /// The mean difference with failures as guesses; guessing is known for accuracy over classes
 /// that are about equally frequent.
-fn with_failures(comparison: &Comparison<'_>) -> Option<f64> {
+pub(crate) fn with_failures(comparison: &Comparison<'_>) -> Option<f64> {
     let (candidate, control) = (&comparison.candidate, &comparison.control);
     if candidate.failures().is_empty() && control.failures().is_empty()
         || comparison.metric != Metric::Accuracy

@@ -1,9 +1,9 @@
 //! Parameters that were tried, and the best of them on validation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::table::Group;
+use crate::table::{Group, common_seeds};
 
 /// One strategy at one sparsity with several sets of parameters.
 #[derive(Debug, Clone)]
@@ -14,8 +14,8 @@ pub struct Selection<'t> {
     pub sparsity: f64,
     /// Sets of parameters that were tried.
     pub tried: usize,
-    /// The one with the best mean on validation over its finished seeds; none if nothing
-    /// finished.
+    /// The one with the best mean on validation over the seeds that all sets finished; none if
+    /// there is no such seed.
     pub chosen: Option<Arc<Group<'t>>>,
     /// That mean.
     pub validation: Option<f64>,
@@ -33,7 +33,9 @@ pub(crate) fn selections<'t>(groups: &[Arc<Group<'t>>]) -> Vec<Selection<'t>> {
     families
         .into_iter()
         .map(|((strategy, sparsity), family)| {
-            let means = family.iter().filter_map(|group| Some((validation(group)?, *group)));
+            let seeds = common_seeds(family.iter().map(|group| &***group));
+            let means =
+                family.iter().filter_map(|group| Some((validation(group, &seeds)?, *group)));
             // The first of equal ones, by its parameters.
             let best = means.reduce(|best, next| if next.0 > best.0 { next } else { best });
             Selection {
@@ -47,11 +49,9 @@ pub(crate) fn selections<'t>(groups: &[Arc<Group<'t>>]) -> Vec<Selection<'t>> {
         .collect()
 }
 
-fn validation(group: &Group<'_>) -> Option<f64> {
-    let scores: Vec<f64> = group
-        .outcomes()
-        .into_iter()
-        .filter_map(|outcome| outcome.validation.get(group.metric))
-        .collect();
+/// Mean over `seeds`; none if the group lacks one of them.
+fn validation(group: &Group<'_>, seeds: &BTreeSet<u64>) -> Option<f64> {
+    let score = |seed: &u64| group.outcome(*seed)?.validation.get(group.metric);
+    let scores: Vec<f64> = seeds.iter().map(score).collect::<Option<_>>()?;
     dst_stats::summary(&scores).ok().map(|summary| summary.mean)
 }

@@ -125,6 +125,19 @@ impl<'a> Group<'a> {
     }
 }
 
+/// Seeds that every group finished; groups that finished none do not count.
+pub(crate) fn common_seeds<'g, 'a: 'g>(
+    groups: impl Iterator<Item = &'g Group<'a>>,
+) -> BTreeSet<u64> {
+    let finished = groups.map(|group| -> BTreeSet<u64> {
+        group.trials.keys().copied().filter(|seed| group.outcome(*seed).is_some()).collect()
+    });
+    finished
+        .filter(|seeds| !seeds.is_empty())
+        .reduce(|common, seeds| &common & &seeds)
+        .unwrap_or_default()
+}
+
 /// One trial as far as tables are concerned.
 #[derive(Clone, Copy)]
 enum Planned<'a> {

@@ -7,7 +7,7 @@ use dst_core::plugin::{self, Plugin, StrategyPlugin};
 use dst_core::tch::{self, Device, Kind, Tensor};
 use dst_core::{Result, Step, Strategy, Topology, Training, selection};
 use dst_train::toy::{Blobs, TinyMlp};
-use dst_train::{Ended, Observer, Progress, Setup, Trained, train};
+use dst_train::{Ended, Observer, Progress, Setup, Trained, estimate_flops, train};
 use serde_json::{Map, Value};
 
 /// Sparsity of the contract trainings.
@@ -98,6 +98,13 @@ fn check_training(strategy: &dyn Strategy, baseline: bool) {
     let (trained, first) = run(strategy, sparsity, 1);
     let wanted = ((1.0 - sparsity) * first.size as f64).round() as usize;
     assert_eq!(first.active, wanted, "the trained network misses its sparsity");
+    let foreseen = with_setup(strategy, sparsity, 1, estimate_flops).expect("the setup is valid");
+    let share = first.active as f64 / first.size as f64;
+    assert!(
+        (foreseen.final_density - share).abs() < 1.0 / first.size as f64,
+        "`final_density` foresees {}, and training ends at {share}",
+        foreseen.final_density
+    );
     let losses = losses(&trained);
     assert!(
         losses.last() < losses.first() && trained.outcome.validation.accuracy > Some(0.6),
@@ -145,6 +152,20 @@ fn run_with(
     checkpoint: Option<&Path>,
     watch: &mut Watch<'_>,
 ) -> Option<Trained> {
+    let ended = with_setup(strategy, sparsity, seed, |setup| train(setup, checkpoint, watch));
+    match ended.unwrap_or_else(|error| panic!("training: {error}")) {
+        Ended::Complete(trained) => Some(*trained),
+        Ended::Stopped => None,
+    }
+}
+
+/// Hands over the toy task.
+fn with_setup<T>(
+    strategy: &dyn Strategy,
+    sparsity: f64,
+    seed: u64,
+    action: impl FnOnce(&Setup<'_>) -> T,
+) -> T {
     let training = Training {
         epochs: 4,
         batch_size: 16,
@@ -152,20 +173,15 @@ fn run_with(
         weight_decay: 0.001,
         ..Training::default()
     };
-    let dataset = Blobs::default();
-    let setup = Setup {
+    action(&Setup {
         strategy,
         architecture: &TinyMlp::default(),
-        dataset: &dataset,
+        dataset: &Blobs::default(),
         training: &training,
         sparsity,
         seed,
         device: Device::Cpu,
-    };
-    match train(&setup, checkpoint, watch).unwrap_or_else(|error| panic!("training: {error}")) {
-        Ended::Complete(trained) => Some(*trained),
-        Ended::Stopped => None,
-    }
+    })
 }
 
 fn losses(trained: &Trained) -> Vec<f64> {

@@ -1,7 +1,6 @@
 //! What a report is: a pure function from trials to documents.
 
 use std::collections::BTreeMap;
-
 use std::path::PathBuf;
 
 use schemars::JsonSchema;

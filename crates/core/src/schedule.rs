@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
-use crate::strategy::Step;
+use crate::strategy::{Step, Verdict};
 
 /// A length of training: `"100 steps"`, `"10 epochs"` or `"75%"` of the whole.
 ///
@@ -237,6 +237,27 @@ impl Timing {
         }
     }
 
+    /// How many updates a whole training has, if each does this with its batch. `start` is the
+    /// first step.
+    pub fn updates(&self, start: &Step, verdict: Verdict) -> usize {
+        let mut step = *start;
+        let mut updates = 0;
+        while step.epoch < step.epochs {
+            let due = self.is_due(&step);
+            updates += usize::from(due);
+            if due && verdict == Verdict::Skip {
+                step.updated_at = Some(step.index);
+            } else {
+                step.index += 1;
+            }
+            step.offset += 1;
+            if step.offset >= step.per_epoch {
+                (step.epoch, step.offset) = (step.epoch + 1, 0);
+            }
+        }
+        updates
+    }
+
     /// Progress in [0, 1] from step 0 to `end`, the argument of a [`Curve`].
     ///
     /// Counted from step 0 even if updates begin later, as RigL does.
@@ -301,6 +322,24 @@ mod tests {
 
     fn due(timing: Timing) -> Vec<u64> {
         (0..50).filter(|index| timing.is_due(&step(*index))).collect()
+    }
+
+    #[test]
+    fn updates_of_a_whole_training_are_counted() {
+        let start =
+            Step { index: 0, epoch: 0, offset: 0, per_epoch: 10, epochs: 5, updated_at: None };
+        let count =
+            |interval, end, verdict| Timing { interval, begin: None, end }.updates(&start, verdict);
+        let whole = Span::Fraction(1.0);
+        // Of 50 steps 12, 24, 36 and 48 are due; consumed batches push the last past the end.
+        assert_eq!(count(Span::Steps(12), whole, Verdict::Apply), 4);
+        assert_eq!(count(Span::Steps(12), whole, Verdict::Skip), 3);
+        // Epochs are counted in batches of any use.
+        for verdict in [Verdict::Apply, Verdict::Skip] {
+            assert_eq!(count(Span::Epochs(1.0), whole, verdict), 4);
+            assert_eq!(count(Span::Epochs(1.0), Span::Epochs(3.0), verdict), 2);
+            assert_eq!(count(Span::Epochs(7.0), whole, verdict), 0);
+        }
     }
 
     #[test]

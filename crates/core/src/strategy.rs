@@ -87,6 +87,14 @@ pub trait Strategy: Debug + Send + Sync {
         Ok(())
     }
 
+    /// The density of all prunable weights at the end of training, as the schedule has it: where it
+    /// is another than the one that was asked for, users hear of it before they train. `start` is
+    /// the first step and `topology` what [`Strategy::init`] chose.
+    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
+        let _ = start;
+        topology.density()
+    }
+
     /// Called before the forward pass: does this step need the gradient of inactive weights too?
     /// Sparse kernels skip it otherwise, and
     /// [`Layer::dense_gradient`](crate::topology::Layer::dense_gradient) refuses it.

@@ -171,8 +171,9 @@ fn linear_range(low: f64, high: f64, pad: f64) -> (f64, f64) {
     let span = high - low;
     // Values that differ in their last digits only are one value.
     if span <= 1e-9 * low.abs().max(high.abs()) {
-        let air = if low == 0.0 { 1.0 } else { low.abs() * 0.05 };
-        return (low - air, high + air);
+        // A share or a count that is 0 everywhere is not negative.
+        let air = low.abs() * 0.05;
+        return if low == 0.0 { (0.0, 1.0) } else { (low - air, high + air) };
     }
     let bottom = low - span * pad;
     // Air must not suggest that a share or a count could be negative.
@@ -237,12 +238,18 @@ mod tests {
 
     #[test]
     fn one_value_lies_in_the_middle() {
-        for value in [0.0, 0.97, -4.0, 1e-30, 1e30] {
+        for value in [0.97, -4.0, 1e-30, 1e30] {
             let scale = Scale::new(&Axis::new("x"), &[value; 3], 0.1, (0.0, 100.0)).unwrap();
             let at = scale.at(value).unwrap();
             assert!((at - 50.0).abs() < 0.3, "{value} lies at {at}");
             assert!(!scale.ticks(5).is_empty(), "{value}");
         }
+    }
+
+    #[test]
+    fn nothing_but_zeros_lies_at_the_bottom() {
+        let scale = Scale::new(&Axis::new("x"), &[0.0; 3], 0.1, (0.0, 100.0)).unwrap();
+        assert_eq!((scale.at(0.0), scale.at(1.0)), (Some(0.0), Some(100.0)));
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Notation {
             Self::Percent => format!("{} %", digits(value * 100.0, 4)),
             Self::Points => format!("{} points", digits(value * 100.0, 4)),
             Self::Plain => digits(value, 4),
-            Self::Si => si(value),
+            Self::Si => si(value, 3),
         }
     }
 
@@ -96,7 +96,7 @@ impl Notation {
         match self {
             Self::Percent | Self::Points => format!("{sign}{} points", digits(value * 100.0, 3)),
             Self::Plain => format!("{sign}{}", digits(value, 3)),
-            Self::Si => format!("{sign}{}", si(value)),
+            Self::Si => format!("{sign}{}", si(value, 3)),
         }
     }
 
@@ -113,6 +113,11 @@ impl Notation {
             }
             Self::Plain if value == 0.0 || (value.abs() < 1e6 && step > 1e-5) => {
                 minus(format!("{value:.*}", decimals(step)))
+            }
+            Self::Si if step > 0.0 && value != 0.0 && value.is_finite() => {
+                // As many digits as tell neighbours apart.
+                let places = value.abs().log10().floor() - step.log10().floor();
+                si(value, (places as usize + 1).clamp(3, 9))
             }
             _ => self.text(value),
         }
@@ -147,18 +152,18 @@ fn trim(number: &str) -> &str {
     if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
 }
 
-fn si(value: f64) -> String {
+fn si(value: f64, figures: usize) -> String {
     const PREFIXES: [&str; 12] = ["p", "n", "\u{B5}", "m", "", "k", "M", "G", "T", "P", "E", "Z"];
     if value == 0.0 || !value.is_finite() {
-        return digits(value, 3);
+        return digits(value, figures);
     }
     let group = (value.abs().log10() / 3.0 + 1e-12).floor();
     match PREFIXES.get((group + 4.0) as usize) {
-        Some(&"") => digits(value, 3),
+        Some(&"") => digits(value, figures),
         Some(prefix) if group >= -4.0 => {
-            format!("{} {prefix}", digits(value / 1000_f64.powf(group), 3))
+            format!("{} {prefix}", digits(value / 1000_f64.powf(group), figures))
         }
-        _ => digits(value, 3),
+        _ => digits(value, figures),
     }
 }
 
@@ -195,6 +200,10 @@ mod tests {
         assert_eq!(Notation::Si.text(1000.0), "1 k");
         assert_eq!(Notation::Percent.tick(0.975, 0.005), "97.5 %");
         assert_eq!(Notation::Percent.tick(0.9, 0.1), "90 %");
+        assert_eq!([1234.0, 1236.0].map(|s| Notation::Si.tick(s, 2.0)), ["1.234 k", "1.236 k"]);
+        assert_eq!([1.001e12, 1e12].map(|f| Notation::Si.tick(f, 5e8)), ["1.001 T", "1 T"]);
+        assert_eq!([312.5, 100.0].map(|s| Notation::Si.tick(s, 0.5)), ["312.5", "100"]);
+        assert_eq!(Notation::Si.tick(2e9, 1e9), "2 G");
         assert_eq!(Notation::Plain.tick(-0.000_000_1, 0.1), "0.0");
         assert_eq!(Notation::Percent.difference(-0.0123), "\u{2212}1.23 points");
     }

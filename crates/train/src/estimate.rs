@@ -17,6 +17,8 @@ pub struct Estimate {
     pub train_flops: f64,
     /// For the whole training of the dense network.
     pub dense_train_flops: f64,
+    /// Density of the prunable weights at the end, in (0, 1], as the strategy's schedule has it.
+    pub final_density: f64,
     /// Active prunable weights at the start.
     pub active_parameters: u64,
     /// Parameters that could be pruned.
@@ -34,6 +36,7 @@ pub fn estimate_flops(setup: &Setup<'_>) -> Result<Estimate> {
     let trainer = Trainer::new(*setup)?;
     let topology = trainer.topology();
     let mut step = trainer.position();
+    let final_density = setup.strategy.final_density(&step, topology);
     let dense_steps = (0..step.total()).filter(|index| {
         step.index = *index;
         step.epoch = (index / step.per_epoch) as u32;
@@ -49,6 +52,7 @@ pub fn estimate_flops(setup: &Setup<'_>) -> Result<Estimate> {
         dense_inference_flops: flops::dense_inference(topology),
         train_flops: samples * (sparse + dense_share * (dense - sparse)),
         dense_train_flops: samples * 3.0 * flops::dense_inference(topology),
+        final_density,
         active_parameters: topology.active_count() as u64,
         prunable_parameters: topology.size() as u64,
         total_parameters: trainer.parameters().count() as u64,

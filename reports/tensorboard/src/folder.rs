@@ -1,7 +1,5 @@
 //! Names of runs: TensorBoard names a run by its folder.
 
-use std::collections::HashSet;
-
 /// Longest part of a path; file systems take 255 bytes.
 const LONGEST: usize = 120;
 
@@ -21,22 +19,6 @@ pub(crate) fn part(text: &str) -> String {
     if part.is_empty() { "-".to_owned() } else { part.to_owned() }
 }
 
-/// The folders that are taken, whatever the case of their letters.
-#[derive(Debug, Default)]
-pub(crate) struct Taken(HashSet<String>);
-
-impl Taken {
-    /// The folder, with `id` behind if another trial has it.
-    pub(crate) fn unique(&mut self, folder: String, id: &str) -> String {
-        if self.0.insert(folder.to_lowercase()) {
-            return folder;
-        }
-        let longer = format!("{folder} ({})", part(id));
-        self.0.insert(longer.to_lowercase());
-        longer
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,13 +30,5 @@ mod tests {
         assert_eq!(part("../..\\C:\u{0}é"), "-..-C---");
         assert_eq!(part(" .. "), "-");
         assert_eq!(part(&"x".repeat(400)).len(), LONGEST);
-    }
-
-    #[test]
-    fn no_two_trials_share_a_folder() {
-        let mut taken = Taken::default();
-        assert_eq!(taken.unique("a/seed 0".into(), "17"), "a/seed 0");
-        assert_eq!(taken.unique("A/seed 0".into(), "18"), "A/seed 0 (18)");
-        assert_eq!(taken.unique("a/seed 1".into(), "19"), "a/seed 1");
     }
 }

@@ -7,6 +7,7 @@
 //! Frames and messages are written here with `crc32c` and `prost`, because the crates that write
 //! event files are no longer kept or bring an image library, and scalars need six small messages.
 
+use dst_analysis::words::percent;
 use dst_analysis::{Group, tables};
 use dst_core::plugin::ReportPlugin;
 use dst_core::record::TrialRecord;
@@ -20,7 +21,7 @@ mod message;
 mod series;
 mod time;
 
-use folder::{Taken, part};
+use folder::part;
 use message::Event;
 
 /// TensorBoard looks for `tfevents` in names of files. The place of a time is taken by 0: a trial
@@ -41,26 +42,30 @@ inventory::submit! {
 
 impl Report for TensorBoard {
     fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
-        let mut taken = Taken::default();
         let mut documents = Vec::new();
         for table in tables(experiment)? {
             for group in &table.groups {
-                let name = format!("{}/{}", part(&table.heading()), part(&group.label));
-                documents.extend(runs(group, &name, &mut taken));
+                // Other groups of the table are no part of it: a trial keeps its folder when a grid
+                // grows, and does not show twice.
+                let method = match group.sparsity {
+                    0.0 => group.strategy.to_owned(),
+                    sparsity => format!("{} at {}", group.strategy, percent(sparsity)),
+                };
+                let place = format!("{}, {}", table.dataset, table.model);
+                let folder = format!("{}/{}", part(&place), part(&method));
+                let name = format!("{}/{}", table.heading(), group.label);
+                documents.extend(runs(group, &folder, &name));
             }
         }
         Ok(Rendering { documents, summary: String::new() })
     }
 }
 
-/// A file for each trial of a group that is called `name`.
-fn runs(group: &Group<'_>, name: &str, taken: &mut Taken) -> Vec<Document> {
-    let run = |(seed, trial): (&u64, &&TrialRecord)| {
-        let folder = taken.unique(format!("{name}/seed {seed}"), &trial.id);
-        Document {
-            name: format!("tensorboard/{folder}/{FILE}"),
-            bytes: file(trial, group.metric, name),
-        }
+/// A file for each trial of a group that is called `name`, in `folder`.
+fn runs(group: &Group<'_>, folder: &str, name: &str) -> Vec<Document> {
+    let run = |(seed, trial): (&u64, &&TrialRecord)| Document {
+        name: format!("tensorboard/{folder}/seed {seed} ({})/{FILE}", part(&trial.id)),
+        bytes: file(trial, group.metric, name),
     };
     group.trials.iter().map(run).collect()
 }

@@ -83,7 +83,7 @@ const OF_LAYERS: [OfLayer; 3] = [
     ("density", |row| Some(share(row.active, row.size))),
     ("ever_active_share", |row| Some(row.ever_active_share)),
     // Nothing can change before the first step.
-    ("churn", |row| (row.epoch > 0).then(|| share(row.dropped, row.active))),
+    ("churn", |row| (row.epoch > 0).then(|| share(row.born, row.active))),
 ];
 
 fn layers(rows: &[LayerRecord]) -> Vec<Series> {

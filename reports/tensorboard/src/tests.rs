@@ -109,10 +109,17 @@ fn names_are_readable_and_unique_paths() {
     assert_eq!(
         names,
         [
-            "tensorboard/toy, mlp/dense/seed 0/events.out.tfevents.0.harness",
-            "tensorboard/toy, mlp/rigl at 90 %/seed 0/events.out.tfevents.0.harness",
+            "tensorboard/toy, mlp/dense/seed 0 (dense-0-0)/events.out.tfevents.0.harness",
+            "tensorboard/toy, mlp/rigl at 90 %/seed 0 (rigl-0.9-0)/events.out.tfevents.0.harness",
         ]
     );
+    // What else is in the grid moves no trial to another folder.
+    let mut other = sample::group(&rigl(), 0.9, &[0.96]);
+    other[0].spec.strategy["drop_fraction"] = 0.1.into();
+    other[0].id = "other".to_owned();
+    let grown = [trials.clone(), other].concat();
+    let of_all: Vec<String> = render(&grown).into_iter().map(|document| document.name).collect();
+    assert!(names.iter().all(|name| of_all.contains(name)), "{of_all:?}");
     // Both become `a-b`.
     for (trial, dataset) in trials.iter_mut().zip(["a/b", "a:b"]) {
         trial.spec.dataset = dataset.to_owned();

@@ -75,6 +75,13 @@ impl PruneRegrow {
         Timing { interval: self.interval, begin: self.begin, end: self.end }
     }
 
+    /// How many of a layer's weights an update removes, and how many are active after it.
+    fn counts(&self, active: usize, target: usize) -> (usize, usize) {
+        let removed = (self.prune_rate * active as f64) as usize;
+        let regrown = (self.regrow_rate * removed as f64) as usize;
+        (removed, target.max(active - removed + regrown))
+    }
+
     fn update(&self, layer: &mut Layer, target: usize) -> Result<()> {
         let gradient = layer.dense_gradient()?.abs();
         let scores: Tensor = match self.criterion {
@@ -82,9 +89,7 @@ impl PruneRegrow {
             Criterion::Gradient => gradient.shallow_clone(),
             Criterion::Product => layer.magnitude() * &gradient,
         };
-        let removed = (self.prune_rate * layer.active_count() as f64) as usize;
-        let regrown = (self.regrow_rate * removed as f64) as usize;
-        let next = target.max(layer.active_count() - removed + regrown);
+        let (removed, next) = self.counts(layer.active_count(), target);
         layer.set_target(next)?;
         layer.drop_and_grow(removed, &scores, removed, &Growth::Largest(&gradient), self.regrowth)
     }
@@ -93,6 +98,11 @@ impl PruneRegrow {
 /// Name of the value that holds a layer's final target.
 fn final_target(layer: &Layer) -> String {
     format!("final_target/{}", layer.name())
+}
+
+/// How many weights of a layer are active in the end if there are enough updates.
+fn target_of(topology: &Topology, layer: &Layer) -> usize {
+    topology.value(&final_target(layer)).unwrap_or_default() as usize
 }
 
 #[typetag::serde(name = "prune-regrow")]
@@ -114,6 +124,15 @@ impl Strategy for PruneRegrow {
         topology.layers_mut().iter_mut().try_for_each(|layer| layer.set_target(layer.size()))
     }
 
+    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
+        let updates = self.timing().updates(start, Verdict::Skip);
+        let active = topology.layers().iter().map(|layer| {
+            let target = target_of(topology, layer);
+            (0..updates).fold(layer.active_count(), |active, _| self.counts(active, target).1)
+        });
+        active.sum::<usize>() as f64 / topology.size() as f64
+    }
+
     fn wants_dense_gradient(&self, step: &Step) -> bool {
         self.timing().is_due(step)
     }
@@ -123,8 +142,7 @@ impl Strategy for PruneRegrow {
             return Ok(Verdict::Apply);
         }
         for index in 0..topology.layers().len() {
-            let name = final_target(&topology.layers()[index]);
-            let target = topology.value(&name).unwrap_or_default() as usize;
+            let target = target_of(topology, &topology.layers()[index]);
             self.update(&mut topology.layers_mut()[index], target)?;
         }
         Ok(Verdict::Skip)
@@ -198,6 +216,30 @@ mod tests {
             bench.after_backward(&strategy, &step(index));
             assert_eq!(bench.active().iter().sum::<u8>(), 3, "step {index}");
         }
+    }
+
+    /// One epoch of a hundred batches: every update takes half of the weights that are left,
+    /// rounded down.
+    #[test]
+    fn foresees_where_a_short_training_ends() {
+        let ends = |interval, sparsity| {
+            let strategy = PruneRegrow {
+                prune_rate: 0.5,
+                regrow_rate: 0.0,
+                interval: Span::Steps(interval),
+                ..PruneRegrow::default()
+            };
+            let mut bench = Bench::new([6.0, -1.0, 5.0, -2.0, 4.0, 3.0], [1; 6]);
+            bench.init(&strategy, sparsity);
+            let start = Step { per_epoch: 100, epochs: 1, ..step(0) };
+            strategy.final_density(&start, bench.topology())
+        };
+        assert_eq!(ends(40, 0.5), 0.5);
+        assert_eq!(ends(60, 0.8), 0.5);
+        // Of 6 there stay 3, then 2, then 1.
+        assert_eq!(ends(40, 0.8), 2.0 / 6.0);
+        assert_eq!(ends(20, 0.8), 1.0 / 6.0);
+        assert_eq!(ends(100, 0.5), 1.0);
     }
 
     /// By |g| entries 0, 2 and 3 have the least, by |w·g| entries 0, 2 and 3 (products 0, 7, 0,

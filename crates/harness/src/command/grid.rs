@@ -65,10 +65,11 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone());
     store.remember_grid(&record)?;
 
+    let labels = Labels::of(grid.trials.iter());
     if !args.quiet {
         announce(grid, &pending, &estimates);
     }
-    let labels = Labels::of(grid.trials.iter());
+    warn_unreached(&pending, &estimates, &labels);
     let names: BTreeMap<String, String> =
         grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
     let mut progress = Progress::new(names, args.quiet);
@@ -177,6 +178,13 @@ fn announce(grid: &GridConfig, pending: &[TrialSpec], estimates: &[Estimate]) {
     ));
 }
 
+/// Says before anything is trained which trials will miss their sparsity.
+fn warn_unreached(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) {
+    for words in preflight::unreached(trials, estimates, labels) {
+        output::note(&format!("warning: {words}"));
+    }
+}
+
 /// What was typed, for the record of the grid.
 fn command_line() -> String {
     let words = std::env::args().skip(1).map(|word| {
@@ -227,6 +235,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             "state": state,
             "train_flops": estimate.train_flops,
             "inference_flops": estimate.inference_flops,
+            "final_sparsity": 1.0 - estimate.final_density,
             "active_parameters": estimate.active_parameters,
             "prunable_parameters": estimate.prunable_parameters,
             "total_parameters": estimate.total_parameters,
@@ -239,6 +248,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         cells.extend([spec.seed.to_string(), state, format!("{:.2e}", estimate.train_flops)]);
         table.row(cells);
     }
+    warn_unreached(&grid.trials, &estimates, &labels);
     if args.json {
         output::print_json(&json!({
             "trials": list,

@@ -1,8 +1,9 @@
 //! Whatever can fail for the user's reasons fails here, before the first trial.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use dst_analysis::words::percent;
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::record::TrialSpec;
 use dst_core::tch::Device;
@@ -10,6 +11,7 @@ use dst_core::{Architecture, Dataset, Error, Result, Strategy};
 use dst_train::{Estimate, Setup, estimate_flops};
 
 use super::fetch;
+use super::label::Labels;
 use crate::config::ExecutionConfig;
 
 /// Bytes for one trial: its files, and a checkpoint while it runs.
@@ -53,6 +55,34 @@ pub(super) fn estimates(
         estimates.push(estimate);
     }
     Ok(estimates)
+}
+
+/// A sparsity that is off by more than this is another one; less is rounding to whole weights.
+const UNREACHED: f64 = 0.005;
+
+/// Trials whose schedule ends at another sparsity than they were asked for, in words, seeds
+/// together.
+pub(super) fn unreached(
+    trials: &[TrialSpec],
+    estimates: &[Estimate],
+    labels: &Labels,
+) -> BTreeSet<String> {
+    let pairs = trials.iter().zip(estimates).filter(|(spec, estimate)| {
+        (1.0 - estimate.final_density - spec.sparsity).abs() > UNREACHED
+    });
+    let words = pairs.map(|(spec, estimate)| {
+        format!(
+            "{} at {} on {}, {} will end at a sparsity of {}, because its updates are too few: \
+             shorten {}.interval, or train longer",
+            labels.strategy(spec),
+            percent(spec.sparsity),
+            spec.dataset_label(),
+            labels.model(spec),
+            percent(1.0 - estimate.final_density),
+            spec.strategy_name(),
+        )
+    });
+    words.collect()
 }
 
 fn estimate(spec: &TrialSpec, dataset: &dyn Dataset) -> Result<Estimate> {
