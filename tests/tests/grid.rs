@@ -131,7 +131,7 @@ fn a_sparsity_that_will_not_be_reached_is_said_before_training() {
     assert!(
         warning.contains("prune-regrow at 90 % on mnist-10k, mlp will end at a sparsity of 0 %")
     );
-    let enough = format!("{line} --set prune-regrow.interval=7 --json");
+    let enough = format!("{line} --set prune-regrow.interval=4 --json");
     let said = sandbox.run(&enough).well();
     assert!(!said.stderr.contains("warning"), "{}", said.stderr);
     let list: Value = serde_json::from_str(&said.stdout).unwrap();

@@ -70,13 +70,17 @@ pub fn curves(heading: &Heading, x: &Axis, y: &Axis, lines: &[Curve]) -> Figure 
     let points = || shown.iter().flat_map(|line| &line.points);
     let banded = shown.len() <= BANDS;
     let xs: Vec<f64> = points().filter(|point| point.y.is_finite()).map(|point| point.x).collect();
-    let bounds = |point: &CurvePoint| {
-        let interval = point.interval.filter(|_| banded);
-        interval.map_or([point.y; 2], |interval| [interval.lower, interval.upper])
+    // The lines decide whether the axis is logarithmic: the lower end of an interval of few seeds is
+    // near 0, or below, by chance.
+    let placeable = || points().filter(|point| point.x.is_finite());
+    let y = &y.clone().settled(&placeable().map(|point| point.y).collect::<Vec<_>>());
+    let ends = |point: &CurvePoint| {
+        let interval = point.interval.filter(|_| banded)?;
+        let lower = if y.spacing == Spacing::Log { point.y } else { interval.lower };
+        Some([lower, interval.upper])
     };
-    let ys: Vec<f64> = points()
-        .filter(|point| point.x.is_finite())
-        .flat_map(|point| [[point.y; 2], bounds(point)].concat())
+    let ys: Vec<f64> = placeable()
+        .flat_map(|point| [[point.y; 2], ends(point).unwrap_or([point.y; 2])].concat())
         .collect();
 
     // Vertical positions do not depend on the width, so the margin can be known first.
@@ -128,7 +132,9 @@ fn place(line: &Curve, along: &Scale, up: &Scale) -> Vec<Placed> {
         line.points.iter().filter(|point| along.at(point.x).is_some()).collect();
     points.sort_by(|a, b| a.x.total_cmp(&b.x));
     let place = |point: &&CurvePoint| {
-        let ends = point.interval.and_then(|i| Some((up.at(i.lower)?, up.at(i.upper)?)));
+        // A lower end that a logarithmic axis does not reach lies on its frame.
+        let lower = |value: f64| up.at(value).or_else(|| value.is_finite().then(|| up.bottom()));
+        let ends = point.interval.and_then(|i| Some((lower(i.lower)?, up.at(i.upper)?)));
         Some(((along.at(point.x)?, up.at(point.y)?), ends))
     };
     points.iter().map(place).collect()

@@ -13,7 +13,7 @@ use crate::{
 /// What the numbers of a pair map are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PairKind {
-    /// p-values after correction; those below `alpha` are bold.
+    /// p-values, as the heading says how adjusted; those below `alpha` are bold.
     PValue {
         /// The level of the tests.
         alpha: f64,
@@ -121,8 +121,8 @@ fn key(sheet: &Sheet, kind: PairKind, y: f64) {
         ramp(sheet, (4.0, y), "0, column better", "1, row better");
         return;
     }
-    sheet.text((4.0, y), "adjusted p", Label::left().muted());
-    let mut x = 4.0 + width("adjusted p", FONT) + 12.0;
+    sheet.text((4.0, y), "p", Label::left().muted());
+    let mut x = 4.0 + width("p", FONT) + 12.0;
     let levels = LEVELS.into_iter().map(|(_, shade, text)| (shade, text));
     for (shade, text) in levels.chain([(0, "\u{2265} 0.1")]) {
         sheet.rect((x, y - 7.0), (x + 18.0, y + 7.0), Pen::new(Paint::Heat(shade)));
@@ -133,7 +133,7 @@ fn key(sheet: &Sheet, kind: PairKind, y: f64) {
 
 fn table(data: &PairMap) -> Vec<u8> {
     let header = match data.kind {
-        PairKind::PValue { .. } => "adjusted p",
+        PairKind::PValue { .. } => "p",
         PairKind::Improvement => "probability that the row is better",
     };
     let mut table = Table::new(&["row", "column", header]);
@@ -167,7 +167,7 @@ fn describe(
     let known = all.into_iter().filter(|(row, column)| row != column);
     let (what, found): (String, Vec<(usize, usize)>) = match data.kind {
         PairKind::PValue { alpha } => (
-            format!("Adjusted p-values of {}, row and column", crate::count(count, "method")),
+            format!("p-values of {}, row and column", crate::count(count, "method")),
             // The map is symmetric: each pair is said once.
             known
                 .filter(|(i, j)| value(*i, *j).is_some_and(|v| v < alpha))

@@ -34,6 +34,8 @@ pub struct CriticalDifferenceDiagram {
 const AXIS: f64 = 62.0;
 const BAR: f64 = 9.0;
 const COLUMN: f64 = 185.0;
+/// How far a bar goes past the ranks that it joins.
+const OVERHANG: f64 = 4.0;
 
 /// Methods on an axis of mean ranks, the best at the left; a bar joins those that the critical
 /// difference cannot tell apart.
@@ -73,7 +75,9 @@ pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceD
     let (from, to) = (room(0), WIDTH - room(1));
     let at = |value: f64| from + (value - first) / (last - first) * (to - from);
 
-    let bars = levels(data, &order);
+    // Bars on one level are drawn a little longer than they are, and must not touch.
+    let apart = 2.0 * (OVERHANG + 1.0) * (last - first) / (to - from);
+    let bars = levels(data, &order, apart);
     let deepest = bars.iter().map(|(level, ..)| level + 1).max().unwrap_or(0);
     let rows_top = AXIS + 26.0 + deepest as f64 * BAR;
     let row = |lines: &[String]| if lines.len() > 1 { 38.0 } else { 22.0 };
@@ -103,7 +107,8 @@ pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceD
     draw_axis(&sheet, data.critical_difference, (first, last), at);
     for (level, low, high) in &bars {
         let y = AXIS + 13.0 + *level as f64 * BAR;
-        sheet.line(&[(at(*low) - 4.0, y), (at(*high) + 4.0, y)], Pen::new(Paint::Ink), 4.0);
+        let ends = [(at(*low) - OVERHANG, y), (at(*high) + OVERHANG, y)];
+        sheet.line(&ends, Pen::new(Paint::Ink), 4.0);
     }
     let missing = data.methods.len() - order.len();
     sheet.finish(heading, describe(data, &order, missing), csv)
@@ -126,11 +131,15 @@ fn draw_axis(sheet: &Sheet, length: f64, (first, last): (f64, f64), at: impl Fn(
             sheet.line(&[(end, y - 4.0), (end, y + 4.0)], pen, 1.2);
         }
         let text = format!("critical difference {length:.2}");
-        let right = to + 8.0;
-        if right + width(&text, FONT) <= sheet.width {
-            sheet.text((right, y), &text, Label::left());
-        } else {
+        let length = width(&text, FONT);
+        if to + 8.0 + length <= sheet.width {
+            sheet.text((to + 8.0, y), &text, Label::left());
+        } else if from - 8.0 >= length {
             sheet.text((from - 8.0, y), &text, Label::right());
+        } else {
+            let half = length / 2.0;
+            let middle = f64::midpoint(from, to).max(half).min(sheet.width - half);
+            sheet.text((middle, y + 16.0), &text, Label::centre());
         }
     } else if length > 0.0 {
         let length = Notation::Plain.text(length);
@@ -139,8 +148,8 @@ fn draw_axis(sheet: &Sheet, length: f64, (first, last): (f64, f64), at: impl Fn(
     }
 }
 
-/// The bars with the ranks at their ends, on as few levels as keep them apart.
-fn levels(data: &CriticalDifferenceDiagram, known: &[usize]) -> Vec<(usize, f64, f64)> {
+/// The bars with the ranks at their ends, on as few levels as keep them so many ranks apart.
+fn levels(data: &CriticalDifferenceDiagram, known: &[usize], apart: f64) -> Vec<(usize, f64, f64)> {
     let mut spans: Vec<(f64, f64)> = Vec::new();
     for clique in &data.cliques {
         let members = clique.iter().filter(|index| known.contains(index));
@@ -154,8 +163,7 @@ fn levels(data: &CriticalDifferenceDiagram, known: &[usize]) -> Vec<(usize, f64,
     let mut ends: Vec<f64> = Vec::new();
     let mut placed = Vec::new();
     for (low, high) in spans {
-        // Ends are drawn a little longer than they are.
-        let level = ends.iter().position(|end| *end + 0.4 < low).unwrap_or(ends.len());
+        let level = ends.iter().position(|end| *end + apart < low).unwrap_or(ends.len());
         if level == ends.len() {
             ends.push(high);
         }

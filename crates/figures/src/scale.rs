@@ -69,6 +69,14 @@ impl Axis {
     }
 }
 
+impl Axis {
+    /// With the spacing that suits these values, whatever others it will hold.
+    pub(crate) fn settled(self, values: &[f64]) -> Self {
+        let log = Scale::is_log(&self, values);
+        self.spaced(if log { Spacing::Log } else { Spacing::Linear })
+    }
+}
+
 /// Whether a value can lie on a linear axis.
 pub(crate) fn usable(value: f64) -> bool {
     value.abs() < LARGEST
@@ -135,6 +143,11 @@ impl Scale {
         };
         let (low, high) = (self.ends.0.min(self.ends.1), self.ends.0.max(self.ends.1));
         Some(f64::from(tenths.clamp(low, high)) / 10.0)
+    }
+
+    /// Where the least value lies.
+    pub(crate) fn bottom(&self) -> f64 {
+        f64::from(self.ends.0) / 10.0
     }
 
     /// At most so many round values with their labels.
@@ -244,6 +257,31 @@ mod tests {
             assert!((at - 50.0).abs() < 0.3, "{value} lies at {at}");
             assert!(!scale.ticks(5).is_empty(), "{value}");
         }
+    }
+
+    #[test]
+    fn lines_decide_the_spacing_and_not_their_intervals() {
+        let settled = |values: &[f64]| Axis::loss("loss").settled(values).spacing;
+        assert_eq!(settled(&[2.3, 0.011]), Spacing::Log);
+        assert_eq!(settled(&[2.3, 0.5, 0.0]), Spacing::Linear);
+        // The interval of the last point goes below 0, where there is no logarithm.
+        let line = crate::Curve {
+            label: "a".to_owned(),
+            points: [(1.0, 2.3, 2.0, 2.6), (2.0, 0.011, -0.002, 0.02)]
+                .map(|(x, y, lower, upper)| crate::CurvePoint {
+                    x,
+                    y,
+                    interval: Some(crate::Interval { lower, upper }),
+                })
+                .to_vec(),
+        };
+        let figure = crate::learning_curves(
+            &crate::Heading::new("loss", "Loss"),
+            &Axis::loss("loss"),
+            &[line],
+        );
+        let ticks = [">0.01<", ">0.1<", ">1<"];
+        assert!(ticks.iter().all(|tick| figure.svg.contains(tick)), "{}", figure.svg);
     }
 
     #[test]
