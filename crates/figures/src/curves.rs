@@ -44,8 +44,8 @@ pub fn learning_curves(heading: &Heading, metric: &Axis, lines: &[Curve]) -> Fig
     curves(heading, &Axis::new("epoch"), metric, lines)
 }
 
-/// Share in [0, 1] of the active connections that an update (or the updates of an epoch) replaced;
-/// see [`curves`].
+/// Connections born in an epoch, in all of its updates, per connection active at its end: more than 1
+/// where several updates replace much; see [`curves`].
 #[must_use]
 pub fn churn_curves(heading: &Heading, lines: &[Curve]) -> Figure {
     let churn = Axis::new("connections replaced").percent();
