@@ -294,6 +294,14 @@ fn harness() -> &'static Path {
         if std::env::var_os("LIBTORCH").is_some_and(|libtorch| Path::new(&libtorch) == own) {
             build.env_remove("LIBTORCH");
         }
+        // The same goes for the name and version of the package under test, which ring's build
+        // script watches.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(&name);
+            }
+        }
         assert!(build.status().expect("cargo starts").success(), "the harness cannot be built");
         profile.join("harness")
     })

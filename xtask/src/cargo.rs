@@ -21,6 +21,13 @@ pub(crate) fn command(workspace: &Path) -> Command {
     if std::env::var_os("LIBTORCH").is_some_and(|l| Path::new(&l) == libtorch::current(workspace)) {
         command.env_remove("LIBTORCH");
     }
+    // Nor may it learn the name and version of this package, which ring's build script watches.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     // A relative one is meant from the caller's folder.
     if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
         command.env("CARGO_TARGET_DIR", std::path::absolute(&target).unwrap_or(target.into()));

@@ -3,7 +3,7 @@
 //! Data sets are the samples here, each with the mean over its seeds; seeds are never stacked. Below
 //! [`FEW_DATASETS`] data sets the tests have almost no power, and what they say is exploratory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dst_core::{Analysis, Error, Result};
@@ -45,6 +45,12 @@ pub struct Across {
 /// A strategy with its parameters at one sparsity.
 type Method<'a> = (&'a str, &'a str, u64);
 
+/// The groups of one table and the seeds that all of them finished.
+struct Shared<'a> {
+    groups: &'a [Arc<Group<'a>>],
+    seeds: BTreeSet<u64>,
+}
+
 impl Across {
     /// Are there too few data sets for a claim?
     pub fn exploratory(&self) -> bool {
@@ -57,13 +63,15 @@ impl Across {
     /// If the analysis is out of range.
     pub(crate) fn new(judgements: &[Judgement<'_>], analysis: &Analysis) -> Result<Option<Self>> {
         // A data set counts once, however many models or trainings it has.
-        let mut datasets: BTreeMap<&str, Vec<&Judgement<'_>>> = BTreeMap::new();
+        let mut datasets: BTreeMap<&str, Vec<Shared<'_>>> = BTreeMap::new();
         for judgement in judgements {
-            datasets.entry(&judgement.table.dataset).or_default().push(judgement);
+            let groups = &judgement.table.groups;
+            let seeds = common_seeds(groups.iter().map(|group| &**group));
+            datasets.entry(&judgement.table.dataset).or_default().push(Shared { groups, seeds });
         }
         let mut found: BTreeMap<Method<'_>, Vec<Option<f64>>> = BTreeMap::new();
         for (place, tables) in datasets.values().enumerate() {
-            for group in tables.iter().flat_map(|judgement| &judgement.table.groups) {
+            for group in tables.iter().flat_map(|table| table.groups) {
                 let entry =
                     found.entry(method(group)).or_insert_with(|| vec![None; datasets.len()]);
                 entry[place] = mean(tables, method(group));
@@ -122,13 +130,13 @@ fn method<'a>(group: &'a Arc<Group<'_>>) -> Method<'a> {
 
 /// The mean of a method over the tables of one data set, of the seeds that all methods of a table
 /// finished: a method is not better for the seeds at which it failed. None if a table lacks it.
-fn mean(tables: &[&Judgement<'_>], wanted: Method<'_>) -> Option<f64> {
+fn mean(tables: &[Shared<'_>], wanted: Method<'_>) -> Option<f64> {
     let means: Option<Vec<f64>> = tables
         .iter()
-        .map(|judgement| {
-            let group = judgement.table.groups.iter().find(|group| method(group) == wanted)?;
-            let seeds = common_seeds(judgement.table.groups.iter().map(|group| &**group));
-            let scores: Option<Vec<f64>> = seeds.iter().map(|seed| group.score(*seed)).collect();
+        .map(|table| {
+            let group = table.groups.iter().find(|group| method(group) == wanted)?;
+            let scores: Option<Vec<f64>> =
+                table.seeds.iter().map(|seed| group.score(*seed)).collect();
             dst_stats::summary(&scores?).ok().map(|summary| summary.mean)
         })
         .collect();

@@ -12,8 +12,11 @@ use crate::pairs::{self, Pair};
 use crate::table::Group;
 use crate::words::percent;
 
-/// A sparsity that is off by more than this was not reached; less is rounding to whole weights.
-const UNREACHED: f64 = 0.005;
+/// Do two sparsities differ by more than what rounding to whole weights explains? Scores at one of
+/// them then are no scores of the other.
+pub fn is_another_sparsity(asked: f64, reached: f64) -> bool {
+    (reached - asked).abs() > 0.005
+}
 
 /// A group against its control, paired by seed on the metric of the data set.
 #[derive(Debug, Clone)]
@@ -277,7 +280,7 @@ impl<'t> Comparison<'t> {
 /// that sparsity, such as those of a method whose first update comes after the last epoch.
 fn unreached(group: &Group<'_>) -> Option<String> {
     let reached = group.mean(|outcome| outcome.sparsity_prunable)?;
-    ((reached - group.sparsity).abs() > UNREACHED).then(|| {
+    is_another_sparsity(group.sparsity, reached).then(|| {
         format!(
             "{} ended at a sparsity of {}, not {}: its scores are no scores of that sparsity",
             group.label,

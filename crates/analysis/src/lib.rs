@@ -30,7 +30,7 @@ pub mod words;
 
 pub use across::{Across, FEW_DATASETS};
 pub use all_pairs::AllPairs;
-pub use comparison::{Comparison, Untested};
+pub use comparison::{Comparison, Untested, is_another_sparsity};
 pub use evidence::{Evidence, POWER, PValues, RESAMPLES, SeedMcNemar};
 pub use judgement::Judgement;
 pub use methods::methods;

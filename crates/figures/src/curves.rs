@@ -41,7 +41,7 @@ const MARKERS: usize = 5;
 /// A metric or a loss against the epoch; see [`curves`].
 #[must_use]
 pub fn learning_curves(heading: &Heading, metric: &Axis, lines: &[Curve]) -> Figure {
-    curves(heading, &Axis::new("epoch"), metric, lines)
+    curves(heading, &epochs(), metric, lines)
 }
 
 /// Connections born in an epoch, in all of its updates, per connection active at its end: more than 1
@@ -49,7 +49,7 @@ pub fn learning_curves(heading: &Heading, metric: &Axis, lines: &[Curve]) -> Fig
 #[must_use]
 pub fn churn_curves(heading: &Heading, lines: &[Curve]) -> Figure {
     let churn = Axis::new("connections replaced").percent();
-    curves(heading, &Axis::new("epoch"), &churn, lines)
+    curves(heading, &epochs(), &churn, lines)
 }
 
 /// In-time over-parameterisation `R_s`: the share of all prunable weights that were active at least
@@ -58,7 +58,11 @@ pub fn churn_curves(heading: &Heading, lines: &[Curve]) -> Figure {
 #[must_use]
 pub fn exploration_curves(heading: &Heading, lines: &[Curve]) -> Figure {
     let explored = Axis::new("weights explored so far, R_s").percent();
-    curves(heading, &Axis::new("epoch"), &explored, lines)
+    curves(heading, &epochs(), &explored, lines)
+}
+
+fn epochs() -> Axis {
+    Axis::new("epoch").whole()
 }
 
 /// One line a strategy, with a band where there are at most six. Lines end at their label, or have

@@ -72,6 +72,8 @@ pub struct Figure {
     pub description: String,
     /// An `svg` element that can stand in HTML or alone in a file.
     pub svg: String,
+    /// Whether it is wider than most, so that a narrow page has to scroll it.
+    pub wide: bool,
     /// The data behind it, with a header.
     pub csv: Vec<u8>,
 }

@@ -35,6 +35,8 @@ pub struct Axis {
     pub notation: Notation,
     /// How its values are spaced.
     pub spacing: Spacing,
+    /// Whether only whole numbers have a meaning, and a tick.
+    pub whole: bool,
 }
 
 impl Axis {
@@ -60,6 +62,12 @@ impl Axis {
     #[must_use]
     pub fn si(self) -> Self {
         Self { notation: Notation::Si, ..self }
+    }
+
+    /// With ticks at whole numbers alone: there is no epoch 1.5.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { whole: true, ..self }
     }
 
     /// With this spacing.
@@ -93,6 +101,7 @@ pub(crate) struct Scale {
     range: (f64, f64),
     ends: (i32, i32),
     notation: Notation,
+    whole: bool,
 }
 
 impl Scale {
@@ -128,7 +137,8 @@ impl Scale {
             Map::Linear((range.0..range.1).into())
         };
         let tenths = |position: f64| (position * 10.0).round() as i32;
-        Some(Self { map, range, ends: (tenths(ends.0), tenths(ends.1)), notation: axis.notation })
+        let ends = (tenths(ends.0), tenths(ends.1));
+        Some(Self { map, range, ends, notation: axis.notation, whole: axis.whole })
     }
 
     /// Where a value lies; `None` for one that cannot.
@@ -152,10 +162,11 @@ impl Scale {
 
     /// At most so many round values with their labels.
     pub(crate) fn ticks(&self, count: usize) -> Vec<(f64, String)> {
-        let values = match &self.map {
+        let mut values = match &self.map {
             Map::Log(_) => log_ticks(self.range, count),
             Map::Linear(_) => linear_ticks(self.range, count),
         };
+        values.retain(|value| !self.whole || value.fract() == 0.0);
         let step = values.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
         let label = |value| match &self.map {
             Map::Linear(_) if step.is_finite() => self.notation.tick(value, step),
@@ -233,6 +244,10 @@ mod tests {
     #[test]
     fn ticks_are_round() {
         assert_eq!(labels(&Axis::new("epoch"), &[1.0, 50.0]), ["10", "20", "30", "40", "50"]);
+        let epochs = |last| labels(&Axis::new("epoch").whole(), &[1.0, last]);
+        assert_eq!(epochs(2.0), ["1", "2"]);
+        assert_eq!(epochs(3.0), ["1", "2", "3"]);
+        assert_eq!(epochs(1.0), ["1"]);
         let accuracy = labels(&Axis::new("accuracy").percent(), &[0.951, 0.999]);
         assert_eq!(accuracy, ["96 %", "97 %", "98 %", "99 %"]);
         let flops = labels(&Axis::new("FLOPs").si().spaced(Spacing::Auto), &[1e9, 3e11]);

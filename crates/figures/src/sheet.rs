@@ -163,9 +163,10 @@ impl Sheet {
         let Self { area, body, width, height } = self;
         drop(area);
         let name = heading.stem();
-        let wide = if width > WIDTH { " figure-wide" } else { "" };
+        let wide = width > WIDTH;
+        let class = if wide { "figure figure-wide" } else { "figure" };
         let svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"figure{wide}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{class}\" \
              viewBox=\"0 0 {width} {height}\" role=\"img\" \
              aria-labelledby=\"{name}-title {name}-description\" \
              stroke-linejoin=\"round\" font-family=\"Helvetica, Arial, sans-serif\">\n\
@@ -175,7 +176,7 @@ impl Sheet {
             escape(&description),
             body.borrow(),
         );
-        Figure { name, title: heading.title.clone(), description, svg, csv }
+        Figure { name, title: heading.title.clone(), description, svg, wide, csv }
     }
 
     /// A figure of one sentence, where there is nothing to draw.

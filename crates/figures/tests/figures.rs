@@ -64,8 +64,8 @@ fn axis() -> BoxedStrategy<Axis> {
         Just(Notation::Si)
     ];
     let spacing = prop_oneof![Just(Spacing::Linear), Just(Spacing::Log), Just(Spacing::Auto)];
-    (label(), notation, spacing)
-        .prop_map(|(label, notation, spacing)| Axis { label, notation, spacing })
+    (label(), notation, spacing, any::<bool>())
+        .prop_map(|(label, notation, spacing, whole)| Axis { label, notation, spacing, whole })
         .boxed()
 }
 

@@ -11,8 +11,16 @@ use dst_core::record::Status;
 use crate::executor::Event;
 use crate::output;
 
-/// The time between two lines about running trials.
+mod pace;
+use pace::Pace;
+
+/// The time between two lines about running trials, at first; it grows to the longest, so that
+/// the log of a night can still be read.
 const PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Running trials that a line names.
+const NAMED: usize = 2;
 
 /// Steps of the bar for one trial.
 const UNITS: f64 = 1000.0;
@@ -21,25 +29,15 @@ const UNITS: f64 = 1000.0;
 pub(crate) struct Progress {
     /// Trials in words, by id.
     names: BTreeMap<String, String>,
-    /// The trials that run, by id.
-    running: BTreeMap<String, Part>,
-    /// What ended trials had done before this grid started them, in trials.
-    resumed: f64,
+    /// The trials that run and how far they are, in words, by id.
+    running: BTreeMap<String, String>,
+    pace: Pace,
     started: Instant,
     total: usize,
     skipped: usize,
     ended: usize,
     failed: usize,
     display: Display,
-}
-
-/// How much of a trial is done.
-#[derive(Debug, Clone, Copy, Default)]
-struct Part {
-    /// Share in [0, 1].
-    share: f64,
-    /// The share that an earlier attempt had left: where this one began.
-    resumed: Option<f64>,
 }
 
 enum Display {
@@ -56,8 +54,13 @@ enum Display {
 }
 
 impl Progress {
-    /// For trials with these ids and names.
-    pub(crate) fn new(names: BTreeMap<String, String>, quiet: bool) -> Self {
+    /// For trials with these names, of which some are to be trained at these costs, all by id. A
+    /// cost is in operations, or in any unit that goes with time.
+    pub(crate) fn new(
+        names: BTreeMap<String, String>,
+        costs: BTreeMap<String, f64>,
+        quiet: bool,
+    ) -> Self {
         let total = names.len();
         let display = if quiet {
             Display::Quiet
@@ -72,7 +75,7 @@ impl Progress {
         Self {
             names,
             running: BTreeMap::new(),
-            resumed: 0.0,
+            pace: Pace::new(costs),
             started: Instant::now(),
             total,
             skipped: 0,
@@ -85,37 +88,36 @@ impl Progress {
     /// Takes in what happened.
     pub(crate) fn event(&mut self, event: &Event) {
         match event {
-            Event::Skipped { .. } => self.skipped += 1,
+            Event::Skipped { id, .. } => {
+                self.skipped += 1;
+                self.pace.end(id);
+            }
             Event::Started { id } => {
-                self.running.insert(id.clone(), Part::default());
+                self.running.insert(id.clone(), self.name(id).to_owned());
+                self.pace.start(id);
                 self.begin(id);
             }
             Event::Progress { id, epoch, epochs, fraction, train_loss, accuracy } => {
-                let part = self.running.entry(id.clone()).or_default();
-                part.share = fraction.clamp(0.0, 1.0);
-                // A trial reports its first step.
-                part.resumed.get_or_insert(part.share);
+                self.pace.reach(id, *fraction);
+                let accuracy = accuracy.map_or(String::new(), |accuracy| {
+                    format!("  validation {:.2} %", 100.0 * accuracy)
+                });
+                let loss = if train_loss.is_finite() {
+                    format!("  loss {train_loss:.4}")
+                } else {
+                    String::new()
+                };
+                let words = format!("{}  epoch {epoch}/{epochs}{loss}{accuracy}", self.name(id));
                 if let Display::Bars { trials, .. } = &self.display
                     && let Some(bar) = trials.get(id)
                 {
-                    let accuracy = accuracy.map_or(String::new(), |accuracy| {
-                        format!("  validation {:.2} %", 100.0 * accuracy)
-                    });
-                    let loss = if train_loss.is_finite() {
-                        format!("  loss {train_loss:.4}")
-                    } else {
-                        String::new()
-                    };
                     bar.set_position((fraction * UNITS) as u64);
-                    bar.set_message(format!(
-                        "{}  epoch {epoch}/{epochs}{loss}{accuracy}",
-                        self.name(id)
-                    ));
+                    bar.set_message(words.clone());
                 }
+                self.running.insert(id.clone(), words);
             }
             Event::Ended { id, status, reason, seconds } => {
-                let part = self.running.remove(id).unwrap_or_default();
-                self.resumed += part.resumed.unwrap_or_default();
+                self.over(id);
                 self.ended += 1;
                 let name = self.name(id).to_owned();
                 if *status == Status::Finished {
@@ -128,12 +130,12 @@ impl Progress {
                 }
             }
             Event::Held { id, holder } => {
-                self.running.remove(id);
+                self.over(id);
                 let line = format!("{} is trained by {holder}", self.name(id));
                 self.leave(id, Some(line));
             }
             Event::Unfinished { id, reason } => {
-                self.running.remove(id);
+                self.over(id);
                 self.warn(id, &format!("no result: {}: {reason}", self.name(id)));
             }
         }
@@ -149,6 +151,12 @@ impl Progress {
 
     fn name<'a>(&'a self, id: &'a str) -> &'a str {
         self.names.get(id).map_or(id, String::as_str)
+    }
+
+    /// A trial no longer runs.
+    fn over(&mut self, id: &str) {
+        self.running.remove(id);
+        self.pace.end(id);
     }
 
     fn begin(&mut self, id: &str) {
@@ -196,9 +204,10 @@ impl Progress {
         match &mut self.display {
             Display::Quiet => {}
             Display::Lines { last } => {
-                if last.elapsed() >= PAUSE {
+                let pause = (self.started.elapsed() / 60).clamp(PAUSE, LONGEST_PAUSE);
+                if last.elapsed() >= pause {
                     *last = Instant::now();
-                    output::note(&message);
+                    output::note(&with_trials(message, &self.running));
                 }
             }
             Display::Bars { main, .. } => {
@@ -210,15 +219,7 @@ impl Progress {
 
     /// Trials done, with parts of those that run.
     fn done(&self) -> f64 {
-        (self.skipped + self.ended) as f64
-            + self.running.values().map(|part| part.share).sum::<f64>()
-    }
-
-    /// Trials, with parts, that took time since the start: what was there before says nothing
-    /// about the rest.
-    fn done_now(&self) -> f64 {
-        let resumed = self.running.values().filter_map(|part| part.resumed).sum::<f64>();
-        self.done() - self.skipped as f64 - self.resumed - resumed
+        (self.skipped + self.ended) as f64 + self.pace.running()
     }
 
     fn message(&self) -> String {
@@ -227,14 +228,24 @@ impl Progress {
             parts.push(format!("{} failed", self.failed));
         }
         parts.push(format!("{} running", self.running.len()));
-        let done = self.done_now();
-        let elapsed = self.started.elapsed().as_secs_f64();
-        if done > 0.05 {
-            let left = (self.total as f64 - self.done()) * elapsed / done;
+        if let Some(left) = self.pace.left(self.started.elapsed().as_secs_f64()) {
             parts.push(format!("about {} left", span(left)));
         }
         parts.join(", ")
     }
+}
+
+/// A line about a grid with the first of its running trials.
+fn with_trials(mut line: String, running: &BTreeMap<String, String>) -> String {
+    let named: Vec<&str> = running.values().take(NAMED).map(String::as_str).collect();
+    if !named.is_empty() {
+        line.push_str(": ");
+        line.push_str(&named.join("; "));
+    }
+    if running.len() > named.len() {
+        line.push_str(&format!("; and {} more", running.len() - named.len()));
+    }
+    line
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -267,7 +278,8 @@ mod tests {
     #[test]
     fn counts_follow_the_events() {
         let names = ["a", "b", "c"].map(|id| (id.to_owned(), format!("trial {id}")));
-        let mut progress = Progress::new(names.into_iter().collect(), true);
+        let costs = ["b", "c"].map(|id| (id.to_owned(), 1.0)).into();
+        let mut progress = Progress::new(names.into(), costs, true);
         let id = |id: &str| id.to_owned();
         progress.event(&Event::Skipped { id: id("a"), status: Status::Finished });
         progress.event(&Event::Started { id: id("b") });
@@ -281,10 +293,10 @@ mod tests {
         };
         // A quarter was there.
         progress.event(&at(0.25));
-        assert_eq!((progress.done(), progress.done_now()), (1.25, 0.0));
+        assert_eq!(progress.done(), 1.25);
         assert_eq!(progress.message(), "1 of 3 trials, 1 running");
         progress.event(&at(0.5));
-        assert_eq!((progress.done(), progress.done_now()), (1.5, 0.25));
+        assert_eq!(progress.done(), 1.5);
         assert!(progress.message().starts_with("1 of 3 trials, 1 running, about "));
         progress.event(&Event::Ended {
             id: id("b"),
@@ -293,6 +305,17 @@ mod tests {
             seconds: 1.0,
         });
         assert!(progress.message().starts_with("2 of 3 trials, 1 failed, 0 running"));
-        assert_eq!((progress.done(), progress.done_now()), (2.0, 0.75));
+        assert_eq!(progress.done(), 2.0);
+    }
+
+    #[test]
+    fn a_line_names_the_first_running_trials() {
+        let line = |trials: &[&str]| {
+            let running = trials.iter().map(|name| ((*name).to_owned(), format!("trial {name}")));
+            with_trials("0 of 9 trials".to_owned(), &running.collect())
+        };
+        assert_eq!(line(&[]), "0 of 9 trials");
+        assert_eq!(line(&["a"]), "0 of 9 trials: trial a");
+        assert_eq!(line(&["a", "b", "c"]), "0 of 9 trials: trial a; trial b; and 1 more");
     }
 }

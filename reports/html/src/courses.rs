@@ -62,7 +62,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Share of the active connections that were born during the epoch.
+    /// Connections born during the epoch per active one: above 1 where several updates replace much.
     pub(crate) fn churn(&self) -> Option<f64> {
         (self.active > 0).then(|| self.born as f64 / self.active as f64)
     }

@@ -41,7 +41,7 @@ impl<'f> Picture<'f> {
             name: &figure.name,
             title: &figure.title,
             description: &figure.description,
-            wide: figure.svg.contains("class=\"figure figure-wide\""),
+            wide: figure.wide,
             // Pictures escape their own labels.
             svg: Value::from_safe_string(figure.svg.clone()),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dst_analysis::words::correction_name;
 use dst_analysis::{Comparison, Group, Judgement};
-use dst_core::{Analysis, Metric};
+use dst_core::{Analysis, Metric, Multiplicity};
 use dst_figures::{
     Axis, Better, ConfusionMatrix, Curve, Figure, ForestPlot, ForestRow, Heading, Interval,
     PairKind, PairMap, SeedPair, SlopeChart, Spacing, TradeOff, TradeOffPoint,
@@ -208,11 +208,11 @@ fn all_pairs(judgement: &Judgement<'_>, id: &str, analysis: &Analysis, pictures:
         ));
         return;
     }
-    let title = format!(
-        "All pairs: paired t test, p adjusted ({}, {} comparisons)",
-        correction_name(analysis.correction),
-        pairs.family
-    );
+    let adjusted = match analysis.correction {
+        Multiplicity::None => "unadjusted".to_owned(),
+        correction => format!("adjusted ({})", correction_name(correction)),
+    };
+    let title = format!("All pairs: paired t test, p {adjusted}, {} comparisons", pairs.family);
     let data = PairMap {
         labels: pairs.labels.clone(),
         values: pairs.p_adjusted.clone(),
@@ -239,7 +239,7 @@ fn topology(judgement: &Judgement<'_>, id: &str, analysis: &Analysis, pictures: 
             .iter()
             .map(|group| courses::layer_curve(group, level, courses::Totals::churn))
             .collect();
-        let title = "Churn: share of the active connections that were born in an epoch";
+        let title = "Churn: connections born in an epoch, per active connection";
         pictures.folded.push(dst_figures::churn_curves(&heading(id, "churn", title), &churn));
         let explored: Vec<Curve> = groups
             .iter()

@@ -72,7 +72,10 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     warn_unreached(&pending, &estimates, &labels);
     let names: BTreeMap<String, String> =
         grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
-    let mut progress = Progress::new(names, args.quiet);
+    // Masked arithmetic takes the time of the dense network.
+    let costs = pending.iter().zip(&estimates);
+    let costs = costs.map(|(spec, estimate)| (spec.id(), estimate.dense_train_flops)).collect();
+    let mut progress = Progress::new(names, costs, args.quiet);
     let started = Instant::now();
     let options = executor_options(execution, args.retry_failed)?;
     let executed = execute(&store, &grid.trials, &options, &mut |event| progress.event(&event));

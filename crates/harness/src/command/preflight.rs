@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use dst_analysis::is_another_sparsity;
 use dst_analysis::words::percent;
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::record::TrialSpec;
@@ -57,9 +58,6 @@ pub(super) fn estimates(
     Ok(estimates)
 }
 
-/// A sparsity that is off by more than this is another one; less is rounding to whole weights.
-const UNREACHED: f64 = 0.005;
-
 /// Trials whose schedule ends at another sparsity than they were asked for, in words, seeds
 /// together.
 pub(super) fn unreached(
@@ -68,18 +66,21 @@ pub(super) fn unreached(
     labels: &Labels,
 ) -> BTreeSet<String> {
     let pairs = trials.iter().zip(estimates).filter(|(spec, estimate)| {
-        (1.0 - estimate.final_density - spec.sparsity).abs() > UNREACHED
+        is_another_sparsity(spec.sparsity, 1.0 - estimate.final_density)
     });
     let words = pairs.map(|(spec, estimate)| {
+        let remedy = match spec.strategy.get("interval") {
+            Some(_) => format!("shorten {}.interval, or train longer", spec.strategy_name()),
+            None => "train longer".to_owned(),
+        };
         format!(
             "{} at {} on {}, {} will end at a sparsity of {}, because its updates are too few: \
-             shorten {}.interval, or train longer",
+             {remedy}",
             labels.strategy(spec),
             percent(spec.sparsity),
             spec.dataset_label(),
             labels.model(spec),
             percent(1.0 - estimate.final_density),
-            spec.strategy_name(),
         )
     });
     words.collect()
