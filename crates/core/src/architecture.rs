@@ -138,6 +138,12 @@ pub trait Model: Debug {
     /// # Errors
     /// If the input is of another kind than the model takes, or libtorch refuses it.
     fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor>;
+
+    /// What trained weights it was built from, in one line for the log of a trial; nothing if it
+    /// starts at random.
+    fn origin(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A family of networks. Like a strategy, the config is the architecture: a plain serde struct

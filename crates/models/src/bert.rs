@@ -51,11 +51,11 @@ pub struct Bert {
     pub vocab_size: i64,
     /// Trained weights to start from: a safetensors file, a folder with `model.safetensors`, or
     /// `hub:org/name@revision` for a model of the Hugging Face Hub (`@main` may be left out).
-    /// A pooler or classifier that the file lacks starts at random.
+    /// A pooler or classifier that the file lacks, or has in another shape, starts at random.
     pub weights: Option<String>,
 }
 
-/// What a file of weights may lack.
+/// What a file of weights may lack, or have for a task of other classes.
 const OPTIONAL: [&str; 2] = ["pooler.", "classifier."];
 
 impl Bert {
@@ -131,14 +131,18 @@ impl Bert {
                 "the data set has {vocabulary} tokens, and vocab_size = {}",
                 self.vocab_size
             ))
-            .hint(format!("set vocab_size = {vocabulary}")));
+            .hint(format!(
+                "set vocab_size = {vocabulary} (the model bert has it from its config.json)"
+            )));
         }
         if length > self.max_position_embeddings {
             return Err(Error::usage(format!(
                 "the data set has texts of {length} tokens, and max_position_embeddings = {}",
                 self.max_position_embeddings
             ))
-            .hint(format!("set max_position_embeddings = {length}")));
+            .hint(format!(
+                "set max_position_embeddings = {length}, or a smaller max_length of the data set"
+            )));
         }
         Ok(())
     }
@@ -158,12 +162,13 @@ impl Bert {
         if let Some(file) = &file {
             self.compare_config(&file.with_file_name(configured::FILE))?;
         }
-        let network = network::Network::build(self, outputs, builder);
+        let mut network = network::Network::build(self, outputs, builder);
         if let Some(file) = &file {
             let report = weights::load_safetensors(builder.parameters(), file)?;
             report
                 .require_all_but(&OPTIONAL)
                 .map_err(|error| error.at(file.display().to_string()))?;
+            network.origin = Some(format!("{}: {report}", file.display()));
         }
         Ok(Box::new(network))
     }

@@ -1,6 +1,7 @@
 //! Trained weights from safetensors files.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use dst_core::tch::{Kind, Tensor, no_grad};
@@ -31,25 +32,23 @@ impl LoadReport {
     /// Refuses a file that is not of this model. Extra tensors are no reason.
     ///
     /// # Errors
-    /// If a tensor has another shape, or a parameter is missing whose name begins with none of
+    /// If a parameter is missing, or its tensor has another shape, whose name begins with none of
     /// `optional`. The message lists what is missing, misshaped and extra.
     pub fn require_all_but(&self, optional: &[&str]) -> Result<()> {
-        let required: Vec<&String> = self
-            .missing
-            .iter()
-            .filter(|name| !optional.iter().any(|start| name.starts_with(start)))
-            .collect();
-        if required.is_empty() && self.misshaped.is_empty() {
+        let required = |names: &'_ [String]| -> Vec<String> {
+            let is_optional = |name: &String| optional.iter().any(|start| name.starts_with(start));
+            names.iter().filter(|name| !is_optional(name)).cloned().collect()
+        };
+        let (missing, misshaped) = (required(&self.missing), required(&self.misshaped));
+        if missing.is_empty() && misshaped.is_empty() {
             return Ok(());
         }
         let mut lines = Vec::new();
-        let misshaped: Vec<&String> = self.misshaped.iter().collect();
-        let extra: Vec<&String> = self.extra.iter().collect();
         for (what, names) in
-            [("missing", required), ("of another shape", misshaped), ("extra", extra)]
+            [("missing", &missing), ("of another shape", &misshaped), ("extra", &self.extra)]
         {
             if !names.is_empty() {
-                lines.push(format!("{what} ({}): {}", names.len(), listed(&names)));
+                lines.push(format!("{what} ({}): {}", names.len(), listed(names)));
             }
         }
         let fit = self.loaded.len();
@@ -59,8 +58,22 @@ impl LoadReport {
     }
 }
 
-fn listed(names: &[&String]) -> String {
-    let mut list: Vec<&str> = names.iter().take(LISTED).map(|name| name.as_str()).collect();
+/// What was loaded, what starts at random and what was passed over, in one line.
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} tensors loaded", self.loaded.len())?;
+        let random: Vec<String> = [&self.missing[..], &self.misshaped].concat();
+        for (what, names) in [("start at random", &random), ("are passed over", &self.extra)] {
+            if !names.is_empty() {
+                write!(f, "; {} {what}: {}", names.len(), listed(names))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    let mut list: Vec<&str> = names.iter().take(LISTED).map(String::as_str).collect();
     if names.len() > LISTED {
         list.push("…");
     }
@@ -229,8 +242,14 @@ mod tests {
              extra (1): other"
         );
         assert_eq!(parameters.iter().next().unwrap().1.tensor(), &before);
-        // A missing tensor may be allowed, one of another shape is never.
-        assert!(report.require_all_but(&["layer."]).is_err());
+        // What may start at random may be missing or of another shape.
+        assert!(report.require_all_but(&["layer.weight", "layer.bias"]).is_err());
+        report.require_all_but(&["layer."]).unwrap();
+        assert_eq!(
+            report.to_string(),
+            "1 tensors loaded; 3 start at random: layer.LayerNorm.bias, layer.bias Int64 [2] for \
+             Float [2], layer.weight Float [3, 2] for Float [2, 3]; 1 are passed over: other"
+        );
     }
 
     #[test]

@@ -31,6 +31,12 @@ pub trait Observer {
         ControlFlow::Continue(())
     }
 
+    /// Called once before everything else if the model has trained weights, with what they were,
+    /// in one line.
+    fn starts_from(&mut self, origin: &str) {
+        let _ = origin;
+    }
+
     /// Called once at the start, with the rows of a resumed training or none, and after every
     /// epoch, with all rows so far.
     ///

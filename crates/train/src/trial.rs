@@ -62,8 +62,8 @@ pub enum Ended {
 /// validation and with the last ones.
 ///
 /// # Errors
-/// If the setup is not valid or the device lacks the precision, the loss or a weight is not finite (kind `Diverged`), a plug-in or
-/// the observer reports an error, or a checkpoint cannot be written.
+/// If the setup is not valid or the device lacks the precision, the loss or a weight is not finite
+/// (kind `Diverged`), a plug-in or the observer reports an error, or a checkpoint cannot be written.
 pub fn train(
     setup: &Setup<'_>,
     checkpoint: Option<&Path>,
@@ -71,6 +71,9 @@ pub fn train(
 ) -> Result<Ended> {
     device::check(setup.training.precision, setup.device)?;
     let mut trial = Trial::resume_or_start(*setup, checkpoint)?;
+    if let Some(origin) = trial.trainer.model().origin() {
+        observer.starts_from(origin);
+    }
     observer.epoch(&trial.history, &trial.layers, &trial.trainer.ages()?)?;
     while trial.trainer.position().epoch < setup.training.epochs {
         let start = Instant::now();

@@ -80,6 +80,10 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
         if (self.should_stop)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    fn starts_from(&mut self, origin: &str) {
+        super::log(&format!("starts from {origin}"));
+    }
+
     fn epoch(
         &mut self,
         history: &[EpochRecord],

@@ -1,14 +1,16 @@
 //! A BERT of any size, described by Hugging Face's `config.json`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dst_core::plugin::ModelPlugin;
 use dst_core::{Architecture, Builder, Error, InputShape, Model, Result, Task};
+use dst_data::hub;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Bert;
+use crate::weights;
 
 /// The file that describes a model in a folder of Hugging Face.
 pub(super) const FILE: &str = "config.json";
@@ -19,26 +21,42 @@ pub(super) const FILE: &str = "config.json";
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfiguredBert {
-    /// The `config.json`, or a folder that holds it. It must be given.
+    /// The `config.json`, a folder that holds it, or `hub:org/name@revision` for a model of the
+    /// Hugging Face Hub (`@main` may be left out). If it is not given, the one beside `weights`.
     pub config: String,
-    /// Trained weights to start from: a safetensors file, or a folder with `model.safetensors`.
-    /// Without them the network starts at random.
+    /// Trained weights to start from: a safetensors file, a folder with `model.safetensors`, or
+    /// `hub:org/name@revision`. Without them the network starts at random.
     pub weights: Option<String>,
 }
 
 impl ConfiguredBert {
     fn bert(&self) -> Result<Bert> {
-        if self.config.is_empty() {
-            return Err(Error::usage("no config.json is named")
-                .hint("pass --set bert.config=FILE, or choose a model of a fixed size"));
-        }
-        let given = Path::new(&self.config);
-        let path = if given.is_dir() { given.join(FILE) } else { given.to_path_buf() };
+        let path = self.config_file()?;
         let config = read(&path)?;
         let bert = check_kind(&config)
             .and_then(|()| sized(config))
             .map_err(|error| error.at(path.display().to_string()))?;
         Ok(Bert { weights: self.weights.clone(), ..bert })
+    }
+
+    fn config_file(&self) -> Result<PathBuf> {
+        let beside = |given: &str| Ok(weights::find(given)?.with_file_name(FILE));
+        let given = Path::new(&self.config);
+        match &self.weights {
+            Some(weights) if self.config.is_empty() => {
+                let path = beside(weights)?;
+                if path.is_file() {
+                    return Ok(path);
+                }
+                Err(Error::usage(format!("there is no {FILE} beside the weights {weights}"))
+                    .hint("pass --set bert.config=FILE"))
+            }
+            None if self.config.is_empty() => Err(Error::usage("no config.json is named")
+                .hint("pass --set bert.config=FILE, or choose a model of a fixed size")),
+            _ if self.config.starts_with(hub::PREFIX) => beside(&self.config),
+            _ if given.is_dir() => Ok(given.join(FILE)),
+            _ => Ok(given.to_path_buf()),
+        }
     }
 }
 
@@ -112,6 +130,11 @@ impl Architecture for ConfiguredBert {
         let built = self.bert().and_then(|bert| bert.network(input, task, builder));
         built.map_err(|error| error.at("bert"))
     }
+
+    fn weights(&self) -> Result<Option<PathBuf>> {
+        let file = self.weights.as_deref().map(weights::find).transpose();
+        file.map_err(|error| error.at("bert"))
+    }
 }
 
 #[cfg(test)]
@@ -156,5 +179,20 @@ mod tests {
         assert!(missing.bert().unwrap_err().to_string().contains("no/such/config.json"));
         let error = ConfiguredBert::default().bert().unwrap_err().to_string();
         assert!(error.contains("--set bert.config=FILE"), "{error}");
+    }
+
+    #[test]
+    fn the_config_beside_the_weights_is_taken_if_none_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = folder.path().join(weights::FILE);
+        std::fs::write(&weights, "").unwrap();
+        let given = folder.path().to_str().unwrap().to_owned();
+        let model = ConfiguredBert { config: String::new(), weights: Some(given) };
+        let error = model.bert().unwrap_err().to_string();
+        assert!(error.starts_with("there is no config.json beside the weights"), "{error}");
+        std::fs::write(folder.path().join(FILE), r#"{"num_hidden_layers": 3}"#).unwrap();
+        assert_eq!(model.bert().unwrap().num_hidden_layers, 3);
+        // What the trial records the digest of.
+        assert_eq!(model.weights().unwrap(), Some(weights));
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Network {
     pooler: DenseLinear,
     classifier: DenseLinear,
     dropout: f64,
+    /// What trained weights it was built from, in words.
+    pub(super) origin: Option<String>,
 }
 
 impl Network {
@@ -41,6 +43,7 @@ impl Network {
             pooler: builder.dense_linear("pooler.dense", hidden, hidden, deviation),
             classifier: builder.dense_linear("classifier", hidden, outputs, deviation),
             dropout: config.hidden_dropout_prob,
+            origin: None,
         }
     }
 
@@ -86,6 +89,10 @@ impl Model for Network {
     fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
         let pooled = self.pooled(&self.hidden(input, pass)?);
         Ok(self.classifier.forward(&dropout(pooled, self.dropout, pass)))
+    }
+
+    fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
     }
 }
 
