@@ -189,9 +189,9 @@ impl Effective {
         let (jobs, threads) = match (given("jobs"), given("threads")) {
             (Some(jobs), Some(threads)) => (jobs, threads),
             (Some(jobs), None) => (jobs, (cores / jobs).max(1)),
-            (None, Some(threads)) => ((cores / threads).max(1), threads),
             // Several trials on one accelerator would only wait for each other.
-            (None, None) if device.is_cuda() => (1, cores),
+            (None, threads) if device.is_cuda() => (1, threads.unwrap_or(cores)),
+            (None, Some(threads)) => ((cores / threads).max(1), threads),
             (None, None) => (cores, 1),
         };
         let timeout = settings.text("timeout").map(duration).transpose();
@@ -245,6 +245,14 @@ impl Effective {
     fn axes_of_training(&self) -> Axes<'_> {
         self.axes(|key| match key {
             Key::Training(parameter) => Some(parameter),
+            _ => None,
+        })
+    }
+
+    /// What is set for the trainings on one data set alone.
+    fn axes_of_training_on(&self, dataset: &str) -> Axes<'_> {
+        self.axes(|key| match key {
+            Key::TrainingOn(name, parameter) if name == dataset => Some(parameter),
             _ => None,
         })
     }

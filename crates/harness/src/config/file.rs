@@ -6,7 +6,7 @@ use dst_core::{Error, Result};
 use toml::{Table, Value};
 
 use super::axis;
-use super::setting::{Key, Layer, Setting, Source, plain};
+use super::setting::{Key, Layer, Setting, Source, plain, quoted};
 use super::{parameters, preset};
 
 /// Reads the grid file at `path`.
@@ -41,7 +41,17 @@ fn parse(text: &str, source: &Source) -> Result<Layer> {
             "strategy" | "model" | "dataset" => {
                 for (name, parameters) in sub_table(key, value)? {
                     let place = format!("{key}.{name}");
-                    entries(&place, parameters, &mut layer, source, |parameter| {
+                    let mut parameters = sub_table(&place, parameters)?.clone();
+                    if key == "dataset"
+                        && let Some(training) = parameters.remove("training")
+                    {
+                        let place = format!("{key}.{}.training", quoted(name));
+                        entries(&place, &training, &mut layer, source, |parameter| {
+                            Key::TrainingOn(name.clone(), parameter)
+                        })?;
+                    }
+                    let parameters = Value::Table(parameters);
+                    entries(&place, &parameters, &mut layer, source, |parameter| {
                         let name = name.clone();
                         match key.as_str() {
                             "strategy" => Key::Strategy(name, parameter),

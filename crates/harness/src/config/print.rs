@@ -6,7 +6,7 @@ use dst_core::{Analysis, Result};
 use serde_json::Value;
 
 use super::parameters::{Axes, Family, takes_list};
-use super::setting::{Key, PLAIN_KEYS, Setting, Source};
+use super::setting::{Key, PLAIN_KEYS, Setting, Source, quoted};
 use super::{Effective, trials};
 
 /// A grid file that gives the same trials; a comment on each line says where its value came from.
@@ -50,8 +50,13 @@ pub(super) fn to_toml(effective: &Effective) -> Result<String> {
     }
     for name in trials::dataset_names(&effective.settings)? {
         let axes = effective.axes_of_dataset(name);
-        let quote = if name.contains('/') { "\"" } else { "" };
-        table(&mut text, &format!("dataset.{quote}{name}{quote}"), &Family::dataset(name)?, &axes);
+        let place = format!("dataset.{}", quoted(name));
+        table(&mut text, &place, &Family::dataset(name)?, &axes);
+        let own = effective.axes_of_training_on(name);
+        if !own.is_empty() {
+            let _ = writeln!(text, "\n[{place}.training]");
+            own.iter().for_each(|(parameter, axis)| entry(&mut text, parameter, *axis));
+        }
     }
     for name in trials::strategy_names(&effective.settings)? {
         let axes = effective.axes_of_strategy(name);
@@ -67,17 +72,19 @@ fn table(text: &mut String, name: &str, family: &Family, axes: &Axes<'_>) {
     let _ = writeln!(text, "\n[{name}]");
     for (parameter, default) in family.defaults() {
         match axes.get(parameter.as_str()) {
-            Some((key, Setting { values, source })) => {
-                let value = match &values[..] {
-                    // An array would be read back as an axis.
-                    [one] if !one.is_array() || takes_list(key) => one.clone(),
-                    several => Value::from(several),
-                };
-                line(text, parameter, &value, source);
-            }
+            Some(axis) => entry(text, parameter, *axis),
             None => line(text, parameter, default, &Source::Default),
         }
     }
+}
+
+fn entry(text: &mut String, parameter: &str, (key, setting): (&Key, &Setting)) {
+    let value = match &setting.values[..] {
+        // An array would be read back as an axis.
+        [one] if !one.is_array() || takes_list(key) => one.clone(),
+        several => Value::from(several),
+    };
+    line(text, parameter, &value, &setting.source);
 }
 
 fn line(text: &mut String, key: &str, value: &Value, source: &Source) {

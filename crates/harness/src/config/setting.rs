@@ -25,6 +25,8 @@ pub(crate) enum Key {
     Strategy(String, String),
     /// `dataset.<name>.<key>`; the name of a group means every data set in it.
     Dataset(String, String),
+    /// `dataset.<name>.training.<key>`: how trials on that data set train.
+    TrainingOn(String, String),
 }
 
 /// The name of a strategy that stands for all of them.
@@ -38,18 +40,22 @@ impl fmt::Display for Key {
             Self::Analysis(key) => write!(f, "analysis.{key}"),
             Self::Model(name, key) => write!(f, "model.{name}.{key}"),
             Self::Strategy(name, key) => write!(f, "strategy.{name}.{key}"),
-            // TOML wants quotes around a slash.
-            Self::Dataset(name, key) if name.contains('/') => {
-                write!(f, "dataset.\"{name}\".{key}")
+            Self::Dataset(name, key) => write!(f, "dataset.{}.{key}", quoted(name)),
+            Self::TrainingOn(name, key) => {
+                write!(f, "dataset.{}.training.{key}", quoted(name))
             }
-            Self::Dataset(name, key) => write!(f, "dataset.{name}.{key}"),
         }
     }
 }
 
+/// A name as a part of a key: TOML wants quotes around a slash.
+pub(super) fn quoted(name: &str) -> String {
+    if name.contains('/') { format!("\"{name}\"") } else { name.to_owned() }
+}
+
 impl Key {
     /// The key that `--set` names: `rigl.drop_fraction`, `mlp.hidden`, `cifar10.rotation`,
-    /// `training.epochs`, or a path as in a grid file.
+    /// `training.epochs`, `glue/sst2.training.epochs`, or a path as in a grid file.
     ///
     /// # Errors
     /// If no prefix is given, or none of that name is known.
@@ -62,6 +68,17 @@ impl Key {
             ["strategy", name, key] => Ok(Self::Strategy(own(name), own(key))),
             ["model", name, key] => Ok(Self::Model(own(name), own(key))),
             ["dataset", name, key] => Ok(Self::Dataset(own(name.trim_matches('"')), own(key))),
+            ["dataset", name, "training", key] => {
+                Ok(Self::TrainingOn(own(name.trim_matches('"')), own(key)))
+            }
+            [name, "training", key] => {
+                let datasets = DatasetPlugin::all()?.iter().map(|plugin| plugin.name);
+                let known = datasets.chain(DatasetGroup::all()?.iter().map(|group| group.name));
+                if known.clone().any(|known| known == name) {
+                    return Ok(Self::TrainingOn(own(name), own(key)));
+                }
+                Err(Error::unknown(DatasetPlugin::KIND, name, known))
+            }
             [EVERY, key] => Ok(Self::Strategy(own(EVERY), own(key))),
             [name, key] => {
                 let strategies = StrategyPlugin::all()?.iter().map(|plugin| plugin.name);
@@ -263,15 +280,25 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Puts a stronger layer on top. In it, `strategy.*.key` reaches every strategy with such a
-    /// parameter, and `dataset.<group>.key` every data set of the group, that the layer does not
-    /// set by name.
+    /// parameter, `dataset.<group>.key` every data set of the group, and `training.key` every data
+    /// set, that the layer does not set by name.
     pub(crate) fn apply(&mut self, layer: Layer) -> Result<()> {
         let (every, named): (Layer, Layer) = layer.into_iter().partition(|(key, _)| match key {
             Key::Strategy(name, _) => name == EVERY,
-            Key::Dataset(name, _) => DatasetGroup::find(name).is_ok(),
+            Key::Dataset(name, _) | Key::TrainingOn(name, _) => DatasetGroup::find(name).is_ok(),
+            Key::Training(_) => true,
             _ => false,
         });
-        for (key, setting) in every {
+        let (training, groups): (Layer, Layer) =
+            every.into_iter().partition(|(key, _)| matches!(key, Key::Training(_)));
+        for (key, setting) in training {
+            if let Key::Training(parameter) = &key {
+                self.entries
+                    .retain(|key, _| !matches!(key, Key::TrainingOn(_, own) if own == parameter));
+            }
+            self.entries.insert(key, setting);
+        }
+        for (key, setting) in groups {
             match &key {
                 Key::Strategy(_, parameter) => {
                     for plugin in having(parameter, &setting)? {
@@ -282,6 +309,12 @@ impl Settings {
                 Key::Dataset(group, option) => {
                     for member in DatasetGroup::find(group)?.members {
                         let key = Key::Dataset((*member).to_owned(), option.clone());
+                        self.entries.insert(key, setting.clone());
+                    }
+                }
+                Key::TrainingOn(group, parameter) => {
+                    for member in DatasetGroup::find(group)?.members {
+                        let key = Key::TrainingOn((*member).to_owned(), parameter.clone());
                         self.entries.insert(key, setting.clone());
                     }
                 }

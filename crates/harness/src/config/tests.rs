@@ -144,6 +144,44 @@ fn one_setting_for_every_strategy_yields_to_one_by_name() {
 }
 
 #[test]
+fn a_data_set_may_train_in_its_own_way() {
+    let file = "[training]\nepochs = 9\n[dataset.glue.training]\nlearning_rate = 0.1\n\
+                [dataset.'glue/rte'.training]\nlearning_rate = [0.2, 0.3]";
+    let line = "--strategies dense --seeds 0 --datasets mnist-10k,glue/rte,glue/mrpc";
+    let rates = |line: &str| -> Vec<(String, f64, u32)> {
+        let trials = effective(line, &[], file).unwrap().grid().unwrap().trials;
+        let rate =
+            |trial: TrialSpec| (trial.dataset, trial.training.learning_rate, trial.training.epochs);
+        trials.into_iter().map(rate).collect()
+    };
+    let expected = |list: &[(&str, f64, u32)]| -> Vec<(String, f64, u32)> {
+        list.iter().map(|(name, rate, epochs)| ((*name).to_owned(), *rate, *epochs)).collect()
+    };
+    // The preset's own epochs of GLUE yield to those of the file for all.
+    let found = [("mnist-10k", 0.004, 9), ("glue/rte", 0.2, 9), ("glue/rte", 0.3, 9)];
+    let found = [&found[..], &[("glue/mrpc", 0.1, 9)]].concat();
+    assert_eq!(rates(line), expected(&found));
+    // What is typed for all is stronger than what the file has for one, but not than what is typed
+    // for one.
+    let typed = format!("{line} --learning-rate 0.5 --set glue/rte.training.learning_rate=0.6");
+    let found = [("mnist-10k", 0.5, 9), ("glue/rte", 0.6, 9), ("glue/mrpc", 0.5, 9)];
+    assert_eq!(rates(&typed), expected(&found));
+    let printed = effective(line, &[], file).unwrap();
+    let text = printed.to_toml().unwrap();
+    let again = effective("", &[], &text).unwrap();
+    assert_eq!(printed.grid().unwrap(), again.grid().unwrap(), "{text}");
+    for (wrong, expected) in [
+        ("glue/rte.training.learning_rat=1", "did you mean 'learning_rate'"),
+        ("glue/rt.training.learning_rate=1", "did you mean 'glue/rte'"),
+        ("glue/rte.training.epochs=0", "epochs = 0 must be at least 1"),
+        ("glue/cola.training.epochs=1", "'glue/cola' is not part of this grid"),
+    ] {
+        let said = error(&format!("{line} --set {wrong}"));
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn the_printed_settings_are_a_grid_file_for_the_same_trials() {
     let line = "--strategies rigl,set,dense --models mlp,lenet5 --sparsity 0.5,0.9 --seeds 0..2 \
                 --set rigl.drop_fraction=0.1,0.3 --set mlp.hidden=[300,100],[16] --margin 0.01 \

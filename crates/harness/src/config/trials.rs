@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::plugin::{self, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
 use dst_core::{Error, Result, Training};
 use serde_json::{Map, Value};
@@ -37,7 +37,6 @@ pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
     let datasets = data(effective)?;
     let models: Vec<&ModelPlugin> = found(settings, "models")?;
     check_unused(effective)?;
-    let trainings = trainings(effective)?;
     let sparsities = numbers(settings, "sparsity");
     let seeds: Vec<u64> = list(settings, "seeds").iter().filter_map(Value::as_u64).collect();
     for (what, empty) in [
@@ -55,6 +54,7 @@ pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
     let mut trials = Vec::new();
     for &seed in &seeds {
         for dataset in &datasets {
+            let trainings = trainings(effective, dataset.plugin.name)?;
             for model in networks(effective, dataset.plugin, &models)? {
                 for training in &trainings {
                     for candidate in &strategies {
@@ -149,22 +149,14 @@ pub(super) fn dataset_names(settings: &Settings) -> Result<Vec<&'static str>> {
 
 /// The data sets that the grid names, those of a group in its place, each once.
 fn datasets(settings: &Settings) -> Result<Vec<&'static DatasetPlugin>> {
-    let known = DatasetPlugin::all()?;
-    let groups = DatasetGroup::all()?;
     let mut plugins: Vec<&'static DatasetPlugin> = Vec::new();
     for value in list(settings, "datasets") {
-        let name = value.as_str().unwrap_or_default();
-        let group = groups.iter().find(|group| group.name == name);
-        for member in group.map_or(&[name][..], |group| group.members) {
-            let Some(plugin) = known.iter().find(|plugin| plugin.name == *member) else {
-                let names = known.iter().map(|plugin| plugin.name);
-                let names = names.chain(groups.iter().map(|group| group.name));
-                let error = Error::unknown(DatasetPlugin::KIND, member, names);
-                return Err(match settings.plain("datasets") {
-                    Some(setting) => error.at(setting.source.to_string()),
-                    None => error,
-                });
-            };
+        let members = plugin::datasets(value.as_str().unwrap_or_default());
+        let members = members.map_err(|error| match settings.plain("datasets") {
+            Some(setting) => error.at(setting.source.to_string()),
+            None => error,
+        })?;
+        for plugin in members {
             if plugins.iter().all(|earlier| earlier.name != plugin.name) {
                 plugins.push(plugin);
             }
@@ -213,9 +205,12 @@ fn networks(
     Ok(configs)
 }
 
-fn trainings(effective: &Effective) -> Result<Vec<Training>> {
+/// How trials on a data set train.
+fn trainings(effective: &Effective, dataset: &str) -> Result<Vec<Training>> {
+    let mut axes = effective.axes_of_training();
+    axes.extend(effective.axes_of_training_on(dataset));
     Family::training()?
-        .expand(&effective.axes_of_training())?
+        .expand(&axes)?
         .into_iter()
         .map(|config| {
             serde_json::from_value(config)
@@ -234,7 +229,7 @@ fn check_unused(effective: &Effective) -> Result<()> {
     let is_used = |key: &Key| match key {
         Key::Strategy(name, _) => strategies.contains(&name.as_str()),
         Key::Model(name, _) => models.contains(&name.as_str()),
-        Key::Dataset(name, _) => datasets.contains(&name.as_str()),
+        Key::Dataset(name, _) | Key::TrainingOn(name, _) => datasets.contains(&name.as_str()),
         _ => true,
     };
     for (key, setting) in settings.iter().filter(|(key, _)| !is_used(key)) {
@@ -244,6 +239,10 @@ fn check_unused(effective: &Effective) -> Result<()> {
             }
             Key::Model(name, _) => (name, Family::model(name), effective.axes_of_model(name)),
             Key::Dataset(name, _) => (name, Family::dataset(name), effective.axes_of_dataset(name)),
+            Key::TrainingOn(name, _) => {
+                let family = DatasetPlugin::find(name).and_then(|_| Family::training());
+                (name, family, effective.axes_of_training_on(name))
+            }
             _ => continue,
         };
         let located = |error: Error| error.at(setting.source.to_string());
