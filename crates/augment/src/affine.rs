@@ -1,7 +1,7 @@
 //! Random rotations, shears, zooms and shifts, composed into one map a picture.
 
-use dst_core::Result;
 use dst_core::tch::Tensor;
+use dst_core::{Result, device};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -73,7 +73,7 @@ pub(crate) fn apply(pictures: &Tensor, black: &Tensor, maps: &[Map]) -> Result<T
     let entries: Vec<f32> =
         maps.iter().flat_map(|map| map.inverse(height as f64, width as f64)).collect();
     let maps = Tensor::f_from_slice(&entries)?.f_reshape([batch, 2, 3])?;
-    let maps = maps.f_to_device(pictures.device())?.f_to_kind(pictures.kind())?;
+    let maps = device::upload(&maps, pictures.device())?.f_to_kind(pictures.kind())?;
     let grid = Tensor::f_affine_grid_generator(&maps, pictures.size(), false)?;
     // Outside is 0 for libtorch, so black is made 0 meanwhile.
     let lifted = pictures.f_sub(black)?;

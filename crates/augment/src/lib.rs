@@ -13,7 +13,7 @@ mod crop;
 mod cutout;
 
 use dst_core::tch::{Device, Tensor};
-use dst_core::{Error, Result};
+use dst_core::{Error, Result, device};
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,12 +121,12 @@ impl Augmentation {
 /// If libtorch refuses.
 pub fn by_channel(values: &[f32], device: Device) -> Result<Tensor> {
     let channels = values.len() as i64;
-    Ok(Tensor::f_from_slice(values)?.f_reshape([1, channels, 1, 1])?.f_to_device(device)?)
+    device::upload(&Tensor::f_from_slice(values)?.f_reshape([1, channels, 1, 1])?, device)
 }
 
 /// One value a picture, `[batch, 1, 1]` on the device.
 fn by_picture(values: &[i64], device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_from_slice(values)?.f_reshape([-1, 1, 1])?.f_to_device(device)?)
+    device::upload(&Tensor::f_from_slice(values)?.f_reshape([-1, 1, 1])?, device)
 }
 
 #[cfg(test)]

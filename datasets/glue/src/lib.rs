@@ -25,6 +25,7 @@ mod tsv;
 mod wordpiece;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dst_core::dataset::{read_file, train_part};
 use dst_core::options::{OptionsType, read};
@@ -58,7 +59,7 @@ macro_rules! plugins {
                 paper: concat!($paper, "; in Wang et al. 2019, GLUE: a multi-task benchmark and analysis platform for natural language understanding"),
                 summary: $summary,
                 model: "bert-base",
-                find: |sources| Ok(Found::find(&$task, sources)?.to_string()),
+                find: |sources| Ok(Found::find(&$task, sources, None)?.to_string()),
                 hub: $task.hub_files(),
                 options: OptionsType::of::<Options>(),
                 load: |sources, options| {
@@ -124,7 +125,7 @@ enum Texts {
 
 impl Found {
     /// All files are looked for before one is read: a missing one is known at once.
-    fn find(task: &Task, sources: &DataSources) -> Result<Self> {
+    fn find(task: &Task, sources: &DataSources, vocabulary: Option<&str>) -> Result<Self> {
         let found = || {
             let paths = || Ok([find(task, task.train, sources)?, find(task, task.test, sources)?]);
             let texts = match (paths(), task.hub) {
@@ -134,7 +135,11 @@ impl Found {
                     Texts::Hub(cached_instead(missing, sources, &hub.files[0], task.name)?)
                 }
             };
-            Ok(Self { texts, vocabulary: wordpiece::find(task.name, sources)? })
+            let vocabulary = match vocabulary {
+                Some(given) => wordpiece::given(given)?,
+                None => wordpiece::find(task.name, sources)?,
+            };
+            Ok(Self { texts, vocabulary })
         };
         found().map_err(|error: Error| error.at(task.name))
     }
@@ -159,7 +164,7 @@ fn load(
     sources: &DataSources,
     cache: Option<&Path>,
 ) -> Result<Box<dyn Dataset>> {
-    let found = Found::find(task, sources)?;
+    let found = Found::find(task, sources, options.vocabulary.as_deref())?;
     let loaded = || -> Result<Glue> {
         let vocabulary = Vocabulary::open(found.vocabulary.clone())?;
         let origin = found.to_string();
@@ -266,16 +271,17 @@ impl Part {
     }
 }
 
-#[derive(Debug)]
+/// Clones share the samples.
+#[derive(Debug, Clone)]
 struct Glue {
     goal: Goal,
     metric: Metric,
     second_metric: Option<Metric>,
-    train_file: Encoded,
-    test_file: Encoded,
-    train: Part,
-    validation: Part,
-    test: Part,
+    train_file: Arc<Encoded>,
+    test_file: Arc<Encoded>,
+    train: Arc<Part>,
+    validation: Arc<Part>,
+    test: Arc<Part>,
     vocabulary: i64,
     /// Tokens of the longest row that there may be.
     length: i64,
@@ -304,11 +310,11 @@ impl Glue {
             goal: task.kind(),
             metric: task.metric,
             second_metric: task.second_metric,
-            train: Part::new(&train_file, train.into_iter()),
-            validation: Part::new(&train_file, all.filter(held_out)),
-            test: Part::new(&test_file, 0..test_file.len()),
-            train_file,
-            test_file,
+            train: Arc::new(Part::new(&train_file, train.into_iter())),
+            validation: Arc::new(Part::new(&train_file, all.filter(held_out))),
+            test: Arc::new(Part::new(&test_file, 0..test_file.len())),
+            train_file: Arc::new(train_file),
+            test_file: Arc::new(test_file),
             vocabulary: vocabulary.size,
             length: options.length() as i64,
             pad: vocabulary.pad,
@@ -386,6 +392,10 @@ impl Dataset for Glue {
         };
         let target = device::upload(&Tensor::f_from_slice(&labels)?.f_to_kind(kind)?, device)?;
         Ok(Batch { input, target })
+    }
+
+    fn fork(&self) -> Option<Box<dyn Dataset>> {
+        Some(Box::new(self.clone()))
     }
 
     fn batches(

@@ -12,7 +12,7 @@ const MAX_LENGTH: u32 = 128;
 const LENGTHS: std::ops::RangeInclusive<u32> = 8..=512;
 
 /// Options of every task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Options {
     /// Tokens of the longest row, special ones included, from 8 to 512; longer rows are cut, in
     /// training and in the test.
@@ -20,11 +20,15 @@ pub struct Options {
     /// Train on so many rows only, the same for every seed; all if none is given. Numbers of a
     /// part are not comparable with published ones.
     pub train_samples: Option<u32>,
+    /// A `vocab.txt` or a `tokenizer.json`, or a folder that holds one, such as that of the model's
+    /// weights: ids mean something only to the model that was trained with them. That of
+    /// bert-base-uncased if none is given.
+    pub vocabulary: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_length: MAX_LENGTH, train_samples: None }
+        Self { max_length: MAX_LENGTH, train_samples: None, vocabulary: None }
     }
 }
 

@@ -69,6 +69,53 @@ fn every_tenth_row_is_held_out() {
 }
 
 #[test]
+fn a_vocabulary_may_be_given() {
+    let (folder, sources) = rte();
+    let model = folder.path().join("model");
+    fs::create_dir_all(&model).unwrap();
+    let with = |vocabulary: &Path| {
+        let vocabulary = vocabulary.to_str().map(str::to_owned);
+        load(&loose(RTE), &Options { vocabulary, ..Options::default() }, &sources, None)
+    };
+    let error = with(&model).unwrap_err().to_string();
+    assert!(error.starts_with("glue/rte: there is no vocabulary"), "{error}");
+    assert!(error.contains("give a vocab.txt or a tokenizer.json"), "{error}");
+    fs::write(model.join("vocab.txt"), "b\n[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n").unwrap();
+    let usual = load(&loose(RTE), &Options::default(), &sources, None).unwrap();
+    // Nobody needs the usual one then.
+    fs::remove_dir_all(folder.path().join("bert-base-uncased")).unwrap();
+    for given in [model.clone(), model.join("vocab.txt")] {
+        let dataset = with(&given).unwrap();
+        assert_eq!(dataset.input(), InputShape::Tokens { vocabulary: 6, length: 128 });
+        let batch = dataset.batch(Split::Test, &[0], Device::Cpu).unwrap();
+        let Input::Tokens { ids, .. } = &batch.input else { panic!("text") };
+        assert_eq!(values(ids), [3, 5, 0, 4, 2, 4]);
+        assert_ne!(dataset.digest(), usual.digest());
+    }
+}
+
+#[test]
+fn a_fork_outlives_its_data_set_and_hands_out_the_same_batches() {
+    let (_folder, sources) = rte();
+    let dataset = load(&loose(RTE), &Options::default(), &sources, None).unwrap();
+    let fork = dataset.fork().unwrap();
+    let batches = |dataset: &dyn Dataset| {
+        let mut order = ChaCha8Rng::seed_from_u64(0);
+        dataset.batches(Split::Train, 4, Some(&mut order))
+    };
+    let asked = batches(&*dataset);
+    assert_eq!(batches(&*fork), asked);
+    let read = |dataset: Box<dyn Dataset>, rows: &[i64]| {
+        let batch = dataset.batch(Split::Train, rows, Device::Cpu).unwrap();
+        let Input::Tokens { ids, .. } = &batch.input else { panic!("text") };
+        (values(ids), values(&batch.target))
+    };
+    let expected = read(dataset, &asked[0]);
+    let there = std::thread::spawn(move || read(fork, &asked[0])).join().unwrap();
+    assert_eq!(there, expected);
+}
+
+#[test]
 fn a_part_is_drawn_from_the_training_rows_alone() {
     let (_folder, sources) = rte();
     let with = |train_samples| {

@@ -50,13 +50,31 @@ impl fmt::Debug for Vocabulary {
     }
 }
 
+/// What a vocabulary may be called.
+const NAMES: [&str; 2] = ["vocab.txt", "tokenizer.json"];
+
+/// The vocabulary that a file, or a folder that holds it, is.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn given(text: &str) -> Result<PathBuf> {
+    let path = PathBuf::from(text);
+    if path.is_file() {
+        return Ok(path);
+    }
+    NAMES.map(|name| path.join(name)).into_iter().find(|path| path.is_file()).ok_or_else(|| {
+        Error::data(format!("there is no vocabulary {text}"))
+            .hint(format!("give a {} or a {}, or a folder that holds one", NAMES[0], NAMES[1]))
+    })
+}
+
 /// Finds `vocab.txt` or `tokenizer.json` in `bert-base-uncased/` of the data folder or in the
 /// folder itself, or else the vocabulary of that model in the cache of the Hub.
 ///
 /// # Errors
 /// If there is none; `task` is what can be fetched.
 pub(crate) fn find(task: &str, sources: &DataSources) -> Result<PathBuf> {
-    let missing = match sources.find(FOLDER, &["vocab.txt", "tokenizer.json"]) {
+    let missing = match sources.find(FOLDER, &NAMES) {
         Ok(path) => return Ok(path),
         Err(missing) => missing,
     };

@@ -176,7 +176,7 @@ fn load_mnist(sources: &DataSources, options: &Options) -> Result<Box<dyn Datase
     };
     Ok(Box::new(Mnist {
         augmentation: options.augmentation,
-        train: options.kept(train.part(0, 55_000))?,
+        train: options.kept(train.part(0, 55_000)).map_err(|error| error.at("mnist"))?,
         validation: train.part(55_000, 5_000),
         test,
         digest: digest(&MNIST),
@@ -205,7 +205,7 @@ fn load_mnist_10k(options: &Options) -> Result<Box<dyn Dataset>> {
     };
     Ok(Box::new(Mnist {
         augmentation: options.augmentation,
-        train: options.kept(all.part(0, 7_000))?,
+        train: options.kept(all.part(0, 7_000)).map_err(|error| error.at("mnist-10k"))?,
         validation: all.part(7_000, 1_000),
         test: all.part(8_000, 2_000),
         digest: digest(&MNIST_10K),
