@@ -73,6 +73,8 @@ pub struct Comparison<'t> {
     pub floor: Option<String>,
     /// That the candidate ended at another sparsity than it was to reach, if so.
     pub unreached: Option<String>,
+    /// That no connection of the candidate ever changed, if so.
+    pub unchanged: Option<String>,
     /// How the exact tests were computed, where that is not obvious.
     pub remarks: Vec<String>,
 }
@@ -160,6 +162,7 @@ impl<'t> Comparison<'t> {
             dropped: pairs::dropped(candidate, control),
             floor: None,
             unreached: unreached(candidate),
+            unchanged: unchanged(candidate),
             remarks: Vec::new(),
             pairs,
         };
@@ -177,7 +180,8 @@ impl<'t> Comparison<'t> {
 
     /// What a reader of the numbers must know.
     pub fn notes(&self) -> impl Iterator<Item = &String> {
-        self.dropped.iter().chain(&self.unreached).chain(&self.floor).chain(&self.remarks)
+        let kept = self.unreached.iter().chain(&self.unchanged);
+        self.dropped.iter().chain(kept).chain(&self.floor).chain(&self.remarks)
     }
 
     fn compare(&mut self, analysis: &Analysis) -> dst_stats::Result<()> {
@@ -190,6 +194,8 @@ impl<'t> Comparison<'t> {
             _ => None,
         };
         self.evidence.with_failures = evidence::with_failures(self);
+        // One pair of models is enough for it.
+        self.evidence.mcnemar = evidence::mcnemar(self);
         if a.is_empty() {
             return Ok(());
         }
@@ -287,6 +293,17 @@ fn unreached(group: &Group<'_>) -> Option<String> {
             percent(reached),
             percent(group.sparsity)
         )
+    })
+}
+
+/// That no connection of a sparse group ever changed, as its layers tell: whatever it is called, it
+/// is a static network then.
+fn unchanged(group: &Group<'_>) -> Option<String> {
+    let mut layers = group.finished().into_iter().flat_map(|trial| &trial.layers).peekable();
+    layers.peek()?;
+    let moved = layers.any(|layer| layer.born > 0 || layer.dropped > 0);
+    (group.sparsity > 0.0 && !moved).then(|| {
+        format!("{} never changed a connection: it is a static sparse network", group.label)
     })
 }
 

@@ -173,7 +173,7 @@ impl Evidence {
             posterior: posterior(&dst_stats::bayes_correlated_t(&a, &b, analysis.margin, 0.0)?),
             detectable: sd.zip(effect.ok()).map(|(sd, effect)| sd * effect),
             improvement: Some(dst_stats::paired_improvement(&a, &b)?.probability),
-            mcnemar: mcnemar(comparison),
+            mcnemar: comparison.evidence.mcnemar.clone(),
             with_failures: with_failures(comparison),
         })
     }
@@ -188,7 +188,7 @@ fn stream(group: &Group<'_>) -> String {
 }
 
 /// The seeds whose two models were tested on the same examples and kept their predictions.
-fn mcnemar(comparison: &Comparison<'_>) -> Vec<SeedMcNemar> {
+pub(crate) fn mcnemar(comparison: &Comparison<'_>) -> Vec<SeedMcNemar> {
     let test = |pair: &Pair| {
         let candidate = comparison.candidate.trials.get(&pair.seed)?.predictions.as_ref()?;
         let control = comparison.control.trials.get(&pair.seed)?.predictions.as_ref()?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use dst_core::plugin::{DatasetPlugin, Plugin};
 use dst_core::{Multiplicity, PrimaryTest};
 
 use crate::Study;
@@ -12,6 +13,7 @@ use crate::words::{count, percent};
 pub fn methods(study: &Study<'_>) -> String {
     let analysis = study.analysis();
     let mut sentences = vec![trained(study)];
+    sentences.extend(data(study));
     let level = percent(1.0 - analysis.alpha);
     sentences.push(format!(
         "The strategy {} was the control. Strategies were compared within one data set, model and \
@@ -64,7 +66,8 @@ pub fn methods(study: &Study<'_>) -> String {
     }
     sentences.push(
         "Sparsity was simulated by masks: floating-point operations are those that the method \
-         needs, times are those of masked dense arithmetic."
+         needs in layers that can be pruned (others, biases, norms, activations and the products of \
+         attention are not counted), times are those of masked dense arithmetic."
             .to_owned(),
     );
     sentences.join(" ")
@@ -102,6 +105,15 @@ fn trained(study: &Study<'_>) -> String {
     }
     text.push('.');
     text
+}
+
+/// What each data set is and how it was split, as its plug-in says.
+fn data(study: &Study<'_>) -> Vec<String> {
+    let names: BTreeSet<&str> =
+        study.experiment.trials.iter().map(|trial| trial.spec.dataset.as_str()).collect();
+    // Of a data set that this binary does not know, nothing can be said.
+    let known = names.into_iter().filter_map(|name| DatasetPlugin::find(name).ok());
+    known.map(|plugin| format!("{} ({}): {}", plugin.title, plugin.name, plugin.summary)).collect()
 }
 
 fn citation(correction: Multiplicity) -> &'static str {

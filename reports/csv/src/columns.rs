@@ -89,6 +89,8 @@ pub(crate) const RESULT: &[ResultColumn] = &[
     Measure("train_seconds_per_epoch"),
     Text("precision", |trial| trial.spec.training.precision.to_string()),
     Text("dataset_options", |trial| dataset_options(&trial.spec)),
+    Text("data_origin", |trial| trial.provenance.data_origin.clone()),
+    Text("weights_digest", |trial| trial.provenance.weights_digest.clone()),
 ];
 
 /// One epoch.

@@ -14,11 +14,12 @@ pub(crate) type Line = (String, String);
 type Source = fn(&TrialRecord) -> &str;
 
 /// Sources that should be the same for all trials, and what follows if they are not.
-const SOURCES: [(&str, Source, &str); 6] = [
+const SOURCES: [(&str, Source, &str); 7] = [
     ("harness", |t| &t.provenance.version, "methods may differ between trials"),
     ("libtorch", |t| &t.provenance.libtorch, "rounding may differ between trials"),
     ("device", |t| &t.provenance.device, "times are not comparable"),
     ("host", |t| &t.provenance.host, "times are not comparable"),
+    ("data from", |t| &t.provenance.data_origin, ""),
     ("data digest", |t| &t.provenance.data_digest, ""),
     ("weights digest", |t| &t.provenance.weights_digest, ""),
 ];

@@ -44,7 +44,8 @@ fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
     }
     let mut notes: Vec<&String> = judgement.gaps.iter().collect();
     for comparison in &judgement.comparisons {
-        let own = comparison.dropped.iter().chain(&comparison.unreached);
+        let kept = comparison.unreached.iter().chain(&comparison.unchanged);
+        let own = comparison.dropped.iter().chain(kept);
         notes.extend(own.chain(&comparison.floor));
     }
     // What concerns the control alone is said by every comparison.
