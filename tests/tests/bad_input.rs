@@ -53,6 +53,29 @@ fn unknown_names_are_met_with_the_nearest() {
 }
 
 #[test]
+fn a_metric_that_no_prediction_has_is_refused_before_training() {
+    for (metrics, expected) in [
+        ("{\"mnist-10k\"=\"pearson\"}", "mnist-10k has no Pearson correlation"),
+        ("{\"mnist\"=\"accuracy\"}", "unknown data set 'mnist'"),
+    ] {
+        let line = format!("grid --strategies set {TINY} --set analysis.metrics={metrics}");
+        refused(&line, USAGE, &["analysis.metrics", expected]);
+    }
+}
+
+#[test]
+fn a_dry_run_refuses_the_folder_that_a_grid_would() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("thesis")).unwrap();
+    fs::write(sandbox.path("thesis/chapter.txt"), "").unwrap();
+    let line = format!("grid --strategies set {TINY} --store thesis");
+    for line in [format!("{line} --dry-run"), line] {
+        let message = sandbox.run(&line).refused(USAGE);
+        assert!(message.contains("is not a run store and not empty: it holds chapter.txt"));
+    }
+}
+
+#[test]
 fn unknown_keys_in_a_file_are_met_with_the_nearest() {
     let sandbox = Sandbox::new();
     for (text, expected) in [

@@ -199,6 +199,9 @@ const BERT: &str = "--models bert-tiny --set bert-tiny.num_hidden_layers=1 \
 fn a_data_set_is_fetched_listed_verified_and_trained_offline() {
     let (sandbox, server) = (Sandbox::new(), hub_with_data());
     let listed = |sandbox: &Sandbox| {
+        let all = sandbox.run("data list glue --json").well().stdout;
+        let all: serde_json::Value = serde_json::from_str(&all).unwrap();
+        assert_eq!(all["datasets"].as_array().unwrap().len(), 10);
         let said = sandbox.run("data list glue/qqp mnist-10k --json").well();
         let list: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
         [0, 1].map(|index| list["datasets"][index]["found"].as_bool().unwrap())

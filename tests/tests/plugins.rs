@@ -49,6 +49,10 @@ fn every_listed_name_is_described() {
             assert_eq!(description["name"], *name);
         }
     }
+    let text = sandbox.run("describe bert-tiny").well().stdout;
+    for expected in ["weights = none", "num_hidden_layers = 2", "vocab_size = 30522"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
     let text = sandbox.run("describe rigl").well().stdout;
     for expected in ["Evci", "drop_fraction = 0.3", "in [0, 1]", "Erdős–Rényi-Kernel"] {
         assert!(text.contains(expected), "{expected}: {text}");

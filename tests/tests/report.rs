@@ -16,6 +16,9 @@ fn strategies_stores_and_files_are_compared() {
     let sandbox = Sandbox::new();
     let line = "--models mlp --set mlp.hidden=[16] --epochs 1 --seeds 0..3 --quiet";
     let _ = sandbox.run(&format!("grid --strategies rigl,set,dense {line}")).well();
+    let again = format!("grid --strategies rigl,set,dense {line} --dry-run");
+    let said = sandbox.run(&format!("{again} --config runs/report/analysis.toml")).well();
+    assert!(said.stdout.contains("9 trials, 0 to train"), "{}", said.stdout);
     let trials = fs::read_to_string(sandbox.path("runs/report/trials.csv")).expect("a table");
     let mut reader = csv::Reader::from_reader(trials.as_bytes());
     let header = reader.headers().expect("a header").clone();
@@ -52,6 +55,17 @@ fn strategies_stores_and_files_are_compared() {
         assert!((answer["difference"].as_f64().expect("a number") - 0.05).abs() < 1e-9);
         assert_eq!(answer["untested"], "no-variance", "{answer:#}");
     }
+
+    // A file without sparsities has none in common with 90 %.
+    fs::write(sandbox.path("dense.csv"), "dataset,strategy,seed,accuracy\nmnist-10k,rigl,0,0.5\n")
+        .expect("room");
+    let message = sandbox.run("compare runs dense.csv").refused(2);
+    assert!(message.contains("no seed in common"), "{message}");
+    let longer = line.replace("--epochs 1", "--epochs 2");
+    let longer = format!("grid --strategies set {longer} --store longer --no-report");
+    let _ = sandbox.run(&longer).well();
+    let said = sandbox.run("compare longer runs").well().stdout;
+    assert!(said.contains("The two trained differently: epochs: 2 against 1."), "{said}");
 
     let refused = |what: &str| sandbox.run(&format!("compare {what}")).refused(2);
     assert!(refused("rgil set").contains("did you mean 'rigl'?"));

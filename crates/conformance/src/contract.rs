@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use dst_core::plugin::{self, Plugin, StrategyPlugin};
+use dst_core::record::LayerRecord;
 use dst_core::tch::{self, Device, Kind, Tensor};
 use dst_core::{Result, Step, Strategy, Topology, Training, selection};
 use dst_train::toy::{Blobs, TinyMlp};
@@ -104,6 +105,13 @@ fn check_training(strategy: &dyn Strategy, baseline: bool) {
         (foreseen.final_density - share).abs() < 1.0 / first.size as f64,
         "`final_density` foresees {}, and training ends at {share}",
         foreseen.final_density
+    );
+    let changes = |layer: &LayerRecord| layer.born > 0 || layer.dropped > 0;
+    assert_eq!(
+        trained.layers.iter().any(changes),
+        foreseen.updates.is_some_and(|updates| updates > 0),
+        "`updates` foresees {:?}",
+        foreseen.updates
     );
     let losses = losses(&trained);
     assert!(

@@ -134,6 +134,24 @@ pub trait Plugin: Sized + Sync + 'static {
     }
 }
 
+/// The data set of that name, or all of the group of that name, in its order.
+///
+/// # Errors
+/// If there is neither; the nearest name is suggested.
+pub fn datasets(name: &str) -> Result<Vec<&'static DatasetPlugin>> {
+    let groups = DatasetGroup::all()?;
+    let group = groups.iter().find(|group| group.name == name);
+    let known = DatasetPlugin::all()?;
+    let member = |member: &&str| {
+        known.iter().find(|plugin| plugin.name == *member).copied().ok_or_else(|| {
+            let names = known.iter().map(|plugin| plugin.name);
+            let names = names.chain(groups.iter().map(|group| group.name));
+            Error::unknown(DatasetPlugin::KIND, member, names)
+        })
+    };
+    group.map_or(&[name][..], |group| group.members).iter().map(member).collect()
+}
+
 macro_rules! registry {
     ($record:ty, $kind:literal) => {
         impl Plugin for $record {

@@ -306,6 +306,10 @@ pub struct Provenance {
     pub threads: u32,
     /// Digest of the data.
     pub data_digest: String,
+    /// Where the data came from, such as a folder, or a repository of the Hub with the commit;
+    /// empty for trials from before it was recorded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub data_origin: String,
     /// SHA-256 of the file of trained weights that the model started from; empty if it started
     /// at random.
     #[serde(default, skip_serializing_if = "String::is_empty")]

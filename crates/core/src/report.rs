@@ -19,7 +19,7 @@ pub struct Analysis {
     /// The largest loss that still counts as no worse, in the unit of the data set's metric
     /// (0.005 is half a point of accuracy).
     pub margin: f64,
-    /// Level of every test, in (0, 1).
+    /// Level of every test, in (0, 0.5).
     pub alpha: f64,
     /// Fewest pairs of seeds for which a p-value is given.
     pub minimum_pairs: usize,
@@ -28,7 +28,7 @@ pub struct Analysis {
     /// How p-values are adjusted over the comparisons of one table.
     pub correction: Multiplicity,
     /// The metric that is compared on a data set, by its name, where it is not the official one:
-    /// `{"glue/mrpc" = "f1-binary"}`. Checkpoints are chosen by the official one all the same.
+    /// `{"glue/mrpc" = "accuracy"}`. Checkpoints are chosen by the official one all the same.
     pub metrics: BTreeMap<String, Metric>,
 }
 

@@ -95,6 +95,14 @@ pub trait Strategy: Debug + Send + Sync {
         topology.density()
     }
 
+    /// How often a whole training, from its first step `start`, changes connections, as the schedule
+    /// has it; none for a method that never does. Of 0 users hear before they train: an interval
+    /// that is longer than the training makes every method a static one.
+    fn updates(&self, start: &Step) -> Option<usize> {
+        let _ = start;
+        None
+    }
+
     /// Called before the forward pass: does this step need the gradient of inactive weights too?
     /// Sparse kernels skip it otherwise, and
     /// [`Layer::dense_gradient`](crate::topology::Layer::dense_gradient) refuses it.

@@ -85,9 +85,12 @@ A grid file has the same keys, and one table for each plug-in; arrays in tables 
   drop_fraction = [0.1, 0.3]
   [strategy.\"*\"]            # every strategy that has such a parameter
   interval = \"1 epochs\"
+  [dataset.glue.training]   # on GLUE alone; or --set glue.training.learning_rate=3e-5
+  learning_rate = 3e-5
 
-Each flag with a value can be given as a variable: HARNESS_SEEDS, HARNESS_DATA (--data-dir) and
-so on. Flags win over variables, those over the file, that over the preset, that over defaults.";
+These can be variables, too: HARNESS_STRATEGIES, _DATASETS, _MODELS, _SPARSITY, _SEEDS, _EPOCHS,
+_BATCH_SIZE, _LEARNING_RATE, _PRECISION, _PRESET, _STORE, _DATA (--data-dir), _HUB_REVISION, _DEVICE,
+_JOBS, _THREADS, _TIMEOUT, _MARGIN, _ALPHA and _CONTROL, each after HARNESS. Flags win over variables, those over the file, that over the preset, that over defaults.";
 
 const RUN_HELP: &str = "\
 Examples:
@@ -329,7 +332,7 @@ pub struct ReportArgs {
     #[arg(long)]
     pub all: bool,
     /// Build them again whenever a trial ends, until all have or Ctrl-C
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub watch: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -399,12 +402,12 @@ pub enum DataAction {
 /// `harness data fetch`
 #[derive(Debug, Clone, Args)]
 pub struct DataFetchArgs {
-    /// Data sets, such as mnist or glue/sst2; or models, such as hub:org/name or
-    /// hub:org/name@revision
+    /// Data sets, such as mnist or glue/sst2, or glue for all its tasks; or models, such as
+    /// hub:org/name or hub:org/name@revision
     #[arg(required = true)]
     pub names: Vec<String>,
     /// Branch, tag or commit [default: main]
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", alias = "hub-revision")]
     pub revision: Option<String>,
     /// Say only what went wrong
     #[arg(long, short)]
@@ -420,7 +423,7 @@ pub struct DataNamesArgs {
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<String>,
     /// Branch, tag or commit in the cache of the Hub [default: main]
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", alias = "revision")]
     pub hub_revision: Option<String>,
     /// Print the result as JSON
     #[arg(long)]

@@ -286,6 +286,7 @@ impl Trial<'_> {
                 device: self.options.device.clone(),
                 threads: self.options.threads.max(1) as u32,
                 data_digest: parts.dataset.digest().to_owned(),
+                data_origin: parts.dataset.origin().to_owned(),
                 weights_digest: parts.weights_digest.clone(),
                 started: lease.since().to_owned(),
                 attempt: lease.attempt(),

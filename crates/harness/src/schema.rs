@@ -33,7 +33,8 @@ pub(crate) struct Choice {
 /// The parameters in a schema, with the values of `defaults`.
 pub(crate) fn parameters(schema: &Schema, defaults: &Map<String, Value>) -> Vec<Parameter> {
     let root = schema.as_value();
-    let Some(properties) = root.get("properties").and_then(Value::as_object) else {
+    // A struct around another refers to it.
+    let Some(properties) = resolved(root, root).get("properties").and_then(Value::as_object) else {
         return Vec::new();
     };
     properties

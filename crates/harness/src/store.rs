@@ -112,10 +112,7 @@ impl Store {
     /// If the folder holds something else, is a file, or cannot be written.
     pub fn create(root: &Path) -> Result<Self> {
         fs::create_dir_all(root).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
-                Error::usage(format!("{} is not a folder", root.display()))
-                    .hint("pass another place with --store")
-            }
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => not_a_folder(root),
             _ => Error::io("create", root, &error),
         })?;
         let path = root.join("store.json");
@@ -129,6 +126,22 @@ impl Store {
         tempfile::NamedTempFile::new_in(root)
             .map_err(|error| Error::io("write to", root, &error))?;
         Ok(store)
+    }
+
+    /// The store at `root`, if there is one yet; makes nothing.
+    ///
+    /// # Errors
+    /// If [`Store::create`] would not take the folder.
+    pub fn open_if_there(root: &Path) -> Result<Option<Self>> {
+        if root.join("store.json").exists() {
+            return Self::open(root).map(Some);
+        }
+        if root.is_dir() {
+            refuse_foreign(root)?;
+        } else if root.exists() {
+            return Err(not_a_folder(root));
+        }
+        Ok(None)
     }
 
     /// Its folder.
@@ -298,6 +311,11 @@ impl Store {
 }
 
 /// Refuses a folder that is in use for something else.
+fn not_a_folder(root: &Path) -> Error {
+    Error::usage(format!("{} is not a folder", root.display()))
+        .hint("pass another place with --store")
+}
+
 fn refuse_foreign(root: &Path) -> Result<()> {
     // Another grid may be making the store at this moment; its file has a hidden name.
     match names(root)?.into_iter().find(|name| !name.starts_with(".store.json.")) {

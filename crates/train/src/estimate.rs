@@ -19,6 +19,8 @@ pub struct Estimate {
     pub dense_train_flops: f64,
     /// Density of the prunable weights at the end, in (0, 1], as the strategy's schedule has it.
     pub final_density: f64,
+    /// How often the strategy's schedule changes connections; none if it is of no such kind.
+    pub updates: Option<usize>,
     /// Active prunable weights at the start.
     pub active_parameters: u64,
     /// Parameters that could be pruned.
@@ -37,6 +39,7 @@ pub fn estimate_flops(setup: &Setup<'_>) -> Result<Estimate> {
     let topology = trainer.topology();
     let mut step = trainer.position();
     let final_density = setup.strategy.final_density(&step, topology);
+    let updates = setup.strategy.updates(&step);
     let dense_steps = (0..step.total()).filter(|index| {
         step.index = *index;
         step.epoch = (index / step.per_epoch) as u32;
@@ -53,6 +56,7 @@ pub fn estimate_flops(setup: &Setup<'_>) -> Result<Estimate> {
         train_flops: samples * (sparse + dense_share * (dense - sparse)),
         dense_train_flops: samples * 3.0 * flops::dense_inference(topology),
         final_density,
+        updates,
         active_parameters: topology.active_count() as u64,
         prunable_parameters: topology.size() as u64,
         total_parameters: trainer.parameters().count() as u64,

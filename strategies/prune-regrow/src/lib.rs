@@ -113,6 +113,10 @@ impl Strategy for PruneRegrow {
         check::interval("interval", self.interval)
     }
 
+    fn updates(&self, start: &Step) -> Option<usize> {
+        Some(self.timing().updates(start, Verdict::Skip))
+    }
+
     fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
         topology.moments = self.moments;
         topology.allocate(self.distribution)?;

@@ -91,6 +91,11 @@ impl Strategy for Rigl {
         check::at_least_one("growth_batches", self.growth_batches)
     }
 
+    fn updates(&self, start: &Step) -> Option<usize> {
+        let verdict = if self.replaces_step { Verdict::Skip } else { Verdict::Apply };
+        Some(self.timing().updates(start, verdict))
+    }
+
     fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
         topology.moments = self.moments;
         topology.allocate(self.distribution)?;

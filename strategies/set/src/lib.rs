@@ -6,7 +6,7 @@ use dst_core::tch::{Kind, Tensor};
 use dst_core::topology::{Growth, Layer};
 use dst_core::{
     Curve, Distribution, Moments, Probe, Regrowth, Result, Span, StartBy, Step, Strategy, Timing,
-    Topology, selection,
+    Topology, Verdict, selection,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,10 @@ impl Strategy for Set {
     fn validate(&self) -> Result<()> {
         check::fraction("drop_fraction", self.drop_fraction)?;
         check::interval("interval", self.interval)
+    }
+
+    fn updates(&self, start: &Step) -> Option<usize> {
+        Some(self.timing().updates(start, Verdict::Apply))
     }
 
     fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {

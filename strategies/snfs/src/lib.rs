@@ -152,6 +152,10 @@ impl Strategy for Snfs {
         Err(Error::usage(format!("momentum = {} is not in [0, 1)", self.momentum)))
     }
 
+    fn updates(&self, start: &Step) -> Option<usize> {
+        Some(self.timing().updates(start, Verdict::Apply))
+    }
+
     fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
         topology.moments = self.moments;
         topology.allocate(self.distribution)?;

@@ -35,6 +35,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
     if args.analysis.control.is_some() {
         return Err(Error::usage("the second of the two is the control").at("--control"));
     }
+    let mut differing = Vec::new();
     let (trials, control, recorded) = match &sides {
         [Side::Strategy(first), Side::Strategy(second)] => {
             let (trials, analysis) = strategies(&Store::open(&root)?, [first, second])?;
@@ -53,6 +54,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
             let [first, second] = [first, second].map(read);
             let (first, second) = (first?, second?);
             let [candidate, control] = names(&args.first, &args.second);
+            differing = scores::differing(&first.trials, &second.trials);
             let mut trials = scores::relabelled(&first.trials, &second.trials, &candidate);
             trials.extend(scores::relabelled(&second.trials, &first.trials, &control));
             (trials, control, first.analysis.or(second.analysis).unwrap_or_default())
@@ -75,12 +77,20 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
             .iter()
             .flat_map(|j| j.comparisons.iter().map(|c| one(&j.table.heading(), c)))
             .collect();
-        output::print_json(&json!({ "analysis": analysis, "comparisons": comparisons }))?;
+        output::print_json(&json!({
+            "analysis": analysis,
+            "training_differs": differing,
+            "comparisons": comparisons,
+        }))?;
         return Ok(Exit::Success);
     }
     let rendering = ReportPlugin::find("significance")?.report.render(&experiment)?;
+    let differing = match &differing[..] {
+        [] => String::new(),
+        list => format!("The two trained differently: {}.\n", list.join("; ")),
+    };
     output::print(&format!(
-        "{}\nPost hoc: which two to compare was not recorded before their trials began.\n",
+        "{}\nPost hoc: which two to compare was not recorded before their trials began.\n{differing}",
         rendering.summary
     ))?;
     Ok(Exit::Success)

@@ -34,25 +34,24 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
     // All names are checked before anything is fetched.
     let mut wanted = Vec::new();
     for name in &args.names {
-        wanted.push(match hub::reference(name)? {
-            Some((repository, own)) => {
-                // A revision that stands in the name is nearer than the flag.
-                let revision = if name.contains('@') { own } else { revision };
-                Wanted::Model { repository, revision }
+        if let Some((repository, own)) = hub::reference(name)? {
+            // A revision that stands in the name is nearer than the flag.
+            let revision = if name.contains('@') { own } else { revision };
+            wanted.push(Wanted::Model { repository, revision });
+            continue;
+        }
+        for plugin in plugin::datasets(name)? {
+            if plugin.hub.is_empty() {
+                let name = plugin.name;
+                return Err(Error::usage(format!("{name} is not fetched from the Hub")).hint(
+                    match (plugin.find)(&DataSources::default()) {
+                        Ok(origin) => format!("it is {origin}"),
+                        Err(error) => error.to_string(),
+                    },
+                ));
             }
-            None => {
-                let plugin = DatasetPlugin::find(name)?;
-                if plugin.hub.is_empty() {
-                    return Err(Error::usage(format!("{name} is not fetched from the Hub")).hint(
-                        match (plugin.find)(&DataSources::default()) {
-                            Ok(origin) => format!("it is {origin}"),
-                            Err(error) => error.to_string(),
-                        },
-                    ));
-                }
-                Wanted::Dataset(plugin)
-            }
-        });
+            wanted.push(Wanted::Dataset(plugin));
+        }
     }
     let mut lines = String::new();
     for wanted in wanted {
@@ -83,7 +82,7 @@ fn chosen(args: &DataNamesArgs) -> Result<(Vec<&'static DatasetPlugin>, DataSour
     let plugins = if args.names.is_empty() {
         DatasetPlugin::all()?.to_vec()
     } else {
-        args.names.iter().map(|name| DatasetPlugin::find(name)).collect::<Result<_>>()?
+        args.names.iter().map(|name| plugin::datasets(name)).collect::<Result<Vec<_>>>()?.concat()
     };
     Ok((plugins, execution.sources()))
 }

@@ -60,7 +60,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         preflight::writable(&folder)?;
     }
     let pending = pending(&store, &grid.trials, args.retry_failed)?;
-    let estimates = preflight::estimates(&pending, execution)?;
+    let estimates = preflight::estimates(&pending, grid, args.quiet)?;
     preflight::space(store.root(), &estimates, execution.jobs)?;
     let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone());
     store.remember_grid(&record)?;
@@ -69,7 +69,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     if !args.quiet {
         announce(grid, &pending, &estimates);
     }
-    warn_unreached(&pending, &estimates, &labels);
+    warn(&pending, &estimates, &labels);
     let names: BTreeMap<String, String> =
         grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
     // Masked arithmetic takes the time of the dense network.
@@ -181,9 +181,9 @@ fn announce(grid: &GridConfig, pending: &[TrialSpec], estimates: &[Estimate]) {
     ));
 }
 
-/// Says before anything is trained which trials will miss their sparsity.
-fn warn_unreached(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) {
-    for words in preflight::unreached(trials, estimates, labels) {
+/// Says before anything is trained which trials will not be what their names say.
+fn warn(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) {
+    for words in preflight::warnings(trials, estimates, labels) {
         output::note(&format!("warning: {words}"));
     }
 }
@@ -198,9 +198,8 @@ fn command_line() -> String {
 }
 
 fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
-    // Nothing is made: a store that does not exist has no trial.
-    let store = Store::open(&grid.execution.store).ok();
-    let estimates = preflight::estimates(&grid.trials, &grid.execution)?;
+    let store = Store::open_if_there(&grid.execution.store)?;
+    let estimates = preflight::estimates(&grid.trials, grid, args.quiet)?;
     let labels = Labels::of(grid.trials.iter());
     let mut header = vec!["trial", "data set", "model", "strategy", "sparsity"];
     if labels.has_training() {
@@ -251,7 +250,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         cells.extend([spec.seed.to_string(), state, format!("{:.2e}", estimate.train_flops)]);
         table.row(cells);
     }
-    warn_unreached(&grid.trials, &estimates, &labels);
+    warn(&grid.trials, &estimates, &labels);
     if args.json {
         output::print_json(&json!({
             "trials": list,

@@ -38,7 +38,8 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
         return Ok(Exit::Success);
     }
     let Some(root) = &args.pilot else {
-        return Err(Error::usage("neither --pilot nor --sd is given"));
+        return Err(Error::usage("neither --pilot nor --sd is given")
+            .hint("--pilot runs takes the spread from the trials of a store; --sd 0.004 says it"));
     };
     if !root.join("store.json").exists() {
         return Err(Error::usage(format!("{} is no run store", root.display()))

@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use dst_analysis::is_another_sparsity;
 use dst_analysis::words::percent;
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::record::TrialSpec;
 use dst_core::tch::Device;
-use dst_core::{Architecture, Dataset, Error, Result, Strategy};
+use dst_core::{Architecture, DataSources, Dataset, Error, Metric, Result, Strategy};
 use dst_train::{Estimate, Setup, estimate_flops};
 
 use super::fetch;
 use super::label::Labels;
-use crate::config::ExecutionConfig;
+use crate::config::GridConfig;
+use crate::output;
+
+/// How long one waits without a word.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes for one trial: its files, and a checkpoint while it runs.
 const BYTES_PER_TRIAL: u64 = 200_000;
@@ -29,9 +34,26 @@ const CHECKPOINT_BYTES_PER_PARAMETER: u64 = 2 * 20;
 /// If data is missing or damaged, a model cannot take it, or a sparsity cannot be reached.
 pub(super) fn estimates(
     trials: &[TrialSpec],
-    execution: &ExecutionConfig,
+    grid: &GridConfig,
+    quiet: bool,
 ) -> Result<Vec<Estimate>> {
-    let sources = execution.sources();
+    let sources = grid.execution.sources();
+    let metrics = &grid.analysis.metrics;
+    check_names(metrics, &grid.trials)?;
+    // All are looked for, or fetched, before the first is read. With options, a data set may need
+    // less than all of its files.
+    let plain: BTreeSet<&str> = trials
+        .iter()
+        .filter(|spec| spec.dataset_options.is_empty())
+        .map(|spec| spec.dataset.as_str())
+        .collect();
+    for name in plain {
+        fetch::dataset_if_missing(DatasetPlugin::find(name)?, &sources)?;
+    }
+    // Nothing that is checked here depends on the seed.
+    let key = |spec: &TrialSpec| TrialSpec { seed: 0, ..spec.clone() }.id();
+    let all = trials.iter().map(key).collect::<BTreeSet<_>>().len();
+    let mut said = Instant::now();
     let mut datasets: BTreeMap<String, Box<dyn Dataset>> = BTreeMap::new();
     let mut known: BTreeMap<String, Estimate> = BTreeMap::new();
     let mut estimates = Vec::new();
@@ -39,12 +61,11 @@ pub(super) fn estimates(
         // With other options, it is other data.
         let label = spec.dataset_label();
         if !datasets.contains_key(&label) {
-            fetch::dataset_if_missing(DatasetPlugin::find(&spec.dataset)?, &sources)?;
-            let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
+            let dataset = dataset(spec, &sources)?;
+            check_metric(metrics, spec, &*dataset)?;
             datasets.insert(label.clone(), dataset);
         }
-        // Nothing that is checked here depends on the seed.
-        let key = TrialSpec { seed: 0, ..spec.clone() }.id();
+        let key = key(spec);
         let estimate = match known.get(&key) {
             Some(estimate) => *estimate,
             None => {
@@ -54,17 +75,98 @@ pub(super) fn estimates(
         };
         known.insert(key, estimate);
         estimates.push(estimate);
+        if !quiet && said.elapsed() >= PATIENCE {
+            said = Instant::now();
+            output::note(&format!("checked {} of {all} kinds of trial", known.len()));
+        }
     }
     Ok(estimates)
 }
 
-/// Trials whose schedule ends at another sparsity than they were asked for, in words, seeds
-/// together.
-pub(super) fn unreached(
+/// A metric for a data set that is not in the grid is a mistake in typing.
+fn check_names(metrics: &BTreeMap<String, Metric>, trials: &[TrialSpec]) -> Result<()> {
+    let present: BTreeSet<&str> = trials.iter().map(|spec| spec.dataset.as_str()).collect();
+    match metrics.keys().find(|name| !present.contains(name.as_str())) {
+        Some(name) => Err(Error::unknown("data set", name, present).at("analysis.metrics")),
+        None => Ok(()),
+    }
+}
+
+/// A metric that predictions do not have would leave every report without a number.
+fn check_metric(
+    metrics: &BTreeMap<String, Metric>,
+    spec: &TrialSpec,
+    dataset: &dyn Dataset,
+) -> Result<()> {
+    let name = &spec.dataset;
+    match metrics.get(name) {
+        Some(metric) if !metric.fits(dataset.task()) => {
+            Err(Error::usage(format!("{name} has no {}", metric.title())).at("analysis.metrics"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The data of a trial, fetched from the Hub if it is nowhere.
+fn dataset(spec: &TrialSpec, sources: &DataSources) -> Result<Box<dyn Dataset>> {
+    let load = || plugin::dataset(&spec.dataset, &spec.dataset_options, sources);
+    let found = DatasetPlugin::find(&spec.dataset)?;
+    match load() {
+        // With its options, it may need less than all of its files.
+        Err(_) if (found.find)(sources).is_err() => {
+            fetch::dataset_if_missing(found, sources)?;
+            load()
+        }
+        loaded => loaded,
+    }
+}
+
+/// What users should hear before anything is trained, in words, seeds together.
+pub(super) fn warnings(
     trials: &[TrialSpec],
     estimates: &[Estimate],
     labels: &Labels,
 ) -> BTreeSet<String> {
+    let mut warnings = unreached(trials, estimates, labels);
+    warnings.extend(unchanged(trials, estimates, labels));
+    warnings.extend(trials.iter().filter_map(untrained));
+    warnings
+}
+
+/// A model that could start from trained weights and does not: for BERT, that is seldom meant.
+fn untrained(spec: &TrialSpec) -> Option<String> {
+    spec.model.get("weights").filter(|weights| weights.is_null())?;
+    let model = spec.model_name();
+    Some(format!(
+        "{model} on {} starts from random weights: to fine-tune trained ones, pass --set \
+         {model}.weights=FILE, or hub:org/name for those of the Hugging Face Hub",
+        spec.dataset
+    ))
+}
+
+/// Trials whose schedule has no update, so that their network is a static one.
+fn unchanged(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> BTreeSet<String> {
+    let still = trials.iter().zip(estimates).filter(|(spec, estimate)| {
+        // The others are warned of already.
+        let reached = !is_another_sparsity(spec.sparsity, 1.0 - estimate.final_density);
+        estimate.updates == Some(0) && spec.sparsity > 0.0 && reached
+    });
+    let words = still.map(|(spec, _)| {
+        format!(
+            "{} on {}, {} will never change a connection, because training ends before its first \
+             update: shorten {}.interval, such as to 10%, or train longer",
+            labels.strategy(spec),
+            spec.dataset_label(),
+            labels.model(spec),
+            spec.strategy_name(),
+        )
+    });
+    words.collect()
+}
+
+/// Trials whose schedule ends at another sparsity than they were asked for, in words, seeds
+/// together.
+fn unreached(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> BTreeSet<String> {
     let pairs = trials.iter().zip(estimates).filter(|(spec, estimate)| {
         is_another_sparsity(spec.sparsity, 1.0 - estimate.final_density)
     });

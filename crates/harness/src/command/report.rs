@@ -10,6 +10,7 @@ use std::time::Duration;
 use dst_core::plugin::{Plugin, ReportPlugin};
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Analysis, Error, Experiment, Result};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{preflight, results};
@@ -272,11 +273,15 @@ fn listed(files: &[PathBuf], folder: &Path) -> String {
 }
 
 fn analysis_file(analysis: &Analysis, chosen: Chosen) -> Result<String> {
-    let table = toml::to_string(analysis)
+    #[derive(Serialize)]
+    struct File<'a> {
+        analysis: &'a Analysis,
+    }
+    let table = toml::to_string(&File { analysis })
         .map_err(|error| Error::contract(format!("the analysis cannot be written: {error}")))?;
     let chosen = match chosen {
         Chosen::Before => "recorded before these trials began",
         Chosen::PostHoc => "post hoc: not recorded before all of these trials began",
     };
-    Ok(format!("# How the trials of this report are compared; {chosen}.\n[analysis]\n{table}"))
+    Ok(format!("# How the trials of this report are compared; {chosen}.\n{table}"))
 }

@@ -31,8 +31,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
             (store, spec)
         }
         None => {
-            let spec = only(effective.grid()?.trials)?;
-            preflight::estimates(std::slice::from_ref(&spec), &execution)?;
+            let grid = effective.grid()?;
+            let spec = only(grid.trials.clone())?;
+            preflight::estimates(std::slice::from_ref(&spec), &grid, true)?;
             let store = Store::create(&execution.store)?;
             store.add(&spec)?;
             (store, spec)

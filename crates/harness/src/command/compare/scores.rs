@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dst_core::record::{MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Metric, Result, Training};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 /// Columns that a file must have.
 const NEEDED: [&str; 3] = ["dataset", "strategy", "seed"];
@@ -170,8 +170,41 @@ fn outcome(metric: Metric, value: f64) -> Outcome {
     }
 }
 
+/// Settings of training that the two sides do not have in common, such as `epochs: 1 against 3`;
+/// none where a side does not tell how it trained.
+pub(super) fn differing(first: &[TrialRecord], second: &[TrialRecord]) -> Vec<String> {
+    if first.iter().chain(second).any(is_anonymous) {
+        return Vec::new();
+    }
+    let [ours, theirs] = [first, second].map(|trials| {
+        let mut settings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for trial in trials {
+            if let Ok(Value::Object(map)) = serde_json::to_value(&trial.spec.training) {
+                for (key, value) in map {
+                    settings.entry(key).or_default().insert(value.to_string());
+                }
+            }
+        }
+        settings
+    });
+    let joined = |values: Option<&BTreeSet<String>>| -> String {
+        values.map_or("none".to_owned(), |set| set.iter().cloned().collect::<Vec<_>>().join(", "))
+    };
+    let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    keys.into_iter()
+        .filter(|key| ours.get(*key) != theirs.get(*key))
+        .map(|key| format!("{key}: {} against {}", joined(ours.get(key)), joined(theirs.get(key))))
+        .collect()
+}
+
+/// Is it from a file, which does not tell its model and its training?
+fn is_anonymous(trial: &TrialRecord) -> bool {
+    trial.provenance == Provenance::default()
+}
+
 /// The trials as those of one strategy called `source`, on data sets that carry the real strategy:
-/// so what is compared is one strategy in two sources. The model counts where both sides tell it.
+/// so what is compared is one strategy in two sources, at the sparsities that both have. The model
+/// counts where both sides tell it.
 pub(super) fn relabelled(
     trials: &[TrialRecord],
     others: &[TrialRecord],
@@ -184,8 +217,14 @@ pub(super) fn relabelled(
     }
     let anonymous = |trial: &TrialRecord| trial.spec.model_name() == "any";
     let any_model = trials.iter().chain(others).any(anonymous);
+    let place = |trial: &TrialRecord| {
+        let spec = &trial.spec;
+        (spec.dataset_label(), spec.strategy_name().to_owned(), spec.sparsity.to_bits())
+    };
+    let shared: BTreeSet<_> = others.iter().map(place).collect();
     trials
         .iter()
+        .filter(|trial| shared.contains(&place(trial)))
         .map(|trial| {
             let mut trial = trial.clone();
             let strategy = trial.spec.strategy_name();
@@ -263,5 +302,23 @@ mod tests {
         let [b] = &relabelled(&theirs, &ours, "theirs")[..] else { panic!() };
         assert_eq!((&*a.spec.dataset, a.spec.strategy_name()), ("m: rigl", "ours"));
         assert_eq!((a.spec.sparsity, &a.spec.dataset), (b.spec.sparsity, &b.spec.dataset));
+        // Another sparsity is no partner.
+        let dense = parse("dataset,strategy,seed,accuracy\nm,rigl,0,0.7\n").unwrap();
+        assert!(relabelled(&ours, &dense, "ours").is_empty());
+    }
+
+    #[test]
+    fn sources_say_how_they_trained_differently() {
+        let trained = |epochs| {
+            let text = "dataset,strategy,seed,accuracy\nm,rigl,0,0.7\n";
+            let mut trials = parse(text).unwrap();
+            trials[0].provenance.version = "0.1.0".to_owned();
+            trials[0].spec.training.epochs = epochs;
+            trials
+        };
+        assert!(differing(&trained(1), &trained(1)).is_empty());
+        assert_eq!(differing(&trained(1), &trained(3)), ["epochs: 1 against 3"]);
+        let told_nothing = parse("dataset,strategy,seed,accuracy\nm,rigl,0,0.7\n").unwrap();
+        assert!(differing(&told_nothing, &trained(3)).is_empty());
     }
 }
