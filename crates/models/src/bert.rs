@@ -117,7 +117,10 @@ impl Bert {
         check::layer("embeddings.position_embeddings", positions, self.hidden_size)?;
         check::layer("embeddings.token_type_embeddings", self.type_vocab_size, self.hidden_size)?;
         check::layer("attention.output.dense", self.hidden_size, self.hidden_size)?;
-        check::layer("intermediate.dense", self.hidden_size, self.intermediate_size)
+        check::layer("intermediate.dense", self.hidden_size, self.intermediate_size)?;
+        // No layer overflows, so a block does not.
+        let block = self.hidden_size * (4 * self.hidden_size + 2 * self.intermediate_size);
+        check::total("the encoder", block.checked_mul(self.num_hidden_layers))
     }
 
     /// Can it read the texts of the data set?

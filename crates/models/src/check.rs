@@ -6,6 +6,9 @@ use dst_core::{Error, Input, InputShape, Result, Task};
 /// The most weights that one layer may have: 8 GiB of them.
 const LARGEST_LAYER: i64 = 1 << 31;
 
+/// The most weights of a network: 32 GiB of them.
+const LARGEST_NETWORK: i64 = 1 << 33;
+
 /// `[channels, height, width]` of a picture.
 ///
 /// # Errors
@@ -46,6 +49,20 @@ pub(crate) fn layer(name: &str, inputs: i64, outputs: i64) -> Result<()> {
             "{name} would have {outputs} × {inputs} weights, more than the {LARGEST_LAYER} allowed"
         ))
         .hint("choose smaller layers")),
+    }
+}
+
+/// A network that fits into memory, by the weights of its layers.
+///
+/// # Errors
+/// If it has more than 2^33 of them, or more than can be counted.
+pub(crate) fn total(name: &str, weights: Option<i64>) -> Result<()> {
+    match weights {
+        Some(weights) if weights <= LARGEST_NETWORK => Ok(()),
+        _ => Err(Error::usage(format!(
+            "{name} would have more weights than the {LARGEST_NETWORK} allowed"
+        ))
+        .hint("choose fewer or smaller layers")),
     }
 }
 

@@ -259,7 +259,8 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         }))?;
     } else {
         output::print(&format!(
-            "{table}\n{} trials, {to_do} to train, {total:.2e} FLOPs\n",
+            "{table}\n{} trials, {to_do} to train, {total:.2e} FLOPs if starting topologies keep \
+             their size\n",
             grid.trials.len()
         ))?;
     }

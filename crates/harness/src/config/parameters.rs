@@ -225,7 +225,19 @@ fn to_value(config: &impl serde::Serialize) -> Result<Value> {
 }
 
 fn from_value<T: serde::de::DeserializeOwned>(value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| Error::usage(error.to_string()))
+    serde_json::from_value(value).map_err(|error| Error::usage(for_people(&error.to_string())))
+}
+
+/// An error of serde without the types of Rust.
+fn for_people(error: &str) -> String {
+    let words = [
+        ("expected u32", "expected a whole number from 0 on"),
+        ("expected u64", "expected a whole number from 0 on"),
+        ("expected usize", "expected a whole number from 0 on"),
+        ("expected i64", "expected a whole number"),
+        ("expected f64", "expected a number"),
+    ];
+    words.iter().fold(error.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]
@@ -272,5 +284,8 @@ mod tests {
         );
         let wrong = error("learning_rate", json!("fast"));
         assert!(wrong.starts_with("HARNESS_TEST: training.learning_rate: invalid type"), "{wrong}");
+        assert!(wrong.ends_with("expected a number"), "{wrong}");
+        let half = error("epochs", json!(1.5));
+        assert!(half.ends_with("expected a whole number from 0 on"), "{half}");
     }
 }

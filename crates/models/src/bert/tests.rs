@@ -243,6 +243,8 @@ fn unusable_sizes_are_refused() {
         refusal(Bert { num_hidden_layers: 0, ..tiny() }),
         "num_hidden_layers = 0 must be at least 1"
     );
+    let endless = refusal(Bert { num_hidden_layers: 1 << 40, ..tiny() });
+    assert!(endless.starts_with("the encoder would have more weights than"), "{endless}");
     assert!(refusal(Bert { hidden_dropout_prob: 1.0, ..tiny() }).contains("not in [0, 1)"));
     assert!(refusal(Bert { layer_norm_eps: f64::NAN, ..tiny() }).contains("must be 0 or more"));
     assert!(refusal(Bert { intermediate_size: i64::MAX, ..tiny() }).contains("more than the"));
