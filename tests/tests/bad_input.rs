@@ -56,7 +56,8 @@ fn unknown_names_are_met_with_the_nearest() {
 fn a_metric_that_no_prediction_has_is_refused_before_training() {
     for (metrics, expected) in [
         ("{\"mnist-10k\"=\"pearson\"}", "mnist-10k has no Pearson correlation"),
-        ("{\"mnist\"=\"accuracy\"}", "unknown data set 'mnist'"),
+        ("{\"mnist\"=\"accuracy\"}", "'mnist' is not part of this grid"),
+        ("{\"mnits\"=\"accuracy\"}", "did you mean 'mnist'"),
     ] {
         let line = format!("grid --strategies set {TINY} --set analysis.metrics={metrics}");
         refused(&line, USAGE, &["analysis.metrics", expected]);

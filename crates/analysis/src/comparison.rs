@@ -136,6 +136,9 @@ impl<'t> Comparison<'t> {
             .iter()
             .filter_map(|pair| Some((candidate.outcome(pair.seed)?, control.outcome(pair.seed)?)))
             .collect();
+        let unreached = unreached(candidate);
+        // One reason is enough: a network that was to be pruned and stayed dense is not sparse.
+        let unchanged = if unreached.is_none() { unchanged(candidate) } else { None };
         let mut comparison = Self {
             candidate: Arc::clone(candidate),
             control: Arc::clone(control),
@@ -161,8 +164,8 @@ impl<'t> Comparison<'t> {
             untested: None,
             dropped: pairs::dropped(candidate, control),
             floor: None,
-            unreached: unreached(candidate),
-            unchanged: unchanged(candidate),
+            unreached,
+            unchanged,
             remarks: Vec::new(),
             pairs,
         };

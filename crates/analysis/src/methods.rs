@@ -1,6 +1,6 @@
 //! The methods paragraph: what a paper says of how its numbers were made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dst_core::plugin::{DatasetPlugin, Plugin};
 use dst_core::{Multiplicity, PrimaryTest};
@@ -107,13 +107,30 @@ fn trained(study: &Study<'_>) -> String {
     text
 }
 
-/// What each data set is and how it was split, as its plug-in says.
+/// What each data set is and how it was split, as its plug-in says, and which options changed that.
 fn data(study: &Study<'_>) -> Vec<String> {
-    let names: BTreeSet<&str> =
-        study.experiment.trials.iter().map(|trial| trial.spec.dataset.as_str()).collect();
+    let mut changed: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for trial in study.experiment.trials {
+        let labels = changed.entry(&trial.spec.dataset).or_default();
+        if !trial.spec.dataset_options.is_empty() {
+            labels.insert(trial.spec.dataset_label());
+        }
+    }
     // Of a data set that this binary does not know, nothing can be said.
-    let known = names.into_iter().filter_map(|name| DatasetPlugin::find(name).ok());
-    known.map(|plugin| format!("{} ({}): {}", plugin.title, plugin.name, plugin.summary)).collect()
+    let known = changed.iter().filter_map(|(name, labels)| {
+        let plugin = DatasetPlugin::find(name).ok()?;
+        Some((plugin, labels))
+    });
+    known
+        .map(|(plugin, labels)| {
+            let text = format!("{} ({}): {}", plugin.title, plugin.name, plugin.summary);
+            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+            match labels[..] {
+                [] => text,
+                _ => format!("{text} It was changed by options: {}.", labels.join(", ")),
+            }
+        })
+        .collect()
 }
 
 fn citation(correction: Multiplicity) -> &'static str {

@@ -18,6 +18,7 @@ const SPARSITY: f64 = 0.75;
 ///
 /// - exact counts and exactly zero inactive weights after every commit;
 /// - the target density at the end, if the strategy sparsifies;
+/// - the number of updates that `updates` foresees is above 0 exactly if connections change;
 /// - all connections active at sparsity 0;
 /// - the same seed gives the same topology and the same losses, another seed others;
 /// - training that was stopped and resumed gives what the uninterrupted one gives, bit for bit;

@@ -15,7 +15,7 @@ pub(crate) mod typed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dst_core::plugin::{Plugin, StrategyPlugin};
+use dst_core::plugin::{DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
 use dst_core::{Analysis, DataSources, Error, Result, device};
 use dst_data::hub::{self, Hub};
@@ -119,7 +119,29 @@ impl Effective {
         let trials = trials::expand(self)?;
         let execution = self.execution()?;
         self.check_precisions(&trials, &execution.device)?;
-        Ok(GridConfig { trials, analysis: self.analysis()?, execution })
+        let mut analysis = self.analysis()?;
+        self.keep_metrics(&mut analysis, &trials)?;
+        Ok(GridConfig { trials, analysis, execution })
+    }
+
+    /// Keeps the metrics of data sets in the grid. A file may name others; on the command line that
+    /// is a mistake.
+    fn keep_metrics(&self, analysis: &mut Analysis, trials: &[TrialSpec]) -> Result<()> {
+        let key = Key::Analysis("metrics".to_owned());
+        let Some(setting) = self.settings.get(&key) else { return Ok(()) };
+        let located = |error: Error| match setting.source {
+            Source::Flag(_) => error.at(setting.source.to_string()),
+            _ => error.at(key.to_string()).at(setting.source.to_string()),
+        };
+        let present = |name: &str| trials.iter().any(|trial| trial.dataset == name);
+        for name in analysis.metrics.keys().filter(|name| !present(name)) {
+            DatasetPlugin::find(name).map_err(located)?;
+            if matches!(setting.source, Source::Flag(_)) {
+                return Err(located(Error::usage(format!("'{name}' is not part of this grid"))));
+            }
+        }
+        analysis.metrics.retain(|name, _| present(name));
+        Ok(())
     }
 
     /// Refuses a precision that the device does not have.

@@ -117,6 +117,9 @@ impl Progress {
                 self.running.insert(id.clone(), words);
             }
             Event::Ended { id, status, reason, seconds } => {
+                if *status == Status::Finished {
+                    self.pace.finish(id);
+                }
                 self.over(id);
                 self.ended += 1;
                 let name = self.name(id).to_owned();

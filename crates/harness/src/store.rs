@@ -310,12 +310,12 @@ impl Store {
     }
 }
 
-/// Refuses a folder that is in use for something else.
 fn not_a_folder(root: &Path) -> Error {
     Error::usage(format!("{} is not a folder", root.display()))
         .hint("pass another place with --store")
 }
 
+/// Refuses a folder that is in use for something else.
 fn refuse_foreign(root: &Path) -> Result<()> {
     // Another grid may be making the store at this moment; its file has a hidden name.
     match names(root)?.into_iter().find(|name| !name.starts_with(".store.json.")) {

@@ -62,7 +62,8 @@ pub(crate) fn given(text: &str) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    NAMES.map(|name| path.join(name)).into_iter().find(|path| path.is_file()).ok_or_else(|| {
+    // A tokenizer says whether it lowers, a list of tokens does not.
+    NAMES.iter().rev().map(|name| path.join(name)).find(|path| path.is_file()).ok_or_else(|| {
         Error::data(format!("there is no vocabulary {text}"))
             .hint(format!("give a {} or a {}, or a folder that holds one", NAMES[0], NAMES[1]))
     })

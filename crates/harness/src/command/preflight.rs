@@ -39,7 +39,6 @@ pub(super) fn estimates(
 ) -> Result<Vec<Estimate>> {
     let sources = grid.execution.sources();
     let metrics = &grid.analysis.metrics;
-    check_names(metrics, &grid.trials)?;
     // All are looked for, or fetched, before the first is read. With options, a data set may need
     // less than all of its files.
     let plain: BTreeSet<&str> = trials
@@ -81,15 +80,6 @@ pub(super) fn estimates(
         }
     }
     Ok(estimates)
-}
-
-/// A metric for a data set that is not in the grid is a mistake in typing.
-fn check_names(metrics: &BTreeMap<String, Metric>, trials: &[TrialSpec]) -> Result<()> {
-    let present: BTreeSet<&str> = trials.iter().map(|spec| spec.dataset.as_str()).collect();
-    match metrics.keys().find(|name| !present.contains(name.as_str())) {
-        Some(name) => Err(Error::unknown("data set", name, present).at("analysis.metrics")),
-        None => Ok(()),
-    }
 }
 
 /// A metric that predictions do not have would leave every report without a number.
@@ -153,12 +143,13 @@ fn unchanged(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> B
     });
     let words = still.map(|(spec, _)| {
         format!(
-            "{} on {}, {} will never change a connection, because training ends before its first \
-             update: shorten {}.interval, such as to 10%, or train longer",
+            "{} on {}, {} will never change a connection, because none of its updates falls into \
+             the training: see {name}.interval (10% is one in every tenth of it), {name}.begin and \
+             {name}.end",
             labels.strategy(spec),
             spec.dataset_label(),
             labels.model(spec),
-            spec.strategy_name(),
+            name = spec.strategy_name(),
         )
     });
     words.collect()

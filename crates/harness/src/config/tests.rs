@@ -144,6 +144,16 @@ fn one_setting_for_every_strategy_yields_to_one_by_name() {
 }
 
 #[test]
+fn a_file_may_have_metrics_of_other_data_sets() {
+    let file = "[analysis.metrics]\nmnist = 'f1-macro'\nmnist-10k = 'f1-macro'";
+    let grid = effective("--strategies dense --seeds 0", &[], file).unwrap().grid().unwrap();
+    assert_eq!(grid.analysis.metrics.keys().collect::<Vec<_>>(), ["mnist-10k"]);
+    let typo = effective("--strategies dense", &[], &file.replace("mnist =", "mnits ="));
+    let error = typo.unwrap().grid().unwrap_err().to_string();
+    assert!(error.contains("analysis.metrics: unknown data set 'mnits'"), "{error}");
+}
+
+#[test]
 fn a_data_set_may_train_in_its_own_way() {
     let file = "[training]\nepochs = 9\n[dataset.glue.training]\nlearning_rate = 0.1\n\
                 [dataset.'glue/rte'.training]\nlearning_rate = [0.2, 0.3]";
@@ -170,6 +180,10 @@ fn a_data_set_may_train_in_its_own_way() {
     let text = printed.to_toml().unwrap();
     let again = effective("", &[], &text).unwrap();
     assert_eq!(printed.grid().unwrap(), again.grid().unwrap(), "{text}");
+    // A group of which one member is in the grid, with a setting of its own.
+    let both = "--strategies dense --seeds 0 --datasets glue/rte --set glue.training.epochs=5 \
+                --set glue/rte.training.epochs=3";
+    assert_eq!(trials(both)[0].training.epochs, 3);
     for (wrong, expected) in [
         ("glue/rte.training.learning_rat=1", "did you mean 'learning_rate'"),
         ("glue/rt.training.learning_rate=1", "did you mean 'glue/rte'"),

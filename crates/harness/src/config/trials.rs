@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use dst_core::plugin::{self, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::plugin::{self, DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
 use dst_core::{Error, Result, Training};
 use serde_json::{Map, Value};
 
 use super::Effective;
 use super::parameters::Family;
-use super::setting::{Key, Settings, Source};
+use super::setting::{Key, Setting, Settings, Source};
 
 /// A grid beyond this size is taken for a typing mistake.
 const MOST_TRIALS: usize = 100_000;
@@ -219,6 +219,16 @@ fn trainings(effective: &Effective, dataset: &str) -> Result<Vec<Training>> {
         .collect()
 }
 
+/// Was a setting of the data set `name` typed for a group with another member in the grid?
+fn of_group(setting: &Setting, name: &str, datasets: &[&str]) -> Result<bool> {
+    let Source::Flag(typed) = &setting.source else { return Ok(false) };
+    Ok(DatasetGroup::all()?.iter().any(|group| {
+        typed.contains(&format!("{}.", group.name))
+            && group.members.contains(&name)
+            && group.members.iter().any(|member| datasets.contains(member))
+    }))
+}
+
 /// Parameters of plug-ins that the grid does not use must be right too, and on the command line
 /// they are a mistake.
 fn check_unused(effective: &Effective) -> Result<()> {
@@ -253,7 +263,7 @@ fn check_unused(effective: &Effective) -> Result<()> {
             same.map(|(key, _)| key).any(is_used)
         };
         let typed = matches!(&setting.source, Source::Flag(text) if !text.contains('*'));
-        if typed && !shared() {
+        if typed && !shared() && !of_group(setting, name, &datasets)? {
             return Err(located(Error::usage(format!("'{name}' is not part of this grid")).hint(
                 "add it to --strategies, --models or --datasets, or leave the setting out",
             )));

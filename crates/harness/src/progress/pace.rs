@@ -51,6 +51,15 @@ impl Pace {
         part.resumed.get_or_insert(part.share);
     }
 
+    /// A trial finished here: what was not heard of is done, too.
+    pub(super) fn finish(&mut self, id: &str) {
+        let part = self.running.entry(id.to_owned()).or_default();
+        part.share = 1.0;
+        // One that is too short to be heard of began at the beginning.
+        part.resumed.get_or_insert(0.0);
+        self.end(id);
+    }
+
     /// A trial is over here, whether it ran or not.
     pub(super) fn end(&mut self, id: &str) {
         let part = self.running.remove(id).unwrap_or_default();
@@ -105,13 +114,20 @@ mod tests {
     }
 
     #[test]
+    fn trials_too_short_to_be_heard_of_count_whole() {
+        let mut pace = pace(&[("a", 1.0), ("b", 1.0), ("c", 1.0)]);
+        pace.start("a");
+        pace.finish("a");
+        assert_eq!(pace.left(3.0), Some(6.0));
+    }
+
+    #[test]
     fn what_was_there_before_takes_no_time() {
         let mut pace = pace(&[("a", 2.0), ("b", 2.0)]);
         pace.start("a");
         pace.reach("a", 0.75);
         assert_eq!(pace.left(100.0), None);
-        pace.reach("a", 1.0);
-        pace.end("a");
+        pace.finish("a");
         // A quarter of a trial took 5 s.
         assert_eq!(pace.left(5.0), Some(20.0));
     }

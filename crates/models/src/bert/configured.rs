@@ -113,7 +113,7 @@ inventory::submit! {
         name: "bert",
         title: "BERT",
         paper: "Devlin, Chang, Lee, Toutanova 2019, BERT: pre-training of deep bidirectional transformers for language understanding",
-        summary: "A BERT of any size, described by the config.json that bert.config names.",
+        summary: "A BERT of any size, described by the config.json that bert.config names or that lies beside its weights.",
         default: || Box::new(ConfiguredBert::default()),
         schema: || schemars::schema_for!(ConfiguredBert),
     }

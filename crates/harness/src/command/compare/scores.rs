@@ -170,31 +170,46 @@ fn outcome(metric: Metric, value: f64) -> Outcome {
     }
 }
 
-/// Settings of training that the two sides do not have in common, such as `epochs: 1 against 3`;
-/// none where a side does not tell how it trained.
+/// What must be equal for two trials to be compared, beside the seed: data set, strategy and the
+/// bits of the sparsity.
+type Place = (String, String, u64);
+
+fn place(trial: &TrialRecord) -> Place {
+    let spec = &trial.spec;
+    (spec.dataset_label(), spec.strategy_name().to_owned(), spec.sparsity.to_bits())
+}
+
+/// Settings of training in which the two sides differ at one place, such as
+/// `epochs: 1 against 3`; none where a side does not tell how it trained.
 pub(super) fn differing(first: &[TrialRecord], second: &[TrialRecord]) -> Vec<String> {
     if first.iter().chain(second).any(is_anonymous) {
         return Vec::new();
     }
-    let [ours, theirs] = [first, second].map(|trials| {
-        let mut settings: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for trial in trials {
-            if let Ok(Value::Object(map)) = serde_json::to_value(&trial.spec.training) {
-                for (key, value) in map {
-                    settings.entry(key).or_default().insert(value.to_string());
-                }
+    let [ours, theirs] = [first, second].map(settings);
+    let mut differing = BTreeSet::new();
+    for (key, values) in &ours {
+        if let Some(others) = theirs.get(key).filter(|others| *others != values) {
+            let [a, b] = [values, others].map(|set| {
+                let values: Vec<&str> = set.iter().map(String::as_str).collect();
+                values.join(", ")
+            });
+            differing.insert(format!("{}: {a} against {b}", key.1));
+        }
+    }
+    differing.into_iter().collect()
+}
+
+/// The values of every setting of training at every place.
+fn settings(trials: &[TrialRecord]) -> BTreeMap<(Place, String), BTreeSet<String>> {
+    let mut settings: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for trial in trials {
+        if let Ok(Value::Object(map)) = serde_json::to_value(&trial.spec.training) {
+            for (name, value) in map {
+                settings.entry((place(trial), name)).or_default().insert(value.to_string());
             }
         }
-        settings
-    });
-    let joined = |values: Option<&BTreeSet<String>>| -> String {
-        values.map_or("none".to_owned(), |set| set.iter().cloned().collect::<Vec<_>>().join(", "))
-    };
-    let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    keys.into_iter()
-        .filter(|key| ours.get(*key) != theirs.get(*key))
-        .map(|key| format!("{key}: {} against {}", joined(ours.get(key)), joined(theirs.get(key))))
-        .collect()
+    }
+    settings
 }
 
 /// Is it from a file, which does not tell its model and its training?
@@ -217,10 +232,6 @@ pub(super) fn relabelled(
     }
     let anonymous = |trial: &TrialRecord| trial.spec.model_name() == "any";
     let any_model = trials.iter().chain(others).any(anonymous);
-    let place = |trial: &TrialRecord| {
-        let spec = &trial.spec;
-        (spec.dataset_label(), spec.strategy_name().to_owned(), spec.sparsity.to_bits())
-    };
     let shared: BTreeSet<_> = others.iter().map(place).collect();
     trials
         .iter()
@@ -318,6 +329,11 @@ mod tests {
         };
         assert!(differing(&trained(1), &trained(1)).is_empty());
         assert_eq!(differing(&trained(1), &trained(3)), ["epochs: 1 against 3"]);
+        // What one side alone has is compared with nothing.
+        let mut more = trained(3);
+        more[0].spec.dataset = "other".to_owned();
+        more.extend(trained(1));
+        assert!(differing(&trained(1), &more).is_empty());
         let told_nothing = parse("dataset,strategy,seed,accuracy\nm,rigl,0,0.7\n").unwrap();
         assert!(differing(&told_nothing, &trained(3)).is_empty());
     }
