@@ -224,6 +224,7 @@ fn a_data_set_is_fetched_listed_verified_and_trained_offline() {
     let result: serde_json::Value =
         serde_json::from_slice(results.values().next().unwrap()).unwrap();
     assert_eq!(result["provenance"]["data_digest"], qqp["digest"]);
+    assert_eq!(result["provenance"]["data_origin"], qqp["origin"]);
 }
 
 #[test]

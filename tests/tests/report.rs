@@ -32,6 +32,11 @@ fn strategies_stores_and_files_are_compared() {
 
     let [answer] = &compared(&sandbox, "rigl set")[..] else { panic!("one sparsity") };
     assert_eq!((&answer["pairs"], &answer["control"]), (&3.into(), &"set at 90 %".into()));
+    // Neither has an update in one epoch, and the page says what its data are.
+    let notes = answer["notes"].to_string();
+    assert!(notes.contains("rigl at 90 % never changed a connection"), "{notes}");
+    let report = fs::read_to_string(sandbox.path("runs/report/report.md")).expect("a report");
+    assert!(report.contains("MNIST-10k (mnist-10k): 10,000 digits"), "{report}");
     let difference = answer["difference"].as_f64().expect("a number");
     assert!((difference - (mean("rigl") - mean("set"))).abs() < 1e-12, "{answer:#}");
 

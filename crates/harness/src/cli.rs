@@ -88,9 +88,10 @@ A grid file has the same keys, and one table for each plug-in; arrays in tables 
   [dataset.glue.training]   # on GLUE alone; or --set glue.training.learning_rate=3e-5
   learning_rate = 3e-5
 
-These can be variables, too: HARNESS_STRATEGIES, _DATASETS, _MODELS, _SPARSITY, _SEEDS, _EPOCHS,
-_BATCH_SIZE, _LEARNING_RATE, _PRECISION, _PRESET, _STORE, _DATA (--data-dir), _HUB_REVISION, _DEVICE,
-_JOBS, _THREADS, _TIMEOUT, _MARGIN, _ALPHA and _CONTROL, each after HARNESS. Flags win over variables, those over the file, that over the preset, that over defaults.";
+These can be variables, too, each after HARNESS: _STRATEGIES, _DATASETS, _MODELS, _SPARSITY,
+_SEEDS, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, _PRECISION, _PRESET, _STORE, _DATA (--data-dir),
+_HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
+Flags win over variables, those over the file, that over the preset, that over defaults.";
 
 const RUN_HELP: &str = "\
 Examples:
