@@ -67,6 +67,10 @@ fn options_and_groups_of_data_sets_are_described() {
     for expected in ["rotation = 0.0  (number)", "crop_padding = 4", "train_samples = none"] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+    let text = sandbox.run("describe glue/mrpc").well().stdout;
+    assert!(text.contains("metric: F1; also accuracy\n"), "{text}");
+    let json = sandbox.run("describe glue/stsb --json").well().stdout;
+    assert!(json.contains("\"pearson\"") && json.contains("\"spearman\""), "{json}");
     assert!(listed("datasets").contains("glue"));
     let text = sandbox.run("describe glue").well().stdout;
     assert!(text.starts_with("glue (group of data sets)"), "{text}");

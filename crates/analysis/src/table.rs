@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use dst_core::plugin::{DatasetPlugin, Plugin};
 use dst_core::record::{Outcome, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Experiment, Metric, Result, measure};
 use serde_json::Value;
@@ -204,7 +205,10 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<Table<'a>>> {
 fn official(trials: &[Planned<'_>]) -> Metric {
     let outcomes = trials.iter().filter_map(|trial| trial.ended()?.outcome.as_ref());
     let mut metrics = outcomes.map(|outcome| outcome.metric);
-    let first = metrics.next().unwrap_or_default();
+    let Some(first) = metrics.next() else {
+        let plugin = DatasetPlugin::find(&trials[0].spec().dataset);
+        return plugin.map_or(Metric::Accuracy, |plugin| plugin.metric);
+    };
     if metrics.all(|other| other == first) { first } else { Metric::Accuracy }
 }
 

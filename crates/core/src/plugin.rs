@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::architecture::Architecture;
 use crate::dataset::{DataSources, Dataset, HubFiles};
 use crate::error::{Error, Result};
+use crate::metric::Metric;
 use crate::options::{OptionValues, OptionsType};
 use crate::report::Report;
 use crate::strategy::Strategy;
@@ -67,6 +68,10 @@ pub struct DatasetPlugin {
     pub summary: &'static str,
     /// The architecture that is used unless another is named.
     pub model: &'static str,
+    /// The official metric, that of every [`Dataset`] that it loads.
+    pub metric: Metric,
+    /// A second official one.
+    pub second_metric: Option<Metric>,
     /// Its options, with their defaults and documentation.
     pub options: OptionsType,
     /// Finds its files without reading them, and says where they are, for people.

@@ -11,8 +11,8 @@ use dst_core::options::{NoOptions, OptionsType};
 use dst_core::plugin::{DatasetPlugin, StrategyPlugin};
 use dst_core::record::{AgeRecord, EpochRecord, Status, TrialRecord, TrialSpec};
 use dst_core::{
-    DataSources, Distribution, Error, ErrorKind, Probe, Result, Step, Strategy, Topology, Training,
-    Verdict,
+    DataSources, Distribution, Error, ErrorKind, Metric, Probe, Result, Step, Strategy, Topology,
+    Training, Verdict,
 };
 use dst_train::toy::Blobs;
 use harness::lease::{self, Claim};
@@ -104,6 +104,8 @@ inventory::submit! {
         paper: "none",
         summary: "Clouds of points.",
         model: "mlp",
+        metric: Metric::Accuracy,
+        second_metric: None,
         find: |_| Ok("here".to_owned()),
         hub: &[],
         options: OptionsType::of::<NoOptions>(),

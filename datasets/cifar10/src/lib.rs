@@ -27,7 +27,7 @@ use dst_core::options::{self, DatasetOptions, OptionsType};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, device,
+    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task, device,
 };
 use dst_data::file;
 use dst_data::hub::{Snapshot, cached_instead};
@@ -49,6 +49,8 @@ inventory::submit! {
         paper: "Krizhevsky 2009, Learning multiple layers of features from tiny images",
         summary: "60,000 colour pictures from the binary batches or the Hub: 45,000 train, 5,000 validation, 10,000 test.",
         model: "resnet18",
+        metric: Metric::Accuracy,
+        second_metric: None,
         find: |sources| Ok(Found::find(sources)?.to_string()),
         hub: &[hub::FILES],
         options: OptionsType::of::<Options>(),

@@ -59,6 +59,8 @@ macro_rules! plugins {
                 paper: concat!($paper, "; in Wang et al. 2019, GLUE: a multi-task benchmark and analysis platform for natural language understanding"),
                 summary: $summary,
                 model: "bert-base",
+                metric: $task.metric,
+                second_metric: $task.second_metric,
                 find: |sources| Ok(Found::find(&$task, sources, None)?.to_string()),
                 hub: $task.hub_files(),
                 options: OptionsType::of::<Options>(),

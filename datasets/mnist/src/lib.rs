@@ -28,7 +28,7 @@ use dst_core::options::{OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, device,
+    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task, device,
 };
 use dst_data::file;
 use dst_data::hub::{Snapshot, cached_instead};
@@ -51,6 +51,8 @@ inventory::submit! {
         paper: PAPER,
         summary: "70,000 handwritten digits from the IDX files or the Hub: 55,000 train, 5,000 validation, 10,000 test.",
         model: "lenet5",
+        metric: Metric::Accuracy,
+        second_metric: None,
         find: |sources| Ok(Found::find(sources)?.to_string()),
         hub: &[hub::FILES],
         options: OptionsType::of::<Options>(),
@@ -65,6 +67,8 @@ inventory::submit! {
         paper: PAPER,
         summary: "10,000 digits of MNIST's training set, carried by the harness: 7,000 train, 1,000 validation, 2,000 test.",
         model: "lenet5",
+        metric: Metric::Accuracy,
+        second_metric: None,
         find: |_| Ok(CARRIED.to_owned()),
         hub: &[],
         options: OptionsType::of::<Options>(),

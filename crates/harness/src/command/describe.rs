@@ -3,7 +3,7 @@
 use dst_core::plugin::{
     DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin,
 };
-use dst_core::{Analysis, Error, Result};
+use dst_core::{Analysis, Error, Metric, Result};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,6 +35,9 @@ struct Description {
     /// Further facts, such as a data set's model.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'static str>,
+    /// The official metrics of a data set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<Metric>,
     /// The data sets of a group.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     members: &'static [&'static str],
@@ -95,6 +98,10 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
                 title: plugin.title,
                 paper: plugin.paper,
                 model: Some(plugin.model),
+                metrics: [Some(plugin.metric), plugin.second_metric]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
                 parameters: Family::dataset(name)?.parameters(),
                 ..plain("data set", name, plugin.summary)
             });
@@ -154,6 +161,7 @@ fn plain(kind: &'static str, name: &str, summary: &'static str) -> Description {
         parameters: Vec::new(),
         grid: "",
         model: None,
+        metrics: Vec::new(),
         members: &[],
     }
 }
@@ -167,6 +175,10 @@ fn text(description: &Description) -> String {
     }
     if let Some(model) = description.model {
         text.push_str(&format!("model: {model}, unless --models names another\n"));
+    }
+    if let [first, others @ ..] = &description.metrics[..] {
+        let others = others.iter().map(|other| format!("; also {}", other.title()));
+        text.push_str(&format!("metric: {}{}\n", first.title(), others.collect::<String>()));
     }
     text.push('\n');
     text.push_str(&wrapped(description.summary, "", WIDTH));
