@@ -91,6 +91,14 @@ pub enum Event {
         /// Who.
         holder: String,
     },
+    /// Its process was killed while others ran, most likely because memory ran out. It goes on
+    /// from its checkpoint.
+    Postponed {
+        /// The trial.
+        id: String,
+        /// How many trials run at once from now on.
+        workers: usize,
+    },
     /// It has no result, for a reason that the user can mend.
     Unfinished {
         /// The trial.
@@ -128,7 +136,8 @@ pub struct Execution {
 ///
 /// Trials that ended before are skipped without starting anything. Seeds are the outermost
 /// order, so that a grid that is interrupted compares its strategies already. A trial that
-/// fails does not disturb the others.
+/// fails does not disturb the others. One that is killed from outside while others run goes on
+/// later, when fewer run; killed alone, or again and again, it has crashed.
 ///
 /// The first Ctrl-C or SIGTERM stops the trials at their next step, with a checkpoint; the
 /// second kills them. Call it from a thread that lives as long as the execution: on Linux the

@@ -137,6 +137,21 @@ impl Progress {
                 let line = format!("{} is trained by {holder}", self.name(id));
                 self.leave(id, Some(line));
             }
+            Event::Postponed { id, workers } => {
+                self.over(id);
+                let at_once = match workers {
+                    1 => "one trial".to_owned(),
+                    several => format!("{several} trials"),
+                };
+                self.warn(
+                    id,
+                    &format!(
+                        "killed, out of memory?: {}; it goes on later, with {at_once} at once \
+                         from now on",
+                        self.name(id)
+                    ),
+                );
+            }
             Event::Unfinished { id, reason } => {
                 self.over(id);
                 self.warn(id, &format!("no result: {}: {reason}", self.name(id)));

@@ -31,6 +31,15 @@ killed)
     echo "epoch 1" >&2
     kill -KILL $$
     ;;
+once)
+    sleep 0.3
+    [ "$(wc -l <"$folder/started")" -gt 1 ] || kill -KILL $$
+    finish
+    ;;
+slow)
+    sleep 1
+    finish
+    ;;
 segfault) kill -SEGV $$ ;;
 silent) exit 0 ;;
 usage)

@@ -29,17 +29,24 @@ const GRACE: Duration = Duration::from_secs(30);
 /// trial.
 const DOUBT: Duration = Duration::from_secs(1);
 
+/// How often a trial may be killed beside others before that counts as a crash.
+const POSTPONED_MOST: usize = 3;
+
 /// What to do with one execution.
 pub(super) struct Pool<'a> {
     store: &'a Store,
     options: &'a ExecutorOptions,
     events: &'a mut dyn FnMut(Event),
+    /// Trials at once: as many as were asked for until one of them is killed.
+    workers: usize,
     waiting: VecDeque<String>,
     held: Vec<String>,
     looked_at_held: Instant,
     working: Vec<Worker>,
     sender: Sender<Option<Event>>,
     messages: Receiver<Option<Event>>,
+    /// Trials that were killed beside others, once for each time.
+    postponed: Vec<String>,
     execution: Execution,
     /// The disk is full or the store is gone: nothing further is started.
     fatal: Option<Error>,
@@ -56,12 +63,14 @@ impl<'a> Pool<'a> {
             store,
             options,
             events,
+            workers: options.workers,
             waiting: VecDeque::new(),
             held: Vec::new(),
             looked_at_held: Instant::now(),
             working: Vec::new(),
             sender,
             messages,
+            postponed: Vec::new(),
             execution: Execution::default(),
             fatal: None,
         }
@@ -135,7 +144,7 @@ impl<'a> Pool<'a> {
     }
 
     fn start_waiting(&mut self) -> Result<()> {
-        while self.working.len() < self.options.workers {
+        while self.working.len() < self.workers {
             let Some(id) = self.waiting.pop_front() else {
                 break;
             };
@@ -148,6 +157,9 @@ impl<'a> Pool<'a> {
                     match Worker::start(self.store, &id, self.options, sender) {
                         Ok(worker) => {
                             self.working.push(worker);
+                            if self.working.len() > 1 {
+                                self.working.iter_mut().for_each(|one| one.had_company = true);
+                            }
                             (self.events)(Event::Started { id });
                         }
                         Err(error) => self.give_up(&id, error),
@@ -252,8 +264,25 @@ impl<'a> Pool<'a> {
         }
         if exit.signal() == Some(libc::SIGKILL) {
             std::thread::sleep(DOUBT);
+            if worker.had_company && self.fatal.is_none() && self.postpone(id) {
+                return Ok(());
+            }
         }
         self.fail(worker, Status::Crashed, with_words(&describe_end(exit), worker))
+    }
+
+    /// Lets a trial that was killed beside others go on when fewer run. On most systems that means
+    /// that memory was short, which is the fault of all of them. False if it happened too often.
+    fn postpone(&mut self, id: &str) -> bool {
+        let before = self.postponed.iter().filter(|other| *other == id).count();
+        if before >= POSTPONED_MOST {
+            return false;
+        }
+        self.postponed.push(id.to_owned());
+        self.workers = self.workers.min(self.working.len()).max(1);
+        self.waiting.push_front(id.to_owned());
+        (self.events)(Event::Postponed { id: id.to_owned(), workers: self.workers });
+        true
     }
 
     /// Writes the result of a trial whose process could not.

@@ -109,6 +109,26 @@ fn a_failure_is_a_result_and_disturbs_no_other_trial() {
 }
 
 #[test]
+fn a_trial_that_is_killed_beside_others_goes_on_when_fewer_run() {
+    let mut scene = Scene::new();
+    let specs = [scene.trial("once", 0), scene.trial("killed", 0), scene.trial("slow", 0)];
+    let three = ExecutorOptions { workers: 3, ..options() };
+    let execution = scene.execute(&specs, &three).unwrap();
+    assert_eq!(execution, Execution { finished: 2, failed: 1, ..Execution::default() });
+    assert_eq!(scene.starts(&specs[0]), 2);
+    // Alone, it has itself to blame.
+    assert_eq!(scene.reason(&specs[1]).0, Status::Crashed);
+    let postponed = scene.events.iter().filter_map(|event| match event {
+        Event::Postponed { id, workers } => Some((id.clone(), *workers)),
+        _ => None,
+    });
+    let postponed: Vec<_> = postponed.collect();
+    assert!(postponed.iter().any(|(id, _)| *id == specs[0].id()), "{postponed:?}");
+    assert!(postponed.iter().all(|(_, workers)| *workers < 3), "{postponed:?}");
+    assert!(scene.starts(&specs[1]) <= 4, "{postponed:?}");
+}
+
+#[test]
 fn progress_of_the_trial_itself_arrives_before_its_end() {
     let mut scene = Scene::new();
     let spec = scene.trial("finish", 0);
