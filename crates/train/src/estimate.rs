@@ -1,9 +1,16 @@
 //! What a training will cost, without training.
 
-use dst_core::{Result, Split, flops};
+use dst_core::topology::Topology;
+use dst_core::{
+    Architecture, Builder, Dataset, Model, Parameters, Pass, Result, SeedStreams, Split, Step,
+    Strategy, Training, flops,
+};
+use tch::Device;
 
+use crate::loss::Loss;
+use crate::probe::BatchProbe;
 use crate::setup::Setup;
-use crate::trainer::Trainer;
+use crate::snapshot::{self, Tensors};
 
 /// Operations by the conventions of [`dst_core::flops`], and sizes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,38 +34,135 @@ pub struct Estimate {
     pub prunable_parameters: u64,
     /// All trainable parameters.
     pub total_parameters: u64,
+    /// Peak of the resident memory of a training on a CPU, in bytes: what a process and its data
+    /// need at least, weights with gradients, moments and copies, and the outputs of layers for one
+    /// batch. A rule of thumb that is right within a factor of two for the networks here; batches
+    /// of texts far longer than the typical one need more.
+    pub memory_bytes: u64,
 }
 
-/// Builds the network, lets the strategy choose its starting topology and asks it for every
-/// step whether it wants the dense gradient; trains nothing.
+/// Bytes of a process with libtorch and a data set of tens of megabytes.
+const MEMORY_OF_PROCESS: u64 = 250_000_000;
+
+/// Bytes for a parameter: weight, gradient, two moments, the best copy, masks.
+const MEMORY_OF_PARAMETER: u64 = 24;
+
+/// Bytes for one output of a prunable layer: it is kept for the backward pass, as are those of the
+/// norm, the activation and the like that follow.
+const MEMORY_OF_OUTPUT: u64 = 4 * 4;
+
+/// Estimates trainings of one network on one data set; the network is built once.
+#[derive(Debug)]
+pub struct Estimator<'a> {
+    architecture: &'a dyn Architecture,
+    dataset: &'a dyn Dataset,
+    model: Box<dyn Model>,
+    parameters: Parameters,
+    /// The weights as they were built: a topology makes some 0.
+    built: Tensors,
+}
+
+impl<'a> Estimator<'a> {
+    /// Builds the network.
+    ///
+    /// # Errors
+    /// If it cannot be built for the data set.
+    pub fn new(architecture: &'a dyn Architecture, dataset: &'a dyn Dataset) -> Result<Self> {
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
+        let model = architecture.build(dataset.input(), dataset.task(), &mut builder)?;
+        let _guard = tch::no_grad_guard();
+        let batch = dataset.batch(Split::Train, &[dataset.typical_row()], Device::Cpu)?;
+        // Layers learn how often their weights are used, and outputs fit targets or do not.
+        let output = model.forward(&batch.input, &Pass::EVALUATION)?;
+        let _ = Loss::new(dataset.task(), 0.0).training(&output, &batch.target)?;
+        let mut tensors = Tensors::new();
+        snapshot::collect(&parameters, "", &mut tensors);
+        let built = snapshot::copies(&tensors);
+        Ok(Self { architecture, dataset, model, parameters, built })
+    }
+
+    /// Lets the strategy choose its starting topology and asks it for every step whether it wants
+    /// the dense gradient.
+    ///
+    /// # Errors
+    /// If the setup is not valid or the strategy cannot reach the sparsity.
+    pub fn estimate(
+        &self,
+        strategy: &dyn Strategy,
+        training: &Training,
+        sparsity: f64,
+        seed: u64,
+    ) -> Result<Estimate> {
+        let setup = Setup {
+            strategy,
+            architecture: self.architecture,
+            dataset: self.dataset,
+            training,
+            sparsity,
+            seed,
+            device: Device::Cpu,
+        };
+        setup.validate()?;
+        let _guard = tch::no_grad_guard();
+        snapshot::load(&self.parameters, "", &self.built)?;
+        let streams = SeedStreams::new(seed);
+        let mut topology = Topology::new(&self.parameters, 1.0 - sparsity, &streams)?;
+        let mut probe = BatchProbe::new(&*self.model, &self.parameters, &setup);
+        strategy.init(&mut topology, &mut probe)?;
+        topology.start()?;
+        Ok(self.of_topology(&setup, &topology))
+    }
+
+    fn of_topology(&self, setup: &Setup<'_>, topology: &Topology) -> Estimate {
+        let Setup { strategy, training, dataset, .. } = setup;
+        let mut step = Step {
+            index: 0,
+            epoch: 0,
+            offset: 0,
+            per_epoch: setup.steps_of(setup.micro_batches(None).len()),
+            epochs: training.epochs,
+            updated_at: None,
+        };
+        let final_density = strategy.final_density(&step, topology);
+        let updates = strategy.updates(&step);
+        let dense_steps = (0..step.total()).filter(|index| {
+            step.index = *index;
+            step.epoch = (index / step.per_epoch) as u32;
+            step.offset = index % step.per_epoch;
+            strategy.wants_dense_gradient(&step)
+        });
+        let dense_share = dense_steps.count() as f64 / step.total() as f64;
+        let samples = dataset.len(Split::Train) as f64 * f64::from(training.epochs);
+        let sparse = flops::training(topology, false);
+        let dense = flops::training(topology, true);
+        let total_parameters = self.parameters.count() as u64;
+        let outputs =
+            topology.layers().iter().map(|layer| layer.shape()[0] as u64 * layer.positions());
+        let outputs = outputs.sum::<u64>() * u64::from(training.batch_size);
+        Estimate {
+            inference_flops: flops::inference(topology),
+            dense_inference_flops: flops::dense_inference(topology),
+            train_flops: samples * (sparse + dense_share * (dense - sparse)),
+            dense_train_flops: samples * 3.0 * flops::dense_inference(topology),
+            final_density,
+            updates,
+            active_parameters: topology.active_count() as u64,
+            prunable_parameters: topology.size() as u64,
+            total_parameters,
+            memory_bytes: MEMORY_OF_PROCESS
+                + MEMORY_OF_PARAMETER * total_parameters
+                + MEMORY_OF_OUTPUT * outputs,
+        }
+    }
+}
+
+/// As [`Estimator::estimate`], for one training.
 ///
 /// # Errors
-/// As [`Trainer::new`].
+/// As [`Estimator::new`] and [`Estimator::estimate`].
 pub fn estimate_flops(setup: &Setup<'_>) -> Result<Estimate> {
-    let trainer = Trainer::new(*setup)?;
-    let topology = trainer.topology();
-    let mut step = trainer.position();
-    let final_density = setup.strategy.final_density(&step, topology);
-    let updates = setup.strategy.updates(&step);
-    let dense_steps = (0..step.total()).filter(|index| {
-        step.index = *index;
-        step.epoch = (index / step.per_epoch) as u32;
-        step.offset = index % step.per_epoch;
-        setup.strategy.wants_dense_gradient(&step)
-    });
-    let dense_share = dense_steps.count() as f64 / trainer.position().total() as f64;
-    let samples = setup.dataset.len(Split::Train) as f64 * f64::from(setup.training.epochs);
-    let sparse = flops::training(topology, false);
-    let dense = flops::training(topology, true);
-    Ok(Estimate {
-        inference_flops: flops::inference(topology),
-        dense_inference_flops: flops::dense_inference(topology),
-        train_flops: samples * (sparse + dense_share * (dense - sparse)),
-        dense_train_flops: samples * 3.0 * flops::dense_inference(topology),
-        final_density,
-        updates,
-        active_parameters: topology.active_count() as u64,
-        prunable_parameters: topology.size() as u64,
-        total_parameters: trainer.parameters().count() as u64,
-    })
+    setup.validate()?;
+    let estimator = Estimator::new(setup.architecture, setup.dataset)?;
+    estimator.estimate(setup.strategy, setup.training, setup.sparsity, setup.seed)
 }

@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 use crate::correlation::{is_constant, pearson, spearman};
 use crate::loss::Loss;
 use crate::metrics::Confusion;
+use crate::observer::{Observer, Silent};
 use crate::speed::Clock;
 
 /// What a model scored on one split.
@@ -37,10 +38,27 @@ pub fn evaluate(
     device: Device,
     precision: Precision,
 ) -> Result<Evaluation> {
-    Ok(score(model, dataset, split, device, precision, None)?.0)
+    let evaluation = watched(model, dataset, split, device, precision, &mut Silent)?;
+    Ok(evaluation.expect("nobody stops it"))
 }
 
-/// As [`evaluate`] on the test set, with the time that forward passes took and the single
+/// As [`evaluate`], none if the observer stops.
+///
+/// # Errors
+/// As [`evaluate`].
+pub(crate) fn watched(
+    model: &dyn Model,
+    dataset: &dyn Dataset,
+    split: Split,
+    device: Device,
+    precision: Precision,
+    observer: &mut dyn Observer,
+) -> Result<Option<Evaluation>> {
+    let scored = score(model, dataset, split, device, precision, None, observer)?;
+    Ok(scored.map(|(evaluation, _)| evaluation))
+}
+
+/// As [`watched`] on the test set, with the time that forward passes took and the single
 /// predictions, which are none for more than 65,536 classes.
 ///
 /// # Errors
@@ -51,9 +69,11 @@ pub(crate) fn timed(
     device: Device,
     precision: Precision,
     clock: &mut Clock,
-) -> Result<(Evaluation, Option<Predictions>)> {
-    let (evaluation, pairs) = score(model, dataset, Split::Test, device, precision, Some(clock))?;
-    Ok((evaluation, pairs.predictions(dataset.task())?))
+    observer: &mut dyn Observer,
+) -> Result<Option<(Evaluation, Option<Predictions>)>> {
+    let scored = score(model, dataset, Split::Test, device, precision, Some(clock), observer)?;
+    let Some((evaluation, pairs)) = scored else { return Ok(None) };
+    Ok(Some((evaluation, pairs.predictions(dataset.task())?)))
 }
 
 fn score(
@@ -63,7 +83,8 @@ fn score(
     device: Device,
     precision: Precision,
     mut clock: Option<&mut Clock>,
-) -> Result<(Evaluation, Pairs)> {
+    observer: &mut dyn Observer,
+) -> Result<Option<(Evaluation, Pairs)>> {
     let pass = precision.evaluation();
     let _guard = tch::no_grad_guard();
     let task = dataset.task();
@@ -85,6 +106,9 @@ fn score(
         };
         values.push(Tensor::f_stack(&[batch.target, predicted], 0)?);
         order.extend(rows);
+        if observer.evaluating().is_break() {
+            return Ok(None);
+        }
     }
     let pairs = Pairs { order, values };
     let loss = loss_sum.double_value(&[]) / dataset.len(split) as f64;
@@ -92,7 +116,7 @@ fn score(
         Task::Classification { classes } => of_classes(loss, pairs.confusion(classes)?),
         Task::Regression => of_numbers(loss, &pairs.columns()?),
     };
-    Ok((evaluation, pairs))
+    Ok(Some((evaluation, pairs)))
 }
 
 fn of_classes(loss: f64, confusion: Confusion) -> Evaluation {
@@ -313,7 +337,9 @@ mod tests {
         let mut clock = Clock::new(Device::Cpu);
         let backwards = Backwards(Blobs::new(3, [1, 1, 300]));
         let (evaluation, predictions) =
-            timed(&Stubborn, &backwards, Device::Cpu, Precision::F32, &mut clock).unwrap();
+            timed(&Stubborn, &backwards, Device::Cpu, Precision::F32, &mut clock, &mut Silent)
+                .unwrap()
+                .unwrap();
         let predictions = predictions.unwrap();
         // Blobs take their classes in turn.
         assert!((0..300).all(|row| predictions.targets().class(row) == Some(row as u16 % 3)));
@@ -322,7 +348,9 @@ mod tests {
 
         let line = Line { slope: 2.0 };
         let (_, predictions) =
-            timed(&line, &Squares, Device::Cpu, Precision::F32, &mut clock).unwrap();
+            timed(&line, &Squares, Device::Cpu, Precision::F32, &mut clock, &mut Silent)
+                .unwrap()
+                .unwrap();
         let predictions = predictions.unwrap();
         assert_eq!(predictions.len(), 300);
         assert_eq!(predictions.targets().number(17), Some(289.0));

@@ -26,7 +26,7 @@ pub mod toy;
 mod trainer;
 mod trial;
 
-pub use estimate::{Estimate, estimate_flops};
+pub use estimate::{Estimate, Estimator, estimate_flops};
 pub use evaluation::{Evaluation, evaluate};
 pub use learning_rate::learning_rate;
 pub use loss::Loss;

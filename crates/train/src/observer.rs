@@ -31,6 +31,18 @@ pub trait Observer {
         ControlFlow::Continue(())
     }
 
+    /// Called after every batch of an evaluation. `Break` saves a checkpoint and stops as above;
+    /// a resumed training begins that evaluation anew.
+    fn evaluating(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// Asked after every batch of training: shall a checkpoint be saved here, besides those at the
+    /// end of epochs? An epoch may take hours.
+    fn checkpoint_is_due(&mut self) -> bool {
+        false
+    }
+
     /// Called once before everything else if the model has trained weights, with what they were,
     /// in one line.
     fn starts_from(&mut self, origin: &str) {

@@ -7,22 +7,40 @@ use dst_core::{
 use tch::{Device, Tensor};
 
 use crate::loss::Loss;
+use crate::setup::Setup;
 use crate::snapshot::{self, Tensors};
 
 /// Looks at gradients of training batches and leaves no trace: weights, buffers, accumulated
 /// gradients and the batches of the training stay what they are.
 #[derive(Debug)]
 pub(crate) struct BatchProbe<'a> {
-    pub(crate) model: &'a dyn Model,
-    pub(crate) parameters: &'a Parameters,
-    pub(crate) dataset: &'a dyn Dataset,
-    pub(crate) loss: Loss,
-    pub(crate) batch_size: usize,
-    pub(crate) streams: SeedStreams,
-    pub(crate) device: Device,
-    pub(crate) precision: Precision,
+    model: &'a dyn Model,
+    parameters: &'a Parameters,
+    dataset: &'a dyn Dataset,
+    loss: Loss,
+    batch_size: usize,
+    streams: SeedStreams,
+    device: Device,
+    precision: Precision,
     /// Calls so far: each has a stream of its own, `probe/<n>`.
-    pub(crate) calls: u64,
+    calls: u64,
+}
+
+impl<'a> BatchProbe<'a> {
+    /// For a network that was built for the setup.
+    pub(crate) fn new(model: &'a dyn Model, parameters: &'a Parameters, setup: &Setup<'a>) -> Self {
+        Self {
+            model,
+            parameters,
+            dataset: setup.dataset,
+            loss: Loss::new(setup.dataset.task(), setup.training.label_smoothing),
+            batch_size: setup.training.batch_size as usize,
+            streams: SeedStreams::new(setup.seed),
+            device: setup.device,
+            precision: setup.training.precision,
+            calls: 0,
+        }
+    }
 }
 
 impl Probe for BatchProbe<'_> {

@@ -130,6 +130,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observer::Silent;
     use crate::toy::Blobs;
     use dst_core::{Input, Pass};
 
@@ -152,8 +153,9 @@ mod tests {
         // A sleep may last longer, never shorter.
         assert!(latency.milliseconds_per_sample >= 0.02, "{latency:?}");
         let mut clock = Clock::new(Device::Cpu);
-        let timed = evaluation::timed(&Sleeper, &blobs, Device::Cpu, Precision::F32, &mut clock);
-        timed.unwrap();
+        let (device, precision) = (Device::Cpu, Precision::F32);
+        let timed = evaluation::timed(&Sleeper, &blobs, device, precision, &mut clock, &mut Silent);
+        timed.unwrap().unwrap();
         assert!(clock.seconds() >= 0.006, "{clock:?}");
         let found = throughput(&Sleeper, &blobs, Device::Cpu, Precision::F32, clock.seconds());
         let found = found.unwrap().unwrap();

@@ -222,13 +222,11 @@ impl<'a> Trainer<'a> {
         Err(diverged(step.index, step.epoch, "the training loss"))
     }
 
-    /// Ends the record of an epoch's loss and returns its mean.
+    /// Is every weight still a number?
     ///
     /// # Errors
-    /// Of kind `Diverged` if a weight is infinite or not a number.
-    pub(crate) fn close_epoch(&mut self) -> Result<f64> {
-        let mean = self.running_loss.mean();
-        self.running_loss = RunningLoss::new(self.setup.device);
+    /// Of kind `Diverged` if one is infinite or not a number.
+    pub(crate) fn check_weights(&self) -> Result<()> {
         let finite = self.parameters.iter().map(|(_, parameter)| {
             Ok(parameter.tensor().detach().f_isfinite()?.all().to_kind(tch::Kind::Int64))
         });
@@ -238,7 +236,14 @@ impl<'a> Trainer<'a> {
             let epoch = self.counters.epoch.saturating_sub(1);
             return Err(diverged(self.counters.index, epoch, "a weight"));
         }
-        Ok(mean)
+        Ok(())
+    }
+
+    /// The mean loss of the epoch, and begins the next one's.
+    pub(crate) fn take_loss(&mut self) -> f64 {
+        let mean = self.running_loss.mean();
+        self.running_loss = RunningLoss::new(self.setup.device);
+        mean
     }
 
     /// Lets a thread of its own prepare batches while earlier ones are computed, or stops it.
@@ -371,17 +376,7 @@ impl<'a> Trainer<'a> {
 
     /// Lets the strategy choose the starting topology.
     pub(crate) fn start(&mut self) -> Result<()> {
-        let mut probe = BatchProbe {
-            model: self.model.as_ref(),
-            parameters: &self.parameters,
-            dataset: self.setup.dataset,
-            loss: self.loss,
-            batch_size: self.setup.training.batch_size as usize,
-            streams: self.streams,
-            device: self.setup.device,
-            precision: self.setup.training.precision,
-            calls: 0,
-        };
+        let mut probe = BatchProbe::new(&*self.model, &self.parameters, &self.setup);
         let _guard = tch::no_grad_guard();
         self.setup.strategy.init(&mut self.topology, &mut probe)?;
         self.topology.start()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::best::{self, Best, Facts};
-use crate::evaluation::{self, Evaluation, evaluate};
+use crate::evaluation::{self, Evaluation};
 use crate::memory::PeakMemory;
 use crate::observer::{Observer, Progress};
 use crate::setup::Setup;
@@ -53,10 +53,10 @@ pub enum Ended {
 
 /// Trains to the end.
 ///
-/// With a folder, a checkpoint is saved there at the end of every epoch and when the observer
-/// stops, and training resumes from the one it holds, bit for bit as if it had not been
-/// interrupted. A checkpoint that is damaged or belongs to another setup is reported on stderr
-/// and replaced by a new start.
+/// With a folder, a checkpoint is saved there at the end of every epoch, when the observer says
+/// that one is due and when it stops. Training resumes from the one that the folder holds, bit for
+/// bit as if it had not been interrupted. A checkpoint that is damaged or belongs to another setup
+/// is reported on stderr and replaced by a new start.
 ///
 /// The test set is read once, after the last step, with the weights that were best on
 /// validation and with the last ones.
@@ -75,27 +75,38 @@ pub fn train(
         observer.starts_from(origin);
     }
     observer.epoch(&trial.history, &trial.layers, &trial.trainer.ages()?)?;
-    while trial.trainer.position().epoch < setup.training.epochs {
-        let start = Instant::now();
-        let stepped = trial.trainer.step()?;
-        trial.seconds += start.elapsed().as_secs_f64();
+    while trial.history.len() < setup.training.epochs as usize {
+        let mut flow = ControlFlow::Continue(());
+        if !trial.awaits_validation() {
+            let start = Instant::now();
+            let stepped = trial.trainer.step()?;
+            trial.seconds += start.elapsed().as_secs_f64();
+            trial.learning_rate = stepped.learning_rate;
 
-        observer.committed(&stepped.step, trial.trainer.topology())?;
-        let flow = observer.step(&trial.progress(&stepped));
-        if stepped.ends_epoch {
-            trial.close_epoch(&stepped)?;
+            observer.committed(&stepped.step, trial.trainer.topology())?;
+            flow = observer.step(&trial.progress(&stepped));
         }
-        if let (Some(folder), true) = (checkpoint, stepped.ends_epoch || flow.is_break()) {
+        let mut closed = false;
+        if flow.is_continue() && trial.awaits_validation() {
+            flow = trial.close_epoch(observer)?;
+            closed = flow.is_continue();
+        }
+        if let Some(folder) = checkpoint
+            && (closed || flow.is_break() || observer.checkpoint_is_due())
+        {
             trial.save(folder)?;
         }
-        if stepped.ends_epoch {
+        if closed {
             observer.epoch(&trial.history, &trial.layers, &trial.trainer.ages()?)?;
         }
-        if flow == ControlFlow::Break(()) {
+        if flow.is_break() {
             return Ok(Ended::Stopped);
         }
     }
-    trial.finish().map(|trained| Ended::Complete(Box::new(trained)))
+    Ok(match trial.finish(observer)? {
+        Some(trained) => Ended::Complete(Box::new(trained)),
+        None => Ended::Stopped,
+    })
 }
 
 /// A training with all that is recorded about it.
@@ -106,6 +117,8 @@ struct Trial<'a> {
     history: Vec<EpochRecord>,
     layers: Vec<LayerRecord>,
     best: Option<Best>,
+    /// Of the last step.
+    learning_rate: f64,
     /// Time spent in steps, over all attempts.
     seconds: f64,
     /// Of this process.
@@ -120,6 +133,9 @@ struct TrialState {
     history: Vec<EpochRecord>,
     layers: Vec<LayerRecord>,
     best: Option<Facts>,
+    /// Checkpoints written before an evaluation could be interrupted lack it and do not need it.
+    #[serde(default)]
+    learning_rate: f64,
     seconds: f64,
 }
 
@@ -147,6 +163,7 @@ impl<'a> Trial<'a> {
             history: Vec::new(),
             layers: Vec::new(),
             best: None,
+            learning_rate: 0.0,
             seconds: 0.0,
             memory: PeakMemory::new(setup.device),
         };
@@ -175,6 +192,7 @@ impl<'a> Trial<'a> {
             history: state.history,
             layers: state.layers,
             best,
+            learning_rate: state.learning_rate,
             seconds: state.seconds,
             memory: PeakMemory::new(setup.device),
         }))
@@ -193,6 +211,7 @@ impl<'a> Trial<'a> {
             history: self.history.clone(),
             layers: self.layers.clone(),
             best: self.best.as_ref().map(|best| best.facts),
+            learning_rate: self.learning_rate,
             seconds: self.seconds,
         };
         checkpoint::write(folder, &tensors, &state)
@@ -210,28 +229,36 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Validates the epoch that just ended and records it.
-    fn close_epoch(&mut self, last: &Stepped) -> Result<()> {
-        let train_loss = self.trainer.close_epoch()?;
-        let validation = self.evaluate(Split::Validation)?;
-        let epoch = last.step.epoch + 1;
+    /// Has an epoch been trained that is not validated yet?
+    fn awaits_validation(&self) -> bool {
+        self.history.len() < self.trainer.position().epoch as usize
+    }
+
+    /// Validates the epoch that just ended and records it, unless the observer stops.
+    fn close_epoch(&mut self, observer: &mut dyn Observer) -> Result<ControlFlow<()>> {
+        self.trainer.check_weights()?;
+        let Some(validation) = self.evaluate(Split::Validation, observer)? else {
+            return Ok(ControlFlow::Break(()));
+        };
+        let position = self.trainer.position();
+        let train_loss = self.trainer.take_loss();
         let topology = self.trainer.topology();
         self.history.push(EpochRecord {
-            epoch,
-            steps: self.trainer.position().index,
-            learning_rate: last.learning_rate,
+            epoch: position.epoch,
+            steps: position.index,
+            learning_rate: self.learning_rate,
             train_loss,
             validation: validation.scores,
             sparsity_prunable: share_inactive(topology.active_count(), topology.size()),
             train_flops: self.trainer.flops(),
             train_seconds: self.seconds,
         });
-        let metric = self.setup.dataset.metric();
+        let (metric, epoch) = (self.setup.dataset.metric(), position.epoch);
         let earlier = self.best.take();
         self.best = Some(Best::after_epoch(earlier, &self.trainer, metric, epoch, &validation));
         self.record_layers(epoch);
         self.memory.look();
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn record_layers(&mut self, epoch: u32) {
@@ -251,10 +278,12 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn evaluate(&self, split: Split) -> Result<Evaluation> {
+    /// None if the observer stops.
+    fn evaluate(&self, split: Split, observer: &mut dyn Observer) -> Result<Option<Evaluation>> {
         let Setup { dataset, device, training, .. } = self.setup;
-        let model = self.trainer.model();
-        self.checked(evaluate(model, dataset, split, device, training.precision)?)
+        let (model, precision) = (self.trainer.model(), training.precision);
+        let evaluation = evaluation::watched(model, dataset, split, device, precision, observer)?;
+        evaluation.map(|evaluation| self.checked(evaluation)).transpose()
     }
 
     /// Refuses scores of a network that became unusable.
@@ -266,18 +295,19 @@ impl<'a> Trial<'a> {
         Err(diverged(position.index, position.epoch.saturating_sub(1), "the evaluated loss"))
     }
 
-    /// Reads the test set and sums up.
-    fn finish(mut self) -> Result<Trained> {
+    /// Reads the test set and sums up; none if the observer stops.
+    fn finish(mut self, observer: &mut dyn Observer) -> Result<Option<Trained>> {
         let missing = || Error::data("the checkpoint is past its last epoch but has no best one");
         let best = self.best.as_ref().ok_or_else(missing)?;
         let facts = best.facts;
-        let last = self.evaluate(Split::Test)?;
+        let Some(last) = self.evaluate(Split::Test, observer)? else { return Ok(None) };
         tch::no_grad(|| snapshot::load(self.trainer.parameters(), best::PREFIX, &best.tensors))?;
         // The evaluation before has warmed up what is timed from here on.
         let Setup { dataset, device, training, .. } = self.setup;
         let (model, precision) = (self.trainer.model(), training.precision);
         let mut clock = Clock::new(device);
-        let (test, predictions) = evaluation::timed(model, dataset, device, precision, &mut clock)?;
+        let timed = evaluation::timed(model, dataset, device, precision, &mut clock, observer)?;
+        let Some((test, predictions)) = timed else { return Ok(None) };
         let test = self.checked(test)?;
         let inference_samples_per_second =
             speed::throughput(model, dataset, device, precision, clock.seconds())?;
@@ -313,7 +343,7 @@ impl<'a> Trial<'a> {
             steps: self.trainer.position().index,
             skipped_batches: self.trainer.skipped(),
         };
-        Ok(Trained {
+        Ok(Some(Trained {
             outcome,
             collapsed: self.collapsed(&facts),
             confusion: test.confusion.counts,
@@ -321,7 +351,7 @@ impl<'a> Trial<'a> {
             ages: self.trainer.ages()?,
             history: self.history,
             layers: self.layers,
-        })
+        }))
     }
 
     fn collapsed(&self, best: &Facts) -> Option<String> {

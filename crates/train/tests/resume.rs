@@ -9,8 +9,8 @@ use std::path::Path;
 use common::{Recording, Rewires, one_at_a_time, setup, training};
 use dst_core::training::{LearningRateShape, OptimizerKind};
 use dst_core::{
-    Architecture, BatchNorm2d, Builder, Conv2d, Input, InputShape, Linear, Model, Pass, Result,
-    Span, Task, Training,
+    Architecture, BatchNorm2d, Builder, Conv2d, Error, Input, InputShape, Linear, Model, Pass,
+    Result, Span, Step, Task, Topology, Training,
 };
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{Ended, Observer, Progress, Setup, Silent, Trained, train};
@@ -19,13 +19,54 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
-/// Stops after some batches.
-struct StopAfter(usize);
+/// Stops after some batches of training, or of evaluation.
+#[derive(Debug, Clone, Copy)]
+enum StopAfter {
+    Steps(usize),
+    Evaluated(usize),
+}
+
+use StopAfter::{Evaluated, Steps};
 
 impl Observer for StopAfter {
     fn step(&mut self, _: &Progress) -> ControlFlow<()> {
-        self.0 -= 1;
-        if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        match self {
+            Steps(left) => count_down(left),
+            Evaluated(_) => ControlFlow::Continue(()),
+        }
+    }
+
+    fn evaluating(&mut self) -> ControlFlow<()> {
+        match self {
+            Evaluated(left) => count_down(left),
+            Steps(_) => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn count_down(left: &mut usize) -> ControlFlow<()> {
+    *left -= 1;
+    if *left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// Asks for a checkpoint after some batches and ends in an error after some more.
+struct FailAfter {
+    due: usize,
+    failure: usize,
+    steps: usize,
+}
+
+impl Observer for FailAfter {
+    fn committed(&mut self, _: &Step, _: &Topology) -> Result<()> {
+        self.steps += 1;
+        match self.steps == self.failure {
+            true => Err(Error::contract("a test that fails")),
+            false => Ok(()),
+        }
+    }
+
+    fn checkpoint_is_due(&mut self) -> bool {
+        self.steps == self.due
     }
 }
 
@@ -91,8 +132,8 @@ impl Model for NormedNetwork {
     }
 }
 
-/// Trains once without and once with interruptions after the given numbers of batches.
-fn assert_same_end(training: &Training, stops: &[usize]) {
+/// Trains once without and once with the given interruptions.
+fn assert_same_end(training: &Training, stops: &[StopAfter]) {
     assert_same_end_of(&TinyMlp { dropout: 0.3, ..TinyMlp::default() }, training, stops);
 }
 
@@ -100,7 +141,7 @@ fn assert_same_end(training: &Training, stops: &[usize]) {
 fn assert_same_end_of(
     network: &dyn Architecture,
     training: &Training,
-    stops: &[usize],
+    stops: &[StopAfter],
 ) -> Vec<String> {
     let _turn = one_at_a_time();
     let data = Recording::new(Blobs::default());
@@ -110,9 +151,9 @@ fn assert_same_end_of(
     let straight = tempfile::tempdir().unwrap();
     let uninterrupted = finish(&setup, straight.path());
     let broken = tempfile::tempdir().unwrap();
-    for batches in stops {
-        let ended = train(&setup, Some(broken.path()), &mut StopAfter(*batches)).unwrap();
-        assert!(matches!(ended, Ended::Stopped));
+    for stop in stops {
+        let ended = train(&setup, Some(broken.path()), &mut stop.clone()).unwrap();
+        assert!(matches!(ended, Ended::Stopped), "{stop:?}");
         // Whatever happened to libtorch's generator in between must not matter.
         tch::manual_seed(99);
     }
@@ -154,19 +195,46 @@ fn assert_same_end_of(
 
 #[test]
 fn stopped_at_the_end_of_an_epoch() {
-    assert_same_end(&training(), &[15]);
+    assert_same_end(&training(), &[Steps(15)]);
+}
+
+#[test]
+fn stopped_in_the_middle_of_evaluations() {
+    // The first batch of the first validation, of the next two, then of each reading of the test
+    // set: one for the last weights and one for the best.
+    assert_same_end(&training(), &[Evaluated(1), Steps(7), Evaluated(1), Evaluated(1)]);
+    assert_same_end(&training(), &[Evaluated(4), Evaluated(2), Evaluated(1)]);
+}
+
+#[test]
+fn an_asked_for_checkpoint_survives_a_failure() {
+    let _turn = one_at_a_time();
+    let (data, training) = (Recording::new(Blobs::default()), training());
+    let (strategy, network) = (Rewires::default(), TinyMlp { dropout: 0.3, ..TinyMlp::default() });
+    let setup = setup(&strategy, &network, &data, &training);
+    let straight = tempfile::tempdir().unwrap();
+    finish(&setup, straight.path());
+
+    let broken = tempfile::tempdir().unwrap();
+    let mut failing = FailAfter { due: 5, failure: 9, steps: 0 };
+    train(&setup, Some(broken.path()), &mut failing).unwrap_err();
+    let (_, state) = contents(broken.path());
+    assert_eq!(state["trainer"]["counters"]["offset"], 5);
+    assert_eq!(state["history"], Value::Array(Vec::new()));
+    finish(&setup, broken.path());
+    assert_eq!(contents(straight.path()), contents(broken.path()));
 }
 
 #[test]
 fn mixed_precision_resumes_too() {
     let training = Training { precision: dst_core::Precision::Bf16, ..training() };
-    assert_same_end(&training, &[7, 20]);
-    assert_same_end_of(&Normed, &training, &[3, 20]);
+    assert_same_end(&training, &[Steps(7), Steps(20)]);
+    assert_same_end_of(&Normed, &training, &[Steps(3), Steps(20)]);
 }
 
 #[test]
 fn running_statistics_survive() {
-    let names = assert_same_end_of(&Normed, &training(), &[7, 20]);
+    let names = assert_same_end_of(&Normed, &training(), &[Steps(7), Steps(20)]);
     for kind in ["buffer/norm.running_var", "best/buffer/norm.running_mean"] {
         assert!(names.contains(&kind.to_owned()), "{kind} is not saved: {names:?}");
     }
@@ -182,7 +250,7 @@ fn stopped_again_and_again_in_the_middle_of_epochs() {
         clip_norm: 1.0,
         ..training()
     };
-    assert_same_end(&training, &[1, 6, 20, 17]);
+    assert_same_end(&training, &[Steps(1), Steps(6), Steps(20), Steps(17)]);
 }
 
 #[test]
@@ -196,7 +264,7 @@ fn stopped_after_the_last_batch_and_with_accumulation() {
         ..training()
     };
     // Eight steps an epoch, the last of one micro-batch.
-    assert_same_end(&training, &[3, 21]);
+    assert_same_end(&training, &[Steps(3), Steps(21)]);
 }
 
 #[test]
@@ -210,7 +278,7 @@ fn a_checkpoint_that_is_of_no_use_gives_way_to_a_new_start() {
     let good = std::fs::read(reference.path().join("checkpoint.safetensors")).unwrap();
 
     let other_seed = tempfile::tempdir().unwrap();
-    train(&Setup { seed: 7, ..setup }, Some(other_seed.path()), &mut StopAfter(20)).unwrap();
+    train(&Setup { seed: 7, ..setup }, Some(other_seed.path()), &mut Steps(20)).unwrap();
     let foreign = std::fs::read(other_seed.path().join("checkpoint.safetensors")).unwrap();
     let mut cut = good.clone();
     cut.truncate(good.len() / 2);
@@ -242,7 +310,7 @@ fn without_births_training_resumes_and_ages_are_missing() {
     assert!(!expected.ages.is_empty());
 
     let folder = tempfile::tempdir().unwrap();
-    train(&setup, Some(folder.path()), &mut StopAfter(20)).unwrap();
+    train(&setup, Some(folder.path()), &mut Steps(20)).unwrap();
     let path = folder.path().join("checkpoint.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();

@@ -10,7 +10,7 @@ use dst_core::training::OptimizerKind;
 use dst_core::{ErrorKind, Moments, Result, Step, Strategy, Topology, Training, Verdict};
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{
-    Ended, Observer, Progress, Setup, Silent, Trained, Trainer, estimate_flops, train,
+    Ended, Estimator, Observer, Progress, Setup, Silent, Trained, Trainer, estimate_flops, train,
 };
 use tch::Tensor;
 
@@ -283,6 +283,42 @@ fn operations_are_counted_over_the_real_course() {
     assert_eq!(estimate.inference_flops, active);
     assert_eq!(estimate.active_parameters, 326);
     assert!((estimate.train_flops / sparse.train_flops - 1.0).abs() < 0.05, "{estimate:?}");
+}
+
+#[test]
+fn one_network_serves_the_estimates_of_many_trainings() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let (dense, sparse) = (StaysDense, Rewires::default());
+    let estimator = Estimator::new(&network, &blobs).unwrap();
+    let longer = Training { epochs: 2 * training.epochs, ..training.clone() };
+    let strategies: [&dyn Strategy; 2] = [&sparse, &dense];
+    for training in [&training, &longer] {
+        for strategy in strategies {
+            // What a topology did to the weights before is forgotten.
+            let alone = estimate_flops(&setup(strategy, &network, &blobs, training)).unwrap();
+            let (sparsity, seed) = (0.8, 0);
+            let shared = estimator.estimate(strategy, training, sparsity, seed).unwrap();
+            assert_eq!(shared, alone);
+        }
+    }
+    let flops = |training| estimator.estimate(&dense, training, 0.8, 0).unwrap().train_flops;
+    assert_eq!(flops(&longer), 2.0 * flops(&training));
+    assert!(estimator.estimate(&sparse, &training, 1.0, 0).is_err());
+}
+
+#[test]
+fn memory_grows_with_weights_and_batches() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let estimator = Estimator::new(&network, &blobs).unwrap();
+    let memory = |batch_size| {
+        let training = Training { batch_size, ..training.clone() };
+        estimator.estimate(&StaysDense, &training, 0.8, 0).unwrap().memory_bytes
+    };
+    // 32 + 32 + 3 outputs of 16 bytes for every further sample.
+    assert_eq!(memory(48) - memory(16), 32 * 67 * 16);
+    assert!(memory(16) > 24 * 1699);
 }
 
 /// Remembers what an observer is told.

@@ -16,6 +16,10 @@ use crate::store::write_tables;
 /// Time between two lines of progress.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// The most training that a crash may cost; an epoch of a large network takes longer. To write the
+/// 2 GB of a BERT-base takes seconds.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(600);
+
 /// Writes `history.csv`, `layers.csv` and `ages.csv` after every epoch.
 pub(super) struct Recorder<'a, S> {
     /// Epochs so far.
@@ -28,6 +32,8 @@ pub(super) struct Recorder<'a, S> {
     id: &'a str,
     prints: bool,
     printed: Option<Instant>,
+    /// When the last checkpoint was saved, or training began.
+    saved: Instant,
     should_stop: S,
     begun: bool,
 }
@@ -42,6 +48,7 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
             id,
             prints,
             printed: None,
+            saved: Instant::now(),
             should_stop,
             begun: false,
         }
@@ -50,6 +57,10 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
     /// Has a batch been trained, in this attempt or before?
     pub(super) fn has_begun(&self) -> bool {
         self.begun
+    }
+
+    fn flow(&self) -> ControlFlow<()> {
+        if (self.should_stop)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn print(&mut self, progress: &Progress) {
@@ -77,7 +88,19 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
     fn step(&mut self, progress: &Progress) -> ControlFlow<()> {
         self.begun = true;
         self.print(progress);
-        if (self.should_stop)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        self.flow()
+    }
+
+    fn evaluating(&mut self) -> ControlFlow<()> {
+        self.flow()
+    }
+
+    fn checkpoint_is_due(&mut self) -> bool {
+        let due = self.saved.elapsed() >= CHECKPOINT_INTERVAL;
+        if due {
+            self.saved = Instant::now();
+        }
+        due
     }
 
     fn starts_from(&mut self, origin: &str) {
@@ -91,6 +114,7 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
         ages: &[AgeRecord],
     ) -> Result<()> {
         self.begun |= !history.is_empty();
+        self.saved = Instant::now();
         self.history = history.to_vec();
         self.layers = layers.to_vec();
         self.ages = ages.to_vec();
