@@ -248,7 +248,7 @@ pub struct GridArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub place: PlaceArgs,
-    /// Trials at once [default: cores / threads; 1 on an accelerator]
+    /// Trials at once [default: cores / threads, fewer if memory is short; 1 on an accelerator]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub jobs: Option<String>,
     /// Longest time of one attempt, such as 30m; a trial that needs more has timed out

@@ -53,7 +53,7 @@ fn check_control(grid: &GridConfig) -> Result<()> {
 }
 
 fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
-    let execution = &grid.execution;
+    let mut execution = grid.execution.clone();
     let store = Store::create(&execution.store)?;
     let folder = default_folder(store.root());
     if !args.no_report {
@@ -61,14 +61,16 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     }
     let pending = pending(&store, &grid.trials, args.retry_failed)?;
     let estimates = preflight::estimates(&pending, grid, args.quiet)?;
+    let about_memory = preflight::fit_memory(&mut execution, &estimates);
     preflight::space(store.root(), &estimates, execution.jobs)?;
     let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone());
     store.remember_grid(&record)?;
 
     let labels = Labels::of(grid.trials.iter());
     if !args.quiet {
-        announce(grid, &pending, &estimates);
+        announce(&execution, grid.trials.len(), &pending, &estimates);
     }
+    about_memory.iter().for_each(|words| output::note(words));
     warn(&pending, &estimates, &labels);
     let names: BTreeMap<String, String> =
         grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
@@ -77,7 +79,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let costs = costs.map(|(spec, estimate)| (spec.id(), estimate.dense_train_flops)).collect();
     let mut progress = Progress::new(names, costs, args.quiet);
     let started = Instant::now();
-    let options = executor_options(execution, args.retry_failed)?;
+    let options = executor_options(&execution, args.retry_failed)?;
     let executed = execute(&store, &grid.trials, &options, &mut |event| progress.event(&event));
     progress.finish();
     let executed = executed?;
@@ -164,20 +166,25 @@ fn executor_options(execution: &ExecutionConfig, retry_failed: bool) -> Result<E
     })
 }
 
-fn announce(grid: &GridConfig, pending: &[TrialSpec], estimates: &[Estimate]) {
-    let (all, new) = (grid.trials.len(), pending.len());
+fn announce(
+    execution: &ExecutionConfig,
+    all: usize,
+    pending: &[TrialSpec],
+    estimates: &[Estimate],
+) {
+    let new = pending.len();
     if new == 0 {
         output::note(&format!("all {all} trials are done; nothing is trained"));
         return;
     }
     let flops: f64 = estimates.iter().map(|estimate| estimate.train_flops).sum();
-    let ExecutionConfig { jobs, threads, device, .. } = &grid.execution;
+    let ExecutionConfig { jobs, threads, device, store, .. } = execution;
     let each = if *threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") };
     output::note(&format!(
         "{new} of {all} trials to train, {flops:.1e} FLOPs; {} at once, {each} each \
          on {device}; store: {}",
         jobs.min(&new),
-        grid.execution.store.display(),
+        store.display(),
     ));
 }
 
@@ -241,6 +248,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             "active_parameters": estimate.active_parameters,
             "prunable_parameters": estimate.prunable_parameters,
             "total_parameters": estimate.total_parameters,
+            "memory_bytes": estimate.memory_bytes,
         }));
         let mut cells = vec![id, spec.dataset_label(), labels.model(spec), labels.strategy(spec)];
         cells.push(spec.sparsity.to_string());
@@ -250,6 +258,8 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         cells.extend([spec.seed.to_string(), state, format!("{:.2e}", estimate.train_flops)]);
         table.row(cells);
     }
+    let about_memory = preflight::fit_memory(&mut grid.execution.clone(), &estimates);
+    about_memory.iter().for_each(|words| output::note(words));
     warn(&grid.trials, &estimates, &labels);
     if args.json {
         output::print_json(&json!({

@@ -82,7 +82,7 @@ fn entries(
             _ => axis::json(value).map(|value| vec![value]),
         };
         let values = values.map_err(|error| error.at(key.to_string()))?;
-        layer.push((key, Setting { values, source: source.clone() }));
+        layer.push((key, Setting::new(values, source.clone())));
     }
     Ok(())
 }

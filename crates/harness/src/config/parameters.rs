@@ -247,7 +247,7 @@ mod tests {
 
     fn expand(parameter: &str, values: Vec<Value>) -> Result<Vec<Value>> {
         let key = Key::Training(parameter.to_owned());
-        let setting = Setting { values, source: Source::Environment("HARNESS_TEST") };
+        let setting = Setting::new(values, Source::Environment("HARNESS_TEST"));
         Family::training().unwrap().expand(&BTreeMap::from([(parameter, (&key, &setting))]))
     }
 

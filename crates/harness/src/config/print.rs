@@ -18,7 +18,7 @@ pub(super) fn to_toml(effective: &Effective) -> Result<String> {
     let execution = effective.execution()?;
     for key in PLAIN_KEYS {
         match effective.settings.plain(key.name) {
-            Some(Setting { values, source }) => {
+            Some(Setting { values, source, .. }) => {
                 let value = match &values[..] {
                     [one] if key.single => one.clone(),
                     several => Value::from(several),

@@ -137,6 +137,19 @@ pub(crate) struct Setting {
     pub(crate) values: Vec<Value>,
     /// Where they came from.
     pub(crate) source: Source,
+    /// The group of data sets that it was given for, or [`EVERY`] for all strategies, if it was not
+    /// given for its key by name.
+    pub(crate) group: Option<String>,
+}
+
+impl Setting {
+    pub(crate) fn new(values: Vec<Value>, source: Source) -> Self {
+        Self { values, source, group: None }
+    }
+
+    fn of_group(&self, name: &str) -> Self {
+        Self { group: Some(name.to_owned()), ..self.clone() }
+    }
 }
 
 /// Settings that came together, such as all of one file.
@@ -215,7 +228,7 @@ impl PlainKey {
                 Error::usage(format!("{} takes one value", self.name)).at(source.to_string())
             );
         }
-        Ok((Key::Plain(self.name), Setting { values, source }))
+        Ok((Key::Plain(self.name), Setting::new(values, source)))
     }
 }
 
@@ -248,7 +261,7 @@ pub(crate) fn environment(get: impl Fn(&str) -> Option<String>) -> Result<Layer>
         if let Some(text) = get(variable).filter(|text| !text.is_empty()) {
             let values = axis::values(&text).map_err(|error| error.at(*variable))?;
             let source = Source::Environment(variable);
-            layer.push((Key::typed(path)?, Setting { values, source }));
+            layer.push((Key::typed(path)?, Setting::new(values, source)));
         }
     }
     Ok(layer)
@@ -303,19 +316,19 @@ impl Settings {
                 Key::Strategy(_, parameter) => {
                     for plugin in having(parameter, &setting)? {
                         let key = Key::Strategy(plugin.name.to_owned(), parameter.clone());
-                        self.entries.insert(key, setting.clone());
+                        self.entries.insert(key, setting.of_group(EVERY));
                     }
                 }
                 Key::Dataset(group, option) => {
                     for member in DatasetGroup::find(group)?.members {
                         let key = Key::Dataset((*member).to_owned(), option.clone());
-                        self.entries.insert(key, setting.clone());
+                        self.entries.insert(key, setting.of_group(group));
                     }
                 }
                 Key::TrainingOn(group, parameter) => {
                     for member in DatasetGroup::find(group)?.members {
                         let key = Key::TrainingOn((*member).to_owned(), parameter.clone());
-                        self.entries.insert(key, setting.clone());
+                        self.entries.insert(key, setting.of_group(group));
                     }
                 }
                 _ => {}

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Effective;
 use super::parameters::Family;
-use super::setting::{Key, Setting, Settings, Source};
+use super::setting::{EVERY, Key, Settings, Source};
 
 /// A grid beyond this size is taken for a typing mistake.
 const MOST_TRIALS: usize = 100_000;
@@ -219,16 +219,6 @@ fn trainings(effective: &Effective, dataset: &str) -> Result<Vec<Training>> {
         .collect()
 }
 
-/// Was a setting of the data set `name` typed for a group with another member in the grid?
-fn of_group(setting: &Setting, name: &str, datasets: &[&str]) -> Result<bool> {
-    let Source::Flag(typed) = &setting.source else { return Ok(false) };
-    Ok(DatasetGroup::all()?.iter().any(|group| {
-        typed.contains(&format!("{}.", group.name))
-            && group.members.contains(&name)
-            && group.members.iter().any(|member| datasets.contains(member))
-    }))
-}
-
 /// Parameters of plug-ins that the grid does not use must be right too, and on the command line
 /// they are a mistake.
 fn check_unused(effective: &Effective) -> Result<()> {
@@ -258,12 +248,15 @@ fn check_unused(effective: &Effective) -> Result<()> {
         let located = |error: Error| error.at(setting.source.to_string());
         family.map_err(located)?.expand(&axes)?;
         // What was typed for several at once is right if one of them is there.
-        let shared = || {
-            let same = settings.iter().filter(|(_, other)| other.source == setting.source);
-            same.map(|(key, _)| key).any(is_used)
+        let is_meant = match setting.group.as_deref() {
+            Some(EVERY) => true,
+            Some(group) => {
+                DatasetGroup::find(group)?.members.iter().any(|member| datasets.contains(member))
+            }
+            None => false,
         };
-        let typed = matches!(&setting.source, Source::Flag(text) if !text.contains('*'));
-        if typed && !shared() && !of_group(setting, name, &datasets)? {
+        if matches!(setting.source, Source::Flag(_)) && !is_meant {
+            let name = setting.group.as_ref().unwrap_or(name);
             return Err(located(Error::usage(format!("'{name}' is not part of this grid")).hint(
                 "add it to --strategies, --models or --datasets, or leave the setting out",
             )));

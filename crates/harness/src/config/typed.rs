@@ -103,7 +103,7 @@ impl Typed {
         }
         let source = Source::Flag(typed);
         let values = axis::values(text).map_err(|error| error.at(source.to_string()))?;
-        self.layer.push((key, Setting { values, source }));
+        self.layer.push((key, Setting::new(values, source)));
         Ok(())
     }
 

@@ -1,0 +1,78 @@
+//! Trials that will not be what their names say.
+
+use std::collections::BTreeSet;
+
+use dst_analysis::is_another_sparsity;
+use dst_analysis::words::percent;
+use dst_core::record::TrialSpec;
+use dst_train::Estimate;
+
+use crate::command::label::Labels;
+
+/// What users should hear before anything is trained, in words, seeds together.
+pub(in crate::command) fn warnings(
+    trials: &[TrialSpec],
+    estimates: &[Estimate],
+    labels: &Labels,
+) -> BTreeSet<String> {
+    let mut warnings = unreached(trials, estimates, labels);
+    warnings.extend(unchanged(trials, estimates, labels));
+    warnings.extend(trials.iter().filter_map(untrained));
+    warnings
+}
+
+/// A model that could start from trained weights and does not: for BERT, that is seldom meant.
+fn untrained(spec: &TrialSpec) -> Option<String> {
+    spec.model.get("weights").filter(|weights| weights.is_null())?;
+    let model = spec.model_name();
+    Some(format!(
+        "{model} on {} starts from random weights: to fine-tune trained ones, pass --set \
+         {model}.weights=FILE, or hub:org/name for those of the Hugging Face Hub",
+        spec.dataset
+    ))
+}
+
+/// Trials whose schedule has no update, so that their network is a static one.
+fn unchanged(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> BTreeSet<String> {
+    let still = trials.iter().zip(estimates).filter(|(spec, estimate)| {
+        // The others are warned of already.
+        let reached = !is_another_sparsity(spec.sparsity, 1.0 - estimate.final_density);
+        estimate.updates == Some(0) && spec.sparsity > 0.0 && reached
+    });
+    let words = still.map(|(spec, _)| {
+        format!(
+            "{} on {}, {} will never change a connection, because none of its updates falls into \
+             the training: see {name}.interval (10% is one in every tenth of it), {name}.begin and \
+             {name}.end",
+            labels.strategy(spec),
+            spec.dataset_label(),
+            labels.model(spec),
+            name = spec.strategy_name(),
+        )
+    });
+    words.collect()
+}
+
+/// Trials whose schedule ends at another sparsity than they were asked for, in words, seeds
+/// together.
+fn unreached(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> BTreeSet<String> {
+    let pairs = trials.iter().zip(estimates).filter(|(spec, estimate)| {
+        is_another_sparsity(spec.sparsity, 1.0 - estimate.final_density)
+    });
+    let words = pairs.map(|(spec, estimate)| {
+        let remedy = match spec.strategy.get("interval") {
+            Some(_) => format!("shorten {}.interval, or train longer", spec.strategy_name()),
+            None => "train longer".to_owned(),
+        };
+        format!(
+            "{} at {} on {}, {} will end at a sparsity of {}, because its updates are too few: \
+             {remedy}",
+            labels.strategy(spec),
+            percent(spec.sparsity),
+            spec.dataset_label(),
+            labels.model(spec),
+            percent(1.0 - estimate.final_density),
+        )
+    });
+    words.collect()
+}
