@@ -42,7 +42,7 @@ pub struct GridConfig {
 }
 
 /// Where and how trials run. Nothing here changes what a trial is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionConfig {
     /// The folder of the store.
     pub store: PathBuf,
@@ -56,37 +56,13 @@ pub struct ExecutionConfig {
     pub jobs: usize,
     /// Threads of one operation.
     pub threads: usize,
-    /// Which of the two somebody set.
-    pub asked: Asked,
+    /// Did somebody ask for that number of trials at once?
+    pub jobs_asked: bool,
     /// The longest that one attempt may take.
     pub timeout: Option<Duration>,
 }
 
-/// What somebody set, and the machine did not choose.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// Trials at once.
-    pub jobs: bool,
-    /// Threads of one operation.
-    pub threads: bool,
-}
-
 impl ExecutionConfig {
-    /// At most `most` trials at once, with the cores of all; false if another number was asked for.
-    pub fn limit_jobs(&mut self, most: usize) -> bool {
-        if self.asked.jobs {
-            return false;
-        }
-        if most < self.jobs {
-            let cores = self.jobs * self.threads;
-            self.jobs = most;
-            if !self.asked.threads {
-                self.threads = (cores / most).max(1);
-            }
-        }
-        true
-    }
-
     /// Where data sets look: in the data folder, then in the cache of the Hub.
     pub fn sources(&self) -> DataSources {
         let revision = self.hub_revision.as_deref().unwrap_or(hub::MAIN);
@@ -234,9 +210,7 @@ impl Effective {
             let count = settings.plain(key)?.values.first()?.as_u64()?;
             usize::try_from(count).ok()
         };
-        let (asked_jobs, asked_threads) = (given("jobs"), given("threads"));
-        let asked = Asked { jobs: asked_jobs.is_some(), threads: asked_threads.is_some() };
-        let (jobs, threads) = match (asked_jobs, asked_threads) {
+        let (jobs, threads) = match (given("jobs"), given("threads")) {
             (Some(jobs), Some(threads)) => (jobs, threads),
             (Some(jobs), None) => (jobs, (cores / jobs).max(1)),
             // Several trials on one accelerator would only wait for each other.
@@ -252,7 +226,7 @@ impl Effective {
             device: device_name,
             jobs,
             threads,
-            asked,
+            jobs_asked: given("jobs").is_some(),
             timeout: timeout.map_err(|error| located(error, "timeout"))?,
         })
     }

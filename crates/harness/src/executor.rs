@@ -91,8 +91,8 @@ pub enum Event {
         /// Who.
         holder: String,
     },
-    /// Its process was killed while others ran, most likely because memory ran out. It goes on
-    /// from its checkpoint.
+    /// Its process was killed while others ran, or just after, most likely because memory ran out.
+    /// It goes on from its checkpoint.
     Postponed {
         /// The trial.
         id: String,
@@ -137,9 +137,9 @@ pub struct Execution {
 /// Trials that ended before are skipped without starting anything. Seeds are the outermost
 /// order, so that a grid that is interrupted compares its strategies already. A trial that
 /// fails does not disturb the others. One that is killed from outside while others run goes on
-/// later, when fewer run; killed alone, or again and again, it has crashed.
+/// when fewer run, in the end alone; killed alone, it has crashed.
 ///
-/// The first Ctrl-C or SIGTERM stops the trials at their next step, with a checkpoint; the
+/// The first Ctrl-C or SIGTERM stops the trials at their next batch, with a checkpoint; the
 /// second kills them. Call it from a thread that lives as long as the execution: on Linux the
 /// processes are asked to stop when the thread that started them is gone, so that a killed grid
 /// leaves none behind.

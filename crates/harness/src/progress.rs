@@ -138,19 +138,18 @@ impl Progress {
                 self.leave(id, Some(line));
             }
             Event::Postponed { id, workers } => {
-                self.over(id);
-                let at_once = match workers {
-                    1 => "one trial".to_owned(),
-                    several => format!("{several} trials"),
+                self.running.remove(id);
+                self.pace.postpone(id);
+                let from_now_on = match workers {
+                    1 => "one trial runs at a time".to_owned(),
+                    several => format!("{several} trials run at once"),
                 };
-                self.warn(
-                    id,
-                    &format!(
-                        "killed, out of memory?: {}; it goes on later, with {at_once} at once \
-                         from now on",
-                        self.name(id)
-                    ),
+                let name = self.name(id);
+                let line = format!(
+                    "killed, perhaps because memory ran out: {name}; it goes on later, and from \
+                     now on {from_now_on}"
                 );
+                self.warn(id, &line);
             }
             Event::Unfinished { id, reason } => {
                 self.over(id);

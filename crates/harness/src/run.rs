@@ -65,8 +65,8 @@ pub enum Ran {
 /// A process runs one trial at a time: libtorch's random generator and its threads belong to the
 /// process.
 ///
-/// SIGINT and SIGTERM stop it after the current step with a checkpoint; a second SIGINT stops it
-/// at once. Divergence, collapse, panics and errors of plug-ins and libtorch are results.
+/// SIGINT and SIGTERM stop it after the current batch, of training or of an evaluation, with a
+/// checkpoint; a second SIGINT stops it at once. Divergence, collapse, panics and errors of plug-ins and libtorch are results.
 ///
 /// # Errors
 /// If the trial could not begin for a reason that the user can mend (an unknown plug-in, a

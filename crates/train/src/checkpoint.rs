@@ -1,5 +1,6 @@
 //! One file that a training continues from.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use dst_core::dataset::read_file;
 use dst_core::{Error, Result};
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensors, View};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tch::{Device, Kind, Tensor};
@@ -33,13 +34,11 @@ pub(crate) fn write(folder: &Path, tensors: &Tensors, state: &impl Serialize) ->
     let state = serde_json::to_string(state)
         .map_err(|error| Error::contract(format!("a checkpoint cannot be written: {error}")))?;
     let header = HashMap::from([(STATE.to_owned(), state)]);
-    let blobs = tensors.iter().map(|(name, tensor)| Blob::of(name, tensor));
+    let blobs = tensors.iter().map(|(name, tensor)| Ok((name, Blob::of(name, tensor)?)));
     let blobs = blobs.collect::<Result<Vec<_>>>()?;
-    let views = blobs.iter().map(|blob| Ok((blob.name, blob.view()?)));
-    let views = views.collect::<Result<Vec<_>>>()?;
 
     let partial = folder.join(format!("{FILE}.partial"));
-    let written = safetensors::serialize_to_file(views, Some(header), &partial);
+    let written = safetensors::serialize_to_file(blobs, Some(header), &partial);
     written.map_err(|error| match error {
         safetensors::SafeTensorError::IoError(error) => Error::io("write", &partial, &error),
         error => damaged(&partial, error),
@@ -80,29 +79,45 @@ pub(crate) fn path(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
-/// The bytes of one tensor.
-struct Blob<'a> {
-    name: &'a str,
+/// A tensor whose bytes are copied only while they are written: all at once would be the size of
+/// the checkpoint again in memory.
+struct Blob {
+    tensor: Tensor,
     kind: Dtype,
     shape: Vec<usize>,
-    bytes: Vec<u8>,
 }
 
-impl<'a> Blob<'a> {
-    fn of(name: &'a str, tensor: &Tensor) -> Result<Self> {
-        let host = tensor.detach().to_device(Device::Cpu).contiguous();
-        let kind = dtype(host.kind()).ok_or_else(|| {
-            Error::contract(format!("{:?} cannot be saved", host.kind())).at(name)
+impl Blob {
+    fn of(name: &str, tensor: &Tensor) -> Result<Self> {
+        let tensor = tensor.detach();
+        let kind = dtype(tensor.kind()).ok_or_else(|| {
+            Error::contract(format!("{:?} cannot be saved", tensor.kind())).at(name.to_owned())
         })?;
-        let mut bytes = vec![0; host.numel() * host.kind().elt_size_in_bytes()];
-        host.f_copy_data_u8(&mut bytes, host.numel())?;
-        let shape = host.size().iter().map(|size| *size as usize).collect();
-        Ok(Self { name, kind, shape, bytes })
+        let shape = tensor.size().iter().map(|size| *size as usize).collect();
+        Ok(Self { tensor, kind, shape })
+    }
+}
+
+impl View for Blob {
+    fn dtype(&self) -> Dtype {
+        self.kind
     }
 
-    fn view(&self) -> Result<TensorView<'_>> {
-        TensorView::new(self.kind, self.shape.clone(), &self.bytes)
-            .map_err(|error| Error::contract(error.to_string()).at(self.name))
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// # Panics
+    /// If the device refuses, which `View` has no other way to say.
+    fn data(&self) -> Cow<'_, [u8]> {
+        let host = self.tensor.to_device(Device::Cpu).contiguous();
+        let mut bytes = vec![0; self.data_len()];
+        host.copy_data_u8(&mut bytes, host.numel());
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.tensor.numel() * self.tensor.kind().elt_size_in_bytes()
     }
 }
 

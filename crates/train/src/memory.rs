@@ -25,24 +25,34 @@ pub(crate) struct PeakMemory {
     nvml: Option<Nvml>,
     /// The most seen so far.
     on_device: Option<u64>,
+    /// The peak of earlier processes with the same training.
+    earlier: Option<(u64, MemoryKind)>,
 }
 
 impl PeakMemory {
-    pub(crate) fn new(device: Device) -> Self {
+    pub(crate) fn new(device: Device, earlier: Option<(u64, MemoryKind)>) -> Self {
         let nvml = if device::is_accelerator(device) { Nvml::init().ok() } else { None };
-        Self { nvml, on_device: None }
+        Self { nvml, on_device: None, earlier }
     }
 
     /// Notes what the process holds now.
     pub(crate) fn look(&mut self) {
-        let held = self.nvml.as_ref().and_then(held_on_devices);
-        self.on_device = self.on_device.max(held);
+        self.on_device = self.on_device.max(self.held());
+    }
+
+    fn held(&self) -> Option<u64> {
+        self.nvml.as_ref().and_then(held_on_devices)
     }
 
     /// The peak in bytes, and what it counts.
-    pub(crate) fn read(&mut self) -> (u64, MemoryKind) {
-        self.look();
-        self.on_device.map_or_else(peak_memory, |bytes| (bytes, MemoryKind::Device))
+    pub(crate) fn read(&self) -> (u64, MemoryKind) {
+        let on_device = self.on_device.max(self.held());
+        let (bytes, kind) = on_device.map_or_else(peak_memory, |bytes| (bytes, MemoryKind::Device));
+        match self.earlier {
+            // One that ran elsewhere may have counted something else.
+            Some((earlier, counted)) if counted == kind => (bytes.max(earlier), kind),
+            _ => (bytes, kind),
+        }
     }
 }
 
@@ -109,20 +119,29 @@ mod tests {
 
     #[test]
     fn the_resident_set_counts_where_no_accelerator_does() {
-        let mut on_cpu = PeakMemory::new(Device::Cpu);
+        let mut on_cpu = PeakMemory::new(Device::Cpu, None);
         on_cpu.look();
         let (bytes, kind) = on_cpu.read();
         assert!(bytes > 0 && kind == MemoryKind::ResidentSet);
         // This process holds nothing on an accelerator, whether there is one or not.
-        let mut absent = PeakMemory::new(Device::Cuda(0));
+        let absent = PeakMemory::new(Device::Cuda(0), None);
         assert_eq!(absent.read().1, MemoryKind::ResidentSet);
     }
 
     #[test]
     fn the_most_that_was_seen_on_a_device_wins() {
-        let mut peak = PeakMemory { nvml: None, on_device: Some(7) };
+        let mut peak = PeakMemory { nvml: None, on_device: Some(7), earlier: None };
         peak.look();
         assert_eq!(peak.read(), (7, MemoryKind::Device));
+    }
+
+    #[test]
+    fn a_peak_of_the_same_kind_survives_a_restart() {
+        let peak = |bytes, kind| PeakMemory::new(Device::Cpu, Some((bytes, kind))).read();
+        let (most, resident) = (u64::MAX, MemoryKind::ResidentSet);
+        assert_eq!(peak(most, resident), (most, resident));
+        assert!(peak(1, resident).0 > 1);
+        assert!(peak(most, MemoryKind::Device).0 < most);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Outcome};
+use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, MemoryKind, Outcome};
 use dst_core::{Error, Predictions, Result, Split, Task, device, flops};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,8 +58,8 @@ pub enum Ended {
 /// bit as if it had not been interrupted. A checkpoint that is damaged or belongs to another setup
 /// is reported on stderr and replaced by a new start.
 ///
-/// The test set is read once, after the last step, with the weights that were best on
-/// validation and with the last ones.
+/// The test set is read after the last step alone, with the weights that were best on validation
+/// and with the last ones. A stop meanwhile lets the resumed training read it again.
 ///
 /// # Errors
 /// If the setup is not valid or the device lacks the precision, the loss or a weight is not finite
@@ -87,13 +87,16 @@ pub fn train(
             flow = observer.step(&trial.progress(&stepped));
         }
         let mut closed = false;
+        // Asked before a validation, which may take long too.
+        let is_due = flow.is_continue() && observer.checkpoint_is_due();
+        if let (Some(folder), true) = (checkpoint, is_due) {
+            trial.save(folder)?;
+        }
         if flow.is_continue() && trial.awaits_validation() {
             flow = trial.close_epoch(observer)?;
             closed = flow.is_continue();
         }
-        if let Some(folder) = checkpoint
-            && (closed || flow.is_break() || observer.checkpoint_is_due())
-        {
+        if let (Some(folder), true) = (checkpoint, closed || flow.is_break()) {
             trial.save(folder)?;
         }
         if closed {
@@ -121,7 +124,6 @@ struct Trial<'a> {
     learning_rate: f64,
     /// Time spent in steps, over all attempts.
     seconds: f64,
-    /// Of this process.
     memory: PeakMemory,
 }
 
@@ -137,6 +139,9 @@ struct TrialState {
     #[serde(default)]
     learning_rate: f64,
     seconds: f64,
+    /// In bytes, of all attempts.
+    #[serde(default)]
+    peak_memory: Option<(u64, MemoryKind)>,
 }
 
 impl<'a> Trial<'a> {
@@ -165,7 +170,7 @@ impl<'a> Trial<'a> {
             best: None,
             learning_rate: 0.0,
             seconds: 0.0,
-            memory: PeakMemory::new(setup.device),
+            memory: PeakMemory::new(setup.device, None),
         };
         trial.record_layers(0);
         Ok(trial)
@@ -194,7 +199,7 @@ impl<'a> Trial<'a> {
             best,
             learning_rate: state.learning_rate,
             seconds: state.seconds,
-            memory: PeakMemory::new(setup.device),
+            memory: PeakMemory::new(setup.device, state.peak_memory),
         }))
     }
 
@@ -213,6 +218,7 @@ impl<'a> Trial<'a> {
             best: self.best.as_ref().map(|best| best.facts),
             learning_rate: self.learning_rate,
             seconds: self.seconds,
+            peak_memory: Some(self.memory.read()),
         };
         checkpoint::write(folder, &tensors, &state)
     }
@@ -296,7 +302,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Reads the test set and sums up; none if the observer stops.
-    fn finish(mut self, observer: &mut dyn Observer) -> Result<Option<Trained>> {
+    fn finish(self, observer: &mut dyn Observer) -> Result<Option<Trained>> {
         let missing = || Error::data("the checkpoint is past its last epoch but has no best one");
         let best = self.best.as_ref().ok_or_else(missing)?;
         let facts = best.facts;

@@ -290,31 +290,30 @@ fn one_network_serves_the_estimates_of_many_trainings() {
     let _turn = one_at_a_time();
     let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
     let (dense, sparse) = (StaysDense, Rewires::default());
-    let estimator = Estimator::new(&network, &blobs).unwrap();
+    let estimator = Estimator::new(&network, &blobs, 1).unwrap();
     let longer = Training { epochs: 2 * training.epochs, ..training.clone() };
     let strategies: [&dyn Strategy; 2] = [&sparse, &dense];
     for training in [&training, &longer] {
         for strategy in strategies {
             // What a topology did to the weights before is forgotten.
             let alone = estimate_flops(&setup(strategy, &network, &blobs, training)).unwrap();
-            let (sparsity, seed) = (0.8, 0);
-            let shared = estimator.estimate(strategy, training, sparsity, seed).unwrap();
+            let shared = estimator.estimate(strategy, training, 0.8).unwrap();
             assert_eq!(shared, alone);
         }
     }
-    let flops = |training| estimator.estimate(&dense, training, 0.8, 0).unwrap().train_flops;
+    let flops = |training| estimator.estimate(&dense, training, 0.8).unwrap().train_flops;
     assert_eq!(flops(&longer), 2.0 * flops(&training));
-    assert!(estimator.estimate(&sparse, &training, 1.0, 0).is_err());
+    assert!(estimator.estimate(&sparse, &training, 1.0).is_err());
 }
 
 #[test]
 fn memory_grows_with_weights_and_batches() {
     let _turn = one_at_a_time();
     let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
-    let estimator = Estimator::new(&network, &blobs).unwrap();
+    let estimator = Estimator::new(&network, &blobs, 1).unwrap();
     let memory = |batch_size| {
         let training = Training { batch_size, ..training.clone() };
-        estimator.estimate(&StaysDense, &training, 0.8, 0).unwrap().memory_bytes
+        estimator.estimate(&StaysDense, &training, 0.8).unwrap().memory_bytes
     };
     // 32 + 32 + 3 outputs of 16 bytes for every further sample.
     assert_eq!(memory(48) - memory(16), 32 * 67 * 16);

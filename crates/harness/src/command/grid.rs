@@ -70,7 +70,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     if !args.quiet {
         announce(&execution, grid.trials.len(), &pending, &estimates);
     }
-    about_memory.iter().for_each(|words| output::note(words));
+    say(about_memory, args.quiet);
     warn(&pending, &estimates, &labels);
     let names: BTreeMap<String, String> =
         grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
@@ -195,6 +195,13 @@ fn warn(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) {
     }
 }
 
+/// Says something about memory, if there is anything to say.
+fn say(notice: Option<preflight::Notice>, quiet: bool) {
+    if let Some(notice) = notice.filter(|notice| notice.is_warning || !quiet) {
+        output::note(&notice.words);
+    }
+}
+
 /// What was typed, for the record of the grid.
 fn command_line() -> String {
     let words = std::env::args().skip(1).map(|word| {
@@ -215,7 +222,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     header.extend(["seed", "state", "train FLOPs"]);
     let mut table = Table::new(&header);
     let mut list = Vec::new();
-    let (mut to_do, mut total) = (0, 0.0);
+    let mut to_train = Vec::new();
     for (spec, estimate) in grid.trials.iter().zip(&estimates) {
         let id = spec.id();
         let state = match &store {
@@ -227,8 +234,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             _ => true,
         };
         if trains {
-            to_do += 1;
-            total += estimate.train_flops;
+            to_train.push(*estimate);
         }
         let state = match state {
             TrialState::Ended { status: Status::Finished, .. } => "done".to_owned(),
@@ -258,9 +264,10 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         cells.extend([spec.seed.to_string(), state, format!("{:.2e}", estimate.train_flops)]);
         table.row(cells);
     }
-    let about_memory = preflight::fit_memory(&mut grid.execution.clone(), &estimates);
-    about_memory.iter().for_each(|words| output::note(words));
+    say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
     warn(&grid.trials, &estimates, &labels);
+    let to_do = to_train.len();
+    let total: f64 = to_train.iter().map(|estimate| estimate.train_flops).sum();
     if args.json {
         output::print_json(&json!({
             "trials": list,

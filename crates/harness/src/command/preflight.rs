@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::fetch;
 use crate::config::GridConfig;
 use crate::output;
-pub(super) use room::{fit_memory, space, writable};
+pub(super) use room::{Notice, fit_memory, space, writable};
 pub(super) use warnings::warnings;
 
 /// How long one waits without a word.
@@ -45,7 +45,7 @@ pub(super) fn estimates(
         let first = kinds.values().next().expect("every network has a trial");
         fetch::weights_if_missing(&first.model)?;
         let architecture = architecture(first)?;
-        let estimator = Estimator::new(&*architecture, &*datasets[&network.dataset]);
+        let estimator = Estimator::new(&*architecture, &*datasets[&network.dataset], first.seed);
         let estimator = estimator
             .map_err(|error| error.at(format!("{} on {}", first.model_name(), network.dataset)))?;
         for (kind, spec) in kinds {
@@ -137,7 +137,7 @@ fn dataset(spec: &TrialSpec, sources: &DataSources) -> Result<Box<dyn Dataset>> 
 
 fn estimate(spec: &TrialSpec, estimator: &Estimator<'_>) -> Result<Estimate> {
     let strategy = strategy(spec)?;
-    let estimate = estimator.estimate(&*strategy, &spec.training, spec.sparsity, spec.seed);
+    let estimate = estimator.estimate(&*strategy, &spec.training, spec.sparsity);
     estimate.map_err(|error| {
         let (strategy, model) = (spec.strategy_name(), spec.model_name());
         error.at(format!("{strategy} at {} on {}, {model}", spec.sparsity, spec.dataset_label()))

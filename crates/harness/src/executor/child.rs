@@ -34,8 +34,8 @@ pub(super) struct Worker {
     pub(super) started: Instant,
     /// Why and when it was asked to stop.
     pub(super) stop: Option<(Stop, Instant)>,
-    /// Did another trial of this grid run at any time meanwhile?
-    pub(super) had_company: bool,
+    /// When another trial of this grid last ran beside it.
+    pub(super) in_company: Option<Instant>,
     process: Child,
     log: PathBuf,
     log_start: u64,
@@ -87,7 +87,7 @@ impl Worker {
             id: id.to_owned(),
             started: Instant::now(),
             stop: None,
-            had_company: false,
+            in_company: None,
             process,
             log,
             log_start,

@@ -29,8 +29,11 @@ const GRACE: Duration = Duration::from_secs(30);
 /// trial.
 const DOUBT: Duration = Duration::from_secs(1);
 
-/// How often a trial may be killed beside others before that counts as a crash.
-const POSTPONED_MOST: usize = 3;
+/// How long after the end of the others a trial that is killed still counts as killed beside them.
+const COMPANY: Duration = Duration::from_secs(10);
+
+/// A trial that was killed so often beside others goes on alone.
+const KILLED_BESIDE_OTHERS: usize = 2;
 
 /// What to do with one execution.
 pub(super) struct Pool<'a> {
@@ -47,6 +50,8 @@ pub(super) struct Pool<'a> {
     messages: Receiver<Option<Event>>,
     /// Trials that were killed beside others, once for each time.
     postponed: Vec<String>,
+    /// Those that go on when nothing else runs.
+    alone: VecDeque<String>,
     execution: Execution,
     /// The disk is full or the store is gone: nothing further is started.
     fatal: Option<Error>,
@@ -71,6 +76,7 @@ impl<'a> Pool<'a> {
             sender,
             messages,
             postponed: Vec::new(),
+            alone: VecDeque::new(),
             execution: Execution::default(),
             fatal: None,
         }
@@ -96,7 +102,9 @@ impl<'a> Pool<'a> {
             self.heed(interrupts());
             self.look_at_held()?;
             self.start_waiting()?;
-            if self.working.is_empty() && self.waiting.is_empty() && self.held.is_empty() {
+            let queues = [&self.waiting, &self.alone];
+            let nothing_waits = queues.iter().all(|queue| queue.is_empty());
+            if self.working.is_empty() && nothing_waits && self.held.is_empty() {
                 break;
             }
             self.listen();
@@ -124,6 +132,7 @@ impl<'a> Pool<'a> {
 
     fn start_nothing_further(&mut self) {
         self.waiting.clear();
+        self.alone.clear();
         self.held.clear();
     }
 
@@ -144,6 +153,9 @@ impl<'a> Pool<'a> {
     }
 
     fn start_waiting(&mut self) -> Result<()> {
+        if self.working.is_empty() && self.waiting.is_empty() {
+            self.waiting.extend(self.alone.pop_front());
+        }
         while self.working.len() < self.workers {
             let Some(id) = self.waiting.pop_front() else {
                 break;
@@ -157,9 +169,6 @@ impl<'a> Pool<'a> {
                     match Worker::start(self.store, &id, self.options, sender) {
                         Ok(worker) => {
                             self.working.push(worker);
-                            if self.working.len() > 1 {
-                                self.working.iter_mut().for_each(|one| one.had_company = true);
-                            }
                             (self.events)(Event::Started { id });
                         }
                         Err(error) => self.give_up(&id, error),
@@ -168,6 +177,13 @@ impl<'a> Pool<'a> {
             }
         }
         Ok(())
+    }
+
+    fn note_company(&mut self) {
+        if self.working.len() > 1 {
+            let now = Some(Instant::now());
+            self.working.iter_mut().for_each(|worker| worker.in_company = now);
+        }
     }
 
     fn hold(&mut self, id: String, holder: String) {
@@ -199,6 +215,7 @@ impl<'a> Pool<'a> {
     fn collect(&mut self) -> Result<()> {
         let mut index = 0;
         while index < self.working.len() {
+            self.note_company();
             match self.working[index].poll()? {
                 None => index += 1,
                 Some(status) => {
@@ -263,26 +280,32 @@ impl<'a> Pool<'a> {
             return Ok(());
         }
         if exit.signal() == Some(libc::SIGKILL) {
+            let beside_others = worker.in_company.is_some_and(|last| last.elapsed() < COMPANY);
             std::thread::sleep(DOUBT);
-            if worker.had_company && self.fatal.is_none() && self.postpone(id) {
+            if beside_others {
+                self.postpone(worker, exit);
                 return Ok(());
             }
         }
         self.fail(worker, Status::Crashed, with_words(&describe_end(exit), worker))
     }
 
-    /// Lets a trial that was killed beside others go on when fewer run. On most systems that means
-    /// that memory was short, which is the fault of all of them. False if it happened too often.
-    fn postpone(&mut self, id: &str) -> bool {
-        let before = self.postponed.iter().filter(|other| *other == id).count();
-        if before >= POSTPONED_MOST {
-            return false;
+    /// Lets a trial that was killed beside others go on when fewer run, in the end alone. On most
+    /// systems that means that memory was short, which is the fault of all of them.
+    fn postpone(&mut self, worker: &Worker, exit: ExitStatus) {
+        let id = worker.id.clone();
+        if self.fatal.is_some() {
+            self.leave_unfinished(&id, with_words(&describe_end(exit), worker));
+            return;
         }
-        self.postponed.push(id.to_owned());
+        self.postponed.push(id.clone());
+        let times = self.postponed.iter().filter(|other| **other == id).count();
         self.workers = self.workers.min(self.working.len()).max(1);
-        self.waiting.push_front(id.to_owned());
-        (self.events)(Event::Postponed { id: id.to_owned(), workers: self.workers });
-        true
+        match times {
+            ..KILLED_BESIDE_OTHERS => self.waiting.push_front(id.clone()),
+            _ => self.alone.push_back(id.clone()),
+        }
+        (self.events)(Event::Postponed { id, workers: self.workers });
     }
 
     /// Writes the result of a trial whose process could not.

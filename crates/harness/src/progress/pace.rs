@@ -67,6 +67,12 @@ impl Pace {
         self.open.remove(id);
     }
 
+    /// A trial stops here and goes on later.
+    pub(super) fn postpone(&mut self, id: &str) {
+        self.end(id);
+        self.open.insert(id.to_owned());
+    }
+
     /// Trials that run, in parts of trials.
     pub(super) fn running(&self) -> f64 {
         self.running.values().map(|part| part.share).sum()
@@ -130,6 +136,20 @@ mod tests {
         pace.finish("a");
         // A quarter of a trial took 5 s.
         assert_eq!(pace.left(5.0), Some(20.0));
+    }
+
+    #[test]
+    fn a_postponed_trial_is_still_to_come() {
+        let mut pace = pace(&[("a", 1.0), ("b", 1.0)]);
+        pace.start("a");
+        pace.reach("a", 0.0);
+        pace.reach("a", 0.5);
+        pace.postpone("a");
+        assert_eq!((pace.running(), pace.left(10.0)), (0.0, Some(40.0)));
+        // It goes on from its checkpoint.
+        pace.start("a");
+        pace.reach("a", 0.5);
+        assert_eq!(pace.left(10.0), Some(30.0));
     }
 
     #[test]

@@ -54,12 +54,21 @@ pub(in crate::command) fn space(store: &Path, estimates: &[Estimate], jobs: usiz
     }
 }
 
+/// What is said about memory.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::command) struct Notice {
+    pub(in crate::command) words: String,
+    /// May something go wrong, or was it only arranged otherwise?
+    pub(in crate::command) is_warning: bool,
+}
+
 /// Lowers the number of trials at once to what fits into memory, unless it was asked for; says
-/// what was done, or what will not fit.
+/// what was done, or what may not fit. Threads stay: with others, a trial that continues might not
+/// end bit for bit as it would have.
 pub(in crate::command) fn fit_memory(
     execution: &mut ExecutionConfig,
     estimates: &[Estimate],
-) -> Option<String> {
+) -> Option<Notice> {
     // The memory of an accelerator is not known here, and one trial at once is the default there.
     if device::parse(&execution.device).is_ok_and(device::is_accelerator) {
         return None;
@@ -71,7 +80,7 @@ fn fit_memory_of(
     available: u64,
     execution: &mut ExecutionConfig,
     estimates: &[Estimate],
-) -> Option<String> {
+) -> Option<Notice> {
     let mut needs: Vec<u64> = estimates.iter().map(|estimate| estimate.memory_bytes).collect();
     needs.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
     needs.truncate(execution.jobs);
@@ -91,30 +100,42 @@ fn fit_memory_of(
         gigabytes(available)
     );
     let asked = execution.jobs;
-    Some(match execution.limit_jobs(most.max(1)) {
-        true => format!("{facts}: {} at once; --jobs asks for another number", execution.jobs),
-        false if most == 0 => format!("warning: {facts}"),
-        false => format!("warning: {facts}: --jobs {asked} may run out of it, --jobs {most} not"),
-    })
+    if !execution.jobs_asked {
+        execution.jobs = most.max(1);
+    }
+    let (words, is_warning) = match (most, execution.jobs_asked) {
+        (0, _) => (format!("warning: {facts}"), true),
+        (_, true) => (format!("warning: {facts}: {asked} at once may run out of it"), true),
+        (_, false) => {
+            let free = asked * execution.threads / most;
+            (format!("{facts}: {most} at once; --threads {free} lets them use all cores"), false)
+        }
+    };
+    Some(Notice { words, is_warning })
 }
 
 fn gigabytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1e9)
 }
 
-/// Bytes that new processes may take without swapping, in this control group too; none if the
-/// system does not tell.
+/// Bytes that new processes may take without swapping, nor beyond the limit of a container; none
+/// if the system does not tell.
 fn available_memory() -> Option<u64> {
     let memory = MemoryRefreshKind::nothing().with_ram();
     let system = System::new_with_specifics(RefreshKind::nothing().with_memory(memory));
-    let in_group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
-    Some(system.available_memory().min(in_group)).filter(|bytes| *bytes > 0)
+    if system.total_memory() == 0 {
+        return None;
+    }
+    // What the group is said to have free counts caches as taken.
+    let in_group = system.cgroup_limits();
+    let in_group =
+        in_group.map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
+    Some(system.available_memory().min(in_group))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Asked;
 
     fn estimate(memory_bytes: u64) -> Estimate {
         Estimate {
@@ -131,50 +152,58 @@ mod tests {
         }
     }
 
-    fn fitted(available: u64, needs: &[u64], asked: Asked) -> (usize, usize, Option<String>) {
-        let mut execution =
-            ExecutionConfig { jobs: 8, threads: 2, asked, ..ExecutionConfig::default() };
+    fn fitted(available: u64, needs: &[u64], jobs_asked: bool) -> (usize, Option<Notice>) {
+        let mut execution = ExecutionConfig {
+            store: "runs".into(),
+            data_dir: None,
+            hub_revision: None,
+            device: "cpu".to_owned(),
+            jobs: 8,
+            threads: 2,
+            jobs_asked,
+            timeout: None,
+        };
         let estimates: Vec<Estimate> = needs.iter().copied().map(estimate).collect();
-        let words = fit_memory_of(available, &mut execution, &estimates);
-        (execution.jobs, execution.threads, words)
+        let notice = fit_memory_of(available, &mut execution, &estimates);
+        assert_eq!(execution.threads, 2);
+        (execution.jobs, notice)
     }
 
     const GB: u64 = 1_000_000_000;
-    const NOTHING: Asked = Asked { jobs: false, threads: false };
 
     #[test]
     fn what_fits_is_left_alone() {
-        assert_eq!(fitted(10 * GB, &[GB; 8], NOTHING), (8, 2, None));
+        assert_eq!(fitted(10 * GB, &[GB; 8], false), (8, None));
         // Only so many as there are run at once.
-        assert_eq!(fitted(10 * GB, &[4 * GB; 2], NOTHING), (8, 2, None));
-        assert_eq!(fitted(10 * GB, &[], NOTHING), (8, 2, None));
+        assert_eq!(fitted(10 * GB, &[4 * GB; 2], false), (8, None));
+        assert_eq!(fitted(10 * GB, &[], false), (8, None));
     }
 
     #[test]
-    fn fewer_trials_get_the_cores_of_all() {
-        let (jobs, threads, words) = fitted(10 * GB, &[4 * GB; 30], NOTHING);
-        assert_eq!((jobs, threads), (2, 8));
-        let words = words.unwrap();
-        assert!(words.starts_with("a trial may need 4.0 GB of memory, and 10.0 GB are"), "{words}");
-        let threads_asked = Asked { jobs: false, threads: true };
-        assert_eq!(fitted(10 * GB, &[4 * GB; 30], threads_asked).1, 2);
+    fn fewer_trials_run_where_memory_is_short() {
+        let (jobs, notice) = fitted(10 * GB, &[4 * GB; 30], false);
+        let expected = "a trial may need 4.0 GB of memory, and 10.0 GB are available: 2 at once; \
+                        --threads 8 lets them use all cores";
+        assert_eq!(jobs, 2);
+        assert_eq!(notice, Some(Notice { words: expected.to_owned(), is_warning: false }));
         // One large trial and many small ones.
         let mut mixed = vec![GB / 2; 30];
         mixed[17] = 6 * GB;
-        assert_eq!(fitted(10 * GB, &mixed, NOTHING).0, 7);
-        // One at once is the least.
-        assert_eq!(fitted(GB, &[4 * GB; 30], NOTHING).0, 1);
+        assert_eq!(fitted(10 * GB, &mixed, false).0, 7);
     }
 
     #[test]
-    fn what_was_asked_for_stays_with_a_warning() {
-        let asked = Asked { jobs: true, threads: false };
-        let (jobs, threads, words) = fitted(10 * GB, &[4 * GB; 30], asked);
-        assert_eq!((jobs, threads), (8, 2));
-        let words = words.unwrap();
-        assert!(words.ends_with("--jobs 8 may run out of it, --jobs 2 not"), "{words}");
-        let words = fitted(GB, &[4 * GB; 30], asked).2.unwrap();
-        assert!(words.starts_with("warning: ") && words.ends_with("are available"), "{words}");
+    fn what_may_not_fit_is_warned_of() {
+        let asked = fitted(10 * GB, &[4 * GB; 30], true);
+        assert_eq!(asked.0, 8);
+        let notice = asked.1.unwrap();
+        assert!(notice.words.ends_with("8 at once may run out of it") && notice.is_warning);
+        for asked in [false, true] {
+            let (jobs, notice) = fitted(GB, &[4 * GB; 30], asked);
+            assert_eq!(jobs, if asked { 8 } else { 1 });
+            let notice = notice.unwrap();
+            assert!(notice.is_warning && notice.words.ends_with("are available"), "{notice:?}");
+        }
     }
 
     #[test]
