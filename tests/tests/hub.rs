@@ -179,6 +179,7 @@ fn hub_with_data() -> Server {
             ("datasets/ylecun/mnist", "mnist/test-00000-of-00001.parquet", questions(3)),
             ("org/small-bert", "model.safetensors", b"not weights".to_vec()),
             ("org/small-bert", "config.json", b"{}".to_vec()),
+            ("org/small-bert", "vocab.txt", b"a\nb\n".to_vec()),
         ],
         Faults::default(),
     )
@@ -274,8 +275,15 @@ fn weights_of_the_hub_are_fetched_by_name() {
     }
     let said = online(&sandbox, &server, "data fetch hub:org/small-bert").well();
     assert!(said.stdout.contains(&format!("org/small-bert at {COMMIT}")), "{said:?}");
-    // They are found without the network, and are no weights.
+    // They are found without the network, the model's own vocabulary first. It is of no use.
     let broken = sandbox.run(&with("hub:org/small-bert")).refused(DATA);
+    for part in ["models--org--small-bert", "vocab.txt: there is no token [UNK]"] {
+        assert!(broken.contains(part), "{part}: {broken}");
+    }
+    // Another may be named. The weights are none.
+    fs::write(sandbox.path("vocab.txt"), VOCABULARY).unwrap();
+    let named = format!("{} --set glue/qqp.vocabulary=vocab.txt", with("hub:org/small-bert"));
+    let broken = sandbox.run(&named).refused(DATA);
     assert!(broken.contains("this is not a whole safetensors file"), "{broken}");
     let unknown = online(&sandbox, &server, &with("hub:org/none@v1")).refused(DATA);
     assert!(unknown.contains("no such repository"), "{unknown}");

@@ -150,6 +150,9 @@ pub struct DataSources {
     pub data_dir: Option<PathBuf>,
     /// The cache of the Hugging Face Hub, looked at after `data_dir`.
     pub hub: Option<HubCache>,
+    /// The folder of the trained weights that the model starts from, if it does. A vocabulary that
+    /// lies there comes first: ids mean something only to the model that was trained with them.
+    pub model_folder: Option<PathBuf>,
 }
 
 /// The cache on this machine that the tools of the Hugging Face Hub share. Reading it needs no
@@ -172,6 +175,13 @@ pub struct HubFiles {
 }
 
 impl DataSources {
+    /// The same places, for a model that starts from this file of weights.
+    #[must_use]
+    pub fn for_weights(&self, weights: Option<&Path>) -> Self {
+        let folder = weights.and_then(Path::parent).map(Path::to_path_buf);
+        Self { model_folder: folder, ..self.clone() }
+    }
+
     /// The first existing file among `names` in `<data_dir>/<folder>` and `<data_dir>`.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use dst_core::{DataSources, Error, ErrorKind, HubCache, HubFiles, Result};
 
 use crate::file::damaged;
 
-pub use fetch::{Progress, fetch};
+pub use fetch::{Progress, fetch, fetch_with};
 
 /// The branch that is read unless another revision is asked for.
 pub const MAIN: &str = "main";
@@ -36,6 +36,9 @@ pub const PREFIX: &str = "hub:";
 
 /// The files that a model is made of.
 pub const MODEL_FILES: [&str; 2] = ["model.safetensors", "config.json"];
+
+/// What may lie beside them: the vocabulary of the model.
+pub const VOCABULARY_FILES: [&str; 2] = ["tokenizer.json", "vocab.txt"];
 
 /// How the Hub is reached and where its files are kept.
 #[derive(Clone, PartialEq, Eq)]

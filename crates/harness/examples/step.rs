@@ -56,8 +56,11 @@ fn run() -> Result<()> {
     harness::run::keep_freed_memory();
     tch::set_num_threads(threads);
 
-    let sources =
-        DataSources { data_dir: std::env::var_os("HARNESS_DATA").map(Into::into), hub: None };
+    let sources = DataSources {
+        data_dir: std::env::var_os("HARNESS_DATA").map(Into::into),
+        hub: None,
+        model_folder: None,
+    };
     let dataset: Box<dyn Dataset> = match dataset {
         Some(name) => plugin::dataset(name, &Map::new(), &sources)?,
         None => Box::new(Texts::new()),

@@ -69,6 +69,7 @@ impl ExecutionConfig {
         DataSources {
             data_dir: self.data_dir.clone(),
             hub: Hub::from_env().map(|hub| hub.at(revision)),
+            model_folder: None,
         }
     }
 }

@@ -118,9 +118,11 @@ impl Parts {
         device::check(spec.training.precision, device)?;
         let strategy = plugin::strategy(spec.strategy_name(), parameters(&spec.strategy)?)?;
         let architecture = plugin::architecture(spec.model_name(), parameters(&spec.model)?)?;
-        let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &options.sources)?;
-        let weights = architecture.weights()?.map(|path| sha256_of_file(&path)).transpose()?;
-        let weights_digest = weights.unwrap_or_default();
+        let weights = architecture.weights()?;
+        let sources = options.sources.for_weights(weights.as_deref());
+        let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
+        let digest = weights.map(|path| sha256_of_file(&path)).transpose()?;
+        let weights_digest = digest.unwrap_or_default();
         Ok(Self { strategy, architecture, dataset, weights_digest, device })
     }
 

@@ -12,7 +12,11 @@ const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
 fn load_from(data_dir: Option<&Path>) -> Result<Box<dyn Dataset>> {
     let data_dir = data_dir.map(Path::to_path_buf);
-    plugin::dataset("cifar10", &Map::new(), &DataSources { data_dir, hub: None })
+    plugin::dataset(
+        "cifar10",
+        &Map::new(),
+        &DataSources { data_dir, hub: None, model_folder: None },
+    )
 }
 
 fn pictures(batch: &Batch) -> &Tensor {
@@ -205,7 +209,7 @@ fn the_readme_lists_the_sums() {
 pub(crate) fn real_data() -> Option<Box<dyn Dataset>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
-    let sources = DataSources { data_dir: folder, hub: None };
+    let sources = DataSources { data_dir: folder, hub: None, model_folder: None };
     if FILES.iter().any(|(name, _)| find(&sources, name).is_err()) {
         println!("skipped: no data");
         return None;

@@ -20,10 +20,10 @@ pub struct Options {
     /// Train on so many rows only, the same for every seed; all if none is given. Numbers of a
     /// part are not comparable with published ones.
     pub train_samples: Option<u32>,
-    /// A `tokenizer.json` or a `vocab.txt`, or a folder that holds one, such as that of the model's
-    /// weights: ids mean something only to the model that was trained with them. Texts are lowered
-    /// unless a `tokenizer.json` says otherwise. The vocabulary of bert-base-uncased if none is
-    /// given.
+    /// A `tokenizer.json` or a `vocab.txt`, or a folder that holds one: ids mean something only to
+    /// the model that was trained with them. Texts are lowered unless a `tokenizer.json` says
+    /// otherwise. If none is given, the one beside the model's weights, or else that of
+    /// bert-base-uncased.
     pub vocabulary: Option<String>,
 }
 

@@ -23,7 +23,8 @@ fn folder(task: &Task, train: &str, test: &str) -> (tempfile::TempDir, DataSourc
     fs::create_dir_all(&at).unwrap();
     fs::write(at.join(task.train.name), train).unwrap();
     fs::write(at.join(task.test.name), test).unwrap();
-    let sources = DataSources { data_dir: Some(folder.path().to_path_buf()), hub: None };
+    let sources =
+        DataSources { data_dir: Some(folder.path().to_path_buf()), hub: None, model_folder: None };
     (folder, sources)
 }
 
@@ -332,7 +333,7 @@ fn the_layout_without_glue_data_is_found() {
     let (folder, _) = rte();
     let inner = folder.path().join("glue_data");
     fs::rename(folder.path().join("bert-base-uncased"), inner.join("bert-base-uncased")).unwrap();
-    let sources = DataSources { data_dir: Some(inner), hub: None };
+    let sources = DataSources { data_dir: Some(inner), hub: None, model_folder: None };
     assert_eq!(
         load(&loose(RTE), &Options::default(), &sources, None).unwrap().len(Split::Train),
         23
@@ -373,7 +374,7 @@ fn every_task_and_every_part_is_registered() {
 fn real_data() -> Option<DataSources> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let data_dir = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
-    let sources = DataSources { data_dir, hub: None };
+    let sources = DataSources { data_dir, hub: None, model_folder: None };
     if find(&WNLI, WNLI.train, &sources).is_err() || wordpiece::tests::found(&sources).is_err() {
         println!("skipped: no data");
         return None;
@@ -474,7 +475,8 @@ fn both_forms_of_the_vocabulary_give_the_same_ids() {
     }
     let other = tempfile::tempdir().unwrap();
     fs::copy(json, other.path().join("tokenizer.json")).unwrap();
-    let other = DataSources { data_dir: Some(other.path().to_path_buf()), hub: None };
+    let other =
+        DataSources { data_dir: Some(other.path().to_path_buf()), hub: None, model_folder: None };
     let [txt, json] = [&sources, &other].map(|sources| wordpiece::tests::found(sources).unwrap());
     assert_eq!((txt.size, txt.pad), (json.size, json.pad));
     let bytes = fs::read(find(&RTE, RTE.train, &sources).unwrap()).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use dst_core::dataset::read_file;
@@ -62,19 +62,28 @@ pub(crate) fn given(text: &str) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    // A tokenizer says whether it lowers, a list of tokens does not.
-    NAMES.iter().rev().map(|name| path.join(name)).find(|path| path.is_file()).ok_or_else(|| {
+    in_folder(&path).ok_or_else(|| {
         Error::data(format!("there is no vocabulary {text}"))
             .hint(format!("give a {} or a {}, or a folder that holds one", NAMES[0], NAMES[1]))
     })
 }
 
-/// Finds `vocab.txt` or `tokenizer.json` in `bert-base-uncased/` of the data folder or in the
-/// folder itself, or else the vocabulary of that model in the cache of the Hub.
+/// The vocabulary that a folder holds. A tokenizer says whether it lowers, a list of tokens does
+/// not, so it comes first.
+fn in_folder(folder: &Path) -> Option<PathBuf> {
+    NAMES.iter().rev().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Finds `tokenizer.json` or `vocab.txt` beside the weights that the model starts from; or else in
+/// `bert-base-uncased/` of the data folder or in the folder itself; or else the vocabulary of that
+/// model in the cache of the Hub.
 ///
 /// # Errors
 /// If there is none; `task` is what can be fetched.
 pub(crate) fn find(task: &str, sources: &DataSources) -> Result<PathBuf> {
+    if let Some(path) = sources.model_folder.as_deref().and_then(in_folder) {
+        return Ok(path);
+    }
     let missing = match sources.find(FOLDER, &NAMES) {
         Ok(path) => return Ok(path),
         Err(missing) => missing,
@@ -311,7 +320,6 @@ fn tokens(bytes: &[u8]) -> Result<HashMap<String, u32>> {
 pub(crate) mod tests {
     use super::*;
     use std::fs;
-    use std::path::Path;
 
     use tokenizers::TruncationParams;
     use tokenizers::processors::bert::BertProcessing;
@@ -327,7 +335,8 @@ pub(crate) mod tests {
         fs::create_dir_all(&at).unwrap();
         let tokens = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##b\n.\nc\n";
         fs::write(at.join("vocab.txt"), tokens).unwrap();
-        found(&DataSources { data_dir: Some(folder.to_path_buf()), hub: None }).unwrap()
+        found(&DataSources { data_dir: Some(folder.to_path_buf()), hub: None, model_folder: None })
+            .unwrap()
     }
 
     fn rows<'a>(first: &[&'a str], second: &[&'a str]) -> Rows<'a> {
@@ -401,9 +410,33 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_vocabulary_beside_the_weights_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let usual = small(folder.path());
+        let weights = folder.path().join("model/model.safetensors");
+        let sources = DataSources {
+            data_dir: Some(folder.path().to_path_buf()),
+            hub: None,
+            model_folder: None,
+        };
+        let beside = sources.for_weights(Some(&weights));
+        assert_eq!(found(&beside).unwrap().path, usual.path);
+        fs::create_dir_all(folder.path().join("model")).unwrap();
+        let own = weights.with_file_name("vocab.txt");
+        fs::write(&own, "[PAD]\n[UNK]\n[CLS]\n[SEP]\nother\n").unwrap();
+        let vocabulary = found(&beside).unwrap();
+        assert_eq!((&vocabulary.path, vocabulary.size), (&own, 5));
+        assert_eq!(found(&sources.for_weights(None)).unwrap().path, usual.path);
+    }
+
+    #[test]
     fn unusable_vocabularies_are_named() {
         let folder = tempfile::tempdir().unwrap();
-        let sources = DataSources { data_dir: Some(folder.path().to_path_buf()), hub: None };
+        let sources = DataSources {
+            data_dir: Some(folder.path().to_path_buf()),
+            hub: None,
+            model_folder: None,
+        };
         let refusal = || found(&sources).unwrap_err().to_string();
         assert!(refusal().starts_with("vocab.txt was not found in"), "{}", refusal());
         let file = folder.path().join("vocab.txt");

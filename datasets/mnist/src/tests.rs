@@ -10,7 +10,11 @@ const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
 fn load(name: &str, data_dir: Option<&Path>) -> Result<Box<dyn Dataset>> {
     let data_dir = data_dir.map(Path::to_path_buf);
-    dst_core::plugin::dataset(name, &serde_json::Map::new(), &DataSources { data_dir, hub: None })
+    dst_core::plugin::dataset(
+        name,
+        &serde_json::Map::new(),
+        &DataSources { data_dir, hub: None, model_folder: None },
+    )
 }
 
 /// How often each digit occurs.
@@ -151,7 +155,7 @@ fn damage_is_reported_with_the_path() {
 fn real_data() -> Option<Box<dyn Dataset>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
-    let sources = DataSources { data_dir: folder, hub: None };
+    let sources = DataSources { data_dir: folder, hub: None, model_folder: None };
     if MNIST.iter().any(|file| find(&sources, file.name).is_err()) {
         println!("skipped: no data");
         return None;

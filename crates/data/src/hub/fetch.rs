@@ -55,6 +55,22 @@ pub fn fetch(
     patterns: &[&str],
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Snapshot> {
+    fetch_with(hub, repository, revision, patterns, &[], progress)
+}
+
+/// As [`fetch`], with the files of further patterns if the repository has them. They lie in the
+/// folder of the others.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_with(
+    hub: &Hub,
+    repository: &str,
+    revision: &str,
+    patterns: &[&str],
+    further: &[&str],
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Snapshot> {
     let folder = hub.cache.join(folder_name(repository)?);
     check_revision(revision)?;
     if hub.offline {
@@ -65,9 +81,10 @@ pub fn fetch(
     let api = api(hub).map_err(at)?;
     let (commit, files) = describe(hub, &api, repository, revision).map_err(at)?;
     let snapshot = folder.join("snapshots").join(&commit);
-    for pattern in patterns {
+    let required = patterns.iter().map(|pattern| (pattern, true));
+    for (pattern, is_required) in required.chain(further.iter().map(|pattern| (pattern, false))) {
         let mut wanted = files.iter().filter(|file| fits(&file.path, pattern)).peekable();
-        if wanted.peek().is_none() {
+        if is_required && wanted.peek().is_none() {
             return Err(at(Error::data(format!("there is no {pattern} at {revision}"))
                 .hint("another revision may have it: --revision")));
         }

@@ -66,17 +66,17 @@ pub(super) fn dataset(
     let fetched = plugin.hub.iter().enumerate().map(|(index, files)| {
         // The first holds the data; a vocabulary beside it has revisions of its own.
         let revision = if index == 0 { revision } else { hub::MAIN };
-        fetch(hub, files.repository, revision, files.files, quiet)
+        fetch(hub, files.repository, revision, files.files, &[], quiet)
     });
     fetched.collect::<Result<_>>().map_err(|error| error.at(plugin.name))
 }
 
-/// Fetches the files of a model.
+/// Fetches the files of a model, with its vocabulary if it has one.
 ///
 /// # Errors
 /// As [`dataset`].
 pub(super) fn model(hub: &Hub, repository: &str, revision: &str, quiet: bool) -> Result<Snapshot> {
-    fetch(hub, repository, revision, &hub::MODEL_FILES, quiet)
+    fetch(hub, repository, revision, &hub::MODEL_FILES, &hub::VOCABULARY_FILES, quiet)
 }
 
 fn fetch(
@@ -84,13 +84,14 @@ fn fetch(
     repository: &str,
     revision: &str,
     files: &[&str],
+    further: &[&str],
     quiet: bool,
 ) -> Result<Snapshot> {
     if !quiet {
         output::note(&format!("fetching {repository} at {revision} from {}", hub.endpoint));
     }
     let mut display = Display::new(quiet);
-    let fetched = hub::fetch(hub, repository, revision, files, &mut |progress| {
+    let fetched = hub::fetch_with(hub, repository, revision, files, further, &mut |progress| {
         display.show(progress);
     });
     display.finish();

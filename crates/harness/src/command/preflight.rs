@@ -3,7 +3,10 @@
 mod room;
 mod warnings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
@@ -32,22 +35,19 @@ pub(super) fn estimates(
     grid: &GridConfig,
     quiet: bool,
 ) -> Result<Vec<Estimate>> {
-    let datasets = datasets(trials, grid)?;
     let mut kinds: BTreeMap<Network, BTreeMap<String, &TrialSpec>> = BTreeMap::new();
     for spec in trials {
         spec.training.validate().map_err(|error| error.at("training"))?;
         kinds.entry(Network::of(spec)).or_default().entry(kind(spec)).or_insert(spec);
     }
+    let networks = networks(&kinds, grid)?;
     let all: usize = kinds.values().map(BTreeMap::len).sum();
     let mut said = Instant::now();
     let mut known: BTreeMap<&str, Estimate> = BTreeMap::new();
-    for (network, kinds) in &kinds {
-        let first = kinds.values().next().expect("every network has a trial");
-        fetch::weights_if_missing(&first.model)?;
-        let architecture = architecture(first)?;
-        let estimator = Estimator::new(&*architecture, &*datasets[&network.dataset], first.seed);
-        let estimator = estimator
-            .map_err(|error| error.at(format!("{} on {}", first.model_name(), network.dataset)))?;
+    for ((network, kinds), (architecture, dataset)) in kinds.iter().zip(&networks) {
+        let seed = kinds.values().next().map_or(0, |first| first.seed);
+        let estimator = Estimator::new(&**architecture, &**dataset, seed)
+            .map_err(|error| error.at(network.to_string()))?;
         for (kind, spec) in kinds {
             known.insert(kind, estimate(spec, &estimator)?);
             if !quiet && said.elapsed() >= PATIENCE {
@@ -64,13 +64,24 @@ pub(super) fn estimates(
 struct Network {
     /// With its options: with others, it is other data.
     dataset: String,
-    /// The config as JSON.
-    model: String,
+    name: String,
+    /// As JSON, with the name.
+    config: String,
 }
 
 impl Network {
     fn of(spec: &TrialSpec) -> Self {
-        Self { dataset: spec.dataset_label(), model: spec.model.to_string() }
+        Self {
+            dataset: spec.dataset_label(),
+            name: spec.model_name().to_owned(),
+            config: spec.model.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.name, self.dataset)
     }
 }
 
@@ -81,29 +92,44 @@ fn kind(spec: &TrialSpec) -> String {
     TrialSpec { seed: 0, training, ..spec.clone() }.id()
 }
 
-/// The data of all trials by label.
-fn datasets(trials: &[TrialSpec], grid: &GridConfig) -> Result<BTreeMap<String, Box<dyn Dataset>>> {
-    let sources = grid.execution.sources();
+/// The architecture and the data of each network, in their order.
+fn networks(
+    kinds: &BTreeMap<Network, BTreeMap<String, &TrialSpec>>,
+    grid: &GridConfig,
+) -> Result<Vec<(Box<dyn Architecture>, Rc<dyn Dataset>)>> {
+    let mut found = Vec::new();
+    for (network, kinds) in kinds {
+        let Some(spec) = kinds.values().next() else { continue };
+        fetch::weights_if_missing(&spec.model)?;
+        let architecture = architecture(spec)?;
+        let weights = architecture.weights().map_err(|error| error.at(network.to_string()))?;
+        // Trained weights may bring a vocabulary.
+        let sources = grid.execution.sources().for_weights(weights.as_deref());
+        found.push((network, *spec, architecture, sources));
+    }
     // All are looked for, or fetched, before the first is read. With options, a data set may need
     // less than all of its files.
-    let plain: BTreeSet<&str> = trials
-        .iter()
-        .filter(|spec| spec.dataset_options.is_empty())
-        .map(|spec| spec.dataset.as_str())
-        .collect();
-    for name in plain {
-        fetch::dataset_if_missing(DatasetPlugin::find(name)?, &sources)?;
-    }
-    let mut datasets: BTreeMap<String, Box<dyn Dataset>> = BTreeMap::new();
-    for spec in trials {
-        let label = spec.dataset_label();
-        if !datasets.contains_key(&label) {
-            let dataset = dataset(spec, &sources)?;
-            check_metric(&grid.analysis.metrics, spec, &*dataset)?;
-            datasets.insert(label, dataset);
+    for (_, spec, _, sources) in &found {
+        if spec.dataset_options.is_empty() {
+            fetch::dataset_if_missing(DatasetPlugin::find(&spec.dataset)?, sources)?;
         }
     }
-    Ok(datasets)
+    let mut datasets: BTreeMap<(&str, Option<PathBuf>), Rc<dyn Dataset>> = BTreeMap::new();
+    let mut networks = Vec::new();
+    for (network, spec, architecture, sources) in found {
+        let key = (network.dataset.as_str(), sources.model_folder.clone());
+        let dataset = match datasets.get(&key) {
+            Some(dataset) => Rc::clone(dataset),
+            None => {
+                let dataset: Rc<dyn Dataset> = dataset(spec, &sources)?.into();
+                check_metric(&grid.analysis.metrics, spec, &*dataset)?;
+                datasets.insert(key, Rc::clone(&dataset));
+                dataset
+            }
+        };
+        networks.push((architecture, dataset));
+    }
+    Ok(networks)
 }
 
 /// A metric that predictions do not have would leave every report without a number.

@@ -123,9 +123,11 @@ fn the_whole_of_cifar10_from_parquet_equals_the_files() {
         write_parquet(&snapshot(folder.path(), FILES.repository, &file), &columns);
     }
     let start = std::time::Instant::now();
-    let parquet =
-        crate::load(&DataSources { data_dir: None, hub: Some(hub) }, &crate::Options::default())
-            .unwrap();
+    let parquet = crate::load(
+        &DataSources { data_dir: None, hub: Some(hub), model_folder: None },
+        &crate::Options::default(),
+    )
+    .unwrap();
     println!("CIFAR-10 from parquet in {:?}", start.elapsed());
     assert!(parquet.origin().starts_with("datasets/uoft-cs/cifar10 at 0123"));
     assert_eq!(parquet.digest(), files.digest());

@@ -41,7 +41,7 @@ fn scene(
     }
     let data = folder.path().join("data");
     wordpiece::tests::small(&data);
-    (folder, DataSources { data_dir: Some(data), hub: Some(hub) })
+    (folder, DataSources { data_dir: Some(data), hub: Some(hub), model_folder: None })
 }
 
 fn loose(task: Task) -> Task {
@@ -88,7 +88,7 @@ fn parquet_equals_the_official_files() {
     let again = load(
         &loose(RTE),
         &Options::default(),
-        &DataSources { data_dir: Some(folder.path().join("data")), hub: None },
+        &DataSources { data_dir: Some(folder.path().join("data")), hub: None, model_folder: None },
         Some(&folder.path().join("tokens")),
     );
     assert_eq!(again.unwrap().digest(), files.digest());
