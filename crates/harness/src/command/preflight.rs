@@ -44,9 +44,9 @@ pub(super) fn estimates(
     let all: usize = kinds.values().map(BTreeMap::len).sum();
     let mut said = Instant::now();
     let mut known: BTreeMap<&str, Estimate> = BTreeMap::new();
-    for ((network, kinds), (architecture, dataset)) in kinds.iter().zip(&networks) {
+    for ((network, kinds), loaded) in kinds.iter().zip(&networks) {
         let seed = kinds.values().next().map_or(0, |first| first.seed);
-        let estimator = Estimator::new(&**architecture, &**dataset, seed)
+        let estimator = Estimator::new(&*loaded.architecture, &*loaded.dataset, seed)
             .map_err(|error| error.at(network.to_string()))?;
         for (kind, spec) in kinds {
             known.insert(kind, estimate(spec, &estimator)?);
@@ -92,11 +92,17 @@ fn kind(spec: &TrialSpec) -> String {
     TrialSpec { seed: 0, training, ..spec.clone() }.id()
 }
 
+/// What a network is built from. Several may share their data.
+struct Loaded {
+    architecture: Box<dyn Architecture>,
+    dataset: Rc<dyn Dataset>,
+}
+
 /// The architecture and the data of each network, in their order.
 fn networks(
     kinds: &BTreeMap<Network, BTreeMap<String, &TrialSpec>>,
     grid: &GridConfig,
-) -> Result<Vec<(Box<dyn Architecture>, Rc<dyn Dataset>)>> {
+) -> Result<Vec<Loaded>> {
     let mut found = Vec::new();
     for (network, kinds) in kinds {
         let Some(spec) = kinds.values().next() else { continue };
@@ -127,7 +133,7 @@ fn networks(
                 dataset
             }
         };
-        networks.push((architecture, dataset));
+        networks.push(Loaded { architecture, dataset });
     }
     Ok(networks)
 }
