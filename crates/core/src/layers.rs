@@ -1,7 +1,7 @@
 //! Parameters, and the layers that declare which of them can be pruned.
 //!
-//! Nothing is found by matching names: a layer says so when it is built. Biases, norms and
-//! embeddings are dense.
+//! Nothing is found by matching names: a layer says so when it is built. Biases and norms are
+//! always dense, embeddings unless a model asks for a prunable one.
 
 mod builder;
 mod convolution;
@@ -38,7 +38,7 @@ pub struct Prunable {
 impl Prunable {
     /// How often each weight is multiplied for one sample: 1 in a linear layer on vectors, the
     /// tokens of a sequence, the output pixels of a convolution. 0 before the first forward
-    /// pass, which measures it.
+    /// pass, which measures it, and in an embedding, which multiplies nothing.
     pub fn positions(&self) -> u64 {
         self.positions.load(Ordering::Relaxed)
     }
@@ -61,7 +61,7 @@ impl Prunable {
 pub enum Parameter {
     /// Its connections can be pruned and regrown.
     Prunable(Prunable),
-    /// Always dense: a bias, a norm, an embedding.
+    /// Always dense: a bias, a norm, what a model does not want pruned.
     Dense(Tensor),
 }
 

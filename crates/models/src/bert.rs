@@ -19,12 +19,14 @@ use crate::{check, weights};
 ///
 /// Fields are named as in Hugging Face's `config.json`, and parameters as in its files of
 /// weights. The linear layers of the encoder can be pruned: query, key, value and output of
-/// every attention, and both of every feed-forward network. Embeddings, norms, biases, the
-/// pooler and the classifier are dense.
+/// every attention, and both of every feed-forward network. Pooler, classifier and embeddings are
+/// dense unless `prunable` says otherwise; norms and biases always are.
 ///
 /// The activation is GELU in its exact form. Layer norms follow the residual sums.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+// The schema of a size is this one, not a reference to it.
+#[schemars(inline)]
 pub struct Bert {
     /// Width of a token's vector; a multiple of `num_attention_heads`.
     pub hidden_size: i64,
@@ -53,6 +55,31 @@ pub struct Bert {
     /// `hub:org/name@revision` for a model of the Hugging Face Hub (`@main` may be left out).
     /// A pooler or classifier that the file lacks, or has in another shape, starts at random.
     pub weights: Option<String>,
+    /// Which weights can be pruned.
+    #[serde(default, skip_serializing_if = "PrunableWeights::is_default")]
+    #[schemars(extend("default" = "encoder"))]
+    pub prunable: PrunableWeights,
+}
+
+/// The weights of a BERT that can be pruned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrunableWeights {
+    /// The linear layers of the encoder.
+    #[default]
+    Encoder,
+    /// All linear layers: those of the encoder, the pooler and the classifier.
+    Linear,
+    /// All linear layers, and the embeddings of words, positions and segments.
+    All,
+}
+
+impl PrunableWeights {
+    /// Is it the default? Files leave it out then, so that trials keep the ids they had before
+    /// there was a choice.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a file of weights may lack, or have for a task of other classes.
@@ -74,6 +101,7 @@ impl Bert {
             type_vocab_size: 2,
             vocab_size: 30_522,
             weights: None,
+            prunable: PrunableWeights::Encoder,
         }
     }
 

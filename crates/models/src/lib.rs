@@ -15,7 +15,7 @@ mod small_cnn;
 mod weights;
 mod wide_resnet;
 
-pub use bert::{Bert, BertBase, BertMini, BertTiny, ConfiguredBert, MiniLmL6};
+pub use bert::{Bert, BertBase, BertMini, BertTiny, ConfiguredBert, MiniLmL6, PrunableWeights};
 pub use lenet::{Activation, LeNet5, Pooling};
 pub use lenet_caffe::LeNet5Caffe;
 pub use mlp::{LeNet300, Mlp};

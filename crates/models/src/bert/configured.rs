@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Bert;
+use super::{Bert, PrunableWeights};
 use crate::weights;
 
 /// The file that describes a model in a folder of Hugging Face.
@@ -27,6 +27,10 @@ pub struct ConfiguredBert {
     /// Trained weights to start from: a safetensors file, a folder with `model.safetensors`, or
     /// `hub:org/name@revision`. Without them the network starts at random.
     pub weights: Option<String>,
+    /// Which weights can be pruned.
+    #[serde(skip_serializing_if = "PrunableWeights::is_default")]
+    #[schemars(extend("default" = "encoder"))]
+    pub prunable: PrunableWeights,
 }
 
 impl ConfiguredBert {
@@ -36,7 +40,7 @@ impl ConfiguredBert {
         let bert = check_kind(&config)
             .and_then(|()| sized(config))
             .map_err(|error| error.at(path.display().to_string()))?;
-        Ok(Bert { weights: self.weights.clone(), ..bert })
+        Ok(Bert { weights: self.weights.clone(), prunable: self.prunable, ..bert })
     }
 
     fn config_file(&self) -> Result<PathBuf> {
@@ -146,7 +150,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE), config).unwrap();
         let config = folder.path().to_str().unwrap().to_owned();
-        ConfiguredBert { config, weights: None }.bert()
+        ConfiguredBert { config, ..ConfiguredBert::default() }.bert()
     }
 
     /// The file of all-MiniLM-L6-v2, as far as it describes the network.
@@ -175,7 +179,8 @@ mod tests {
         assert!(refusal(r#"{"model_type": "roberta"}"#).contains("model_type is 'roberta'"));
         assert!(refusal(r#"{"hidden_act": "relu"}"#).contains("hidden_act is 'relu'"));
         assert!(refusal(r#"{"hidden_size": "wide"}"#).contains("a setting is not usable"));
-        let missing = ConfiguredBert { config: "no/such/config.json".into(), weights: None };
+        let config = "no/such/config.json".into();
+        let missing = ConfiguredBert { config, ..ConfiguredBert::default() };
         assert!(missing.bert().unwrap_err().to_string().contains("no/such/config.json"));
         let error = ConfiguredBert::default().bert().unwrap_err().to_string();
         assert!(error.contains("--set bert.config=FILE"), "{error}");
@@ -187,7 +192,7 @@ mod tests {
         let weights = folder.path().join(weights::FILE);
         std::fs::write(&weights, "").unwrap();
         let given = folder.path().to_str().unwrap().to_owned();
-        let model = ConfiguredBert { config: String::new(), weights: Some(given) };
+        let model = ConfiguredBert { weights: Some(given), ..ConfiguredBert::default() };
         let error = model.bert().unwrap_err().to_string();
         assert!(error.starts_with("there is no config.json beside the weights"), "{error}");
         std::fs::write(folder.path().join(FILE), r#"{"num_hidden_layers": 3}"#).unwrap();

@@ -4,7 +4,7 @@ use dst_core::layers::{DenseLinear, Embedding, LayerNorm};
 use dst_core::tch::{Kind, Tensor};
 use dst_core::{Builder, Error, Input, Linear, Model, Pass, Result};
 
-use super::Bert;
+use super::{Bert, PrunableWeights};
 
 /// An encoder and the classifier on its pooled first token.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub(super) struct Network {
     segments: Embedding,
     norm: LayerNorm,
     blocks: Vec<Block>,
-    pooler: DenseLinear,
-    classifier: DenseLinear,
+    pooler: Projection,
+    classifier: Projection,
     dropout: f64,
     /// What trained weights it was built from, in words.
     pub(super) origin: Option<String>,
@@ -25,23 +25,35 @@ impl Network {
     pub(super) fn build(config: &Bert, outputs: i64, builder: &mut Builder<'_>) -> Self {
         let Bert { hidden_size: hidden, initializer_range: deviation, .. } = *config;
         let mut at = builder.at("embeddings");
-        let words = at.embedding("word_embeddings", config.vocab_size, hidden, deviation);
-        let length = config.max_position_embeddings;
-        let positions = at.embedding("position_embeddings", length, hidden, deviation);
-        let kinds = config.type_vocab_size;
-        let segments = at.embedding("token_type_embeddings", kinds, hidden, deviation);
+        let mut table = |name: &str, count: i64| match config.prunable {
+            PrunableWeights::All => at.prunable_embedding(name, count, hidden, deviation),
+            PrunableWeights::Encoder | PrunableWeights::Linear => {
+                at.embedding(name, count, hidden, deviation)
+            }
+        };
+        let words = table("word_embeddings", config.vocab_size);
+        let positions = table("position_embeddings", config.max_position_embeddings);
+        let segments = table("token_type_embeddings", config.type_vocab_size);
         let norm = at.layer_norm("LayerNorm", hidden, config.layer_norm_eps);
         let blocks = (0..config.num_hidden_layers)
             .map(|index| Block::build(config, &mut builder.at(&format!("encoder.layer.{index}"))))
             .collect();
+        let mut projection = |name: &str, outputs: i64| match config.prunable {
+            PrunableWeights::Encoder => {
+                Projection::Dense(builder.dense_linear(name, hidden, outputs, deviation))
+            }
+            PrunableWeights::Linear | PrunableWeights::All => {
+                Projection::Prunable(builder.linear_normal(name, hidden, outputs, deviation))
+            }
+        };
         Self {
             words,
             positions,
             segments,
             norm,
             blocks,
-            pooler: builder.dense_linear("pooler.dense", hidden, hidden, deviation),
-            classifier: builder.dense_linear("classifier", hidden, outputs, deviation),
+            pooler: projection("pooler.dense", hidden),
+            classifier: projection("classifier", outputs),
             dropout: config.hidden_dropout_prob,
             origin: None,
         }
@@ -80,19 +92,35 @@ impl Network {
     }
 
     /// The pooled first token, `[batch, hidden]`.
-    pub(super) fn pooled(&self, hidden: &Tensor) -> Tensor {
-        self.pooler.forward(&hidden.select(1, 0)).tanh()
+    pub(super) fn pooled(&self, hidden: &Tensor, pass: &Pass<'_>) -> Tensor {
+        self.pooler.forward(&hidden.select(1, 0), pass).tanh()
     }
 }
 
 impl Model for Network {
     fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
-        let pooled = self.pooled(&self.hidden(input, pass)?);
-        Ok(self.classifier.forward(&dropout(pooled, self.dropout, pass)))
+        let pooled = self.pooled(&self.hidden(input, pass)?, pass);
+        Ok(self.classifier.forward(&dropout(pooled, self.dropout, pass), pass))
     }
 
     fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
+    }
+}
+
+/// A linear layer that is prunable in one network and dense in another.
+#[derive(Debug)]
+enum Projection {
+    Prunable(Linear),
+    Dense(DenseLinear),
+}
+
+impl Projection {
+    fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+        match self {
+            Self::Prunable(layer) => layer.forward(input, pass),
+            Self::Dense(layer) => layer.forward(input),
+        }
     }
 }
 

@@ -88,7 +88,7 @@ fn outputs_and_gradients_are_those_of_transformers() {
     let input = expected.input();
     let hidden = network.hidden(&input, &Pass::EVALUATION).unwrap();
     assert!(expected.difference("hidden", &hidden) < 1e-5);
-    assert!(expected.difference("pooled", &network.pooled(&hidden)) < 1e-5);
+    assert!(expected.difference("pooled", &network.pooled(&hidden, &Pass::EVALUATION)) < 1e-5);
     let logits = network.forward(&input, &Pass::EVALUATION).unwrap();
     assert!(expected.difference("logits", &logits) < 1e-5);
     let target = Tensor::from_slice(&[2i64, 0]);
@@ -123,7 +123,7 @@ fn hidden_states_of_minilm_are_those_of_transformers() {
     let difference = expected.difference("hidden", &hidden);
     println!("largest difference {difference:e}");
     assert!(difference < 1e-4, "{difference}");
-    assert!(expected.difference("pooled", &network.pooled(&hidden)) < 1e-4);
+    assert!(expected.difference("pooled", &network.pooled(&hidden, &Pass::EVALUATION)) < 1e-4);
 }
 
 /// Parameters before the classifier and weights that can be pruned, from the config alone.
@@ -173,6 +173,41 @@ fn only_linear_layers_of_the_encoder_can_be_pruned() {
     assert_eq!(logits.size(), [4, 3]);
     // One use of a weight for every token.
     assert!(parameters.prunable().all(|(_, weight)| weight.positions() == 9));
+}
+
+#[test]
+fn a_config_may_ask_for_more_to_be_pruned() {
+    let prunable = |prunable: PrunableWeights| {
+        let (model, parameters) = build(&Bert { prunable, ..tiny() }, CLASSES).unwrap();
+        model.forward(&text(4, 9), &Pass::EVALUATION).unwrap();
+        let layers = parameters.prunable();
+        let layers = layers.map(|(name, weight)| (name.to_owned(), weight.positions()));
+        layers.filter(|(name, _)| !name.starts_with("encoder.")).collect::<Vec<_>>()
+    };
+    // The pooler reads one token of a text; embeddings multiply nothing.
+    let [classifier, pooler] =
+        ["classifier.weight", "pooler.dense.weight"].map(|name| (name.to_owned(), 1));
+    let tables = ["position_embeddings", "token_type_embeddings", "word_embeddings"]
+        .map(|table| (format!("embeddings.{table}.weight"), 0));
+    let all = [&[classifier.clone()][..], &tables, &[pooler.clone()]].concat();
+    assert_eq!(prunable(PrunableWeights::Encoder), []);
+    assert_eq!(prunable(PrunableWeights::Linear), [classifier, pooler]);
+    assert_eq!(prunable(PrunableWeights::All), all);
+
+    // The same network whatever may be pruned, and ids of trials as before there was a choice.
+    let logits = [PrunableWeights::Encoder, PrunableWeights::All].map(|prunable| {
+        let (model, _) = build(&Bert { prunable, ..tiny() }, CLASSES).unwrap();
+        model.forward(&text(2, 5), &Pass::EVALUATION).unwrap()
+    });
+    assert_eq!(logits[0], logits[1]);
+    for name in ["bert", "bert-tiny"] {
+        let model = |parameters: serde_json::Value| {
+            let model = plugin::architecture(name, parameters.as_object().unwrap()).unwrap();
+            serde_json::to_value(model).unwrap()
+        };
+        assert_eq!(model(json!({ "prunable": "encoder" })).get("prunable"), None);
+        assert_eq!(model(json!({ "prunable": "all" }))["prunable"], json!("all"));
+    }
 }
 
 fn text(batch: i64, length: i64) -> Input {
