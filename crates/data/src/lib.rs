@@ -4,6 +4,7 @@
 //! - [`parquet`]: columns of parquet files by their names;
 //! - [`picture`]: pictures inside them;
 //! - [`hub`]: the Hugging Face Hub, its cache on this machine, and fetching;
+//! - [`Source`]: which of the two a data set was found in;
 //! - [`testing`]: small files of all these kinds.
 //!
 //! Only [`hub::fetch`] uses the network. Everything else reads files, so a trial never waits for
@@ -13,4 +14,7 @@ pub mod file;
 pub mod hub;
 pub mod parquet;
 pub mod picture;
+mod source;
 pub mod testing;
+
+pub use source::Source;

@@ -29,9 +29,8 @@ use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task, device,
 };
-use dst_data::file;
-use dst_data::hub::{Snapshot, cached_instead};
 use dst_data::parquet::Table;
+use dst_data::{Source, file};
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,7 +50,7 @@ inventory::submit! {
         model: "resnet18",
         metric: Metric::Accuracy,
         second_metric: None,
-        find: |sources| Ok(Found::find(sources)?.to_string()),
+        find: |sources| Ok(find_all(sources)?.to_string()),
         hub: &[hub::FILES],
         options: OptionsType::of::<Options>(),
         load: |sources, options| load(sources, &options::read(options)?),
@@ -102,43 +101,20 @@ const FILES: [(&str, &str); 6] = [
     ("test_batch.bin", "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
 ];
 
-/// Where the pictures are.
-enum Found {
-    /// The six files, in their order.
-    Batches(Vec<PathBuf>),
-    Hub(Snapshot),
-}
-
-impl Found {
-    /// All files are looked for before one is read: a missing one is known at once.
-    fn find(sources: &DataSources) -> Result<Self> {
-        let paths: Result<Vec<PathBuf>> =
-            FILES.iter().map(|(name, _)| find(sources, name)).collect();
-        let found = match paths {
-            Ok(paths) => Ok(Self::Batches(paths)),
-            Err(missing) => cached_instead(missing, sources, &hub::FILES, "cifar10").map(Self::Hub),
-        };
-        found.map_err(|error| error.at("cifar10"))
-    }
-}
-
-impl std::fmt::Display for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Batches(paths) => f.write_str(&file::folders(paths)),
-            Self::Hub(snapshot) => snapshot.fmt(f),
-        }
-    }
+/// All files are looked for before one is read: a missing one is known at once.
+fn find_all(sources: &DataSources) -> Result<Source> {
+    let own = FILES.iter().map(|(name, _)| find(sources, name)).collect();
+    Source::find(own, sources, Some(&hub::FILES), "cifar10").map_err(|error| error.at("cifar10"))
 }
 
 fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
-    let found = Found::find(sources)?;
+    let found = find_all(sources)?;
     let files = FILES.len() as i64;
     let images =
         Tensor::f_empty([files * PER_FILE, CHANNELS, SIDE, SIDE], (Kind::Uint8, Device::Cpu))?;
     let mut labels = Vec::new();
     match &found {
-        Found::Batches(paths) => {
+        Source::Files(paths) => {
             let starts = (0..).step_by(PER_FILE as usize);
             for (start, (path, (_, sha256))) in starts.zip(paths.iter().zip(FILES)) {
                 let part = images.f_narrow(0, start, PER_FILE)?;
@@ -146,7 +122,7 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
                 labels.extend(read.map_err(|error| error.at(path.display().to_string()))?);
             }
         }
-        Found::Hub(snapshot) => {
+        Source::Hub(snapshot) => {
             let (train, test) = FILES.split_at(TRAINING_FILES);
             let start = train.len() as i64 * PER_FILE;
             for (paths, first, files) in

@@ -35,7 +35,7 @@ use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task as Goal,
     device,
 };
-use dst_data::hub::{Snapshot, cached_instead};
+use dst_data::Source;
 use rand_chacha::ChaCha8Rng;
 
 use cache::{Sum, hexadecimal, sum};
@@ -115,28 +115,18 @@ plugins! {
 
 /// Where the files of a task are.
 struct Found {
-    texts: Texts,
+    /// Training, then test.
+    texts: Source,
     vocabulary: PathBuf,
-}
-
-enum Texts {
-    /// Training and test.
-    Tsv([PathBuf; 2]),
-    Hub(Snapshot),
 }
 
 impl Found {
     /// All files are looked for before one is read: a missing one is known at once.
     fn find(task: &Task, sources: &DataSources, vocabulary: Option<&str>) -> Result<Self> {
         let found = || {
-            let paths = || Ok([find(task, task.train, sources)?, find(task, task.test, sources)?]);
-            let texts = match (paths(), task.hub) {
-                (Ok(paths), _) => Texts::Tsv(paths),
-                (Err(missing), None) => return Err(missing),
-                (Err(missing), Some(hub)) => {
-                    Texts::Hub(cached_instead(missing, sources, &hub.files[0], task.name)?)
-                }
-            };
+            let own = [task.train, task.test].map(|file| find(task, file, sources));
+            let hub = task.hub.map(|hub| &hub.files[0]);
+            let texts = Source::find(own.into_iter().collect(), sources, hub, task.name)?;
             let vocabulary = match vocabulary {
                 Some(given) => wordpiece::given(given)?,
                 None => wordpiece::find(task.name, sources)?,
@@ -149,13 +139,7 @@ impl Found {
 
 impl std::fmt::Display for Found {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.texts {
-            Texts::Tsv([train, _]) => {
-                write!(f, "{}", train.parent().unwrap_or(Path::new("")).display())?;
-            }
-            Texts::Hub(snapshot) => snapshot.fmt(f)?,
-        }
-        write!(f, ", {}", self.vocabulary.display())
+        write!(f, "{}, {}", self.texts, self.vocabulary.display())
     }
 }
 
@@ -171,7 +155,7 @@ fn load(
         let vocabulary = Vocabulary::open(found.vocabulary.clone())?;
         let origin = found.to_string();
         let (files, digest) = match &found.texts {
-            Texts::Tsv(paths) => {
+            Source::Files(paths) => {
                 let [train, test] =
                     [(&paths[0], task.train), (&paths[1], task.test)].map(|(path, file)| {
                         rows(task, file, path, &vocabulary, options, cache)
@@ -182,7 +166,7 @@ fn load(
                     .map(|(sum, name)| (hexadecimal(&sum), name.to_owned()));
                 ([train, test], digest(&sums, &vocabulary))
             }
-            Texts::Hub(snapshot) => {
+            Source::Hub(snapshot) => {
                 let [train, test] = [(0, task.train), (1, task.test)].map(|(split, file)| {
                     hub::rows(task, file, &snapshot.files[split], &vocabulary, options, cache)
                 });

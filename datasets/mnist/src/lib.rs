@@ -30,8 +30,7 @@ use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task, device,
 };
-use dst_data::file;
-use dst_data::hub::{Snapshot, cached_instead};
+use dst_data::{Source, file};
 use flate2::read::MultiGzDecoder;
 use rand_chacha::ChaCha8Rng;
 
@@ -53,7 +52,7 @@ inventory::submit! {
         model: "lenet5",
         metric: Metric::Accuracy,
         second_metric: None,
-        find: |sources| Ok(Found::find(sources)?.to_string()),
+        find: |sources| Ok(find_all(sources)?.to_string()),
         hub: &[hub::FILES],
         options: OptionsType::of::<Options>(),
         load: |sources, options| load_mnist(sources, &read(options)?),
@@ -129,40 +128,17 @@ static CARRIED_LABELS: &[u8] = include_bytes!("../data/mnist-10k-labels-idx1-uby
 
 type Parse = fn(Box<dyn Read>, Expected<'_>) -> Result<Tensor>;
 
-/// Where the whole set is.
-enum Found {
-    /// The four files, in their order.
-    Idx(Vec<PathBuf>),
-    Hub(Snapshot),
-}
-
-impl Found {
-    /// All files are looked for before one is read: a missing one is known at once.
-    fn find(sources: &DataSources) -> Result<Self> {
-        let paths: Result<Vec<PathBuf>> =
-            MNIST.iter().map(|file| find(sources, file.name)).collect();
-        let found = match paths {
-            Ok(paths) => Ok(Self::Idx(paths)),
-            Err(missing) => cached_instead(missing, sources, &hub::FILES, "mnist").map(Self::Hub),
-        };
-        found.map_err(|error| error.at("mnist"))
-    }
-}
-
-impl std::fmt::Display for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Idx(paths) => f.write_str(&file::folders(paths)),
-            Self::Hub(snapshot) => snapshot.fmt(f),
-        }
-    }
+/// All files are looked for before one is read: a missing one is known at once.
+fn find_all(sources: &DataSources) -> Result<Source> {
+    let own = MNIST.iter().map(|file| find(sources, file.name)).collect();
+    Source::find(own, sources, Some(&hub::FILES), "mnist").map_err(|error| error.at("mnist"))
 }
 
 fn load_mnist(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
-    let found = Found::find(sources)?;
+    let found = find_all(sources)?;
     let [images, labels, test_images, test_labels] = MNIST.map(|file| file.expected);
     let (train, test) = match &found {
-        Found::Idx(paths) => {
+        Source::Files(paths) => {
             let read = |index: usize, parse: Parse| {
                 let path: &PathBuf = &paths[index];
                 parse(file::open(path)?, MNIST[index].expected)
@@ -173,7 +149,7 @@ fn load_mnist(sources: &DataSources, options: &Options) -> Result<Box<dyn Datase
                 Samples { images: read(2, idx::images)?, labels: read(3, idx::labels)? },
             )
         }
-        Found::Hub(snapshot) => (
+        Source::Hub(snapshot) => (
             hub::samples(&snapshot.files[0], images, labels)?,
             hub::samples(&snapshot.files[1], test_images, test_labels)?,
         ),
