@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use dst_core::plugin::StrategyPlugin;
+use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{Distribution, Error, Probe, Result, Step, Strategy, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,28 @@ impl Strategy for Aborts {
     }
 }
 
+/// Asks libtorch for more memory than there is, in the second epoch. If `TEST_MEMORY` is set it
+/// does not, and refuses to train the first epoch once more.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Exhausts {}
+
+#[typetag::serde(name = "test-exhausts")]
+impl Strategy for Exhausts {
+    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+        start(topology)
+    }
+
+    fn after_step(&self, step: &Step, _: &mut Topology) -> Result<()> {
+        match (step.epoch, std::env::var_os("TEST_MEMORY")) {
+            (0, Some(_)) => return Err(Error::contract("it began anew")),
+            (1, None) => drop(Tensor::f_zeros([1 << 50], (Kind::Float, Device::Cpu))?),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
 fn start(topology: &mut Topology) -> Result<()> {
     topology.allocate(Distribution::Erk)?;
     topology.activate_random()
@@ -90,6 +113,7 @@ macro_rules! register {
 register!("test-fails", Fails);
 register!("test-panics", Panics);
 register!("test-aborts", Aborts);
+register!("test-exhausts", Exhausts);
 
 fn main() -> ExitCode {
     harness::main()

@@ -9,7 +9,7 @@ use dst_core::{ErrorKind, Result};
 use dst_data::hub::{self, Hub, Snapshot, cached};
 use dst_data::testing::{Column, write_parquet};
 use end_to_end::hub::{COMMIT, Faults, Hub as Server};
-use end_to_end::{Said, Sandbox, said};
+use end_to_end::{Said, Sandbox, said, workspace};
 
 const USAGE: i32 = 2;
 const DATA: i32 = 3;
@@ -165,6 +165,17 @@ fn questions(rows: usize) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
+/// Those of a BERT with [`SIZES`].
+fn weights() -> Vec<u8> {
+    let golden = workspace().join("crates/models/tests/golden/bert-tiny-random.safetensors");
+    fs::read(golden).unwrap()
+}
+
+const SIZES: &str = "--models bert-tiny --set bert-tiny.hidden_size=8 \
+                     --set bert-tiny.num_attention_heads=2 --set bert-tiny.intermediate_size=16 \
+                     --set bert-tiny.vocab_size=40 --set bert-tiny.max_position_embeddings=12 \
+                     --set glue/qqp.max_length=12 --epochs 1";
+
 const VOCABULARY: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n";
 
 /// A Hub with QQP, a vocabulary, MNIST cut short, and weights for a small BERT.
@@ -180,6 +191,10 @@ fn hub_with_data() -> Server {
             ("org/small-bert", "model.safetensors", b"not weights".to_vec()),
             ("org/small-bert", "config.json", b"{}".to_vec()),
             ("org/small-bert", "vocab.txt", b"a\nb\n".to_vec()),
+            ("org/true-bert", "model.safetensors", weights()),
+            ("org/true-bert", "config.json", b"{}".to_vec()),
+            ("org/true-bert", "vocab.txt", format!("{VOCABULARY}other\n").into()),
+            ("org/true-bert", "tokenizer_config.json", br#"{"do_lower_case": true}"#.to_vec()),
         ],
         Faults::default(),
     )
@@ -288,6 +303,48 @@ fn weights_of_the_hub_are_fetched_by_name() {
     let unknown = online(&sandbox, &server, &with("hub:org/none@v1")).refused(DATA);
     assert!(unknown.contains("no such repository"), "{unknown}");
     let _ = sandbox.run(&with("hub:a/b/c")).refused(USAGE);
+}
+
+/// Other tools leave weights in the cache without their vocabulary.
+#[test]
+fn trials_read_texts_with_the_vocabulary_of_their_weights_which_a_grid_fetches() {
+    let (sandbox, server) = (Sandbox::new(), hub_with_data());
+    let _ = online(&sandbox, &server, "data fetch glue/qqp --quiet").well();
+    let hub = client(&server, &sandbox.path("hub-home/hub"));
+    hub::fetch(&hub, "org/true-bert", "main", &hub::MODEL_FILES, &mut |_| {}).unwrap();
+    let line = format!(
+        "grid --strategies dense,rigl --datasets glue/qqp {SIZES} --no-report \
+         --set bert-tiny.weights=hub:org/true-bert"
+    );
+    let origins = |said: &Said| {
+        let mut origins: Vec<String> = Vec::new();
+        for result in sandbox.results().values() {
+            let result: serde_json::Value = serde_json::from_slice(result).unwrap();
+            assert_eq!(result["status"], "finished", "{result} {said:?}");
+            let origin = result["provenance"]["data_origin"].as_str().unwrap();
+            origins.push(origin.rsplit_once("models--").unwrap().1.to_owned());
+        }
+        origins.sort();
+        origins
+    };
+    let [usual, own] = ["google-bert--bert-base-uncased", "org--true-bert"]
+        .map(|model| format!("{model}/snapshots/{COMMIT}/vocab.txt"));
+
+    // Without the network texts are read with the usual one, which is said.
+    let said = sandbox.run(&format!("{line} --seeds 0")).well();
+    let warning = "has weights and no vocabulary, so glue/qqp is read with";
+    assert!(said.stderr.contains(warning), "{said:?}");
+    assert_eq!(origins(&said), [usual.clone(), usual.clone()]);
+
+    let said = online(&sandbox, &server, &format!("{line} --seeds 1")).well();
+    assert!(!said.stderr.contains(warning), "{said:?}");
+    assert_eq!(origins(&said), [usual.clone(), usual, own.clone(), own]);
+    let beside = server.requests().iter().any(|line| line.contains("tokenizer_config.json"));
+    assert!(beside, "{:?}", server.requests());
+    // It is here now, so nobody is asked.
+    let asked = server.requests().len();
+    let _ = online(&sandbox, &server, &format!("{line} --seeds 2")).well();
+    assert_eq!(server.requests().len(), asked);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use end_to_end::{Sandbox, TINY, workspace};
+use end_to_end::{Sandbox, TINY, said, workspace};
 use serde_json::Value;
 
 /// Names in a folder of the workspace.
@@ -101,6 +101,25 @@ fn strategies_that_fail_in_the_middle_cost_only_their_own_trials() {
     let retried = sandbox.run(&format!("{line} --retry-failed"));
     assert_eq!(retried.code, Some(1));
     assert!(retried.stderr.contains("6 of 10 trials to train"), "{}", retried.stderr);
+}
+
+#[test]
+fn memory_that_runs_out_costs_no_epoch_that_was_trained() {
+    let sandbox = Sandbox::of(env!("CARGO_BIN_EXE_harness-with-faults"));
+    let line = "grid --strategies test-exhausts --models mlp --set mlp.hidden=[16] --epochs 3 \
+                --seeds 0 --no-report";
+    let first = sandbox.run(line);
+    assert_eq!(first.code, Some(1), "{first:#?}");
+    assert!(first.stdout.contains("can't allocate memory"), "{first:#?}");
+    let results = sandbox.results();
+    let folder = sandbox.path("runs").join(results.keys().next().unwrap());
+    assert!(folder.join("checkpoint").exists());
+
+    let mut retry = sandbox.command(&format!("{line} --retry-failed"));
+    let _ = said(retry.env("TEST_MEMORY", "1")).well();
+    assert!(!folder.join("checkpoint").exists());
+    let history = std::fs::read_to_string(folder.join("history.csv")).unwrap();
+    assert_eq!(history.lines().count(), 4, "{history}");
 }
 
 #[test]

@@ -119,6 +119,11 @@ pub trait Dataset: Debug + Send {
 
     /// Where the bytes were found, for people.
     fn origin(&self) -> &str;
+
+    /// What a user should hear before anything is trained on it, in one sentence.
+    fn caution(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Which rows of a training split of `all` samples the option `train_samples` keeps, rising;

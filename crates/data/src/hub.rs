@@ -40,6 +40,9 @@ pub const MODEL_FILES: [&str; 2] = ["model.safetensors", "config.json"];
 /// What may lie beside them: the vocabulary of the model.
 pub const VOCABULARY_FILES: [&str; 2] = ["tokenizer.json", "vocab.txt"];
 
+/// What says beside a `vocab.txt` how texts are read, such as whether they are lowered.
+pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+
 /// How the Hub is reached and where its files are kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hub {

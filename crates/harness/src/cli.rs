@@ -138,7 +138,8 @@ Examples:
 
 Data sets are looked for in --data-dir, then in the cache that all tools of the Hugging Face Hub
 share. The Hub's own variables are honoured: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and
-HF_HUB_OFFLINE. `harness grid` fetches what is nowhere; trials never use the network.";
+HF_HUB_OFFLINE. `harness grid` fetches what is nowhere; trials never use the network. A grid
+reads texts with the vocabulary beside a model's weights instead of the one that is listed here.";
 
 const NEW_STRATEGY_HELP: &str = "\
 Examples:

@@ -196,6 +196,9 @@ impl Trial<'_> {
         let began = recorder.has_begun();
 
         let mut result = self.result(lease, &parts);
+        // Memory that ran out may not do so again, so a retry goes on where this attempt was. What
+        // ended by itself would end in the same way.
+        let may_go_on = matches!(&ended, Err(error) if error.kind() == ErrorKind::Torch);
         match ended {
             Ok(Ended::Stopped) => return self.stopped(lease),
             Ok(Ended::Complete(trained)) => {
@@ -228,12 +231,16 @@ impl Trial<'_> {
         write_tables(&self.folder, history, layers, ages, Durability::Synced)?;
         let (history, layers, ages) = (history.len(), layers.len(), ages.len());
         result.rows = Rows { history, layers, ages, ..result.rows };
-        self.finish(result, &checkpoint, lease)
+        self.finish(result, (!may_go_on).then_some(&checkpoint), lease)
     }
 
-    /// Stores the result. The checkpoint is of no more use: what ended by itself would end in
-    /// the same way again.
-    fn finish(&self, mut result: TrialResult, checkpoint: &Path, lease: &Lease) -> Result<Ran> {
+    /// Stores the result and removes a checkpoint that is of no more use.
+    fn finish(
+        &self,
+        mut result: TrialResult,
+        useless: Option<&Path>,
+        lease: &Lease,
+    ) -> Result<Ran> {
         match write_result(&self.folder, &result) {
             Err(error) if error.kind() == ErrorKind::Contract => {
                 result.status = Status::Crashed;
@@ -246,7 +253,7 @@ impl Trial<'_> {
             }
         }
         // A worker that took this trial over may be reading it.
-        if !lease.is_lost() {
+        if let Some(checkpoint) = useless.filter(|_| !lease.is_lost()) {
             let _ = fs::remove_dir_all(checkpoint);
         }
         // Another attempt may have completed before; then its result counts.

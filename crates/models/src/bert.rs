@@ -158,13 +158,21 @@ impl Bert {
                 .hint("choose a data set of text, or a model for pictures"));
         };
         if vocabulary > self.vocab_size {
-            return Err(Error::usage(format!(
+            let error = Error::usage(format!(
                 "the data set has {vocabulary} tokens, and vocab_size = {}",
                 self.vocab_size
-            ))
-            .hint(format!(
-                "set vocab_size = {vocabulary} (the model bert has it from its config.json)"
-            )));
+            ));
+            return Err(match &self.weights {
+                // Their table of words has so many rows.
+                Some(weights) => error.hint(format!(
+                    "{weights} was trained with another vocabulary: put its tokenizer.json or \
+                     vocab.txt beside it, or name it as the option vocabulary of the data set; or \
+                     set vocab_size, if that is not the size of the weights"
+                )),
+                None => error.hint(format!(
+                    "set vocab_size = {vocabulary} (the model bert has it from its config.json)"
+                )),
+            });
         }
         if length > self.max_position_embeddings {
             return Err(Error::usage(format!(

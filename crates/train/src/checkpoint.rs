@@ -18,6 +18,9 @@ use crate::snapshot::Tensors;
 /// Name of the file in its folder.
 const FILE: &str = "checkpoint.safetensors";
 
+/// Its name until it is whole.
+const PARTIAL: &str = "checkpoint.safetensors.partial";
+
 /// The key of the header under which all that is not tensors lies, as JSON. One file holds
 /// both, because two files cannot be replaced at once.
 const STATE: &str = "state";
@@ -37,7 +40,8 @@ pub(crate) fn write(folder: &Path, tensors: &Tensors, state: &impl Serialize) ->
     let blobs = tensors.iter().map(|(name, tensor)| Ok((name, Blob::of(name, tensor)?)));
     let blobs = blobs.collect::<Result<Vec<_>>>()?;
 
-    let partial = folder.join(format!("{FILE}.partial"));
+    let partial = folder.join(PARTIAL);
+    remove_remains(folder);
     let written = safetensors::serialize_to_file(blobs, Some(header), &partial);
     written.map_err(|error| match error {
         safetensors::SafeTensorError::IoError(error) => Error::io("write", &partial, &error),
@@ -50,6 +54,17 @@ pub(crate) fn write(folder: &Path, tensors: &Tensors, state: &impl Serialize) ->
     // Without this the rename itself may be lost. Some file systems refuse it on a folder.
     let _ = sync(folder);
     Ok(())
+}
+
+/// Removes what a process left that was killed while it wrote: files of the full size, one under a
+/// name that `safetensors` made up. One process at a time writes to a folder.
+fn remove_remains(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name == PARTIAL || name.to_string_lossy().starts_with(".tmp") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Reads the folder's checkpoint, `None` if there is none.
@@ -181,6 +196,19 @@ mod tests {
             assert_eq!(read[name].kind(), tensor.kind(), "{name}");
             assert!(read[name].equal(tensor), "{name}");
         }
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [PARTIAL, ".tmpAb3dEf", "notes"] {
+            fs::write(folder.path().join(name), "half").unwrap();
+        }
+        write(folder.path(), &Tensors::new(), &1.0f64).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [FILE, "notes"]);
     }
 
     #[test]

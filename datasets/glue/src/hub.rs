@@ -12,7 +12,7 @@ use crate::kept;
 use crate::options::Options;
 use crate::task::{File, Hub, Labels, Task};
 use crate::tsv::{Rows, check_count};
-use crate::wordpiece::Vocabulary;
+use crate::vocabulary::Vocabulary;
 
 /// The token ids of a table, from the cache if they are there, and `(sum, name)` of its files.
 ///

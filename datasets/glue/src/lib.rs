@@ -22,6 +22,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod tsv;
+mod vocabulary;
 mod wordpiece;
 
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ use cache::{Sum, hexadecimal, sum};
 use encoded::Encoded;
 pub use options::Options;
 use task::{File, Task};
-use wordpiece::Vocabulary;
+use vocabulary::Vocabulary;
 
 /// At least every how many rows of the training data one is held out for validation.
 const HOLD_OUT: usize = 10;
@@ -128,8 +129,8 @@ impl Found {
             let hub = task.hub.map(|hub| &hub.files[0]);
             let texts = Source::find(own.into_iter().collect(), sources, hub, task.name)?;
             let vocabulary = match vocabulary {
-                Some(given) => wordpiece::given(given)?,
-                None => wordpiece::find(task.name, sources)?,
+                Some(given) => vocabulary::given(given)?,
+                None => vocabulary::find(task.name, sources)?,
             };
             Ok(Self { texts, vocabulary })
         };
@@ -151,8 +152,25 @@ fn load(
     cache: Option<&Path>,
 ) -> Result<Box<dyn Dataset>> {
     let found = Found::find(task, sources, options.vocabulary.as_deref())?;
+    let of_weights = sources.model_folder.as_deref().filter(|_| options.vocabulary.is_none());
+    let beside = of_weights.map(|folder| found.vocabulary.parent() == Some(folder));
     let loaded = || -> Result<Glue> {
-        let vocabulary = Vocabulary::open(found.vocabulary.clone())?;
+        let name_another = format!("--set {}.vocabulary=FILE", task.name);
+        let vocabulary = Vocabulary::open(found.vocabulary.clone()).map_err(|error| match beside {
+            Some(true) => error.also(&format!(
+                "it is read because it lies beside the model's weights; {name_another} names another"
+            )),
+            _ => error,
+        })?;
+        let caution = of_weights.filter(|_| beside == Some(false)).map(|folder| {
+            format!(
+                "{} has weights and no vocabulary, so {} is read with {}: if the model was trained \
+                 with another, pass {name_another}",
+                folder.display(),
+                task.name,
+                found.vocabulary.display()
+            )
+        });
         let origin = found.to_string();
         let (files, digest) = match &found.texts {
             Source::Files(paths) => {
@@ -174,7 +192,8 @@ fn load(
                 ([train, test], digest(&[train_sums, test_sums].concat(), &vocabulary))
             }
         };
-        Glue::new(task, options, files, &vocabulary, digest, origin)
+        let glue = Glue::new(task, options, files, &vocabulary, digest, origin)?;
+        Ok(Glue { caution, ..glue })
     };
     Ok(Box::new(loaded().map_err(|error| error.at(task.name))?))
 }
@@ -234,10 +253,9 @@ fn kept(
 /// SHA-256 of what `sha256sum` prints for the files, given as sums with names, and the
 /// vocabulary.
 fn digest(files: &[(String, String)], vocabulary: &Vocabulary) -> String {
-    let name = vocabulary.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let last = hexadecimal(&vocabulary.digest);
     let files = files.iter().map(|(sum, name)| (sum.as_str(), name.as_str()));
-    dst_data::file::digest(files.chain([(last.as_str(), &*name)]))
+    dst_data::file::digest(files.chain([(last.as_str(), vocabulary.name)]))
 }
 
 /// Rows of a file that form a split.
@@ -274,6 +292,7 @@ struct Glue {
     pad: i64,
     digest: String,
     origin: String,
+    caution: Option<String>,
 }
 
 impl Glue {
@@ -306,6 +325,7 @@ impl Glue {
             pad: vocabulary.pad,
             digest,
             origin,
+            caution: None,
         })
     }
 
@@ -407,5 +427,9 @@ impl Dataset for Glue {
 
     fn origin(&self) -> &str {
         &self.origin
+    }
+
+    fn caution(&self) -> Option<&str> {
+        self.caution.as_deref()
     }
 }

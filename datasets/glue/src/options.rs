@@ -21,9 +21,9 @@ pub struct Options {
     /// part are not comparable with published ones.
     pub train_samples: Option<u32>,
     /// A `tokenizer.json` or a `vocab.txt`, or a folder that holds one: ids mean something only to
-    /// the model that was trained with them. Texts are lowered unless a `tokenizer.json` says
-    /// otherwise. If none is given, the one beside the model's weights, or else that of
-    /// bert-base-uncased.
+    /// the model that was trained with them. Texts are lowered unless it, or a
+    /// `tokenizer_config.json` beside it, says otherwise. If none is given, the one beside the
+    /// model's weights, or else that of bert-base-uncased.
     pub vocabulary: Option<String>,
 }
 

@@ -18,7 +18,7 @@ fn loose(task: Task) -> Task {
 /// A data folder with a small vocabulary and the files of one task.
 fn folder(task: &Task, train: &str, test: &str) -> (tempfile::TempDir, DataSources) {
     let folder = tempfile::tempdir().unwrap();
-    wordpiece::tests::small(folder.path());
+    vocabulary::tests::small(folder.path());
     let at = folder.path().join("glue_data").join(task.folder);
     fs::create_dir_all(&at).unwrap();
     fs::write(at.join(task.train.name), train).unwrap();
@@ -93,6 +93,39 @@ fn a_vocabulary_may_be_given() {
         assert_eq!(values(ids), [3, 5, 0, 4, 2, 4]);
         assert_ne!(dataset.digest(), usual.digest());
     }
+}
+
+#[test]
+fn weights_without_a_vocabulary_are_warned_of_and_an_unusable_one_is_explained() {
+    let (folder, sources) = rte();
+    let model = folder.path().join("model");
+    fs::create_dir_all(&model).unwrap();
+    let beside = sources.for_weights(Some(&model.join("model.safetensors")));
+    let with = |vocabulary: Option<String>| {
+        let options = Options { vocabulary, ..Options::default() };
+        load(&loose(RTE), &options, &beside, None)
+    };
+    let foreign = with(None).unwrap();
+    let caution = foreign.caution().unwrap();
+    for part in ["model has weights and no vocabulary", "--set glue/rte.vocabulary=FILE"] {
+        assert!(caution.contains(part), "{caution}");
+    }
+    let usual = folder.path().join("bert-base-uncased").display().to_string();
+    assert_eq!(with(Some(usual.clone())).unwrap().caution(), None);
+    assert_eq!(load(&loose(RTE), &Options::default(), &sources, None).unwrap().caution(), None);
+
+    let own = model.join("vocab.txt");
+    fs::write(&own, "a\n").unwrap();
+    let error = with(None).unwrap_err().to_string();
+    for part in ["vocab.txt: there is no token [UNK]", "beside the model's weights", "--set glue/"]
+    {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(with(Some(usual)).is_ok());
+    fs::write(&own, "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n").unwrap();
+    let own = with(None).unwrap();
+    assert_eq!(own.caution(), None);
+    assert_ne!(own.digest(), foreign.digest());
 }
 
 #[test]
@@ -196,7 +229,7 @@ fn at_most_5_000_rows_are_held_out() {
         }
         file.labels = vec![0.0; rows];
         let folder = tempfile::tempdir().unwrap();
-        let vocabulary = wordpiece::tests::small(folder.path());
+        let vocabulary = vocabulary::tests::small(folder.path());
         let files = [file, Encoded::default()];
         let options = Options::default();
         let glue = Glue::new(&SST2, &options, files, &vocabulary, String::new(), String::new());
@@ -375,7 +408,7 @@ fn real_data() -> Option<DataSources> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let data_dir = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
     let sources = DataSources { data_dir, hub: None, model_folder: None };
-    if find(&WNLI, WNLI.train, &sources).is_err() || wordpiece::tests::found(&sources).is_err() {
+    if find(&WNLI, WNLI.train, &sources).is_err() || vocabulary::tests::found(&sources).is_err() {
         println!("skipped: no data");
         return None;
     }
@@ -467,7 +500,7 @@ fn less_than_a_tenth_of_sst2_is_padding() {
 #[test]
 fn both_forms_of_the_vocabulary_give_the_same_ids() {
     let Some(sources) = real_data() else { return };
-    let found = wordpiece::tests::found(&sources).unwrap().path;
+    let found = vocabulary::tests::found(&sources).unwrap().path;
     let json = found.with_file_name("tokenizer.json");
     if !json.is_file() {
         println!("skipped: no tokenizer.json");
@@ -477,8 +510,9 @@ fn both_forms_of_the_vocabulary_give_the_same_ids() {
     fs::copy(json, other.path().join("tokenizer.json")).unwrap();
     let other =
         DataSources { data_dir: Some(other.path().to_path_buf()), hub: None, model_folder: None };
-    let [txt, json] = [&sources, &other].map(|sources| wordpiece::tests::found(sources).unwrap());
+    let [txt, json] = [&sources, &other].map(|sources| vocabulary::tests::found(sources).unwrap());
     assert_eq!((txt.size, txt.pad), (json.size, json.pad));
+    assert_eq!((txt.digest, txt.name), (json.digest, json.name));
     let bytes = fs::read(find(&RTE, RTE.train, &sources).unwrap()).unwrap();
     let rows = tsv::parse(&bytes, &RTE, Some(2_490)).unwrap();
     let [txt, json] = [txt, json].map(|vocabulary| vocabulary.encode(&rows, 128).unwrap());

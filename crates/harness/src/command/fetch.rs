@@ -30,27 +30,57 @@ pub(super) fn dataset_if_missing(plugin: &DatasetPlugin, sources: &DataSources) 
         .map_err(|error| missing.also(&format!("fetching it failed: {error}")))
 }
 
-/// Fetches the weights that a model's parameters name as `hub:org/name`, if they are not in the
-/// cache.
+/// What a model's parameters name as `hub:org/name`.
+///
+/// # Errors
+/// If no repository is named so.
+pub(super) fn references(parameters: &Value) -> Result<Vec<&str>> {
+    let texts =
+        parameters.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
+    let mut found = Vec::new();
+    for text in texts {
+        if hub::reference(text)?.is_some() {
+            found.push(text);
+        }
+    }
+    Ok(found)
+}
+
+/// Fetches the weights that `hub:org/name` means, if they are not in the cache, with their
+/// vocabulary.
 ///
 /// # Errors
 /// If they cannot be fetched.
-pub(super) fn weights_if_missing(parameters: &Value) -> Result<()> {
-    for text in parameters.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str())
-    {
-        let Some((repository, revision)) = hub::reference(text)? else { continue };
-        let Some(hub) = Hub::from_env() else { continue };
-        match hub::cached(&hub.at(revision), repository, &hub::MODEL_FILES) {
-            Ok(_) => {}
-            Err(missing) if hub.offline => {
-                return Err(missing.also("it is not fetched now: HF_HUB_OFFLINE is set"));
-            }
-            Err(_) => {
-                model(&hub, repository, revision, false)?;
-            }
+pub(super) fn weights_if_missing(reference: &str) -> Result<()> {
+    let Some((repository, revision)) = hub::reference(reference)? else { return Ok(()) };
+    let Some(hub) = Hub::from_env() else { return Ok(()) };
+    match hub::cached(&hub.at(revision), repository, &hub::MODEL_FILES) {
+        Ok(snapshot) => {
+            vocabulary_if_missing(&hub, &snapshot);
+            Ok(())
         }
+        Err(missing) if hub.offline => {
+            Err(missing.also("it is not fetched now: HF_HUB_OFFLINE is set"))
+        }
+        Err(_) => model(&hub, repository, revision, false).map(drop),
     }
-    Ok(())
+}
+
+/// Other tools leave weights in the cache without their vocabulary, so the Hub is asked for it, at
+/// the commit that is here. That it cannot be asked stops nothing: data sets of text say with what
+/// they are read then.
+fn vocabulary_if_missing(hub: &Hub, snapshot: &Snapshot) {
+    let beside = |name: &str| snapshot.files[0][0].with_file_name(name).is_file();
+    if hub.offline || hub::VOCABULARY_FILES.into_iter().any(beside) {
+        return;
+    }
+    let Snapshot { repository, commit, .. } = snapshot;
+    if let Err(error) = model(hub, repository, commit, false) {
+        output::note(&format!(
+            "warning: whether {repository} has a vocabulary is not known: {}",
+            error.one_line()
+        ));
+    }
 }
 
 /// Fetches all that a data set reads from the Hub.
@@ -76,7 +106,9 @@ pub(super) fn dataset(
 /// # Errors
 /// As [`dataset`].
 pub(super) fn model(hub: &Hub, repository: &str, revision: &str, quiet: bool) -> Result<Snapshot> {
-    fetch(hub, repository, revision, &hub::MODEL_FILES, &hub::VOCABULARY_FILES, quiet)
+    let [tokenizer, tokens] = hub::VOCABULARY_FILES;
+    let further = [tokenizer, tokens, hub::TOKENIZER_CONFIG];
+    fetch(hub, repository, revision, &hub::MODEL_FILES, &further, quiet)
 }
 
 fn fetch(

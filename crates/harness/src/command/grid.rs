@@ -10,8 +10,9 @@ use dst_train::Estimate;
 use serde_json::json;
 
 use super::label::{self, Labels};
+use super::preflight::{self, Checked};
 use super::report::default_folder;
-use super::{preflight, report, results};
+use super::{report, results};
 use crate::cli::GridArgs;
 use crate::config::{Effective, ExecutionConfig, GridConfig, mistyped, typed};
 use crate::executor::{ExecutorOptions, execute};
@@ -60,22 +61,23 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         preflight::writable(&folder)?;
     }
     let pending = pending(&store, &grid.trials, args.retry_failed)?;
-    let estimates = preflight::estimates(&pending, grid, args.quiet)?;
-    let about_memory = preflight::fit_memory(&mut execution, &estimates);
-    preflight::space(store.root(), &estimates, execution.jobs)?;
+    let checked = preflight::check(&pending, grid, args.quiet)?;
+    let estimates = &checked.estimates;
+    let about_memory = preflight::fit_memory(&mut execution, estimates);
+    preflight::space(store.root(), estimates, execution.jobs)?;
     let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone());
     store.remember_grid(&record)?;
 
     let labels = Labels::of(grid.trials.iter());
     if !args.quiet {
-        announce(&execution, grid.trials.len(), &pending, &estimates);
+        announce(&execution, grid.trials.len(), &pending, estimates);
     }
     say(about_memory, args.quiet);
-    warn(&pending, &estimates, &labels);
+    warn(&pending, &checked, &labels);
     let names: BTreeMap<String, String> =
         grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
     // Masked arithmetic takes the time of the dense network.
-    let costs = pending.iter().zip(&estimates);
+    let costs = pending.iter().zip(estimates);
     let costs = costs.map(|(spec, estimate)| (spec.id(), estimate.dense_train_flops)).collect();
     let mut progress = Progress::new(names, costs, args.quiet);
     let started = Instant::now();
@@ -189,8 +191,8 @@ fn announce(
 }
 
 /// Says before anything is trained which trials will not be what their names say.
-fn warn(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) {
-    for words in preflight::warnings(trials, estimates, labels) {
+fn warn(trials: &[TrialSpec], checked: &Checked, labels: &Labels) {
+    for words in preflight::warnings(trials, checked, labels) {
         output::note(&format!("warning: {words}"));
     }
 }
@@ -213,7 +215,8 @@ fn command_line() -> String {
 
 fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let store = Store::open_if_there(&grid.execution.store)?;
-    let estimates = preflight::estimates(&grid.trials, grid, args.quiet)?;
+    let checked = preflight::check(&grid.trials, grid, args.quiet)?;
+    let estimates = &checked.estimates;
     let labels = Labels::of(grid.trials.iter());
     let mut header = vec!["trial", "data set", "model", "strategy", "sparsity"];
     if labels.has_training() {
@@ -223,7 +226,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let mut table = Table::new(&header);
     let mut list = Vec::new();
     let mut to_train = Vec::new();
-    for (spec, estimate) in grid.trials.iter().zip(&estimates) {
+    for (spec, estimate) in grid.trials.iter().zip(estimates) {
         let id = spec.id();
         let state = match &store {
             Some(store) => store.state(&id)?,
@@ -265,7 +268,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         table.row(cells);
     }
     say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
-    warn(&grid.trials, &estimates, &labels);
+    warn(&grid.trials, &checked, &labels);
     let to_do = to_train.len();
     let total: f64 = to_train.iter().map(|estimate| estimate.train_flops).sum();
     if args.json {

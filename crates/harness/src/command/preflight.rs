@@ -3,7 +3,7 @@
 mod room;
 mod warnings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -24,17 +24,20 @@ pub(super) use warnings::warnings;
 /// How long one waits without a word.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What each trial will cost, in the order of `trials`: loads and verifies the data, builds each
-/// network once for each data set and lets each strategy choose its starting topology, once for
-/// all seeds.
+/// What is known of trials before the first of them.
+pub(super) struct Checked {
+    /// What each will cost, in their order.
+    pub(super) estimates: Vec<Estimate>,
+    /// What their data sets want to be said.
+    cautions: BTreeSet<String>,
+}
+
+/// Loads and verifies the data, builds each network once for each data set and lets each strategy
+/// choose its starting topology, once for all seeds.
 ///
 /// # Errors
 /// If data is missing or damaged, a model cannot take it, or a sparsity cannot be reached.
-pub(super) fn estimates(
-    trials: &[TrialSpec],
-    grid: &GridConfig,
-    quiet: bool,
-) -> Result<Vec<Estimate>> {
+pub(super) fn check(trials: &[TrialSpec], grid: &GridConfig, quiet: bool) -> Result<Checked> {
     let mut kinds: BTreeMap<Network, BTreeMap<String, &TrialSpec>> = BTreeMap::new();
     for spec in trials {
         spec.training.validate().map_err(|error| error.at("training"))?;
@@ -56,7 +59,11 @@ pub(super) fn estimates(
             }
         }
     }
-    Ok(trials.iter().map(|spec| known[&*kind(spec)]).collect())
+    let cautions = networks.iter().filter_map(|loaded| loaded.dataset.caution());
+    Ok(Checked {
+        estimates: trials.iter().map(|spec| known[&*kind(spec)]).collect(),
+        cautions: cautions.map(str::to_owned).collect(),
+    })
 }
 
 /// What is built once.
@@ -104,31 +111,49 @@ fn networks(
     grid: &GridConfig,
 ) -> Result<Vec<Loaded>> {
     let mut found = Vec::new();
+    let mut references = BTreeSet::new();
     for (network, kinds) in kinds {
         let Some(spec) = kinds.values().next() else { continue };
-        fetch::weights_if_missing(&spec.model)?;
         let architecture = architecture(spec)?;
-        let weights = architecture.weights().map_err(|error| error.at(network.to_string()))?;
+        let named =
+            fetch::references(&spec.model).map_err(|error| error.at(network.name.clone()))?;
+        // What lies on this machine is missed before anything is fetched.
+        if named.is_empty() {
+            architecture.weights()?;
+        }
+        references.extend(named);
+        found.push((network, *spec, architecture));
+    }
+    references.into_iter().try_for_each(fetch::weights_if_missing)?;
+    let mut sourced = Vec::new();
+    for (network, spec, architecture) in found {
         // Trained weights may bring a vocabulary.
-        let sources = grid.execution.sources().for_weights(weights.as_deref());
-        found.push((network, *spec, architecture, sources));
+        let sources = grid.execution.sources().for_weights(architecture.weights()?.as_deref());
+        sourced.push((network, spec, architecture, sources));
     }
     // All are looked for, or fetched, before the first is read. With options, a data set may need
     // less than all of its files.
-    for (_, spec, _, sources) in &found {
+    for (_, spec, _, sources) in &sourced {
         if spec.dataset_options.is_empty() {
             fetch::dataset_if_missing(DatasetPlugin::find(&spec.dataset)?, sources)?;
         }
     }
     let mut datasets: BTreeMap<(&str, Option<PathBuf>), Rc<dyn Dataset>> = BTreeMap::new();
     let mut networks = Vec::new();
-    for (network, spec, architecture, sources) in found {
+    for (network, spec, architecture, sources) in sourced {
         let key = (network.dataset.as_str(), sources.model_folder.clone());
         let dataset = match datasets.get(&key) {
             Some(dataset) => Rc::clone(dataset),
             None => {
-                let dataset: Rc<dyn Dataset> = dataset(spec, &sources)?.into();
-                check_metric(&grid.analysis.metrics, spec, &*dataset)?;
+                let new: Rc<dyn Dataset> = dataset(spec, &sources)?.into();
+                check_metric(&grid.analysis.metrics, spec, &*new)?;
+                // Weights in several folders need not bring several vocabularies.
+                let same = datasets.iter().find(|((label, _), known)| {
+                    *label == key.0
+                        && known.digest() == new.digest()
+                        && known.caution() == new.caution()
+                });
+                let dataset = same.map_or(new, |(_, known)| Rc::clone(known));
                 datasets.insert(key, Rc::clone(&dataset));
                 dataset
             }

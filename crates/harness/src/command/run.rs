@@ -33,7 +33,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         None => {
             let grid = effective.grid()?;
             let spec = only(grid.trials.clone())?;
-            preflight::estimates(std::slice::from_ref(&spec), &grid, true)?;
+            preflight::check(std::slice::from_ref(&spec), &grid, true)?;
             let store = Store::create(&execution.store)?;
             store.add(&spec)?;
             (store, spec)

@@ -6,7 +6,7 @@ use dst_data::testing::{Column, cache, snapshot, write_parquet};
 
 use super::*;
 use crate::task::{MNLI, MNLI_MM, QQP, RTE, SST2, SST2_SUBSET, STSB, VOCABULARY};
-use crate::{find, load, wordpiece};
+use crate::{find, load, vocabulary};
 
 const GLUE: &str = "datasets/nyu-mll/glue";
 
@@ -40,7 +40,7 @@ fn scene(
         write_parquet(&snapshot(folder.path(), GLUE, &file), columns);
     }
     let data = folder.path().join("data");
-    wordpiece::tests::small(&data);
+    vocabulary::tests::small(&data);
     (folder, DataSources { data_dir: Some(data), hub: Some(hub), model_folder: None })
 }
 

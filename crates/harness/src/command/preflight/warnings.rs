@@ -7,16 +7,19 @@ use dst_analysis::words::percent;
 use dst_core::record::TrialSpec;
 use dst_train::Estimate;
 
+use super::Checked;
 use crate::command::label::Labels;
 
 /// What users should hear before anything is trained, in words, seeds together.
 pub(in crate::command) fn warnings(
     trials: &[TrialSpec],
-    estimates: &[Estimate],
+    checked: &Checked,
     labels: &Labels,
 ) -> BTreeSet<String> {
+    let Checked { estimates, cautions } = checked;
     let mut warnings = unreached(trials, estimates, labels);
     warnings.extend(unchanged(trials, estimates, labels));
+    warnings.extend(cautions.iter().cloned());
     warnings.extend(trials.iter().filter_map(untrained));
     warnings
 }
