@@ -105,60 +105,72 @@ struct Loaded {
     dataset: Rc<dyn Dataset>,
 }
 
+/// A network, and where the files of its data are looked for.
+struct Wanted<'a> {
+    network: &'a Network,
+    /// The first of its trials.
+    spec: &'a TrialSpec,
+    architecture: Box<dyn Architecture>,
+    sources: DataSources,
+}
+
+/// Looks for the weights and the data of each network before the first is read, and fetches what
+/// is nowhere. In the order of the networks.
+fn wanted<'a>(
+    kinds: &'a BTreeMap<Network, BTreeMap<String, &'a TrialSpec>>,
+    grid: &GridConfig,
+) -> Result<Vec<Wanted<'a>>> {
+    let mut all = Vec::new();
+    let mut references = BTreeSet::new();
+    for (network, kinds) in kinds {
+        let Some(spec) = kinds.values().next() else { continue };
+        let architecture = architecture(spec)?;
+        let named = fetch::references(&spec.model);
+        let named = named.map_err(|error| error.at(network.name.clone()))?;
+        // What should lie on this machine is missed before anything is fetched.
+        if named.is_empty() {
+            architecture.weights()?;
+        }
+        references.extend(named);
+        let sources = grid.execution.sources();
+        all.push(Wanted { network, spec, architecture, sources });
+    }
+    references.into_iter().try_for_each(fetch::weights_if_missing)?;
+    for wanted in &mut all {
+        // Trained weights may bring a vocabulary.
+        let weights = wanted.architecture.weights()?;
+        wanted.sources = wanted.sources.for_weights(weights.as_deref());
+        // With options, a data set may need less than all of its files.
+        if wanted.spec.dataset_options.is_empty() {
+            let plugin = DatasetPlugin::find(&wanted.spec.dataset)?;
+            fetch::dataset_if_missing(plugin, &wanted.sources)?;
+        }
+    }
+    Ok(all)
+}
+
 /// The architecture and the data of each network, in their order.
 fn networks(
     kinds: &BTreeMap<Network, BTreeMap<String, &TrialSpec>>,
     grid: &GridConfig,
 ) -> Result<Vec<Loaded>> {
-    let mut found = Vec::new();
-    let mut references = BTreeSet::new();
-    for (network, kinds) in kinds {
-        let Some(spec) = kinds.values().next() else { continue };
-        let architecture = architecture(spec)?;
-        let named =
-            fetch::references(&spec.model).map_err(|error| error.at(network.name.clone()))?;
-        // What lies on this machine is missed before anything is fetched.
-        if named.is_empty() {
-            architecture.weights()?;
-        }
-        references.extend(named);
-        found.push((network, *spec, architecture));
-    }
-    references.into_iter().try_for_each(fetch::weights_if_missing)?;
-    let mut sourced = Vec::new();
-    for (network, spec, architecture) in found {
-        // Trained weights may bring a vocabulary.
-        let sources = grid.execution.sources().for_weights(architecture.weights()?.as_deref());
-        sourced.push((network, spec, architecture, sources));
-    }
-    // All are looked for, or fetched, before the first is read. With options, a data set may need
-    // less than all of its files.
-    for (_, spec, _, sources) in &sourced {
-        if spec.dataset_options.is_empty() {
-            fetch::dataset_if_missing(DatasetPlugin::find(&spec.dataset)?, sources)?;
-        }
-    }
     let mut datasets: BTreeMap<(&str, Option<PathBuf>), Rc<dyn Dataset>> = BTreeMap::new();
     let mut networks = Vec::new();
-    for (network, spec, architecture, sources) in sourced {
+    for Wanted { network, spec, architecture, sources } in wanted(kinds, grid)? {
         let key = (network.dataset.as_str(), sources.model_folder.clone());
-        let dataset = match datasets.get(&key) {
-            Some(dataset) => Rc::clone(dataset),
-            None => {
-                let new: Rc<dyn Dataset> = dataset(spec, &sources)?.into();
-                check_metric(&grid.analysis.metrics, spec, &*new)?;
-                // Weights in several folders need not bring several vocabularies.
-                let same = datasets.iter().find(|((label, _), known)| {
-                    *label == key.0
-                        && known.digest() == new.digest()
-                        && known.caution() == new.caution()
-                });
-                let dataset = same.map_or(new, |(_, known)| Rc::clone(known));
-                datasets.insert(key, Rc::clone(&dataset));
-                dataset
-            }
-        };
-        networks.push(Loaded { architecture, dataset });
+        if !datasets.contains_key(&key) {
+            let new: Rc<dyn Dataset> = dataset(spec, &sources)?.into();
+            check_metric(&grid.analysis.metrics, spec, &*new)?;
+            // Weights in several folders need not bring several vocabularies.
+            let same = datasets.iter().find(|((label, _), known)| {
+                *label == key.0
+                    && known.digest() == new.digest()
+                    && known.caution() == new.caution()
+            });
+            let dataset = same.map_or(new, |(_, known)| Rc::clone(known));
+            datasets.insert(key.clone(), dataset);
+        }
+        networks.push(Loaded { architecture, dataset: Rc::clone(&datasets[&key]) });
     }
     Ok(networks)
 }
