@@ -13,6 +13,9 @@ use serde_json::json;
 /// The commit that every repository is at.
 pub const COMMIT: &str = "89abcdef0123456789abcdef0123456789abcdef";
 
+/// Where files lie that are not sent at once.
+const ELSEWHERE: &str = "/elsewhere";
+
 /// A server with repositories. It answers until the process ends.
 #[derive(Debug, Clone)]
 pub struct Hub {
@@ -32,6 +35,8 @@ struct Inner {
     damaged: bool,
     /// Connections are taken and never answered.
     silent: bool,
+    /// Files lie elsewhere, as the large ones of the Hub do.
+    redirects: bool,
     /// First lines of requests, with the range that was asked for.
     requests: Mutex<Vec<String>>,
 }
@@ -47,6 +52,8 @@ pub struct Faults {
     pub silent: bool,
     /// Only who shows this token is answered.
     pub token: Option<String>,
+    /// Files lie elsewhere, as the large ones of the Hub do.
+    pub redirects: bool,
 }
 
 impl Hub {
@@ -56,7 +63,7 @@ impl Hub {
     /// If there is no free port.
     #[must_use]
     pub fn serve(files: &[(&str, &str, Vec<u8>)], faults: Faults) -> Self {
-        let Faults { cuts, damaged, silent, token } = faults;
+        let Faults { cuts, damaged, silent, token, redirects } = faults;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let files = files
@@ -66,7 +73,7 @@ impl Hub {
             })
             .collect();
         let cuts = AtomicUsize::new(cuts);
-        let inner = Inner { files, token, cuts, damaged, silent, ..Inner::default() };
+        let inner = Inner { files, token, cuts, damaged, silent, redirects, ..Inner::default() };
         let hub = Self { address, inner: Arc::new(inner) };
         let server = hub.clone();
         thread::spawn(move || {
@@ -113,23 +120,46 @@ impl Hub {
         if self.inner.silent {
             thread::park();
         }
+        let path = target.split('?').next().unwrap_or_default();
+        if let Some(elsewhere) = path.strip_prefix(ELSEWHERE) {
+            // Signed addresses need no token; hf-hub shows it there all the same.
+            return match self.find(elsewhere) {
+                Some((_, bytes)) => self.send(&mut stream, bytes, &range),
+                None => head(&mut stream, "404 Not Found", &[], 0),
+            };
+        }
         if let Some(token) = &self.inner.token
             && headers.get("authorization") != Some(&format!("Bearer {token}"))
         {
             return head(&mut stream, "401 Unauthorized", &[], 0);
         }
-        let path = target.split('?').next().unwrap_or_default();
         if let Some(api) = path.strip_prefix("/api/") {
             return self.describe(&mut stream, api);
         }
-        match path.split_once("/resolve/").and_then(|(repository, rest)| {
-            let (revision, file) = rest.split_once('/')?;
-            let key = (repository[1..].to_owned(), file.to_owned());
-            (known(revision)).then(|| self.inner.files.get_key_value(&key))?
-        }) {
+        match self.find(path) {
+            Some((_, bytes)) if self.inner.redirects => {
+                // Another host to a client, and the same to the system.
+                let host = self.address.replace("127.0.0.1", "localhost");
+                let fields = [
+                    format!("Location: {host}{ELSEWHERE}{path}?signed=1"),
+                    "ETag: \"of-the-pointer\"".to_owned(),
+                    format!("X-Linked-Etag: \"{}\"", sha256(bytes)),
+                    format!("X-Linked-Size: {}", bytes.len()),
+                    format!("X-Repo-Commit: {COMMIT}"),
+                ];
+                head(&mut stream, "302 Found", &fields, 0)
+            }
             Some((_, bytes)) => self.send(&mut stream, bytes, &range),
             None => head(&mut stream, "404 Not Found", &[], 0),
         }
+    }
+
+    /// The file at `/org/name/resolve/main/path`.
+    fn find(&self, path: &str) -> Option<(&(String, String), &Vec<u8>)> {
+        let (repository, rest) = path.split_once("/resolve/")?;
+        let (revision, file) = rest.split_once('/')?;
+        let key = (repository.strip_prefix('/')?.to_owned(), file.to_owned());
+        known(revision).then(|| self.inner.files.get_key_value(&key))?
     }
 
     /// `/api/datasets/org/name/revision/main`

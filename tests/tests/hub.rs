@@ -147,21 +147,49 @@ fn refusals_say_what_to_do_and_come_quickly() {
     fetch(&known).unwrap();
 }
 
-/// Pairs of questions in the schema of the Hub; QQP has no official number of rows.
-fn questions(rows: usize) -> Vec<u8> {
+/// Rows of STS-B as the Hub has them: real ones if `HARNESS_DATA` holds them, or else as many.
+fn stsb(file: &str, rows: usize) -> Vec<u8> {
+    let real = std::env::var_os("HARNESS_DATA").and_then(|folder| {
+        let path = workspace().join(folder).join("glue_data/STS-B").join(file);
+        fs::read_to_string(path).ok()
+    });
+    if real.is_none() {
+        println!("no real rows: no data");
+    }
+    let made_up = || {
+        let row = |row: usize| format!("c a{}\td b\t{}.5\n", " b".repeat(row % 5), row % 5);
+        "sentence1\tsentence2\tscore\n".to_owned() + &(0..rows).map(row).collect::<String>()
+    };
+    let text = real.unwrap_or_else(made_up);
+    let cells: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(cells.len(), rows + 1);
+    let column = |name: &str| {
+        let place = cells[0].iter().position(|known| *known == name).unwrap();
+        cells[1..].iter().map(move |row| row[place])
+    };
+    let texts = |name: &str| Column::Texts(column(name).map(str::to_owned).collect());
+    let scores = column("score").map(|score| score.parse().unwrap()).collect();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table");
-    let texts =
-        |word: &'static str| (0..rows).map(move |row| format!("{word} a{}", " b".repeat(row % 5)));
     write_parquet(
         &path,
         &[
-            ("question1", Column::Texts(texts("c").collect())),
-            ("question2", Column::Texts(texts("d").collect())),
-            ("label", Column::Integers((0..rows as i64).map(|row| row % 2).collect())),
+            ("sentence1", texts("sentence1")),
+            ("sentence2", texts("sentence2")),
+            ("label", Column::Floats(scores)),
             ("idx", Column::Integers((0..rows as i64).collect())),
         ],
     );
+    fs::read(path).unwrap()
+}
+
+/// A table of other columns than those of sentences.
+fn questions(rows: usize) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table");
+    let texts = vec!["c".to_owned(); rows];
+    let labels = Column::Integers(vec![0; rows]);
+    write_parquet(&path, &[("question", Column::Texts(texts)), ("label", labels)]);
     fs::read(path).unwrap()
 }
 
@@ -174,20 +202,22 @@ fn weights() -> Vec<u8> {
 const SIZES: &str = "--models bert-tiny --set bert-tiny.hidden_size=8 \
                      --set bert-tiny.num_attention_heads=2 --set bert-tiny.intermediate_size=16 \
                      --set bert-tiny.vocab_size=40 --set bert-tiny.max_position_embeddings=12 \
-                     --set glue/qqp.max_length=12 --epochs 1";
+                     --set glue/stsb.max_length=12 --epochs 1";
 
 const VOCABULARY: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n";
 
-/// A Hub with QQP, a vocabulary, MNIST cut short, and weights for a small BERT.
+/// A Hub with STS-B, a vocabulary, MNIST cut short, and weights for a small BERT.
 fn hub_with_data() -> Server {
     let glue = "datasets/nyu-mll/glue";
     Server::serve(
         &[
-            (glue, "qqp/train-00000-of-00001.parquet", questions(60)),
-            (glue, "qqp/validation-00000-of-00001.parquet", questions(20)),
+            (glue, "stsb/train-00000-of-00001.parquet", stsb("train.tsv", 5_749)),
+            (glue, "stsb/validation-00000-of-00001.parquet", stsb("dev.tsv", 1_500)),
             ("google-bert/bert-base-uncased", "vocab.txt", VOCABULARY.into()),
-            ("datasets/ylecun/mnist", "mnist/train-00000-of-00001.parquet", questions(3)),
-            ("datasets/ylecun/mnist", "mnist/test-00000-of-00001.parquet", questions(3)),
+            ("datasets/ylecun/mnist", "mnist/train-00000-of-00001.parquet", questions(71)),
+            ("datasets/ylecun/mnist", "mnist/test-00000-of-00001.parquet", questions(71)),
+            (glue, "rte/train-00000-of-00001.parquet", questions(2_490)),
+            (glue, "rte/validation-00000-of-00001.parquet", questions(277)),
             ("org/small-bert", "model.safetensors", b"not weights".to_vec()),
             ("org/small-bert", "config.json", b"{}".to_vec()),
             ("org/small-bert", "vocab.txt", b"a\nb\n".to_vec()),
@@ -218,37 +248,37 @@ fn a_data_set_is_fetched_listed_verified_and_trained_offline() {
         let all = sandbox.run("data list glue --json").well().stdout;
         let all: serde_json::Value = serde_json::from_str(&all).unwrap();
         assert_eq!(all["datasets"].as_array().unwrap().len(), 10);
-        let said = sandbox.run("data list glue/qqp mnist-10k --json").well();
+        let said = sandbox.run("data list glue/stsb mnist-10k --json").well();
         let list: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
         [0, 1].map(|index| list["datasets"][index]["found"].as_bool().unwrap())
     };
     assert_eq!(listed(&sandbox), [false, true]);
-    let said = online(&sandbox, &server, "data fetch glue/qqp").well();
+    let said = online(&sandbox, &server, "data fetch glue/stsb").well();
     assert!(said.stdout.contains(&format!("datasets/nyu-mll/glue at {COMMIT}")), "{said:?}");
-    assert!(said.stderr.contains("qqp/train-00000-of-00001.parquet"), "{said:?}");
+    assert!(said.stderr.contains("stsb/train-00000-of-00001.parquet"), "{said:?}");
     assert_eq!(listed(&sandbox), [true, true]);
     // From here on there is no network.
-    let said = sandbox.run("data verify glue/qqp --json").well();
+    let said = sandbox.run("data verify glue/stsb --json").well();
     let verified: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
-    let qqp = &verified["datasets"][0];
-    assert_eq!([&qqp["train"], &qqp["validation"], &qqp["test"]], [54, 6, 20]);
-    assert!(qqp["origin"].as_str().unwrap().contains(COMMIT), "{qqp}");
-    assert_eq!(qqp["digest"].as_str().unwrap().len(), 64);
-    let line = format!("grid --strategies dense --datasets glue/qqp {BERT}");
+    let stsb = &verified["datasets"][0];
+    assert_eq!([&stsb["train"], &stsb["validation"], &stsb["test"]], [5_175, 574, 1_500]);
+    assert!(stsb["origin"].as_str().unwrap().contains(COMMIT), "{stsb}");
+    assert_eq!(stsb["digest"].as_str().unwrap().len(), 64);
+    let line = format!("grid --strategies dense --datasets glue/stsb {BERT}");
     let _ = sandbox.run(&line).well();
     let results = sandbox.results();
     let result: serde_json::Value =
         serde_json::from_slice(results.values().next().unwrap()).unwrap();
-    assert_eq!(result["provenance"]["data_digest"], qqp["digest"]);
-    assert_eq!(result["provenance"]["data_origin"], qqp["origin"]);
+    assert_eq!(result["provenance"]["data_digest"], stsb["digest"]);
+    assert_eq!(result["provenance"]["data_origin"], stsb["origin"]);
 }
 
 #[test]
 fn a_grid_fetches_what_is_nowhere_before_it_trains() {
     let (sandbox, server) = (Sandbox::new(), hub_with_data());
-    let line = format!("grid --strategies dense --datasets glue/qqp {BERT}");
+    let line = format!("grid --strategies dense --datasets glue/stsb {BERT}");
     let offline = sandbox.run(&line).refused(DATA);
-    for part in ["glue/qqp", "HF_HUB_OFFLINE", "harness data fetch glue/qqp", "--data-dir"] {
+    for part in ["glue/stsb", "HF_HUB_OFFLINE", "harness data fetch glue/stsb", "--data-dir"] {
         assert!(offline.contains(part), "{part}: {offline}");
     }
     let _ = online(&sandbox, &server, &line).well();
@@ -269,7 +299,12 @@ fn data_of_another_schema_are_refused_after_the_download() {
     let (sandbox, server) = (Sandbox::new(), hub_with_data());
     let message =
         online(&sandbox, &server, "grid --strategies dense --datasets mnist").refused(DATA);
-    assert!(message.contains("it has 3 rows, where 60000 are expected"), "{message}");
+    assert!(message.contains("it has 71 rows, where 60000 are expected"), "{message}");
+    let columns =
+        online(&sandbox, &server, "grid --strategies dense --datasets glue/rte").refused(DATA);
+    for part in ["glue/rte", "train-00000-of-00001.parquet", "no column 'sentence1'"] {
+        assert!(columns.contains(part), "{part}: {columns}");
+    }
     assert!(sandbox.results().is_empty());
     let cifar =
         online(&sandbox, &server, "grid --strategies dense --datasets cifar10").refused(DATA);
@@ -281,8 +316,8 @@ fn data_of_another_schema_are_refused_after_the_download() {
 #[test]
 fn weights_of_the_hub_are_fetched_by_name() {
     let (sandbox, server) = (Sandbox::new(), hub_with_data());
-    let _ = online(&sandbox, &server, "data fetch glue/qqp --quiet").well();
-    let grid = format!("grid --strategies dense --datasets glue/qqp {BERT}");
+    let _ = online(&sandbox, &server, "data fetch glue/stsb --quiet").well();
+    let grid = format!("grid --strategies dense --datasets glue/stsb {BERT}");
     let with = |weights: &str| format!("{grid} --set bert-tiny.weights={weights}");
     let absent = sandbox.run(&with("hub:org/small-bert")).refused(DATA);
     for part in ["org/small-bert is not in the cache", "HF_HUB_OFFLINE"] {
@@ -297,7 +332,7 @@ fn weights_of_the_hub_are_fetched_by_name() {
     }
     // Another may be named. The weights are none.
     fs::write(sandbox.path("vocab.txt"), VOCABULARY).unwrap();
-    let named = format!("{} --set glue/qqp.vocabulary=vocab.txt", with("hub:org/small-bert"));
+    let named = format!("{} --set glue/stsb.vocabulary=vocab.txt", with("hub:org/small-bert"));
     let broken = sandbox.run(&named).refused(DATA);
     assert!(broken.contains("this is not a whole safetensors file"), "{broken}");
     let unknown = online(&sandbox, &server, &with("hub:org/none@v1")).refused(DATA);
@@ -305,15 +340,48 @@ fn weights_of_the_hub_are_fetched_by_name() {
     let _ = sandbox.run(&with("hub:a/b/c")).refused(USAGE);
 }
 
+/// The Hub sends large files from elsewhere.
+#[test]
+fn files_that_lie_elsewhere_are_fetched_by_who_shows_the_token() {
+    let token = Some("hf_secret".to_owned());
+    let faults = Faults { redirects: true, token, ..Faults::default() };
+    let server = Server::serve(
+        &[
+            ("org/large", "model.safetensors", bytes(50_000)),
+            ("org/large", "config.json", b"{}".to_vec()),
+        ],
+        faults,
+    );
+    let sandbox = Sandbox::new();
+    let fetch = |token: Option<&str>| {
+        let mut command = sandbox.command("data fetch hub:org/large");
+        command.env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", server.address());
+        command.envs(token.map(|token| ("HF_TOKEN", token)));
+        said(&mut command)
+    };
+    let refused = fetch(None).refused(DATA);
+    assert!(refused.contains("set HF_TOKEN"), "{refused}");
+    let wrong = fetch(Some("hf_other")).refused(DATA);
+    assert!(wrong.contains("check HF_TOKEN") && !wrong.contains("hf_other"), "{wrong}");
+    let _ = fetch(Some("hf_secret")).well();
+    let folder = sandbox.path("hub-home/hub/models--org--large");
+    let file = folder.join("snapshots").join(COMMIT).join("model.safetensors");
+    assert_eq!(fs::read(&file).unwrap(), bytes(50_000));
+    // Under the sum of the file, not under what the pointer is called.
+    assert_eq!(file.canonicalize().unwrap().file_name().unwrap(), sum().as_str());
+    let elsewhere = server.requests().iter().filter(|line| line.starts_with("/elsewhere/")).count();
+    assert!(elsewhere >= 2, "{:?}", server.requests());
+}
+
 /// Other tools leave weights in the cache without their vocabulary.
 #[test]
 fn trials_read_texts_with_the_vocabulary_of_their_weights_which_a_grid_fetches() {
     let (sandbox, server) = (Sandbox::new(), hub_with_data());
-    let _ = online(&sandbox, &server, "data fetch glue/qqp --quiet").well();
+    let _ = online(&sandbox, &server, "data fetch glue/stsb --quiet").well();
     let hub = client(&server, &sandbox.path("hub-home/hub"));
     hub::fetch(&hub, "org/true-bert", "main", &hub::MODEL_FILES, &mut |_| {}).unwrap();
     let line = format!(
-        "grid --strategies dense,rigl --datasets glue/qqp {SIZES} --no-report \
+        "grid --strategies dense,rigl --datasets glue/stsb {SIZES} --no-report \
          --set bert-tiny.weights=hub:org/true-bert"
     );
     let origins = |said: &Said| {
@@ -332,7 +400,7 @@ fn trials_read_texts_with_the_vocabulary_of_their_weights_which_a_grid_fetches()
 
     // Without the network texts are read with the usual one, which is said.
     let said = sandbox.run(&format!("{line} --seeds 0")).well();
-    let warning = "has weights and no vocabulary, so glue/qqp is read with";
+    let warning = "has weights and no vocabulary, so glue/stsb is read with";
     assert!(said.stderr.contains(warning), "{said:?}");
     assert_eq!(origins(&said), [usual.clone(), usual.clone()]);
 

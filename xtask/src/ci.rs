@@ -65,6 +65,10 @@ fn test(workspace: &Path) -> Result {
     if let Err(reason) = minilm::ensure(workspace) {
         note!("no real weights: {reason}");
     }
+    match std::env::var("HARNESS_DATA") {
+        Ok(folder) => note!("tests on real data read {folder}"),
+        Err(_) => note!("HARNESS_DATA is not set: tests on real data are skipped"),
+    }
     cargo::test(workspace, &[])
 }
 

@@ -123,7 +123,10 @@ fn data(study: &Study<'_>) -> Vec<String> {
     });
     known
         .map(|(plugin, labels)| {
-            let text = format!("{} ({}): {}", plugin.title, plugin.name, plugin.summary);
+            let mut text = format!("{} ({}): {}", plugin.title, plugin.name, plugin.summary);
+            if !plugin.split.is_empty() {
+                text.push_str(&format!(" {}", plugin.split));
+            }
             let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
             match labels[..] {
                 [] => text,

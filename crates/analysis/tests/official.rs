@@ -1,7 +1,7 @@
 //! The official metric of a data set is known before a trial has ended.
 
 use dst_analysis::sample::{baseline, failed, finished, spec};
-use dst_analysis::tables;
+use dst_analysis::{Study, methods, tables};
 use dst_core::options::{NoOptions, OptionsType};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::record::{Status, TrialSpec};
@@ -13,6 +13,7 @@ inventory::submit! {
         title: "Pairs",
         paper: "none",
         summary: "Pairs of nothing.",
+        split: "Rows were shared out by hand.",
         model: "mlp",
         metric: Metric::F1Binary,
         second_metric: Some(Metric::Accuracy),
@@ -21,6 +22,17 @@ inventory::submit! {
         options: OptionsType::of::<NoOptions>(),
         load: |_, _| Err(Error::data("there is nothing to load")),
     }
+}
+
+#[test]
+fn the_methods_paragraph_says_how_a_data_set_is_split() {
+    let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
+    let spec = TrialSpec { dataset: "test-pairs".to_owned(), ..spec(baseline(), 0.0, 0) };
+    let trials = [finished(spec, 0.5)];
+    let study = Study::new(&Experiment::new(&trials, &analysis)).unwrap();
+    let said = methods(&study);
+    let expected = "Pairs (test-pairs): Pairs of nothing. Rows were shared out by hand.";
+    assert!(said.contains(expected), "{said}");
 }
 
 #[test]

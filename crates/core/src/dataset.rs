@@ -120,9 +120,9 @@ pub trait Dataset: Debug + Send {
     /// Where the bytes were found, for people.
     fn origin(&self) -> &str;
 
-    /// What a user should hear before anything is trained on it, in one sentence.
-    fn caution(&self) -> Option<&str> {
-        None
+    /// What a user should hear before anything is trained on it, a sentence each.
+    fn cautions(&self) -> &[String] {
+        &[]
     }
 }
 

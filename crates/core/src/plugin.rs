@@ -66,6 +66,8 @@ pub struct DatasetPlugin {
     pub paper: &'static str,
     /// One sentence: what it holds and how it is split.
     pub summary: &'static str,
+    /// What a paper must say besides of the way it is split; may be empty.
+    pub split: &'static str,
     /// The architecture that is used unless another is named.
     pub model: &'static str,
     /// The official metric, that of every [`Dataset`] that it loads.

@@ -192,21 +192,26 @@ pub fn reference(text: &str) -> Result<Option<(&str, &str)>> {
     Ok(Some((repository, revision)))
 }
 
-/// A file in the cache must have the SHA-256 that it is named by.
+/// A file in the cache must have the SHA-256 that it is named by. `sha256` is asked for only if it
+/// is named by one.
 ///
 /// # Errors
-/// If it has another.
-pub(crate) fn compare_with_cache(path: &Path, sha256: &str) -> Result<()> {
+/// If it has another, or none can be had.
+pub fn compare_with_cache(path: &Path, sha256: impl FnOnce() -> Result<String>) -> Result<()> {
     let Ok(blob) = path.canonicalize() else { return Ok(()) };
     let in_blobs = blob.parent().is_some_and(|folder| folder.ends_with("blobs"));
     let name = blob.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     // Small files are named by their git hash, which is shorter.
     let named_by_sum = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if in_blobs && named_by_sum && name != sha256 {
-        return Err(damaged(format!("the file is damaged: its SHA-256 is {sha256}, not {name}"))
-            .hint(format!("delete {} and fetch it again", blob.display())));
+    if !(in_blobs && named_by_sum) {
+        return Ok(());
     }
-    Ok(())
+    let sha256 = sha256()?;
+    if name == sha256 {
+        return Ok(());
+    }
+    Err(damaged(format!("the file is damaged: its SHA-256 is {sha256}, not {name}"))
+        .hint(format!("delete {} and fetch it again", blob.display())))
 }
 
 /// `models--org--name` or `datasets--org--name`.

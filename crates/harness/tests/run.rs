@@ -103,6 +103,7 @@ inventory::submit! {
         title: "Blobs",
         paper: "none",
         summary: "Clouds of points.",
+        split: "",
         model: "mlp",
         metric: Metric::Accuracy,
         second_metric: None,

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::check::tests::{MNIST, build, noise, tokens};
     use dst_core::tch::{Device, Kind};
-    use dst_core::{SeedStreams, Topology, flops, plugin};
+    use dst_core::{Distribution, SeedStreams, Topology, flops, plugin};
     use serde_json::{Map, json};
 
     #[test]
@@ -180,6 +180,33 @@ mod tests {
         assert_eq!(positions, [784, 100, 1, 1, 1]);
         let topology = Topology::new(&parameters, 1.0, &SeedStreams::new(0)).unwrap();
         assert_eq!(flops::inference(&topology), 833_040.0);
+    }
+
+    /// What is left of each layer by Erdős–Rényi-Kernel, solved by hand: at 80 % ε is 14.9524 and
+    /// both ends are dense, at 90 % it is 7.0900 and none is. Uniformly it is the density itself.
+    #[test]
+    fn sparse_lenet_5_needs_known_shares_of_operations() {
+        let (model, parameters) = build(&LeNet5::default(), MNIST).unwrap();
+        let _ = model.forward(&noise([1, 1, 28, 28]), &Pass::EVALUATION).unwrap();
+        let share = |density: f64, distribution| {
+            let streams = SeedStreams::new(0);
+            let mut topology = Topology::new(&parameters, density, &streams).unwrap();
+            topology.allocate(distribution).unwrap();
+            topology.activate_random().unwrap();
+            let counts: Vec<usize> =
+                topology.layers().iter().map(|layer| layer.active_count()).collect();
+            (counts, flops::inference(&topology) / 833_040.0)
+        };
+        for (density, expected, operations) in [
+            (0.2, [150, 479, 7775, 3050, 840], 177_165.0),
+            (0.1, [121, 227, 3687, 1446, 666], 123_363.0),
+        ] {
+            let (counts, found) = share(density, Distribution::Erk);
+            assert_eq!(counts, expected);
+            assert!((found - operations / 416_520.0).abs() < 1e-12, "{found}");
+            let (_, uniform) = share(density, Distribution::Uniform);
+            assert!((uniform - density).abs() < 1e-3, "{uniform}");
+        }
     }
 
     #[test]

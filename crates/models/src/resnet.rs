@@ -213,7 +213,8 @@ mod tests {
     }
 
     /// Multiplications of ResNet-18 on CIFAR-10, layer by layer, and the shares of them that are
-    /// left at each distribution (golden values made from the reference implementation of RigL).
+    /// left at each distribution (golden values made from the reference implementation of RigL,
+    /// whose uniform one keeps the stem dense; ours does not, so the stem is made dense here).
     #[test]
     fn sparse_resnet_18_needs_the_published_shares_of_operations() {
         tch::set_num_threads(1);

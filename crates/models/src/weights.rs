@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dst_core::tch::{Kind, Tensor, no_grad};
 use dst_core::{Error, Parameters, Result};
+use dst_data::file::sha256_of_file;
 use dst_data::hub::{self, Hub};
 
 /// The file that a folder with a model holds.
@@ -87,11 +88,13 @@ fn listed(names: &[String]) -> String {
 /// precision becomes single precision.
 ///
 /// # Errors
-/// If the file cannot be read, is not a safetensors file, or holds a tensor twice. What does not
-/// fit is no error here; see [`LoadReport::require_all_but`].
+/// If the file cannot be read, is not a safetensors file or not the one that the cache of the Hub
+/// names, holds a tensor twice, or a value that is infinite or no number. What does not fit is no
+/// error here; see [`LoadReport::require_all_but`].
 pub fn load_safetensors(parameters: &Parameters, path: &Path) -> Result<LoadReport> {
     let at = || path.display().to_string();
     std::fs::File::open(path).map_err(|error| Error::io("read", path, &error))?;
+    hub::compare_with_cache(path, || sha256_of_file(path)).map_err(|error| error.at(at()))?;
     let tensors = Tensor::read_safetensors(path).map_err(|error| {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
@@ -127,6 +130,11 @@ pub fn load_safetensors(parameters: &Parameters, path: &Path) -> Result<LoadRepo
                 target.size()
             ));
             continue;
+        }
+        if source.isfinite().all().int64_value(&[]) == 0 {
+            return Err(Error::data(format!("the tensor {name} holds values that are no numbers"))
+                .at(at())
+                .hint("fetch the file again, or start from other weights"));
         }
         no_grad(|| target.f_copy_(source))?;
         report.loaded.push(name.to_owned());
@@ -261,10 +269,38 @@ mod tests {
     }
 
     #[test]
+    fn values_that_are_no_numbers_are_refused() {
+        for value in [f64::NAN, f64::INFINITY] {
+            let bias = ones(&[2]) * Tensor::from_slice(&[1.0, value]).to_kind(Kind::Float);
+            let (_folder, path) = saved(&[("layer.bias", bias)]);
+            let error = load_safetensors(&model(), &path).unwrap_err();
+            assert_eq!(error.kind(), dst_core::ErrorKind::Data);
+            let what = "the tensor layer.bias holds values that are no numbers";
+            assert!(error.to_string().contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn weights_that_the_cache_damaged_are_refused() {
+        let (folder, path) = saved(&[("layer.bias", ones(&[2]))]);
+        let blobs = folder.path().join("blobs");
+        std::fs::create_dir(&blobs).unwrap();
+        let load = |name: String| {
+            std::fs::copy(&path, blobs.join(&name)).unwrap();
+            load_safetensors(&model(), &blobs.join(name))
+        };
+        assert!(load(sha256_of_file(&path).unwrap()).is_ok());
+        let error = load("0".repeat(64)).unwrap_err().to_string();
+        assert!(error.contains("the file is damaged: its SHA-256 is"), "{error}");
+    }
+
+    #[test]
     fn damaged_and_absent_files_are_named() {
         let (folder, path) = saved(&[("layer.bias", ones(&[2]))]);
         let whole = std::fs::read(&path).unwrap();
-        for bytes in [&whole[..whole.len() - 1], b"version https://git-lfs", b""] {
+        let marked = [b"\xef\xbb\xbf", &whole[..]].concat();
+        let cut = &whole[..whole.len() - 1];
+        for bytes in [cut, b"version https://git-lfs", b"", b"{", b"\r\n", &marked] {
             std::fs::write(&path, bytes).unwrap();
             let error = load_safetensors(&model(), &path).unwrap_err();
             assert_eq!(error.kind(), dst_core::ErrorKind::Data);

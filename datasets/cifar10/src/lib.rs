@@ -47,6 +47,7 @@ inventory::submit! {
         title: "CIFAR-10",
         paper: "Krizhevsky 2009, Learning multiple layers of features from tiny images",
         summary: "60,000 colour pictures from the binary batches or the Hub: 45,000 train, 5,000 validation, 10,000 test.",
+        split: "",
         model: "resnet18",
         metric: Metric::Accuracy,
         second_metric: None,

@@ -53,7 +53,7 @@ fn encode(
         second: second.iter().map(String::as_str).collect(),
         labels: labels(table, task.labels)?,
     };
-    check_count(&rows, task, file.rows)
+    check_count(&rows, task, file.rows, 0)
         .map_err(|error| if table.rows() > 0 { table.at(0, error) } else { error })?;
     vocabulary.encode(&rows, options.length())
 }

@@ -51,6 +51,9 @@ const HOLD_OUT: usize = 10;
 /// How many rows are held out at most.
 const LARGEST_VALIDATION: usize = 5_000;
 
+/// What a paper must say of every task.
+const SPLIT: &str = "The labels of the official test set are withheld, so the official dev set is the test set here, read once, and validation is held out of the training data.";
+
 macro_rules! plugins {
     ($($task:path, $title:literal, $paper:literal, $summary:literal;)*) => {$(
         inventory::submit! {
@@ -59,6 +62,7 @@ macro_rules! plugins {
                 title: $title,
                 paper: concat!($paper, "; in Wang et al. 2019, GLUE: a multi-task benchmark and analysis platform for natural language understanding"),
                 summary: $summary,
+                split: SPLIT,
                 model: "bert-base",
                 metric: $task.metric,
                 second_metric: $task.second_metric,
@@ -162,21 +166,30 @@ fn load(
             )),
             _ => error,
         })?;
-        let caution = of_weights.filter(|_| beside == Some(false)).map(|folder| {
-            format!(
+        let mut cautions = Vec::new();
+        match of_weights {
+            Some(folder) if beside == Some(false) => cautions.push(format!(
                 "{} has weights and no vocabulary, so {} is read with {}: if the model was trained \
                  with another, pass {name_another}",
                 folder.display(),
                 task.name,
                 found.vocabulary.display()
-            )
-        });
+            )),
+            None if options.vocabulary.is_none() && !vocabulary.is_usual() => {
+                cautions.push(format!(
+                    "{} has {} tokens and is not the vocabulary of bert-base-uncased",
+                    found.vocabulary.display(),
+                    vocabulary.size
+                ));
+            }
+            _ => {}
+        }
         let origin = found.to_string();
         let (files, digest) = match &found.texts {
             Source::Files(paths) => {
                 let [train, test] =
                     [(&paths[0], task.train), (&paths[1], task.test)].map(|(path, file)| {
-                        rows(task, file, path, &vocabulary, options, cache)
+                        rows(task, file, path, &vocabulary, options, cache, &mut cautions)
                             .map_err(|error| error.at(path.display().to_string()))
                     });
                 let ((train, train_sum), (test, test_sum)) = (train?, test?);
@@ -193,7 +206,7 @@ fn load(
             }
         };
         let glue = Glue::new(task, options, files, &vocabulary, digest, origin)?;
-        Ok(Glue { caution, ..glue })
+        Ok(Glue { cautions, ..glue })
     };
     Ok(Box::new(loaded().map_err(|error| error.at(task.name))?))
 }
@@ -219,9 +232,23 @@ fn rows(
     vocabulary: &Vocabulary,
     options: &Options,
     cache: Option<&Path>,
+    cautions: &mut Vec<String>,
 ) -> Result<(Encoded, Sum)> {
     let bytes = read_file(path)?;
     let file_sum = sum(&bytes);
+    if tsv::is_official(&bytes, file) == Some(false) {
+        // A text or a number that ends the file may have been cut and still be one.
+        if !bytes.ends_with(b"\n") {
+            return Err(Error::data("the file is cut off: no line feed ends its last row")
+                .hint("fetch it again; if nothing is missing, add the line feed"));
+        }
+        cautions.push(format!(
+            "{} is not the official {} of {}, so results are not comparable with published ones",
+            path.display(),
+            file.name,
+            task.name
+        ));
+    }
     let encoded = kept(task, &file_sum, vocabulary, options, cache, || {
         vocabulary.encode(&tsv::parse(&bytes, task, file.rows)?, options.length())
     })?;
@@ -292,7 +319,8 @@ struct Glue {
     pad: i64,
     digest: String,
     origin: String,
-    caution: Option<String>,
+    /// What is to be said before training.
+    cautions: Vec<String>,
 }
 
 impl Glue {
@@ -325,7 +353,7 @@ impl Glue {
             pad: vocabulary.pad,
             digest,
             origin,
-            caution: None,
+            cautions: Vec::new(),
         })
     }
 
@@ -429,7 +457,7 @@ impl Dataset for Glue {
         &self.origin
     }
 
-    fn caution(&self) -> Option<&str> {
-        self.caution.as_deref()
+    fn cautions(&self) -> &[String] {
+        &self.cautions
     }
 }

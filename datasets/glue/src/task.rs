@@ -66,6 +66,15 @@ macro_rules! hub {
 pub(crate) struct File {
     pub(crate) name: &'static str,
     pub(crate) rows: Option<usize>,
+    /// SHA-256 of the official one, if it is known: of its text, as
+    /// [`crate::tsv::is_official`] reads it.
+    pub(crate) sha256: Option<&'static str>,
+}
+
+impl File {
+    const fn known(self, sha256: &'static str) -> Self {
+        Self { sha256: Some(sha256), ..self }
+    }
 }
 
 /// Where texts and labels stand.
@@ -123,12 +132,12 @@ impl Task {
 }
 
 const fn file(name: &'static str, rows: Option<usize>) -> File {
-    File { name, rows }
+    File { name, rows, sha256: None }
 }
 
-/// The usual files.
-const fn files(train: usize, dev: usize) -> [File; 2] {
-    [file("train.tsv", Some(train)), file("dev.tsv", Some(dev))]
+/// The usual files: their rows, and SHA-256 of their texts.
+const fn files(train: (usize, &'static str), dev: (usize, &'static str)) -> [File; 2] {
+    [file("train.tsv", Some(train.0)).known(train.1), file("dev.tsv", Some(dev.0)).known(dev.1)]
 }
 
 const fn pair(first: &'static str, second: &'static str, label: &'static str) -> Columns {
@@ -164,7 +173,10 @@ const SENTENCES: Columns = pair("sentence1", "sentence2", "label");
 pub(crate) const COLA: Task = task(
     "glue/cola",
     "CoLA",
-    files(8_551, 1_043),
+    files(
+        (8_551, "cb368ebeb9f27d7ad03720d27ddc95687a311bdb100781a2fe59a5f5b1bc0624"),
+        (1_043, "8c013e21dc39957cac37378d87bebe225b694a0d5fe13eded66c2856628833fd"),
+    ),
     Columns::Placed { count: 4, first: 3, label: 1 },
     BINARY,
 )
@@ -176,37 +188,51 @@ pub(crate) const SST2: Task = Task {
     ..task(
         "glue/sst2",
         "SST-2",
-        files(67_349, 872),
+        files(
+            (67_349, "48eac26399f8456935f81dd9e3a745c1430adb6c62e233ccfe22db4a0d15d1d1"),
+            (872, "54a9c12c77e402fc14d6a66a506f24d999f596b0176eb777c972cccc2f9cc4b0"),
+        ),
         Columns::Named { first: "sentence", second: None, label: "label" },
         BINARY,
     )
     .at_hub(hub!("sst2", "sentence", None))
 };
 
-pub(crate) const MRPC: Task =
-    task("glue/mrpc", "MRPC", files(3_668, 408), pair("#1 String", "#2 String", "Quality"), BINARY)
-        .scored_by(Metric::F1Binary, Some(Metric::Accuracy))
-        .at_hub(hub!("mrpc", "sentence1", Some("sentence2")));
+pub(crate) const MRPC: Task = task(
+    "glue/mrpc",
+    "MRPC",
+    files(
+        (3_668, "15d9c71e62d662b1cc9237e2015047cad4c1f62552d49858a9bce2b944d79897"),
+        (408, "320459df9454dbdc8eea69ad1eb294967e7dfe03e7cf791f37d954a316f5253d"),
+    ),
+    pair("#1 String", "#2 String", "Quality"),
+    BINARY,
+)
+.scored_by(Metric::F1Binary, Some(Metric::Accuracy))
+.at_hub(hub!("mrpc", "sentence1", Some("sentence2")));
 
 pub(crate) const STSB: Task = task(
     "glue/stsb",
     "STS-B",
-    files(5_749, 1_500),
+    files(
+        (5_749, "41c4d978b6162abdcada7e49a982211954cca5459c228db478af333124b257a2"),
+        (1_500, "fe7dc0632a5033562f3cadff991f6e8d9b9b6311861660e78c3c82eb7db67f59"),
+    ),
     pair("sentence1", "sentence2", "score"),
     Labels::Score(5.0),
 )
 .scored_by(Metric::Pearson, Some(Metric::Spearman))
 .at_hub(hub!("stsb", "sentence1", Some("sentence2")));
 
-/// The official files hold a few rows that a line feed inside a question has cut; other loaders
-/// leave them out too, so the counts are not checked.
+/// The official files hold a few rows that a line feed inside a question has cut. Other loaders
+/// leave them out too, and count what is left; here it may be as many rows more or less.
 pub(crate) const QQP: Task = Task {
     broken_rows: 16,
     part: Some("glue/qqp-subset"),
     ..task(
         "glue/qqp",
         "QQP",
-        [file("train.tsv", None), file("dev.tsv", None)],
+        [file("train.tsv", Some(363_846)), file("dev.tsv", Some(40_430))],
         pair("question1", "question2", "is_duplicate"),
         BINARY,
     )
@@ -219,7 +245,11 @@ pub(crate) const MNLI: Task = Task {
     ..task(
         "glue/mnli",
         "MNLI",
-        [file("train.tsv", Some(392_702)), file("dev_matched.tsv", Some(9_815))],
+        [
+            file("train.tsv", Some(392_702)),
+            file("dev_matched.tsv", Some(9_815))
+                .known("9f39a2b22ce4e1fb96313571dabd5f1ef253a514c435c03f41a7ecb5be664ed1"),
+        ],
         pair("sentence1", "sentence2", "gold_label"),
         Labels::Classes(&["entailment", "neutral", "contradiction"]),
     )
@@ -231,7 +261,8 @@ pub(crate) const MNLI: Task = Task {
     ))
 };
 
-const MISMATCHED: File = file("dev_mismatched.tsv", Some(9_832));
+const MISMATCHED: File = file("dev_mismatched.tsv", Some(9_832))
+    .known("abeee92cfaf19637ab1544e771ab263bc769e1f57376debca43df88ba760423a");
 
 pub(crate) const MNLI_MM: Task = Task {
     part: Some("glue/mnli-mm-subset"),
@@ -248,18 +279,40 @@ pub(crate) const QNLI: Task = Task {
     ..task(
         "glue/qnli",
         "QNLI",
-        files(104_743, 5_463),
+        [
+            file("train.tsv", Some(104_743)),
+            file("dev.tsv", Some(5_463))
+                .known("ac19409dcb04631eaaa094bdebdcf621086bc352503dfb6a1a648b614986f4fd"),
+        ],
         pair("question", "sentence", "label"),
         ENTAILMENT,
     )
     .at_hub(hub!("qnli", "question", Some("sentence")))
 };
 
-pub(crate) const RTE: Task = task("glue/rte", "RTE", files(2_490, 277), SENTENCES, ENTAILMENT)
-    .at_hub(hub!("rte", "sentence1", Some("sentence2")));
+pub(crate) const RTE: Task = task(
+    "glue/rte",
+    "RTE",
+    files(
+        (2_490, "41e3a9b063433392343fad9e962cf2f58b681c78d8f71592f4186f0837246c5c"),
+        (277, "80230dfa1347282e7b532b06a1004a76a710087541189bf874223ddf0e3819fb"),
+    ),
+    SENTENCES,
+    ENTAILMENT,
+)
+.at_hub(hub!("rte", "sentence1", Some("sentence2")));
 
-pub(crate) const WNLI: Task = task("glue/wnli", "WNLI", files(635, 71), SENTENCES, BINARY)
-    .at_hub(hub!("wnli", "sentence1", Some("sentence2")));
+pub(crate) const WNLI: Task = task(
+    "glue/wnli",
+    "WNLI",
+    files(
+        (635, "9a88e9d54b6861cc796a088e9acf4f5f65064a9ef65ae6fa7a688b28391e5c9a"),
+        (71, "cba00490596dd14be8cf53b4f53bb744abe3a7b89f81ab210528d80225338ed5"),
+    ),
+    SENTENCES,
+    BINARY,
+)
+.at_hub(hub!("wnli", "sentence1", Some("sentence2")));
 
 /// Names of all tasks, whole.
 pub(crate) const ALL: [&str; 10] = [

@@ -1,3 +1,5 @@
+mod damage;
+
 use std::fmt::Write;
 use std::fs;
 
@@ -11,7 +13,7 @@ const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
 /// A task whose files may have any number of rows.
 fn loose(task: Task) -> Task {
-    let any = |file: File| File { rows: None, ..file };
+    let any = |file: File| File { rows: None, sha256: None, ..file };
     Task { train: any(task.train), test: any(task.test), ..task }
 }
 
@@ -106,13 +108,14 @@ fn weights_without_a_vocabulary_are_warned_of_and_an_unusable_one_is_explained()
         load(&loose(RTE), &options, &beside, None)
     };
     let foreign = with(None).unwrap();
-    let caution = foreign.caution().unwrap();
+    let caution = foreign.cautions().concat();
     for part in ["model has weights and no vocabulary", "--set glue/rte.vocabulary=FILE"] {
         assert!(caution.contains(part), "{caution}");
     }
-    let usual = folder.path().join("bert-base-uncased").display().to_string();
-    assert_eq!(with(Some(usual.clone())).unwrap().caution(), None);
-    assert_eq!(load(&loose(RTE), &Options::default(), &sources, None).unwrap().caution(), None);
+    let small = folder.path().join("bert-base-uncased").display().to_string();
+    assert!(with(Some(small.clone())).unwrap().cautions().is_empty());
+    let usual = load(&loose(RTE), &Options::default(), &sources, None).unwrap().cautions().concat();
+    assert!(usual.ends_with("has 10 tokens and is not the vocabulary of bert-base-uncased"));
 
     let own = model.join("vocab.txt");
     fs::write(&own, "a\n").unwrap();
@@ -121,10 +124,10 @@ fn weights_without_a_vocabulary_are_warned_of_and_an_unusable_one_is_explained()
     {
         assert!(error.contains(part), "{error}");
     }
-    assert!(with(Some(usual)).is_ok());
+    assert!(with(Some(small)).is_ok());
     fs::write(&own, "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n").unwrap();
     let own = with(None).unwrap();
-    assert_eq!(own.caution(), None);
+    assert!(own.cautions().is_empty());
     assert_ne!(own.digest(), foreign.digest());
 }
 
@@ -375,7 +378,10 @@ fn the_layout_without_glue_data_is_found() {
 
 #[test]
 fn every_task_and_every_part_is_registered() {
-    let names: Vec<&str> = DatasetPlugin::all().unwrap().iter().map(|plugin| plugin.name).collect();
+    let plugins = DatasetPlugin::all().unwrap();
+    // Reports quote it.
+    assert!(plugins.iter().all(|plugin| plugin.split.contains("test set are withheld")));
+    let names: Vec<&str> = plugins.iter().map(|plugin| plugin.name).collect();
     assert_eq!(
         names,
         [
@@ -452,6 +458,11 @@ fn every_task_has_its_published_counts() {
             let error = (*class as f64 / total - share).abs();
             assert!(error < 3.0 * (share / total).sqrt(), "{}: {held_out:?}", task.name);
         }
+    }
+    // All are the official ones.
+    for task in [task::COLA, MRPC, RTE, SST2, STSB, WNLI, task::QNLI_SUBSET, MNLI_MM_SUBSET] {
+        let dataset = load(&task, &Options::default(), &sources, None).unwrap();
+        assert_eq!(dataset.cautions(), [""; 0], "{}", task.name);
     }
     let scores = load(&STSB, &Options::default(), &sources, None).unwrap();
     assert_eq!(SPLITS.map(|split| scores.len(split)), [5_175, 574, 1_500]);

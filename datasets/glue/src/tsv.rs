@@ -2,7 +2,8 @@
 
 use dst_core::{Error, Result};
 
-use crate::task::{Columns, Labels, Task};
+use crate::cache::{hexadecimal, sum};
+use crate::task::{Columns, File, Labels, Task};
 
 /// Texts and labels in the order of a file.
 #[derive(Debug, PartialEq)]
@@ -20,6 +21,26 @@ struct Places {
     first: usize,
     second: Option<usize>,
     label: usize,
+}
+
+/// Is this the official file? A byte order mark and carriage returns at line ends do not matter.
+/// `None` if the sum of the official one is not known.
+pub(crate) fn is_official(bytes: &[u8], file: File) -> Option<bool> {
+    let known = file.sha256?;
+    let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let found = if plain.contains(&b'\r') {
+        let mut text = Vec::with_capacity(plain.len());
+        for line in plain.split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_suffix(b"\r\n") {
+                Some(line) => text.extend_from_slice(&[line, b"\n"].concat()),
+                None => text.extend_from_slice(line),
+            }
+        }
+        sum(&text)
+    } else {
+        sum(plain)
+    };
+    Some(hexadecimal(&found) == known)
 }
 
 /// Reads a file of `task`; `expected` is how many rows it must have.
@@ -71,7 +92,7 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], task: &Task, expected: Option<usize>) -
         rows.first.push(cells[places.first]);
         rows.second.extend(places.second.map(|place| cells[place]));
     }
-    check_count(&rows, task, expected)?;
+    check_count(&rows, task, expected, task.broken_rows)?;
     Ok(rows)
 }
 
@@ -126,17 +147,22 @@ fn label(cell: &str, labels: Labels) -> Result<f32> {
     }
 }
 
-/// Does a file of `task` have as many rows as it must?
+/// Does a file of `task` have as many rows as it must, up to `slack` more or less?
 ///
 /// # Errors
 /// If it has none, or another number than `expected`.
-pub(crate) fn check_count(rows: &Rows<'_>, task: &Task, expected: Option<usize>) -> Result<()> {
+pub(crate) fn check_count(
+    rows: &Rows<'_>,
+    task: &Task,
+    expected: Option<usize>,
+    slack: usize,
+) -> Result<()> {
     let count = rows.labels.len();
     if count == 0 {
         return Err(Error::data("the file has no rows").hint("fetch it again"));
     }
     match expected {
-        Some(expected) if expected != count => {
+        Some(expected) if expected.abs_diff(count) > slack => {
             let error =
                 Error::data(format!("it has {count} rows, and the official file has {expected}"));
             Err(match task.part {

@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 
 use dst_core::dataset::read_file;
 use dst_core::{DataSources, Error, HubCache, HubFiles, Result};
-use dst_data::hub::{MAIN, TOKENIZER_CONFIG, cached, cached_instead};
+use dst_data::hub::{MAIN, TOKENIZER_CONFIG, cached, cached_instead, compare_with_cache};
 use serde_json::{Map, Value, json};
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{AddedToken, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
-use crate::cache::{Sum, sum};
+use crate::cache::{Sum, hexadecimal, sum};
 use crate::task::VOCABULARY;
 
 /// Where vocabularies are looked for under the data folder, beside the folder itself.
 const FOLDER: &str = "bert-base-uncased";
+
+/// SHA-256 of the `vocab.txt` of bert-base-uncased.
+const UNCASED: &str = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3";
 
 /// What a vocabulary may be called.
 const NAMES: [&str; 2] = ["vocab.txt", "tokenizer.json"];
@@ -113,6 +116,7 @@ impl Vocabulary {
 
     fn read(path: PathBuf) -> Result<Self> {
         let bytes = read_file(&path)?;
+        compare_with_cache(&path, || Ok(hexadecimal(&sum(&bytes))))?;
         let json = path.extension().is_some_and(|extension| extension == "json");
         let (source, size, plain) = if json {
             let tokenizer = tokenizer_of_bert(&bytes)?;
@@ -135,6 +139,11 @@ impl Vocabulary {
         }
         vocabulary.pad = i64::from(vocabulary.id("[PAD]")?);
         Ok(vocabulary)
+    }
+
+    /// Is it that of the uncased BERTs?
+    pub(crate) fn is_usual(&self) -> bool {
+        hexadecimal(&self.digest) == UNCASED
     }
 
     pub(crate) fn id(&self, token: &str) -> Result<u32> {
@@ -272,8 +281,16 @@ fn normalizer(path: &Path, ids: &HashMap<String, u32>) -> Result<BertNormalizer>
 /// The tokens of `vocab.txt`, one a line; a token's id is its place.
 fn tokens(bytes: &[u8]) -> Result<HashMap<String, u32>> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::data("this is not UTF-8"))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.is_empty() {
+        return Err(Error::data("the file is empty").hint("fetch it again"));
+    }
+    let Some(text) = text.strip_suffix('\n') else {
+        return Err(Error::data("the file is cut off: no line feed ends its last token")
+            .hint("fetch it again; if nothing is missing, add the line feed"));
+    };
     let mut tokens = HashMap::new();
-    for (token, id) in text.strip_suffix('\n').unwrap_or(text).split('\n').zip(0u32..) {
+    for (token, id) in text.split('\n').zip(0u32..) {
         let token = token.strip_suffix('\r').unwrap_or(token);
         if tokens.insert(token.to_owned(), id).is_some() {
             return Err(Error::data(format!("the token '{token}' occurs twice"))
@@ -338,11 +355,27 @@ pub(crate) mod tests {
             ("a\nb\n", "there is no token [UNK]"),
             ("[UNK]\n[CLS]\n[SEP]\n", "there is no token [PAD]"),
             ("a\nb\na\n", "line 3: the token 'a' occurs twice"),
+            ("", "the file is empty"),
+            ("\u{feff}", "the file is empty"),
+            ("x", "the file is cut off"),
+            ("[PAD]\n[UNK]\n[CLS]\n[SEP]\nwo", "the file is cut off"),
         ] {
             fs::write(&file, text).unwrap();
             assert!(refusal().contains(expected), "{}", refusal());
         }
+        fs::write(&file, b"[PAD]\n\xff\n").unwrap();
+        assert!(refusal().contains("this is not UTF-8"), "{}", refusal());
+        fs::write(&file, "\u{feff}[PAD]\n[UNK]\n[CLS]\n[SEP]\n").unwrap();
+        assert_eq!((found(&sources).unwrap().size, found(&sources).unwrap().pad), (4, 0));
         fs::remove_file(&file).unwrap();
+        let json = folder.path().join("tokenizer.json");
+        for text in ["", "{", "[]", "\u{feff}{}"] {
+            fs::write(&json, text).unwrap();
+            assert!(refusal().contains("this is no tokenizer"), "{}", refusal());
+        }
+        let pairs = r#"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#;
+        fs::write(&json, pairs).unwrap();
+        assert!(refusal().contains("this is not a tokenizer of BERT"), "{}", refusal());
         fs::write(folder.path().join("tokenizer.json"), "{}").unwrap();
         assert!(refusal().contains("this is no tokenizer"), "{}", refusal());
         fs::write(&file, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n").unwrap();
@@ -352,6 +385,20 @@ pub(crate) mod tests {
             "{}",
             refusal()
         );
+    }
+
+    #[test]
+    fn a_vocabulary_that_the_cache_damaged_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = folder.path().join("blobs");
+        fs::create_dir(&blobs).unwrap();
+        let open = |name: String| {
+            fs::write(blobs.join(&name), SMALL).unwrap();
+            Vocabulary::open(blobs.join(name))
+        };
+        assert!(open(hexadecimal(&sum(SMALL.as_bytes()))).is_ok());
+        let error = open("0".repeat(64)).unwrap_err().to_string();
+        assert!(error.contains("the file is damaged: its SHA-256 is"), "{error}");
     }
 
     /// A vocabulary of these tokens, read from `vocab.txt` or `tokenizer.json`.
@@ -368,26 +415,26 @@ pub(crate) mod tests {
         [list, Vocabulary::open(json).unwrap()]
     }
 
-    const UNCASED: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n";
+    const SMALL: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n";
 
     #[test]
     fn both_sorts_of_file_have_one_digest_if_they_read_alike() {
-        let [list, json] = of(UNCASED, None);
+        let [list, json] = of(SMALL, None);
         // That of `sha256sum vocab.txt`.
-        assert_eq!((list.digest, list.name), (sum(UNCASED.as_bytes()), "vocab.txt"));
+        assert_eq!((list.digest, list.name), (sum(SMALL.as_bytes()), "vocab.txt"));
         assert_eq!((json.digest, json.name), (list.digest, "vocab.txt"));
-        let [windows, _] = of(&UNCASED.replace('\n', "\r\n"), None);
+        let [windows, _] = of(&SMALL.replace('\n', "\r\n"), None);
         assert_eq!(windows.digest, list.digest);
-        let [other, _] = of(&UNCASED.replace("a\nb", "b\na"), None);
+        let [other, _] = of(&SMALL.replace("a\nb", "b\na"), None);
         assert_ne!(other.digest, list.digest);
-        let [cased, json] = of(UNCASED, Some(json!({ "do_lower_case": false })));
+        let [cased, json] = of(SMALL, Some(json!({ "do_lower_case": false })));
         assert_ne!(cased.digest, list.digest);
         assert_eq!(cased.digest, json.digest);
     }
 
     #[test]
     fn a_tokenizer_that_no_list_describes_has_a_digest_of_its_own() {
-        let [list, _] = of(UNCASED, None);
+        let [list, _] = of(SMALL, None);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");
         let mut tokenizer = list.tokenizer().unwrap();
@@ -407,14 +454,14 @@ pub(crate) mod tests {
 
     #[test]
     fn texts_are_lowered_as_the_config_or_else_the_tokens_say() {
-        let cased = UNCASED.replace("b\n", "B\n");
+        let cased = SMALL.replace("b\n", "B\n");
         let lowered = |tokens: &str, config: Option<Value>| habits(&of(tokens, config)[0]);
-        assert_eq!(lowered(UNCASED, None), [true, true]);
+        assert_eq!(lowered(SMALL, None), [true, true]);
         assert_eq!(lowered(&cased, None), [false, false]);
         assert_eq!(lowered(&cased, Some(json!({ "do_lower_case": true }))), [true, true]);
-        assert_eq!(lowered(UNCASED, Some(json!({ "do_lower_case": false }))), [false, false]);
-        assert_eq!(lowered(UNCASED, Some(json!({ "strip_accents": false }))), [true, false]);
+        assert_eq!(lowered(SMALL, Some(json!({ "do_lower_case": false }))), [false, false]);
+        assert_eq!(lowered(SMALL, Some(json!({ "strip_accents": false }))), [true, false]);
         let other = json!({ "do_lower_case": false, "strip_accents": true });
-        assert_eq!(lowered(UNCASED, Some(other)), [false, true]);
+        assert_eq!(lowered(SMALL, Some(other)), [false, true]);
     }
 }

@@ -151,6 +151,25 @@ fn missing_values_and_unknown_labels_are_named_by_their_row() {
     );
 }
 
+/// A file in the cache of the Hub is named by its sum.
+#[test]
+fn a_blob_that_was_damaged_is_refused_when_it_is_opened() {
+    let (_folder, path, table) = table(&ROWS);
+    let sum = table.sums().next().unwrap().0.to_owned();
+    let blobs = path.with_file_name("blobs");
+    std::fs::create_dir(&blobs).unwrap();
+    let open = |name: &str| {
+        std::fs::copy(&path, blobs.join(name)).unwrap();
+        Table::open(&[blobs.join(name)])
+    };
+    assert!(open(&sum).is_ok());
+    let error = open(&"0".repeat(64)).unwrap_err().to_string();
+    assert!(
+        error.contains("the file is damaged: its SHA-256 is") && error.contains(&sum),
+        "{error}"
+    );
+}
+
 /// Every truncation is refused, and no damaged byte makes the reader panic.
 #[test]
 fn damaged_files_are_refused() {
@@ -162,7 +181,7 @@ fn damaged_files_are_refused() {
         table.integers("label")?;
         table.strings("text")
     };
-    for length in (0..whole.len()).step_by(7) {
+    for length in [1, 2].into_iter().chain((0..whole.len()).step_by(7)) {
         let error = load(&whole[..length]).unwrap_err();
         assert_eq!(error.kind(), dst_core::ErrorKind::Data, "{length}: {error}");
         let what =
@@ -174,6 +193,19 @@ fn damaged_files_are_refused() {
         damaged[position] ^= 0x55;
         // Some bytes are statistics that nobody reads, and some are text.
         let _ = load(&damaged);
+    }
+    // What an editor leaves.
+    let marked = [b"\xef\xbb\xbf", &whole[..]].concat();
+    let lines: Vec<u8> = whole
+        .iter()
+        .flat_map(|byte| match byte {
+            b'\n' => b"\r\n".to_vec(),
+            other => vec![*other],
+        })
+        .collect();
+    for edited in [marked, [&lines[..], b"\r\n"].concat()] {
+        let error = load(&edited).unwrap_err();
+        assert_eq!(error.kind(), dst_core::ErrorKind::Data, "{error}");
     }
     let page = load(b"<!doctype html><html>404</html>").unwrap_err().one_line();
     assert!(page.contains("this is not a whole parquet file"), "{page}");

@@ -27,6 +27,8 @@ struct Description {
     #[serde(skip_serializing_if = "str::is_empty")]
     paper: &'static str,
     summary: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    split: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parameters: Vec<Parameter>,
     /// A TOML text: parameters worth searching, or a preset's settings.
@@ -98,6 +100,7 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
                 title: plugin.title,
                 paper: plugin.paper,
                 model: Some(plugin.model),
+                split: plugin.split,
                 metrics: [Some(plugin.metric), plugin.second_metric]
                     .into_iter()
                     .flatten()
@@ -158,6 +161,7 @@ fn plain(kind: &'static str, name: &str, summary: &'static str) -> Description {
         title: "",
         paper: "",
         summary,
+        split: "",
         parameters: Vec::new(),
         grid: "",
         model: None,
@@ -182,6 +186,7 @@ fn text(description: &Description) -> String {
     }
     text.push('\n');
     text.push_str(&wrapped(description.summary, "", WIDTH));
+    text.push_str(&wrapped(description.split, "", WIDTH));
     if !description.members.is_empty() {
         text.push_str(&wrapped(&description.members.join(", "), "", WIDTH));
     }

@@ -59,10 +59,10 @@ pub(super) fn check(trials: &[TrialSpec], grid: &GridConfig, quiet: bool) -> Res
             }
         }
     }
-    let cautions = networks.iter().filter_map(|loaded| loaded.dataset.caution());
+    let cautions = networks.iter().flat_map(|loaded| loaded.dataset.cautions());
     Ok(Checked {
         estimates: trials.iter().map(|spec| known[&*kind(spec)]).collect(),
-        cautions: cautions.map(str::to_owned).collect(),
+        cautions: cautions.cloned().collect(),
     })
 }
 
@@ -165,7 +165,7 @@ fn networks(
             let same = datasets.iter().find(|((label, _), known)| {
                 *label == key.0
                     && known.digest() == new.digest()
-                    && known.caution() == new.caution()
+                    && known.cautions() == new.cautions()
             });
             let dataset = same.map_or(new, |(_, known)| Rc::clone(known));
             datasets.insert(key.clone(), dataset);

@@ -174,7 +174,11 @@ mod tests {
     #[test]
     fn a_file_that_is_no_bert_is_refused() {
         let refusal = |config: &str| described(config).unwrap_err().to_string();
-        assert!(refusal("{").contains("config.json: this is not JSON"));
+        for text in ["{", "", "\u{feff}{}"] {
+            assert!(refusal(text).contains("config.json: this is not JSON"), "{text}");
+        }
+        assert!(refusal(r#"{"hidden_size": NaN}"#).contains("this is not JSON"));
+        assert!(described("{\r\n}\r\n").is_ok());
         assert!(refusal("[]").contains("not a JSON object"));
         assert!(refusal(r#"{"model_type": "roberta"}"#).contains("model_type is 'roberta'"));
         assert!(refusal(r#"{"hidden_act": "relu"}"#).contains("hidden_act is 'relu'"));

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use dst_core::plugin;
 use dst_core::tch::{Device, Kind, Reduction, Tensor};
 use dst_core::{
-    Architecture, Builder, Input, InputShape, Model, Parameters, Pass, SeedStreams, Task,
+    Architecture, Builder, Distribution, Input, InputShape, Model, Parameters, Pass, Probe,
+    SeedStreams, StartBy, Task, Topology,
 };
 use serde_json::{Map, json};
 
@@ -151,6 +152,73 @@ fn the_published_sizes_have_the_published_counts() {
     assert_eq!(parameters.count() as i64, tiny + 128 + 1);
     let found: usize = parameters.prunable().map(|(_, weight)| weight.tensor.numel()).sum();
     assert_eq!(found as i64, prunable);
+}
+
+#[test]
+fn bert_base_is_built_as_published() {
+    let input = InputShape::Tokens { vocabulary: 30_522, length: 128 };
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
+    BertBase::default().build(input, Task::Regression, &mut builder).unwrap();
+    let shape = |name: &str| {
+        let (_, found) = parameters.iter().find(|(known, _)| *known == name).unwrap();
+        found.tensor().size()
+    };
+    assert_eq!(shape("embeddings.word_embeddings.weight"), [30_522, 768]);
+    assert_eq!(shape("embeddings.position_embeddings.weight"), [512, 768]);
+    assert_eq!(shape("embeddings.token_type_embeddings.weight"), [2, 768]);
+    for block in 0..12 {
+        let of = |layer: &str| shape(&format!("encoder.layer.{block}.{layer}.weight"));
+        for layer in ["self.query", "self.key", "self.value", "output.dense"] {
+            assert_eq!(of(&format!("attention.{layer}")), [768, 768]);
+        }
+        assert_eq!(
+            (of("intermediate.dense"), of("output.dense")),
+            (vec![3072, 768], vec![768, 3072])
+        );
+        assert_eq!(of("output.LayerNorm"), [768]);
+    }
+    assert_eq!(
+        (shape("pooler.dense.weight"), shape("classifier.weight")),
+        (vec![768, 768], vec![1, 768])
+    );
+    // 5 tensors of embeddings, 16 of each block, 2 of pooler and classifier each.
+    assert_eq!(parameters.iter().count(), 5 + 12 * 16 + 4);
+    assert_eq!(parameters.count() - 769, 109_482_240);
+    let prunable: usize = parameters.prunable().map(|(_, weight)| weight.tensor.numel()).sum();
+    assert_eq!(prunable, 84_934_656);
+}
+
+/// Magnitudes need no gradient.
+struct NoProbe;
+
+impl Probe for NoProbe {
+    fn gradients(&mut self, _: usize) -> Result<Vec<Tensor>> {
+        Err(Error::contract("nobody asks"))
+    }
+}
+
+/// What is pruned at the start is chosen by the weights of the file.
+#[test]
+fn a_loaded_network_is_pruned_by_its_own_weights() {
+    let weights = Some(golden("bert-tiny-random.safetensors").to_str().unwrap().to_owned());
+    let (_, parameters) = build(&Bert { weights, ..tiny() }, CLASSES).unwrap();
+    let file = Tensor::read_safetensors(golden("bert-tiny-random.safetensors")).unwrap();
+    let streams = SeedStreams::new(0);
+    let mut topology = Topology::new(&parameters, 0.25, &streams).unwrap();
+    topology.allocate(Distribution::Uniform).unwrap();
+    topology.activate_by(StartBy::Magnitude, &mut NoProbe).unwrap();
+    topology.start().unwrap();
+    for layer in topology.layers() {
+        let known = |name: &str| name.strip_prefix("bert.").unwrap_or(name) == layer.name();
+        let whole = &file.iter().find(|(name, _)| known(name)).unwrap().1;
+        let kept = layer.active_count() as i64;
+        assert_eq!(kept, layer.size() as i64 / 4);
+        let (least, _) = whole.abs().flatten(0, -1).topk(kept, 0, true, true);
+        let least = least.min().double_value(&[]);
+        let expected = whole * whole.abs().ge(least).to_kind(Kind::Float);
+        assert_eq!(layer.weight().detach(), expected, "{}", layer.name());
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn scene(
 }
 
 fn loose(task: Task) -> Task {
-    let any = |file: File| File { rows: None, ..file };
+    let any = |file: File| File { rows: None, sha256: None, ..file };
     Task { train: any(task.train), test: any(task.test), ..task }
 }
 
