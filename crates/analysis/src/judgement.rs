@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dst_core::{Analysis, Result};
+use dst_core::record::Outcome;
+use dst_core::{Analysis, Metric, Result};
 
 use crate::all_pairs::AllPairs;
 use crate::comparison::{Comparison, adjust};
@@ -32,6 +33,17 @@ pub struct Judgement<'t> {
 }
 
 impl<'t> Judgement<'t> {
+    /// The metrics besides that of the table that every trial with a score has.
+    pub fn other_metrics(&self) -> Vec<Metric> {
+        let outcomes: Vec<&Outcome> = self.groups().flat_map(|group| group.outcomes()).collect();
+        let everywhere = |metric: &Metric| {
+            let mut scores = outcomes.iter().map(|outcome| outcome.test.get(*metric));
+            !outcomes.is_empty() && scores.all(|score| score.is_some_and(f64::is_finite))
+        };
+        let others = Metric::ALL.into_iter().filter(|metric| *metric != self.table.metric);
+        others.filter(everywhere).collect()
+    }
+
     /// Compares the groups of a table with its control.
     ///
     /// # Errors

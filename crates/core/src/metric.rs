@@ -29,6 +29,16 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Accuracy,
+        Self::F1Binary,
+        Self::F1Macro,
+        Self::Matthews,
+        Self::Pearson,
+        Self::Spearman,
+    ];
+
     /// What a data set without an official metric is scored by: accuracy for classes, Pearson's
     /// correlation for numbers.
     pub fn usual(task: Task) -> Self {

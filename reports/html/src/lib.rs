@@ -14,6 +14,7 @@ mod courses;
 mod page;
 mod pictures;
 mod provenance;
+mod scores;
 mod section;
 mod table;
 

@@ -1,18 +1,19 @@
 //! One data set, model and training: tables, verdicts, pictures.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dst_analysis::words::{
     correction, difference, fixed, interval, meaning, p_value, percent, score, sentence,
 };
 use dst_analysis::{Comparison, Group, Judgement, POWER};
-use dst_core::record::Status;
+use dst_core::record::{Outcome, Status};
 use dst_core::{Analysis, Metric};
 use dst_figures::Figure;
 use serde::Serialize;
 
-use crate::pictures;
 use crate::table::{Table, badge, count, number, words};
+use crate::{pictures, scores};
 
 /// Rows of the table of McNemar's tests, one for each seed of each comparison.
 const MCNEMAR: usize = 200;
@@ -28,6 +29,7 @@ pub(crate) struct Section {
     completeness: Table,
     failures: Option<Table>,
     means: Table,
+    scores: Option<Table>,
     comparisons: Option<Table>,
     verdicts: Vec<VerdictLine>,
     gaps: Vec<String>,
@@ -68,6 +70,7 @@ impl Section {
             completeness: completeness(judgement, &id, analysis),
             failures: failures(judgement, &id),
             means: means(judgement, &id, analysis),
+            scores: scores::others(judgement, &id),
             comparisons: comparisons(judgement, &id, analysis),
             verdicts: verdicts(judgement, analysis),
             gaps: judgement.gaps.iter().map(|gap| format!("{gap}.")).collect(),
@@ -204,11 +207,22 @@ fn means(judgement: &Judgement<'_>, id: &str, analysis: &Analysis) -> Table {
             ]
         })
         .collect();
-    table.notes.push(
-        "FLOPs are what the method needs; every time is that of masked dense arithmetic."
-            .to_owned(),
-    );
+    table.notes.push(format!(
+        "FLOPs are what the method needs; every time is that of masked dense arithmetic. ms per \
+         sample are the median of single batches of {}, samples per s those of whole passes over \
+         the test set in batches of {}, both after one that warms up.",
+        sizes(judgement, |outcome| Some(outcome.inference_batch_size)),
+        sizes(judgement, |outcome| outcome.throughput_batch_size),
+    ));
     table
+}
+
+/// The sizes of batches that finished trials were timed with, such as `64`.
+fn sizes(judgement: &Judgement<'_>, size: fn(&Outcome) -> Option<u32>) -> String {
+    let outcomes = judgement.groups().flat_map(|group| group.outcomes());
+    let sizes: BTreeSet<u32> = outcomes.filter_map(size).collect();
+    let sizes: Vec<String> = sizes.iter().map(u32::to_string).collect();
+    if sizes.is_empty() { "unknown size".to_owned() } else { sizes.join(" or ") }
 }
 
 fn comparisons(judgement: &Judgement<'_>, id: &str, analysis: &Analysis) -> Option<Table> {

@@ -163,6 +163,30 @@ fn labels_are_text_and_nothing_else() {
 }
 
 #[test]
+fn every_score_of_the_test_set_stands_beside_the_one_that_decides() {
+    let mut trials = group(&baseline(), 0.0, &[0.9, 0.91, 0.93, 0.92]);
+    for (outcome, f1) in
+        trials.iter_mut().filter_map(|trial| trial.outcome.as_mut()).zip([0.5, 0.5, 0.5, 0.7])
+    {
+        outcome.test.f1_binary = Some(f1);
+    }
+    let text = checked(&trials);
+    for said in [
+        "Other scores on the test set",
+        ">F1<",
+        ">macro F1<",
+        ">55.00<",
+        ">10.00<",
+        "batches of 256",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // Not all trials have it.
+    trials[1].outcome.as_mut().unwrap().test.f1_binary = None;
+    assert!(!checked(&trials).contains(">F1<"));
+}
+
+#[test]
 fn a_correlation_is_no_percentage() {
     let mut trials = group(&baseline(), 0.0, &[0.9, 0.91, 0.93, 0.92]);
     trials.extend(group(&method(), 0.9, &[0.89, 0.9, 0.92, 0.93]));

@@ -27,6 +27,7 @@ pub(crate) fn section(judgement: &Judgement<'_>, analysis: &Analysis) -> String 
         data.metric.range(),
     );
     text.push_str(&means(judgement, analysis));
+    text.push_str(&other_scores(judgement));
     text.push_str("\n### Measured costs\n\n");
     text.push_str(&costs::text(judgement));
     text.push_str(&format!("\n### Against {}\n", judgement.control()));
@@ -105,6 +106,28 @@ fn means(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
         ],
         rows,
     )
+}
+
+/// Means of the metrics that stand in no column of the means.
+fn other_scores(judgement: &Judgement<'_>) -> String {
+    let mut metrics = judgement.other_metrics();
+    let second = second_metric(judgement);
+    metrics.retain(|metric| *metric != second);
+    if metrics.is_empty() {
+        return String::new();
+    }
+    let headings: Vec<String> = metrics.iter().copied().map(header).collect();
+    let mut columns = vec!["strategy"];
+    columns.extend(headings.iter().map(String::as_str));
+    let rows = judgement.groups().map(|group| {
+        let mut row = vec![group.label.clone()];
+        row.extend(metrics.iter().map(|metric| {
+            let summary = dst_stats::summary(&group.scores_by(*metric)).ok();
+            cell(summary, |summary| score(*metric, summary.mean))
+        }));
+        row
+    });
+    format!("\n### Other scores\n\n{}", table(&columns, rows))
 }
 
 /// What stands beside the metric: the other official one of the data set, or one that its task

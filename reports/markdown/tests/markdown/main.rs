@@ -135,6 +135,9 @@ fn the_second_metric_stands_beside_the_first() {
     let text = text(&trials, &analysis());
     assert!(text.contains("| F1 % | sd | 95 % CI | accuracy % |"), "{text}");
     assert!(text.contains("| 97.40 | 0.17 | [97.22, 97.58] | 50.00 |"), "{text}");
+    // What else all trials have.
+    let other = "### Other scores\n\n| strategy | macro F1 % |\n| --- | --- |\n| dense | 97.40 |";
+    assert!(text.contains(other), "{text}");
 }
 
 #[test]
