@@ -137,8 +137,8 @@ pub fn grid(size: Size) -> Vec<TrialRecord> {
     trials
 }
 
-/// Gives finished trials predictions of `samples` test samples of ten classes: as many are wrong as
-/// the accuracy says, not the same ones in every trial.
+/// Gives finished trials predictions of `samples` test samples of ten classes, and their confusions:
+/// as many are wrong as the accuracy says, not the same ones in every trial.
 ///
 /// # Panics
 /// Never: there is one prediction for each target.
@@ -157,6 +157,10 @@ pub fn predict(trials: &mut [TrialRecord], samples: usize) {
         for error in 0..wrong {
             let place = (first + 97 * error) % samples;
             predicted[place] = (targets[place] + 1) % 10;
+        }
+        trial.confusion = vec![vec![0; 10]; 10];
+        for (class, taken_for) in targets.iter().zip(&predicted) {
+            trial.confusion[usize::from(*class)][usize::from(*taken_for)] += 1;
         }
         let mut predictions =
             Predictions::new(Values::Byte(targets.clone()), Values::Byte(predicted))

@@ -36,11 +36,16 @@ pub(crate) fn write_predictions(folder: &Path, predictions: &Predictions) -> Res
     file::replace(&folder.join(PREDICTIONS), &bytes, Durability::Synced)
 }
 
-/// Reads the file; `samples` says how many the result counted.
+/// Reads the file; `samples` says how many the result counted, and `confusion` how many of each true
+/// class were taken for each (empty for numbers).
 ///
 /// # Errors
-/// If it is missing, damaged or of another number of samples.
-pub(super) fn read_predictions(folder: &Path, samples: usize) -> Result<Predictions> {
+/// If it is missing, damaged, or says something else than the result.
+pub(super) fn read_predictions(
+    folder: &Path,
+    samples: usize,
+    confusion: &[Vec<u64>],
+) -> Result<Predictions> {
     let path = folder.join(PREDICTIONS);
     let damaged = |what: String| {
         Error::data(what)
@@ -65,7 +70,29 @@ pub(super) fn read_predictions(folder: &Path, samples: usize) -> Result<Predicti
             predictions.len()
         )));
     }
+    if !agree(&predictions, confusion) {
+        return Err(damaged("these are not the predictions that the result counted".into()));
+    }
     Ok(predictions)
+}
+
+/// Are these the predictions that were counted?
+fn agree(predictions: &Predictions, confusion: &[Vec<u64>]) -> bool {
+    let (targets, predicted) = (predictions.targets(), predictions.predicted());
+    if let (Values::Number(targets), Values::Number(predicted)) = (targets, predicted) {
+        return targets.iter().chain(predicted).all(|value| value.is_finite());
+    }
+    if confusion.is_empty() {
+        return true;
+    }
+    let mut left = confusion.to_vec();
+    (0..predictions.len()).all(|sample| {
+        let place = targets.class(sample).zip(predicted.class(sample));
+        let count = place.and_then(|(class, taken_for)| {
+            left.get_mut(usize::from(class))?.get_mut(usize::from(taken_for))
+        });
+        count.and_then(|count| Some(*count = count.checked_sub(1)?)).is_some()
+    }) && left.iter().flatten().all(|count| *count == 0)
 }
 
 /// The bytes of one tensor.
@@ -135,18 +162,18 @@ mod tests {
         let predictions = Predictions::new(values(), values()).unwrap();
         write_predictions(folder.path(), &predictions).unwrap();
         let samples = predictions.len();
-        assert_eq!(read_predictions(folder.path(), samples).unwrap(), predictions);
-        let error = read_predictions(folder.path(), samples + 1).unwrap_err().to_string();
+        assert_eq!(read_predictions(folder.path(), samples, &[]).unwrap(), predictions);
+        let error = read_predictions(folder.path(), samples + 1, &[]).unwrap_err().to_string();
         assert!(error.contains("predictions.safetensors: the result was written with"), "{error}");
 
         let path = folder.path().join(PREDICTIONS);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-        let error = read_predictions(folder.path(), samples).unwrap_err().to_string();
+        let error = read_predictions(folder.path(), samples, &[]).unwrap_err().to_string();
         assert!(error.contains("these are no whole predictions"), "{error}");
         assert!(error.contains("to have the trial trained again"), "{error}");
         fs::remove_file(&path).unwrap();
-        let error = read_predictions(folder.path(), samples).unwrap_err().to_string();
+        let error = read_predictions(folder.path(), samples, &[]).unwrap_err().to_string();
         assert!(error.contains("the predictions of this trial are missing"), "{error}");
     }
 
@@ -159,6 +186,27 @@ mod tests {
     }
 
     #[test]
+    fn predictions_that_the_result_did_not_count_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |targets: Values, predicted: Values, confusion: &[Vec<u64>]| {
+            let predictions = Predictions::new(targets, predicted).unwrap();
+            write_predictions(folder.path(), &predictions).unwrap();
+            read_predictions(folder.path(), 3, confusion).map_err(|error| error.to_string())
+        };
+        let bytes = |values: [u8; 3]| Values::Byte(values.to_vec());
+        let confusion = [vec![1, 1], vec![0, 1]];
+        assert!(read(bytes([0, 1, 0]), bytes([1, 1, 0]), &confusion).is_ok());
+        // A bit that flipped, and a class that there is not.
+        for predicted in [[1, 0, 0], [1, 1, 2], [0, 1, 0]] {
+            let error = read(bytes([0, 1, 0]), bytes(predicted), &confusion).unwrap_err();
+            assert!(error.contains("not the predictions that the result counted"), "{error}");
+        }
+        let numbers = |last: f32| Values::Number(vec![0.0, 1.0, last]);
+        assert!(read(numbers(2.0), numbers(3.0), &[]).is_ok());
+        assert!(read(numbers(2.0), numbers(f32::NAN), &[]).is_err());
+    }
+
+    #[test]
     fn tensors_of_another_kind_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let bytes = [0; 8];
@@ -166,7 +214,7 @@ mod tests {
         let tensors = [(TARGET, view()), (PREDICTION, view())];
         let bytes = safetensors::serialize(tensors, None).unwrap();
         fs::write(folder.path().join(PREDICTIONS), bytes).unwrap();
-        let error = read_predictions(folder.path(), 1).unwrap_err().to_string();
+        let error = read_predictions(folder.path(), 1, &[]).unwrap_err().to_string();
         assert!(error.contains("target cannot be F64"), "{error}");
     }
 }

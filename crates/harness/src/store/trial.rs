@@ -197,7 +197,7 @@ pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>
     let ages = read_table(folder, AGES, rows.ages, table::read_ages)?;
     let predictions = match rows.predictions {
         0 => None,
-        samples => Some(read_predictions(folder, samples)?),
+        samples => Some(read_predictions(folder, samples, &result.confusion)?),
     };
     Ok(Some(TrialRecord {
         id: id.to_owned(),
