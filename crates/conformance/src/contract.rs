@@ -190,6 +190,7 @@ fn with_setup<T>(
         sparsity,
         seed,
         device: Device::Cpu,
+        weights_digest: "",
     })
 }
 

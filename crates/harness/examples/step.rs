@@ -76,6 +76,7 @@ fn run() -> Result<()> {
         sparsity: 0.0,
         seed: 0,
         device: Device::Cpu,
+        weights_digest: "",
     })?;
     say(&format!("{name} parameters {}", trainer.parameters().count()));
 

@@ -135,6 +135,7 @@ impl Parts {
             sparsity: spec.sparsity,
             seed: spec.seed,
             device: self.device,
+            weights_digest: &self.weights_digest,
         }
     }
 }

@@ -45,6 +45,7 @@ fn steps_lower_the_loss(model: &str, dataset: &dyn Dataset, training: &Training,
             sparsity,
             seed: 0,
             device: Device::Cpu,
+            weights_digest: "",
         };
         let mut trainer = Trainer::new(setup).unwrap();
         let size = trainer.topology().size();
@@ -177,6 +178,7 @@ fn bert_base_takes_a_step_on_sst2() {
             sparsity,
             seed: 0,
             device: Device::Cpu,
+            weights_digest: "",
         };
         let mut trainer = Trainer::new(setup).unwrap();
         let encoder: usize = trainer

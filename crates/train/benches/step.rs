@@ -91,6 +91,7 @@ fn steps(criterion: &mut Criterion) {
                 sparsity,
                 seed: 0,
                 device: Device::Cpu,
+                weights_digest: "",
             };
             Trainer::new(setup).expect("the setup is valid")
         });

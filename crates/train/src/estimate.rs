@@ -115,6 +115,7 @@ impl<'a> Estimator<'a> {
             sparsity,
             seed: self.seed,
             device: Device::Cpu,
+            weights_digest: "",
         };
         setup.validate()?;
         let _guard = tch::no_grad_guard();

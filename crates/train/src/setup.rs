@@ -21,6 +21,9 @@ pub struct Setup<'a> {
     pub seed: u64,
     /// Where tensors lie.
     pub device: tch::Device,
+    /// SHA-256 of the trained weights that the network starts from, or empty: a checkpoint belongs
+    /// to them.
+    pub weights_digest: &'a str,
 }
 
 impl Setup<'_> {
@@ -63,7 +66,7 @@ impl Setup<'_> {
     /// All that determines the course of this training on one machine, to tell whether a
     /// checkpoint belongs to it.
     pub(crate) fn fingerprint(&self) -> Result<Value> {
-        let value = json!({
+        let mut value = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "strategy": self.strategy,
             "architecture": self.architecture,
@@ -76,6 +79,9 @@ impl Setup<'_> {
             "seed": self.seed,
             "device": format!("{:?}", self.device),
         });
+        if !self.weights_digest.is_empty() {
+            value["weights"] = self.weights_digest.into();
+        }
         Ok(value)
     }
 }

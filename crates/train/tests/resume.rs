@@ -298,15 +298,23 @@ fn a_checkpoint_that_is_of_no_use_gives_way_to_a_new_start() {
     let other_seed = tempfile::tempdir().unwrap();
     train(&Setup { seed: 7, ..setup }, Some(other_seed.path()), &mut Steps(20)).unwrap();
     let foreign = std::fs::read(other_seed.path().join("checkpoint.safetensors")).unwrap();
+    let other_weights = tempfile::tempdir().unwrap();
+    let retrained = Setup { weights_digest: "0123", ..setup };
+    train(&retrained, Some(other_weights.path()), &mut Steps(20)).unwrap();
+    let retrained = std::fs::read(other_weights.path().join("checkpoint.safetensors")).unwrap();
     let mut cut = good.clone();
     cut.truncate(good.len() / 2);
     let mut renamed = good.clone();
     let place = renamed.windows(9).position(|window| window == b"first/fc1").unwrap();
     renamed[place] = b'F';
 
-    for (what, bytes) in
-        [("foreign", foreign), ("cut", cut), ("renamed", renamed), ("empty", Vec::new())]
-    {
+    for (what, bytes) in [
+        ("foreign", foreign),
+        ("retrained", retrained),
+        ("cut", cut),
+        ("renamed", renamed),
+        ("empty", Vec::new()),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("checkpoint.safetensors"), bytes).unwrap();
         let trained = finish(&setup, folder.path());

@@ -57,6 +57,7 @@ fn pipeline(criterion: &mut Criterion) {
         sparsity: 0.0,
         seed: 0,
         device: Device::Cpu,
+        weights_digest: "",
     };
     let mut trainer = Trainer::new(setup).expect("the setup is valid");
     let mut group = criterion.benchmark_group("mnist");

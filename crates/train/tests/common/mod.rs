@@ -162,7 +162,16 @@ pub(crate) fn setup<'a>(
     dataset: &'a dyn Dataset,
     training: &'a Training,
 ) -> Setup<'a> {
-    Setup { strategy, architecture, dataset, training, sparsity: 0.8, seed: 1, device: Device::Cpu }
+    Setup {
+        strategy,
+        architecture,
+        dataset,
+        training,
+        sparsity: 0.8,
+        seed: 1,
+        device: Device::Cpu,
+        weights_digest: "",
+    }
 }
 
 /// The bits of an f32 or Bool tensor, so that −0 and 0 differ.
