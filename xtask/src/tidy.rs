@@ -38,12 +38,13 @@ fn finding(path: &str, line: usize, what: impl Into<String>) -> Finding {
     Finding { path: path.to_owned(), line, what: what.into() }
 }
 
-const CHECKS: [fn(&Tree) -> Vec<Finding>; 8] = [
+const CHECKS: [fn(&Tree) -> Vec<Finding>; 9] = [
     arrows::dependencies,
     arrows::lints,
     plugins::linked,
     plugins::documented,
     source::strategy_names,
+    source::devices,
     source::unfinished,
     source::sizes,
     prose::links,

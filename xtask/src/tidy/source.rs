@@ -37,6 +37,29 @@ pub(super) fn strategy_names(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// What knows of accelerators.
+const DEVICE: &str = "crates/core/src/device.rs";
+
+/// Code that asks for an accelerator by itself, tests and comments aside.
+pub(super) fn devices(tree: &Tree) -> Vec<Finding> {
+    let plugins = ["crates/", "strategies/", "datasets/", "reports/"];
+    let shared = |path: &&str| {
+        plugins.iter().any(|folder| path.starts_with(folder))
+            && !path.contains("/tests/")
+            && *path != DEVICE
+    };
+    let mut findings = Vec::new();
+    for path in tree.ending(".rs").filter(shared) {
+        for (line, code) in code_lines(&tree.text(path)) {
+            if code.contains("Device::Cuda") || code.contains("Cuda::") {
+                let what = format!("asks for an accelerator: all that knows of them is {DEVICE}");
+                findings.push(finding(path, line, what));
+            }
+        }
+    }
+    findings
+}
+
 /// No half-written code and no debugging output.
 pub(super) fn unfinished(tree: &Tree) -> Vec<Finding> {
     let macros = ["todo", "unimplemented", "dbg"];
@@ -126,6 +149,22 @@ mod tests {
             ["crates/train/src/lib.rs:3: \"set\" is a strategy's name in shared code: \
                  let the strategy say what is special about it"]
         );
+    }
+
+    #[test]
+    fn accelerators_outside_their_module_are_found() {
+        let code = "// Device::Cuda(0)\nif tch::Cuda::is_available() {}\nlet d = Device::Cuda(0);\n\
+                    #[cfg(test)]\nmod tests { const D: Device = Device::Cuda(0); }\n";
+        let (_scratch, tree) = tree(&[
+            (DEVICE, code),
+            ("crates/train/src/lib.rs", code),
+            ("crates/train/tests/a.rs", code),
+            ("xtask/src/main.rs", code),
+        ]);
+        let places: Vec<(String, usize)> =
+            devices(&tree).into_iter().map(|found| (found.path, found.line)).collect();
+        let at = |line| ("crates/train/src/lib.rs".to_owned(), line);
+        assert_eq!(places, [at(2), at(3)]);
     }
 
     #[test]
