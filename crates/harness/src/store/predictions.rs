@@ -85,14 +85,18 @@ fn agree(predictions: &Predictions, confusion: &[Vec<u64>]) -> bool {
     if confusion.is_empty() {
         return true;
     }
-    let mut left = confusion.to_vec();
-    (0..predictions.len()).all(|sample| {
+    let mut counted: Vec<Vec<u64>> = confusion.iter().map(|row| vec![0; row.len()]).collect();
+    for sample in 0..predictions.len() {
         let place = targets.class(sample).zip(predicted.class(sample));
         let count = place.and_then(|(class, taken_for)| {
-            left.get_mut(usize::from(class))?.get_mut(usize::from(taken_for))
+            counted.get_mut(usize::from(class))?.get_mut(usize::from(taken_for))
         });
-        count.and_then(|count| Some(*count = count.checked_sub(1)?)).is_some()
-    }) && left.iter().flatten().all(|count| *count == 0)
+        match count {
+            Some(count) => *count += 1,
+            None => return false,
+        }
+    }
+    counted == confusion
 }
 
 /// The bytes of one tensor.

@@ -257,7 +257,8 @@ fn a_config_may_ask_for_more_to_be_pruned() {
         ["classifier.weight", "pooler.dense.weight"].map(|name| (name.to_owned(), 1));
     let tables = ["position_embeddings", "token_type_embeddings", "word_embeddings"]
         .map(|table| (format!("embeddings.{table}.weight"), 0));
-    let all = [&[classifier.clone()][..], &tables, &[pooler.clone()]].concat();
+    let all: Vec<(String, u64)> =
+        [classifier.clone()].into_iter().chain(tables).chain([pooler.clone()]).collect();
     assert_eq!(prunable(PrunableWeights::Encoder), []);
     assert_eq!(prunable(PrunableWeights::Linear), [classifier, pooler]);
     assert_eq!(prunable(PrunableWeights::All), all);
