@@ -389,6 +389,8 @@ fn trials_read_texts_with_the_vocabulary_of_their_weights_which_a_grid_fetches()
         for result in sandbox.results().values() {
             let result: serde_json::Value = serde_json::from_slice(result).unwrap();
             assert_eq!(result["status"], "finished", "{result} {said:?}");
+            let weights = result["provenance"]["weights_digest"].as_str().unwrap();
+            assert_eq!(weights, dst_data::file::sha256(&self::weights()));
             let origin = result["provenance"]["data_origin"].as_str().unwrap();
             origins.push(origin.rsplit_once("models--").unwrap().1.to_owned());
         }

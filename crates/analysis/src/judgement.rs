@@ -33,17 +33,6 @@ pub struct Judgement<'t> {
 }
 
 impl<'t> Judgement<'t> {
-    /// The metrics besides that of the table that every trial with a score has.
-    pub fn other_metrics(&self) -> Vec<Metric> {
-        let outcomes: Vec<&Outcome> = self.groups().flat_map(|group| group.outcomes()).collect();
-        let everywhere = |metric: &Metric| {
-            let mut scores = outcomes.iter().map(|outcome| outcome.test.get(*metric));
-            !outcomes.is_empty() && scores.all(|score| score.is_some_and(f64::is_finite))
-        };
-        let others = Metric::ALL.into_iter().filter(|metric| *metric != self.table.metric);
-        others.filter(everywhere).collect()
-    }
-
     /// Compares the groups of a table with its control.
     ///
     /// # Errors
@@ -91,6 +80,17 @@ impl<'t> Judgement<'t> {
         }
         judgement.family = adjust(&mut judgement.comparisons, analysis)?;
         Ok(judgement)
+    }
+
+    /// The metrics besides that of the table that every trial with a score has.
+    pub fn other_metrics(&self) -> Vec<Metric> {
+        let outcomes: Vec<&Outcome> = self.groups().flat_map(|group| group.outcomes()).collect();
+        let everywhere = |metric: &Metric| {
+            let mut scores = outcomes.iter().map(|outcome| outcome.test.get(*metric));
+            !outcomes.is_empty() && scores.all(|score| score.is_some_and(f64::is_finite))
+        };
+        let others = Metric::ALL.into_iter().filter(|metric| *metric != self.table.metric);
+        others.filter(everywhere).collect()
     }
 
     /// The groups, the control's first.

@@ -298,23 +298,15 @@ fn a_checkpoint_that_is_of_no_use_gives_way_to_a_new_start() {
     let other_seed = tempfile::tempdir().unwrap();
     train(&Setup { seed: 7, ..setup }, Some(other_seed.path()), &mut Steps(20)).unwrap();
     let foreign = std::fs::read(other_seed.path().join("checkpoint.safetensors")).unwrap();
-    let other_weights = tempfile::tempdir().unwrap();
-    let retrained = Setup { weights_digest: "0123", ..setup };
-    train(&retrained, Some(other_weights.path()), &mut Steps(20)).unwrap();
-    let retrained = std::fs::read(other_weights.path().join("checkpoint.safetensors")).unwrap();
     let mut cut = good.clone();
     cut.truncate(good.len() / 2);
     let mut renamed = good.clone();
     let place = renamed.windows(9).position(|window| window == b"first/fc1").unwrap();
     renamed[place] = b'F';
 
-    for (what, bytes) in [
-        ("foreign", foreign),
-        ("retrained", retrained),
-        ("cut", cut),
-        ("renamed", renamed),
-        ("empty", Vec::new()),
-    ] {
+    for (what, bytes) in
+        [("foreign", foreign), ("cut", cut), ("renamed", renamed), ("empty", Vec::new())]
+    {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("checkpoint.safetensors"), bytes).unwrap();
         let trained = finish(&setup, folder.path());
@@ -322,6 +314,29 @@ fn a_checkpoint_that_is_of_no_use_gives_way_to_a_new_start() {
         let (tensors, state) = contents(folder.path());
         assert!((tensors, state) == contents(reference.path()), "{what}");
     }
+}
+
+/// A network that starts from other weights may have the same shape and setup.
+#[test]
+fn a_checkpoint_belongs_to_the_weights_that_its_training_started_from() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let setup = setup(&strategy, &network, &blobs, &training);
+    let setup = Setup { weights_digest: "old", ..setup };
+    // A checkpoint after 20 steps, and one more step.
+    let one_more = |weights_digest| {
+        let folder = tempfile::tempdir().unwrap();
+        train(&setup, Some(folder.path()), &mut Steps(20)).unwrap();
+        let setup = Setup { weights_digest, ..setup };
+        train(&setup, Some(folder.path()), &mut Steps(1)).unwrap();
+        contents(folder.path())
+    };
+    let new = one_more("new");
+    let fresh = tempfile::tempdir().unwrap();
+    train(&Setup { weights_digest: "new", ..setup }, Some(fresh.path()), &mut Steps(1)).unwrap();
+    assert!(new == contents(fresh.path()), "it did not begin anew");
+    assert!(one_more("old").0 != new.0, "it began anew");
 }
 
 /// A checkpoint of a version that did not record births, made from one that does.

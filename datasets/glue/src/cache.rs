@@ -8,6 +8,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dst_data::file::hexadecimal;
 use sha2::{Digest, Sha256};
 
 use crate::encoded::Encoded;
@@ -19,10 +20,6 @@ pub(crate) type Sum = [u8; 32];
 
 pub(crate) fn sum(bytes: &[u8]) -> Sum {
     Sha256::digest(bytes).into()
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `HARNESS_CACHE`, or `dst-harness` in the cache folder of the system; none if there is no home.

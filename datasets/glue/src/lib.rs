@@ -37,9 +37,10 @@ use dst_core::{
     device,
 };
 use dst_data::Source;
+use dst_data::file::hexadecimal;
 use rand_chacha::ChaCha8Rng;
 
-use cache::{Sum, hexadecimal, sum};
+use cache::{Sum, sum};
 use encoded::Encoded;
 pub use options::Options;
 use task::{File, Task};
@@ -236,7 +237,7 @@ fn rows(
 ) -> Result<(Encoded, Sum)> {
     let bytes = read_file(path)?;
     let file_sum = sum(&bytes);
-    if tsv::is_official(&bytes, file) == Some(false) {
+    if tsv::is_official(&bytes, &file_sum, file) == Some(false) {
         // A text or a number that ends the file may have been cut and still be one.
         if !bytes.ends_with(b"\n") {
             return Err(Error::data("the file is cut off: no line feed ends its last row")

@@ -1,8 +1,9 @@
 //! The files: rows end at line feeds, columns at tabs, and nothing is quoted.
 
 use dst_core::{Error, Result};
+use dst_data::file::hexadecimal;
 
-use crate::cache::{hexadecimal, sum};
+use crate::cache::{Sum, sum};
 use crate::task::{Columns, File, Labels, Task};
 
 /// Texts and labels in the order of a file.
@@ -23,24 +24,23 @@ struct Places {
     label: usize,
 }
 
-/// Is this the official file? A byte order mark and carriage returns at line ends do not matter.
-/// `None` if the sum of the official one is not known.
-pub(crate) fn is_official(bytes: &[u8], file: File) -> Option<bool> {
+/// Is this the official file? A byte order mark and carriage returns at line ends do not matter:
+/// a file without them is known by `file_sum`, the sum of all its bytes. `None` if that of the official
+/// one is not known.
+pub(crate) fn is_official(bytes: &[u8], file_sum: &Sum, file: File) -> Option<bool> {
     let known = file.sha256?;
+    if hexadecimal(file_sum) == known {
+        return Some(true);
+    }
+    let mut text = Vec::with_capacity(bytes.len());
     let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let found = if plain.contains(&b'\r') {
-        let mut text = Vec::with_capacity(plain.len());
-        for line in plain.split_inclusive(|byte| *byte == b'\n') {
-            match line.strip_suffix(b"\r\n") {
-                Some(line) => text.extend_from_slice(&[line, b"\n"].concat()),
-                None => text.extend_from_slice(line),
-            }
+    for line in plain.split_inclusive(|byte| *byte == b'\n') {
+        match line.strip_suffix(b"\r\n") {
+            Some(line) => text.extend(line.iter().chain(b"\n")),
+            None => text.extend(line),
         }
-        sum(&text)
-    } else {
-        sum(plain)
-    };
-    Some(hexadecimal(&found) == known)
+    }
+    Some(hexadecimal(&sum(&text)) == known)
 }
 
 /// Reads a file of `task`; `expected` is how many rows it must have.

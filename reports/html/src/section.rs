@@ -210,7 +210,7 @@ fn means(judgement: &Judgement<'_>, id: &str, analysis: &Analysis) -> Table {
     table.notes.push(format!(
         "FLOPs are what the method needs; every time is that of masked dense arithmetic. ms per \
          sample are the median of single batches of {}, samples per s those of whole passes over \
-         the test set in batches of {}, both after one that warms up.",
+         the test set in batches of {}, both warmed up.",
         sizes(judgement, |outcome| Some(outcome.inference_batch_size)),
         sizes(judgement, |outcome| outcome.throughput_batch_size),
     ));

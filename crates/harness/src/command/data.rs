@@ -130,7 +130,11 @@ fn verify(args: &DataNamesArgs) -> Result<Exit> {
             "test": counts[2],
             "digest": dataset.digest(),
             "origin": dataset.origin(),
+            "cautions": dataset.cautions(),
         }));
+        for caution in dataset.cautions() {
+            output::note(&format!("warning: {caution}"));
+        }
         let mut cells = vec![plugin.name.to_owned()];
         cells.extend(counts.map(|count| count.to_string()));
         cells.extend([dataset.digest().to_owned(), dataset.origin().to_owned()]);
