@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dst_core::{Analysis, Error, Result};
+use crate::Analysis;
+use dst_record::{Error, Result};
 use dst_stats::{CriticalDifference, Friedman, MeanRanks, RankComparison};
 
 use crate::judgement::Judgement;

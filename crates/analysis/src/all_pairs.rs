@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dst_core::{Analysis, Error, Result};
+use crate::Analysis;
+use dst_record::{Error, Result};
 use dst_stats::Alternative;
 
 use crate::comparison::adjusted;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use dst_core::record::Outcome;
-use dst_core::{Analysis, Error, Metric, Multiplicity, PrimaryTest, Result};
+use crate::{Analysis, Multiplicity, PrimaryTest};
+use dst_record::record::Outcome;
+use dst_record::{Error, Metric, Result};
 use dst_stats::{Correction, Degenerate, Interval, Verdict};
 
 use crate::evidence::{self, Evidence, PValues};
@@ -207,7 +208,8 @@ impl<'t> Comparison<'t> {
             self.difference = Some(a[0] - b[0]);
             return Ok(());
         }
-        let answer = dst_stats::non_inferiority_paired(&a, &b, analysis.margin, analysis.alpha)?;
+        let answer =
+            dst_stats::non_inferiority_paired(&a, &b, analysis.margin.size(), analysis.alpha)?;
         self.difference = Some(answer.mean_difference);
         self.interval = answer.interval;
         self.bound = answer.interval_non_inferior.map(|interval| interval.lower);
@@ -230,8 +232,8 @@ impl<'t> Comparison<'t> {
         self.test_signs(&a, &b, analysis)?;
         self.tests = match analysis.test {
             PrimaryTest::PairedT => PValues::of_t(&answer),
-            PrimaryTest::Wilcoxon => evidence::wilcoxon(&a, &b, analysis.margin)?,
-            PrimaryTest::SignFlips => evidence::sign_flips(&a, &b, analysis.margin)?,
+            PrimaryTest::Wilcoxon => evidence::wilcoxon(&a, &b, analysis.margin.size())?,
+            PrimaryTest::SignFlips => evidence::sign_flips(&a, &b, analysis.margin.size())?,
         };
         self.verdict = self.decide(self.tests.as_ref(), analysis);
         Ok(())
@@ -242,7 +244,7 @@ impl<'t> Comparison<'t> {
         tests.map_or(Verdict::Inconclusive, |tests| {
             Verdict::from_p_values(
                 tests.location,
-                analysis.margin,
+                analysis.margin.size(),
                 tests.difference,
                 tests.non_inferior,
                 tests.inferior,

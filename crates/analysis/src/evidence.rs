@@ -1,7 +1,8 @@
 //! What stands beside the verdict of a comparison, and the p-values that it rests on.
 
-use dst_core::record::Status;
-use dst_core::{Analysis, Metric};
+use crate::Analysis;
+use dst_record::Metric;
+use dst_record::record::Status;
 use dst_stats::{
     Alternative, BayesCorrelatedT, BootstrapOptions, Design, Interval, McNemar, NonInferiority,
     NullDistribution, Result, SignFlipOptions, SignedRankOptions, Zeros,
@@ -170,7 +171,12 @@ impl Evidence {
         Ok(Self {
             bca: sd.and(dst_stats::bootstrap_mean(&differences, &options)?.bca),
             p_normal: normal.transpose()?.and_then(|test| test.p_value),
-            posterior: posterior(&dst_stats::bayes_correlated_t(&a, &b, analysis.margin, 0.0)?),
+            posterior: posterior(&dst_stats::bayes_correlated_t(
+                &a,
+                &b,
+                analysis.margin.size(),
+                0.0,
+            )?),
             detectable: sd.zip(effect.ok()).map(|(sd, effect)| sd * effect),
             improvement: Some(dst_stats::paired_improvement(&a, &b)?.probability),
             mcnemar: comparison.evidence.mcnemar.clone(),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use dst_core::record::Outcome;
-use dst_core::{Analysis, Metric, Result};
+use crate::Analysis;
+use dst_record::record::Outcome;
+use dst_record::{Metric, Result};
 
 use crate::all_pairs::AllPairs;
 use crate::comparison::{Comparison, adjust};

@@ -13,18 +13,20 @@
 //! Statistics live in `dst-stats`; this crate forms the pairs and says what came out. Reports draw
 //! from it, so that all say the same.
 
-use dst_core::plugin::{Plugin, StrategyPlugin, baseline};
-use dst_core::{Analysis, Error, Experiment, Result};
+use dst_record::{Error, Result};
 
 mod across;
 mod all_pairs;
 mod comparison;
 mod evidence;
+mod experiment;
 mod judgement;
 mod methods;
 mod pairs;
+mod report;
 pub mod sample;
 mod selection;
+mod settings;
 mod table;
 pub mod words;
 
@@ -32,10 +34,13 @@ pub use across::{Across, FEW_DATASETS};
 pub use all_pairs::AllPairs;
 pub use comparison::{Comparison, Untested, is_another_sparsity};
 pub use evidence::{Evidence, POWER, PValues, RESAMPLES, SeedMcNemar};
+pub use experiment::{Catalog, DatasetFacts, Experiment, Seen, StrategyFacts};
 pub use judgement::Judgement;
 pub use methods::methods;
 pub use pairs::{Pair, pairs};
+pub use report::{Document, Rendering, Report, ReportPlugin};
 pub use selection::Selection;
+pub use settings::{Analysis, Margin, Multiplicity, PrimaryTest};
 pub use table::{Group, Table, tables};
 
 /// Everything that reports say about an experiment.
@@ -79,20 +84,26 @@ impl<'a> Study<'a> {
 
 /// The name of the strategy that the others are compared with.
 ///
-/// A registered strategy without trials is no mistake: its trials may not have ended yet.
+/// A known strategy without trials is no mistake: its trials may not have ended yet.
 fn control(experiment: &Experiment<'_>) -> Result<String> {
     let name = &experiment.analysis.control;
+    let known = &experiment.catalog.strategies;
     if name.is_empty() {
-        return baseline()
-            .map(|plugin| plugin.name.to_owned())
-            .map_err(|error| error.hint("name the control in analysis.control"));
+        let baselines: Vec<&String> =
+            known.iter().filter(|(_, facts)| facts.baseline).map(|(name, _)| name).collect();
+        return match baselines[..] {
+            [baseline] => Ok(baseline.clone()),
+            [] => Err(Error::contract("no known strategy is a baseline")),
+            _ => Err(Error::contract("several strategies call themselves the baseline")),
+        }
+        .map_err(|error| error.hint("name the control in analysis.control"));
     }
     let ended = experiment.trials.iter().map(|trial| &trial.spec);
     let mut present: Vec<&str> =
         ended.chain(experiment.pending).map(|spec| spec.strategy_name()).collect();
     present.sort_unstable();
     present.dedup();
-    if present.contains(&name.as_str()) || StrategyPlugin::find(name).is_ok() {
+    if present.contains(&name.as_str()) || known.contains_key(name) {
         return Ok(name.clone());
     }
     Err(Error::unknown("control", name, present).at("analysis.control"))

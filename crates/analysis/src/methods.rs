@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dst_core::plugin::{DatasetPlugin, Plugin};
-use dst_core::{Multiplicity, PrimaryTest};
+use crate::{Multiplicity, PrimaryTest};
 
 use crate::Study;
 use crate::evidence::{POWER, RESAMPLES};
@@ -47,7 +46,7 @@ pub fn methods(study: &Study<'_>) -> String {
         } else {
             "was fixed before the first trial began"
         },
-        margin = analysis.margin,
+        margin = analysis.margin.size(),
     ));
     sentences.push(format!(
         "No p-value is given for fewer than {} pairs. Bootstrap intervals are bias-corrected and \
@@ -118,12 +117,12 @@ fn data(study: &Study<'_>) -> Vec<String> {
     }
     // Of a data set that this binary does not know, nothing can be said.
     let known = changed.iter().filter_map(|(name, labels)| {
-        let plugin = DatasetPlugin::find(name).ok()?;
-        Some((plugin, labels))
+        let facts = study.experiment.catalog.datasets.get(*name)?;
+        Some((name, facts, labels))
     });
     known
-        .map(|(plugin, labels)| {
-            let mut text = format!("{} ({}): {}", plugin.title, plugin.name, plugin.summary);
+        .map(|(name, plugin, labels)| {
+            let mut text = format!("{} ({}): {}", plugin.title, name, plugin.summary);
             if !plugin.split.is_empty() {
                 text.push_str(&format!(" {}", plugin.split));
             }

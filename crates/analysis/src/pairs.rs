@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dst_core::record::Status;
+use dst_record::record::Status;
 
 use crate::table::Group;
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dst_core::plugin::{DatasetPlugin, Plugin};
-use dst_core::record::{Outcome, Status, TrialRecord, TrialSpec};
-use dst_core::{Error, Experiment, Metric, Result, measure};
+use crate::{Catalog, Experiment};
+use dst_record::record::{Outcome, Status, TrialRecord, TrialSpec};
+use dst_record::{Error, Metric, Result, measure};
 use serde_json::Value;
 
 use crate::words::percent;
@@ -186,7 +186,7 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<Table<'a>>> {
         .map(|(([dataset, _, model_parameters, training], trials), place)| {
             let spec = trials[0].spec();
             let chosen = experiment.analysis.metrics.get(&spec.dataset).copied();
-            let metric = chosen.unwrap_or_else(|| official(&trials));
+            let metric = chosen.unwrap_or_else(|| official(&trials, experiment.catalog));
             Ok(Table {
                 dataset,
                 model: spec.model_name(),
@@ -202,12 +202,12 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<Table<'a>>> {
 
 /// The official metric of the data set; accuracy if the trials disagree, for results written
 /// before there were other metrics have that in common with later ones.
-fn official(trials: &[Planned<'_>]) -> Metric {
+fn official(trials: &[Planned<'_>], catalog: &Catalog) -> Metric {
     let outcomes = trials.iter().filter_map(|trial| trial.ended()?.outcome.as_ref());
     let mut metrics = outcomes.map(|outcome| outcome.metric);
     let Some(first) = metrics.next() else {
-        let plugin = DatasetPlugin::find(&trials[0].spec().dataset);
-        return plugin.map_or(Metric::Accuracy, |plugin| plugin.metric);
+        let facts = catalog.datasets.get(&trials[0].spec().dataset);
+        return facts.map_or(Metric::Accuracy, |facts| facts.metric);
     };
     if metrics.all(|other| other == first) { first } else { Metric::Accuracy }
 }

@@ -1,7 +1,8 @@
 //! Numbers and verdicts as people read them: accuracies and F1 in percent and their differences in
 //! points, correlations in plain units.
 
-use dst_core::{Analysis, Metric, Multiplicity};
+use crate::{Analysis, Multiplicity};
+use dst_record::Metric;
 use dst_stats::{Interval, Verdict};
 
 use crate::comparison::{Comparison, Untested};
@@ -152,13 +153,13 @@ pub fn sentence(
             // one-sided bound clears the margin, the reader needs to see it.
             let bound = comparison.bound.filter(|_| {
                 comparison.verdict == Verdict::NonInferior
-                    && comparison.interval.is_some_and(|ci| ci.lower <= -analysis.margin)
+                    && comparison.interval.is_some_and(|ci| ci.lower <= -analysis.margin.size())
             });
             difference
                 .into_iter()
                 .chain(confidence)
                 .chain(bound.map(|bound| format!("one-sided bound {}", score(metric, bound))))
-                .chain([format!("margin {}", margin(metric, analysis.margin)), seeds])
+                .chain([format!("margin {}", margin(metric, analysis.margin.size())), seeds])
                 .collect()
         }
     };
@@ -177,8 +178,8 @@ pub fn sentence(
 /// What a verdict means, for readers who do not live in statistics.
 pub fn meaning(comparison: &Comparison<'_>, analysis: &Analysis) -> String {
     let metric = comparison.metric;
-    let size = format!("{}{}", margin(metric, analysis.margin), points(metric));
-    let loss = match analysis.margin {
+    let size = format!("{}{}", margin(metric, analysis.margin.size()), points(metric));
+    let loss = match analysis.margin.size() {
         0.0 => " loss".to_owned(),
         _ => format!(" loss of {size} or more"),
     };
@@ -188,7 +189,7 @@ pub fn meaning(comparison: &Comparison<'_>, analysis: &Analysis) -> String {
             format!("It is worse, but a{loss} is ruled out.")
         }
         Verdict::NonInferior => format!("A{loss} is ruled out; a gain is not shown."),
-        Verdict::Inferior if analysis.margin == 0.0 => "It is worse.".to_owned(),
+        Verdict::Inferior if analysis.margin.size() == 0.0 => "It is worse.".to_owned(),
         Verdict::Inferior => format!("It loses more than {size}."),
         Verdict::Inconclusive if comparison.untested.is_some() => {
             "There is no test, so nothing is claimed either way.".to_owned()

@@ -4,8 +4,8 @@
 
 use dst_analysis::Study;
 use dst_analysis::sample::{baseline, finished, spec};
-use dst_core::record::TrialRecord;
-use dst_core::{Analysis, Experiment, Multiplicity, PrimaryTest};
+use dst_analysis::{Analysis, Experiment, Margin, Multiplicity, PrimaryTest};
+use dst_record::record::TrialRecord;
 use dst_stats::Verdict;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -55,7 +55,7 @@ fn identical_strategies_are_told_apart_no_more_often_than_alpha() {
     // With a margin of 0 both sides of the verdict are claims of a difference.
     let base = Analysis {
         control: "baseline".to_owned(),
-        margin: 0.0,
+        margin: Margin::Absolute(0.0),
         alpha: ALPHA,
         ..Analysis::default()
     };

@@ -2,8 +2,8 @@
 
 use dst_analysis::Study;
 use dst_analysis::sample::{baseline, failed, group, spec};
-use dst_core::record::{Status, TrialRecord};
-use dst_core::{Analysis, Experiment};
+use dst_analysis::{Analysis, Experiment};
+use dst_record::record::{Status, TrialRecord};
 use serde_json::{Value, json};
 
 fn analysis() -> Analysis {

@@ -17,10 +17,9 @@ mod results;
 mod run;
 mod status;
 
+use dst_analysis::ReportPlugin;
 use dst_core::Result;
-use dst_core::plugin::{
-    DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin,
-};
+use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;

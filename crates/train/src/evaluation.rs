@@ -85,7 +85,7 @@ fn score(
     mut clock: Option<&mut Clock>,
     observer: &mut dyn Observer,
 ) -> Result<Option<(Evaluation, Pairs)>> {
-    let pass = precision.evaluation();
+    let pass = dst_core::precision::evaluation(precision);
     let _guard = tch::no_grad_guard();
     let task = dataset.task();
     let loss = Loss::new(task, 0.0);

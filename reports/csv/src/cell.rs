@@ -1,6 +1,6 @@
 //! Cells: how a value is written in a file.
 
-use dst_core::record::TrialSpec;
+use dst_record::record::TrialSpec;
 
 /// The cells of one row.
 pub(crate) type Cells = Vec<String>;

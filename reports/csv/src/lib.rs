@@ -6,10 +6,12 @@
 //! their seed alone). Rows come in one order whatever the order of the trials. Missing is
 //! empty, never zero.
 
-use dst_core::plugin::ReportPlugin;
-use dst_core::record::TrialRecord;
-use dst_core::report::Rendering;
-use dst_core::{Document, Experiment, Report, Result};
+use dst_analysis::Rendering;
+use dst_analysis::ReportPlugin;
+use dst_analysis::Study;
+use dst_analysis::{Document, Report};
+use dst_record::Result;
+use dst_record::record::TrialRecord;
 
 mod cell;
 mod columns;
@@ -30,7 +32,8 @@ inventory::submit! {
 }
 
 impl Report for Csv {
-    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
+    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
+        let experiment = &study.experiment;
         let trials = sorted(experiment.trials);
         let documents = vec![
             trials_table("trials.csv", &trials),

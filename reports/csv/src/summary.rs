@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dst_core::record::{Outcome, Status, TrialRecord};
-use dst_core::{Metric, measure};
+use dst_record::record::{Outcome, Status, TrialRecord};
+use dst_record::{Metric, measure};
 
 use crate::cell::{Cells, dataset_options, model_parameters, number, optional, sortable, training};
 

@@ -4,9 +4,11 @@
 use std::path::Path;
 use std::time::Instant;
 
+use dst_analysis::ReportPlugin;
 use dst_analysis::sample::{Size, grid};
-use dst_core::plugin::{Plugin, ReportPlugin};
-use dst_core::{Analysis, Error, Experiment, Result};
+use dst_analysis::{Analysis, Experiment, Study};
+use dst_record::Plugin;
+use dst_record::{Error, Result};
 use report_html as _;
 
 fn main() -> Result<()> {
@@ -28,7 +30,7 @@ fn main() -> Result<()> {
     let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
     let start = Instant::now();
     let report = ReportPlugin::find("html")?.report;
-    let rendering = report.render(&Experiment::new(&trials, &analysis))?;
+    let rendering = report.render(&Study::new(&Experiment::new(&trials, &analysis))?)?;
     let seconds = start.elapsed().as_secs_f64();
     for document in &rendering.documents {
         let path = Path::new(folder).join(document.path()?);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dst_analysis::Group;
-use dst_core::record::{EpochRecord, TrialRecord};
 use dst_figures::{AgeBin, AgeHistogram, Curve, CurvePoint, DensityMap, Interval};
+use dst_record::record::{EpochRecord, TrialRecord};
 
 /// The mean over seeds at every epoch, with Student's interval where two seeds or more have it.
 pub(crate) fn curve(

@@ -4,10 +4,11 @@
 //!
 //! What is compared and how stands in [`dst_analysis`]; what is drawn in [`dst_figures`].
 
+use dst_analysis::Rendering;
+use dst_analysis::ReportPlugin;
 use dst_analysis::Study;
-use dst_core::plugin::ReportPlugin;
-use dst_core::report::Rendering;
-use dst_core::{Document, Experiment, Report, Result};
+use dst_analysis::{Document, Report};
+use dst_record::Result;
 
 mod across;
 mod courses;
@@ -31,9 +32,8 @@ inventory::submit! {
 }
 
 impl Report for Html {
-    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
-        let study = Study::new(experiment)?;
-        let page = page::Page::new(&study);
+    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
+        let page = page::Page::new(study);
         let mut documents =
             vec![Document { name: "report.html".to_owned(), bytes: page.html()?.into_bytes() }];
         for figure in page.figures() {

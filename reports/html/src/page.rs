@@ -2,9 +2,9 @@
 
 use dst_analysis::words::{correction, count};
 use dst_analysis::{Comparison, Study, methods};
-use dst_core::record::Status;
-use dst_core::{Error, Result};
 use dst_figures::{Figure, STYLE_SHEET};
+use dst_record::record::Status;
+use dst_record::{Error, Result};
 use dst_stats::Verdict;
 use minijinja::{AutoEscape, Environment, Value, context};
 use serde::Serialize;
@@ -170,11 +170,14 @@ fn summary(study: &Study<'_>) -> Vec<String> {
             |comparison| comparison.verdict,
             |verdict| match verdict {
                 Verdict::Superior => " (a gain is shown)".to_owned(),
-                Verdict::NonInferior if analysis.margin == 0.0 =>
+                Verdict::NonInferior if analysis.margin.size() == 0.0 =>
                     " (a loss is ruled out)".to_owned(),
-                Verdict::NonInferior => format!(" (a loss of {} is ruled out)", analysis.margin),
-                Verdict::Inferior if analysis.margin == 0.0 => " (a loss is shown)".to_owned(),
-                Verdict::Inferior => format!(" (a loss of more than {} is shown)", analysis.margin),
+                Verdict::NonInferior =>
+                    format!(" (a loss of {} is ruled out)", analysis.margin.size()),
+                Verdict::Inferior if analysis.margin.size() == 0.0 =>
+                    " (a loss is shown)".to_owned(),
+                Verdict::Inferior =>
+                    format!(" (a loss of more than {} is shown)", analysis.margin.size()),
                 Verdict::Inconclusive => " (neither is shown)".to_owned(),
             }
         )

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use dst_analysis::words::correction_name;
+use dst_analysis::{Analysis, Multiplicity};
 use dst_analysis::{Comparison, Group, Judgement};
-use dst_core::{Analysis, Metric, Multiplicity};
 use dst_figures::{
     Axis, Better, ConfusionMatrix, Curve, Figure, ForestPlot, ForestRow, Heading, Interval,
     PairKind, PairMap, SeedPair, SlopeChart, Spacing, TradeOff, TradeOffPoint,
 };
+use dst_record::Metric;
 
 use crate::courses;
 
@@ -73,7 +74,7 @@ fn forest(judgement: &Judgement<'_>, id: &str, analysis: &Analysis, pictures: &m
     let axis = Axis::new(format!("{} minus {}", metric.title(), judgement.control()));
     let data = ForestPlot {
         difference: if metric.is_share() { axis.percent() } else { axis },
-        margin: Some(analysis.margin),
+        margin: Some(analysis.margin.size()),
         rows: rows.collect(),
     };
     let title = format!("Differences from {} with intervals and the margin", judgement.control());
@@ -136,7 +137,7 @@ fn learning(judgement: &Judgement<'_>, id: &str, analysis: &Analysis, pictures: 
     let groups = shown(judgement, COURSES);
     let metric = judgement.table.metric;
     let level = 1.0 - analysis.alpha;
-    let curves = |value: &dyn Fn(&dst_core::record::EpochRecord) -> Option<f64>| -> Vec<Curve> {
+    let curves = |value: &dyn Fn(&dst_record::record::EpochRecord) -> Option<f64>| -> Vec<Curve> {
         groups.iter().map(|group| courses::curve(group, level, value)).collect()
     };
     let scores = curves(&|epoch| epoch.validation.get(metric));
@@ -267,7 +268,7 @@ fn topology(judgement: &Judgement<'_>, id: &str, analysis: &Analysis, pictures: 
 }
 
 /// Did a connection of the trial ever change?
-fn moves(trial: &dst_core::record::TrialRecord) -> bool {
+fn moves(trial: &dst_record::record::TrialRecord) -> bool {
     trial.layers.iter().any(|layer| layer.born > 0 || layer.dropped > 0)
 }
 

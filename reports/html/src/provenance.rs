@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use dst_analysis::Study;
 use dst_analysis::words::{correction_name, margin};
-use dst_core::Metric;
-use dst_core::record::TrialRecord;
+use dst_record::Metric;
+use dst_record::record::TrialRecord;
 
 /// A name and its value.
 pub(crate) type Line = (String, String);
@@ -87,8 +87,8 @@ pub(crate) fn settings(study: &Study<'_>) -> Vec<Line> {
             "margin",
             format!(
                 "{} of the metric ({} points)",
-                margin(Metric::Matthews, analysis.margin),
-                margin(Metric::Accuracy, analysis.margin)
+                margin(Metric::Matthews, analysis.margin.size()),
+                margin(Metric::Accuracy, analysis.margin.size())
             ),
         ),
         line("alpha", analysis.alpha.to_string()),

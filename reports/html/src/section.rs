@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use dst_analysis::Analysis;
 use dst_analysis::words::{
     correction, difference, fixed, interval, meaning, p_value, percent, score, sentence,
 };
 use dst_analysis::{Comparison, Group, Judgement, POWER};
-use dst_core::record::{Outcome, Status};
-use dst_core::{Analysis, Metric};
 use dst_figures::Figure;
+use dst_record::Metric;
+use dst_record::record::{Outcome, Status};
 use serde::Serialize;
 
 use crate::table::{Table, badge, count, number, words};

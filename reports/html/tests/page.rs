@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use dst_analysis::Rendering;
+use dst_analysis::ReportPlugin;
 use dst_analysis::sample::{Size, baseline, failed, finished, grid, group, spec};
-use dst_core::plugin::{Plugin, ReportPlugin};
-use dst_core::predictions::{Predictions, Values};
-use dst_core::record::{Status, TrialRecord, TrialSpec};
-use dst_core::report::Rendering;
-use dst_core::{Analysis, Experiment, Metric};
+use dst_analysis::{Analysis, Experiment, Study};
+use dst_record::Metric;
+use dst_record::Plugin;
+use dst_record::predictions::{Predictions, Values};
+use dst_record::record::{Status, TrialRecord, TrialSpec};
 use report_html as _;
 use scraper::{Html, Selector};
 use serde_json::{Value, json};
@@ -17,7 +19,7 @@ fn analysis() -> Analysis {
 }
 
 fn render(experiment: &Experiment<'_>) -> Rendering {
-    ReportPlugin::find("html").unwrap().report.render(experiment).unwrap()
+    ReportPlugin::find("html").unwrap().report.render(&Study::new(experiment).unwrap()).unwrap()
 }
 
 fn page(rendering: &Rendering) -> String {

@@ -4,11 +4,12 @@
 //! It needs the package `booktabs`, and nothing else. What is compared and how stands in
 //! [`dst_analysis`].
 
+use dst_analysis::Rendering;
+use dst_analysis::ReportPlugin;
 use dst_analysis::words::{correction_name, difference, interval, p_value, percent, score};
+use dst_analysis::{Analysis, Document, Report};
 use dst_analysis::{Judgement, Study, methods};
-use dst_core::plugin::ReportPlugin;
-use dst_core::report::Rendering;
-use dst_core::{Analysis, Document, Experiment, Report, Result};
+use dst_record::Result;
 use dst_stats::Verdict;
 
 mod text;
@@ -28,10 +29,9 @@ inventory::submit! {
 }
 
 impl Report for Latex {
-    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
-        let study = Study::new(experiment)?;
+    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
         let document =
-            Document { name: "tables.tex".to_owned(), bytes: document(&study).into_bytes() };
+            Document { name: "tables.tex".to_owned(), bytes: document(study).into_bytes() };
         Ok(Rendering { documents: vec![document], summary: String::new() })
     }
 }
@@ -113,7 +113,7 @@ fn table(judgement: &Judgement<'_>, place: usize, analysis: &Analysis) -> String
         escaped(metric.title()),
         escaped(&judgement.table.heading()),
         escaped(judgement.control()),
-        analysis.margin,
+        analysis.margin.size(),
         failures,
     ));
     text

@@ -1,7 +1,7 @@
 //! What the trials of a table cost, beside the columns of its means.
 
 use dst_analysis::{Group, Judgement};
-use dst_core::measure::{self, Better, Measure};
+use dst_record::measure::{self, Better, Measure};
 
 use crate::markdown::{cell, table};
 

@@ -2,10 +2,11 @@
 //!
 //! What is compared and how stands in [`dst_analysis`].
 
+use dst_analysis::Rendering;
+use dst_analysis::ReportPlugin;
 use dst_analysis::Study;
-use dst_core::plugin::ReportPlugin;
-use dst_core::report::Rendering;
-use dst_core::{Document, Experiment, Report, Result};
+use dst_analysis::{Document, Report};
+use dst_record::Result;
 
 mod across;
 mod costs;
@@ -25,9 +26,8 @@ inventory::submit! {
 }
 
 impl Report for Markdown {
-    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
-        let study = Study::new(experiment)?;
-        let bytes = markdown::text(&study).into_bytes();
+    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
+        let bytes = markdown::text(study).into_bytes();
         let documents = vec![Document { name: "report.md".to_owned(), bytes }];
         Ok(Rendering { documents, summary: String::new() })
     }

@@ -1,8 +1,9 @@
 //! The document: settings, a section for each table, ranks over data sets, methods.
 
+use dst_analysis::PrimaryTest;
 use dst_analysis::words::{correction_name, margin, percent};
 use dst_analysis::{Study, methods};
-use dst_core::{Metric, PrimaryTest};
+use dst_record::Metric;
 
 use crate::across;
 use crate::section::section;
@@ -63,8 +64,8 @@ fn settings(study: &Study<'_>) -> String {
             "margin".to_owned(),
             format!(
                 "{} of the metric ({} points)",
-                margin(Metric::Matthews, analysis.margin),
-                margin(Metric::Accuracy, analysis.margin)
+                margin(Metric::Matthews, analysis.margin.size()),
+                margin(Metric::Accuracy, analysis.margin.size())
             ),
         ],
         ["alpha".to_owned(), analysis.alpha.to_string()],
@@ -87,18 +88,18 @@ fn settings(study: &Study<'_>) -> String {
         PrimaryTest::PairedT => (
             "the interval of the mean difference",
             format!("the {level} interval lies above 0"),
-            format!("the {level} interval lies below -{}", analysis.margin),
+            format!("the {level} interval lies below -{}", analysis.margin.size()),
             format!(
                 "the {} interval lies above -{}, that is, the one-sided {level} bound does",
                 percent(1.0 - 2.0 * analysis.alpha),
-                analysis.margin
+                analysis.margin.size()
             ),
         ),
         _ => (
             "the primary test",
             "differences are shown to lie above 0".to_owned(),
-            format!("they are shown to lie below -{}", analysis.margin),
-            format!("the one-sided test shows that they lie above -{}", analysis.margin),
+            format!("they are shown to lie below -{}", analysis.margin.size()),
+            format!("the one-sided test shows that they lie above -{}", analysis.margin.size()),
         ),
     };
     format!(

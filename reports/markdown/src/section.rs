@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use dst_analysis::Analysis;
 use dst_analysis::words::{
     correction, correction_name, count, difference, fixed, interval, meaning, p_value, percent,
     score, sentence,
 };
 use dst_analysis::{Comparison, Group, Judgement, POWER};
-use dst_core::record::TrialRecord;
-use dst_core::{Analysis, Metric};
+use dst_record::Metric;
+use dst_record::record::TrialRecord;
 
 use crate::costs;
 use crate::markdown::{cell, table};

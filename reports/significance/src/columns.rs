@@ -1,7 +1,8 @@
 //! `comparisons.csv`: every comparison with all its numbers.
 
+use dst_analysis::Analysis;
 use dst_analysis::{Comparison, Judgement, Study};
-use dst_core::{Analysis, Metric};
+use dst_record::Metric;
 
 use crate::file::{self, number, optional};
 
@@ -39,7 +40,7 @@ const COLUMNS: &[Column] = &[
     ("ci_high", |row| optional(row.comparison.interval.map(|interval| interval.upper))),
     ("ci_level", |row| optional(row.comparison.interval.map(|interval| interval.level))),
     ("bound_low", |row| optional(row.comparison.bound)),
-    ("margin", |row| number(row.analysis.margin)),
+    ("margin", |row| number(row.analysis.margin.size())),
     ("alpha", |row| number(row.analysis.alpha)),
     ("p_paired_t", |row| optional(row.comparison.p_paired_t)),
     ("p_adjusted", |row| optional(row.comparison.p_adjusted)),

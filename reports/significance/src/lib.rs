@@ -3,10 +3,11 @@
 //!
 //! What is compared and how stands in [`dst_analysis`] and in the crate's `README.md`.
 
+use dst_analysis::Rendering;
+use dst_analysis::ReportPlugin;
 use dst_analysis::Study;
-use dst_core::plugin::ReportPlugin;
-use dst_core::report::Rendering;
-use dst_core::{Document, Experiment, Report, Result};
+use dst_analysis::{Document, Report};
+use dst_record::Result;
 
 mod columns;
 mod every_pair;
@@ -27,14 +28,13 @@ inventory::submit! {
 }
 
 impl Report for Significance {
-    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
-        let study = Study::new(experiment)?;
+    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
         let document = |name: &str, bytes| Document { name: name.to_owned(), bytes };
         let mut documents = vec![
-            document("comparisons.csv", columns::csv(&study)),
-            document("pairs.csv", every_pair::csv(&study)),
+            document("comparisons.csv", columns::csv(study)),
+            document("pairs.csv", every_pair::csv(study)),
         ];
-        documents.extend(seed_by_seed::csv(&study).map(|bytes| document("mcnemar.csv", bytes)));
-        Ok(Rendering { documents, summary: terminal::text(&study) })
+        documents.extend(seed_by_seed::csv(study).map(|bytes| document("mcnemar.csv", bytes)));
+        Ok(Rendering { documents, summary: terminal::text(study) })
     }
 }

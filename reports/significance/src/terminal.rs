@@ -1,11 +1,11 @@
 //! The summary on the terminal: a table and a sentence for every comparison.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use dst_analysis::Analysis;
 use dst_analysis::words::{
     correction_name, difference, interval, p_value, percent, score, sentence,
 };
 use dst_analysis::{Judgement, Study};
-use dst_core::Analysis;
 
 /// Columns of a terminal that lines are wrapped to fit.
 const WIDTH: u16 = 100;

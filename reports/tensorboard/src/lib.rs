@@ -7,12 +7,14 @@
 //! Frames and messages are written here with `crc32c` and `prost`, because the crates that write
 //! event files are no longer kept or bring an image library, and scalars need six small messages.
 
+use dst_analysis::Rendering;
+use dst_analysis::ReportPlugin;
+use dst_analysis::Study;
 use dst_analysis::words::percent;
+use dst_analysis::{Document, Report};
 use dst_analysis::{Group, tables};
-use dst_core::plugin::ReportPlugin;
-use dst_core::record::TrialRecord;
-use dst_core::report::Rendering;
-use dst_core::{Document, Experiment, Metric, Report, Result};
+use dst_record::record::TrialRecord;
+use dst_record::{Metric, Result};
 
 mod folder;
 mod frame;
@@ -41,7 +43,8 @@ inventory::submit! {
 }
 
 impl Report for TensorBoard {
-    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
+    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
+        let experiment = &study.experiment;
         let mut documents = Vec::new();
         for table in tables(experiment)? {
             for group in &table.groups {

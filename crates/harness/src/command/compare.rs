@@ -4,12 +4,15 @@ mod scores;
 
 use std::path::{Path, PathBuf};
 
+use dst_analysis::ReportPlugin;
+use dst_analysis::{Analysis, Experiment};
 use dst_analysis::{Comparison, Study};
-use dst_core::plugin::{Plugin, ReportPlugin, StrategyPlugin};
+use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::record::TrialRecord;
-use dst_core::{Analysis, Error, Experiment, Result};
+use dst_core::{Error, Result};
 use serde_json::{Value, json};
 
+use crate::catalog;
 use crate::cli::CompareArgs;
 use crate::config::{Effective, typed};
 use crate::exit::Exit;
@@ -61,7 +64,9 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
         }
     };
     let analysis = effective.analysis_over(Analysis { control, ..recorded })?;
-    let experiment = Experiment { post_hoc: true, ..Experiment::new(&trials, &analysis) };
+    let catalog = catalog::catalog()?;
+    let experiment =
+        Experiment { post_hoc: true, catalog: &catalog, ..Experiment::new(&trials, &analysis) };
     let study = Study::new(&experiment)?;
     let compared = || study.judgements.iter().flat_map(|judgement| &judgement.comparisons);
     if compared().all(|comparison| comparison.n() == 0) {
@@ -84,7 +89,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
         }))?;
         return Ok(Exit::Success);
     }
-    let rendering = ReportPlugin::find("significance")?.report.render(&experiment)?;
+    let rendering = ReportPlugin::find("significance")?.report.render(&study)?;
     let differing = match &differing[..] {
         [] => String::new(),
         list => format!("The two trained differently: {}.\n", list.join("; ")),

@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use dst_core::plugin::{Plugin, ReportPlugin};
+use dst_analysis::ReportPlugin;
+use dst_analysis::{Analysis, Catalog, Experiment, Seen, Study};
+use dst_core::plugin::Plugin;
 use dst_core::record::{TrialRecord, TrialSpec};
-use dst_core::{Analysis, Error, Experiment, Result};
+use dst_core::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
 
 use super::{preflight, results};
+use crate::catalog;
 use crate::cli::ReportArgs;
 use crate::config::{Effective, typed};
 use crate::executor::Interrupts;
@@ -147,6 +150,10 @@ pub(super) struct Material {
     pub(super) chosen: Chosen,
     /// What was typed to plan them.
     commands: Vec<String>,
+    /// What is quoted of plug-ins.
+    catalog: Catalog,
+    /// Verdicts that were shown before, at other counts of seeds.
+    seen: Seen,
 }
 
 impl Material {
@@ -182,7 +189,8 @@ impl Material {
         let missing = missing.into_iter().filter(|id| store.folder(id).exists());
         let pending = missing.map(|id| store.spec(id)).collect::<Result<_>>()?;
         let chosen = chosen(&store.grids()?, &records, &analysis);
-        Ok(Self { pending, analysis, chosen, commands, records })
+        let (catalog, seen) = (catalog::catalog()?, Seen::new());
+        Ok(Self { pending, analysis, chosen, commands, catalog, seen, records })
     }
 
     fn experiment(&self) -> Experiment<'_> {
@@ -192,6 +200,8 @@ impl Material {
             analysis: &self.analysis,
             post_hoc: self.chosen == Chosen::PostHoc,
             commands: &self.commands,
+            catalog: &self.catalog,
+            seen: &self.seen,
         }
     }
 }
@@ -218,6 +228,7 @@ pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &A
 /// # Errors
 /// If a report refuses, or a file cannot be written.
 pub(super) fn build(material: &Material, folder: &Path) -> Result<Built> {
+    let study = Study::new(&material.experiment())?;
     let mut plugins = ReportPlugin::all()?.to_vec();
     plugins.sort_by_key(|plugin| plugin.order);
     let mut text = results::text(&material.records);
@@ -230,7 +241,7 @@ pub(super) fn build(material: &Material, folder: &Path) -> Result<Built> {
     }
     for plugin in plugins {
         let located = |error: Error| error.at(format!("report {}", plugin.name));
-        let rendering = plugin.report.render(&material.experiment()).map_err(located)?;
+        let rendering = plugin.report.render(&study).map_err(located)?;
         for document in rendering.documents {
             let path = folder.join(document.path().map_err(located)?);
             if let Some(parent) = path.parent() {

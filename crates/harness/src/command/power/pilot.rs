@@ -1,8 +1,9 @@
 //! The pairs of a pilot: from trials that ended to differences.
 
+use dst_analysis::{Analysis, Experiment};
 use dst_analysis::{Group, Pair, Study};
 use dst_core::record::TrialRecord;
-use dst_core::{Analysis, Experiment, Metric, Result};
+use dst_core::{Metric, Result};
 
 /// A candidate and its control, which differ in seeds of nothing but the strategy.
 #[derive(Debug, Clone, PartialEq)]

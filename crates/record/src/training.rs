@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::precision::Precision;
-use crate::schedule::Span;
+use crate::span::Span;
 
 /// The optimiser's update rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -152,6 +152,6 @@ impl Training {
         if self.nesterov && self.momentum == 0.0 {
             return Err(Error::usage("nesterov needs a momentum above 0"));
         }
-        crate::strategy::check::interval("decay_every", self.decay_every)
+        self.decay_every.check_interval("decay_every")
     }
 }

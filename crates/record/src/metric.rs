@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::architecture::Task;
+use crate::task::Task;
 
 /// A score of predictions against targets. None has a dimension; [`Metric::range`] says in
 /// which interval it lies and [`Metric::higher_is_better`] which end is good. The formulas

@@ -71,7 +71,7 @@ impl Error {
     /// `given` is not one of the known `what`; the nearest known name is suggested.
     ///
     /// ```
-    /// let error = dst_core::Error::unknown("strategy", "rgil", ["dense", "rigl", "set"]);
+    /// let error = dst_record::Error::unknown("strategy", "rgil", ["dense", "rigl", "set"]);
     /// assert_eq!(
     ///     error.to_string(),
     ///     "unknown strategy 'rgil'\n  did you mean 'rigl'? known: dense, rigl, set"
@@ -145,6 +145,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+#[cfg(feature = "libtorch")]
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         // libtorch appends a C++ backtrace of dozens of lines; the first says what happened.
