@@ -18,6 +18,7 @@
 //! | how sure, without normality? | [`bootstrap`], [`bootstrap_mean`], [`stratified_bootstrap`] |
 //! | how probable is a difference that matters? | [`bayes_signed_rank`], [`bayes_correlated_t`] |
 //! | how many comparisons were made? | [`adjust`] |
+//! | what may be claimed of a whole family against its control? | [`verdict::judge`] |
 //! | do methods differ over data sets? | [`friedman`], [`nemenyi`], [`critical_difference`], [`cliques`], [`friedman_against_control`] |
 //! | do several groups differ? | [`one_way_anova`], [`repeated_anova`], [`alexander_govern`], [`kruskal_wallis`], [`tukey_hsd`] |
 //! | do the assumptions look right? | [`shapiro_wilk`], [`levene`], [`bartlett`], [`select_test`] |
@@ -26,6 +27,7 @@
 //! | how many seeds? | [`power`], [`sample_size`], [`detectable_effect`], [`noether_sample_size`], [`sd_interval`], [`fewest_exact_pairs`] |
 
 pub mod distribution;
+pub mod verdict;
 
 mod aggregate;
 mod anova;
