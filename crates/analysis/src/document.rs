@@ -169,7 +169,11 @@ impl Column {
 
     /// The title with its unit, such as `accuracy, %`.
     pub fn heading(&self) -> String {
-        if self.unit.is_empty() { self.title.clone() } else { format!("{}, {}", self.title, self.unit) }
+        if self.unit.is_empty() {
+            self.title.clone()
+        } else {
+            format!("{}, {}", self.title, self.unit)
+        }
     }
 }
 

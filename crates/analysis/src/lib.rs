@@ -18,6 +18,7 @@ use dst_record::{Error, Result};
 mod across;
 mod all_pairs;
 mod comparison;
+pub mod document;
 mod evidence;
 mod experiment;
 mod judgement;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use dst_record::{Error, Result};
 
 use crate::Study;
+use crate::document::Page;
 
 /// A file that a report makes, in memory; the harness writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,8 @@ pub struct Rendering {
     pub summary: String,
 }
 
-/// Turns a study into documents. Reports never train, read no files and write none, so they can be
+/// Turns a study, and the page that was made of it, into documents. Files for programs are made from
+/// the study, what people read from the page. Reports never train, read no files and write none, so they can be
 /// rebuilt at any time.
 pub trait Report: Sync {
     /// Renders a study. The order of its trials changes nothing.
@@ -52,7 +54,7 @@ pub trait Report: Sync {
     /// # Errors
     /// If the report itself is at fault. Failed trials and missing pairs are no errors: they are
     /// reported.
-    fn render(&self, study: &Study<'_>) -> Result<Rendering>;
+    fn render(&self, study: &Study<'_>, page: &Page) -> Result<Rendering>;
 }
 
 /// A registered report.

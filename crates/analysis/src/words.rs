@@ -7,6 +7,14 @@ use dst_stats::{Interval, Verdict};
 
 use crate::comparison::{Comparison, Untested};
 
+/// A verdict as people read it.
+pub fn verdict(verdict: dst_stats::verdict::Verdict) -> &'static str {
+    match verdict {
+        dst_stats::verdict::Verdict::NotComparable => "not comparable",
+        other => other.name(),
+    }
+}
+
 /// Up to two decimals of a share, such as `98.5 %`.
 pub fn percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 1e2)
