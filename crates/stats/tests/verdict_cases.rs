@@ -135,10 +135,7 @@ fn every_case_is_met_in_every_field() {
         let candidates: Vec<Candidate> = candidate_runs
             .iter()
             .zip(comparisons)
-            .map(|(runs, json)| Candidate {
-                runs,
-                not_comparable: json["not_comparable"].as_str(),
-            })
+            .map(|(runs, json)| Candidate { runs, not_comparable: json["not_comparable"].as_str() })
             .collect();
         let names: Vec<&str> =
             comparisons.iter().map(|json| json["name"].as_str().unwrap()).collect();

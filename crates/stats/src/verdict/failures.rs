@@ -56,8 +56,8 @@ impl Pairs {
                 Run::Failed => at,
                 Run::Missing | Run::Pending => None,
             };
-            let scores =
-                paired().filter_map(|(a, b)| Some((score(a, at_candidate)?, score(b, at_control)?)));
+            let scores = paired()
+                .filter_map(|(a, b)| Some((score(a, at_candidate)?, score(b, at_control)?)));
             Sample::new(scores, settings.margin)
         };
         let left_out = sample(None, None);

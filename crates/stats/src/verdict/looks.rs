@@ -74,8 +74,7 @@ mod tests {
 
     #[test]
     fn looks_spend_alpha_by_the_cube_of_their_share_of_seeds() {
-        let settings =
-            Settings { seeds_planned: 12, looks: vec![6, 12], ..Settings::default() };
+        let settings = Settings { seeds_planned: 12, looks: vec![6, 12], ..Settings::default() };
         assert_eq!(reached(&settings, [12, 5]), None);
         let first = reached(&settings, [12, 11]).unwrap();
         assert_eq!((first.number, first.seeds, first.alpha), (1, 6, 0.00625));

@@ -370,13 +370,11 @@ impl Tested {
         calculator: &mut Calculator,
     ) -> Self {
         let pairs = Pairs::new(settings, control, candidate);
-        let of = |sample: &Sample, calculator: &mut Calculator| ShiftTails {
-            zero: calculator.tails(&sample.zero),
-            margin: if settings.margin == 0.0 {
-                calculator.tails(&sample.zero)
-            } else {
-                calculator.tails(&sample.margin)
-            },
+        let of = |sample: &Sample, calculator: &mut Calculator| {
+            let zero = calculator.tails(&sample.zero);
+            let margin =
+                if settings.margin == 0.0 { zero } else { calculator.tails(&sample.margin) };
+            ShiftTails { zero, margin }
         };
         let answers: Vec<ShiftTails> =
             pairs.samples.iter().map(|sample| of(sample, calculator)).collect();

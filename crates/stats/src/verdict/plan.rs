@@ -5,9 +5,7 @@ use std::{fmt, str::FromStr};
 use super::one_sided::MOST_RANKED_PAIRS;
 use crate::{
     Correction,
-    error::{
-        Error, LARGEST, Result, require_finite, require_non_negative, require_open_unit,
-    },
+    error::{Error, LARGEST, Result, require_finite, require_non_negative, require_open_unit},
 };
 
 /// The test that all four one-sided questions are asked with.
