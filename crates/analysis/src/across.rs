@@ -3,16 +3,17 @@
 //! Data sets are the samples here, each with the mean over its seeds; seeds are never stacked. Below
 //! [`FEW_DATASETS`] data sets the tests have almost no power, and what they say is exploratory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Analysis;
 use dst_record::{Error, Result};
+use dst_stats::verdict::Run;
 use dst_stats::{CriticalDifference, Friedman, MeanRanks, RankComparison};
 
+use crate::format::percent;
 use crate::judgement::Judgement;
-use crate::table::{Group, common_seeds};
-use crate::words::percent;
+use crate::table::{Group, sparsity_key};
 
 /// Fewer data sets than this are exploratory (Demsar 2006 asks for more than 10, and none of his
 /// tables goes below 5).
@@ -46,10 +47,11 @@ pub struct Across {
 /// A strategy with its parameters at one sparsity.
 type Method<'a> = (&'a str, &'a str, u64);
 
-/// The groups of one table and the seeds that all of them finished.
-struct Shared<'a> {
+/// The groups of one table, and what a failed run counts as.
+struct Scored<'a> {
     groups: &'a [Arc<Group<'a>>],
-    seeds: BTreeSet<u64>,
+    seeds: &'a [u64],
+    chance: Option<f64>,
 }
 
 impl Across {
@@ -63,12 +65,14 @@ impl Across {
     /// # Errors
     /// If the analysis is out of range.
     pub(crate) fn new(judgements: &[Judgement<'_>], analysis: &Analysis) -> Result<Option<Self>> {
-        // A data set counts once, however many models or trainings it has.
-        let mut datasets: BTreeMap<&str, Vec<Shared<'_>>> = BTreeMap::new();
+        // A data set counts once, however many models it is trained with and in however many variants:
+        // its variants are not independent.
+        let mut datasets: BTreeMap<&str, Vec<Scored<'_>>> = BTreeMap::new();
         for judgement in judgements {
-            let groups = &judgement.table.groups;
-            let seeds = common_seeds(groups.iter().map(|group| &**group));
-            datasets.entry(&judgement.table.dataset).or_default().push(Shared { groups, seeds });
+            let table = &judgement.table;
+            let scored =
+                Scored { groups: &table.groups, seeds: &table.seeds, chance: judgement.chance };
+            datasets.entry(table.dataset_name).or_default().push(scored);
         }
         let mut found: BTreeMap<Method<'_>, Vec<Option<f64>>> = BTreeMap::new();
         for (place, tables) in datasets.values().enumerate() {
@@ -126,22 +130,32 @@ impl Across {
 }
 
 fn method<'a>(group: &'a Arc<Group<'_>>) -> Method<'a> {
-    (group.strategy, &group.parameters, group.sparsity.to_bits())
+    (group.strategy, &group.parameters, sparsity_key(group.sparsity))
 }
 
-/// The mean of a method over the tables of one data set, of the seeds that all methods of a table
-/// finished: a method is not better for the seeds at which it failed. None if a table lacks it.
-fn mean(tables: &[Shared<'_>], wanted: Method<'_>) -> Option<f64> {
+/// The mean of a method over the tables of one data set. None if a table lacks it.
+fn mean(tables: &[Scored<'_>], wanted: Method<'_>) -> Option<f64> {
     let means: Option<Vec<f64>> = tables
         .iter()
         .map(|table| {
-            let group = table.groups.iter().find(|group| method(group) == wanted)?;
-            let scores: Option<Vec<f64>> =
-                table.seeds.iter().map(|seed| group.score(*seed)).collect();
-            dst_stats::summary(&scores?).ok().map(|summary| summary.mean)
+            // Several trainings of one method are one method here.
+            let groups = table.groups.iter().filter(|group| method(group) == wanted);
+            let scores: Vec<f64> = groups.flat_map(|group| own_scores(group, table)).collect();
+            dst_stats::summary(&scores).ok().map(|summary| summary.mean)
         })
         .collect();
     dst_stats::summary(&means?).ok().map(|summary| summary.mean)
+}
+
+/// The scores of a group at its own seeds: one method with few seeds does not take seeds from the
+/// others. A failed run counts as guessing, so no method is better for failing.
+fn own_scores(group: &Group<'_>, table: &Scored<'_>) -> Vec<f64> {
+    let score = |seed: &u64| match group.run(*seed) {
+        Run::Finished(score) => Some(score),
+        Run::Failed => table.chance,
+        Run::Missing | Run::Pending => None,
+    };
+    table.seeds.iter().filter_map(score).collect()
 }
 
 /// Names of methods: the strategy, its sparsity where it has several or is sparse, its parameters
@@ -155,8 +169,8 @@ fn labels<'a>(keys: &[Method<'a>]) -> BTreeMap<Method<'a>, String> {
             if siblings().any(|other| other.1 != parameters) {
                 label.push_str(&format!(" {parameters}"));
             }
-            if siblings().any(|other| f64::from_bits(other.2) > 0.0) {
-                label.push_str(&format!(" at {}", percent(f64::from_bits(sparsity))));
+            if siblings().any(|other| other.2 > 0) {
+                label.push_str(&format!(" at {}", percent(sparsity as f64 / 1e12)));
             }
             (*key, label)
         })

@@ -4,7 +4,15 @@
 //! and digits; terminal, Markdown, HTML, LaTeX and JSON only draw it. A number therefore stands in a
 //! [`Cell`] with its text: no form formats it again, so none can say something else.
 
+mod across;
 mod cell;
+mod family;
+mod figures;
+mod lead;
+mod page;
+mod provenance;
+mod series;
+mod tables;
 
 use serde::Serialize;
 

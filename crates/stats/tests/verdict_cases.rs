@@ -135,7 +135,10 @@ fn every_case_is_met_in_every_field() {
         let candidates: Vec<Candidate> = candidate_runs
             .iter()
             .zip(comparisons)
-            .map(|(runs, json)| Candidate { runs, not_comparable: json["not_comparable"].as_str() })
+            .map(|(runs, json)| Candidate {
+                not_comparable: json["not_comparable"].as_str(),
+                ..Candidate::new(runs)
+            })
             .collect();
         let names: Vec<&str> =
             comparisons.iter().map(|json| json["name"].as_str().unwrap()).collect();

@@ -62,7 +62,7 @@ impl Cell {
         match self {
             Self::Empty => "",
             Self::Text(text) | Self::Number { text, .. } | Self::Interval { text, .. } => text,
-            Self::Verdict(verdict) => crate::words::verdict(*verdict),
+            Self::Verdict(verdict) => crate::sentence::verdict(*verdict),
             Self::Status(status) => status.name(),
         }
     }

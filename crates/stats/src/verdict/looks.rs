@@ -23,7 +23,7 @@ impl Look {
         candidates: &[Candidate<'_>],
     ) -> Option<Self> {
         let ended = std::iter::once(control)
-            .chain(candidates.iter().map(|candidate| candidate.runs))
+            .chain(candidates.iter().flat_map(|c| std::iter::once(c.runs).chain(c.control)))
             .map(|runs| runs.iter().take_while(|run| !matches!(run, Run::Pending)).count())
             .min()?;
         let planned = planned(settings);

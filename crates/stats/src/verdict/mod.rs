@@ -301,11 +301,11 @@ pub fn judge(
         });
     };
     let mut calculator = Calculator::new(settings.test);
-    let control = &control[..look.seeds];
     let tested: Vec<Option<Tested>> = candidates
         .iter()
         .map(|candidate| {
             candidate.not_comparable.is_none().then(|| {
+                let control = &candidate.control.unwrap_or(control)[..look.seeds];
                 Tested::new(settings, control, &candidate.runs[..look.seeds], &mut calculator)
             })
         })

@@ -128,6 +128,9 @@ pub enum Run {
 pub struct Candidate<'a> {
     /// One for each planned seed, in the order of the plan.
     pub runs: &'a [Run],
+    /// The runs that it is compared with, where these are not those of the family's control, such as
+    /// the control that trained in the same way.
+    pub control: Option<&'a [Run]>,
     /// Why it cannot be judged whatever its scores are, such as a sparsity that was missed.
     pub not_comparable: Option<&'a str>,
 }
@@ -136,7 +139,7 @@ impl<'a> Candidate<'a> {
     /// A candidate that can be judged.
     #[must_use]
     pub fn new(runs: &'a [Run]) -> Self {
-        Self { runs, not_comparable: None }
+        Self { runs, control: None, not_comparable: None }
     }
 }
 
@@ -188,7 +191,8 @@ pub(super) fn check(
             legal: "the count of planned comparisons, at least those that are here",
         });
     }
-    for runs in std::iter::once(control).chain(candidates.iter().map(|c| c.runs)) {
+    let own = candidates.iter().flat_map(|c| std::iter::once(c.runs).chain(c.control));
+    for runs in std::iter::once(control).chain(own) {
         if runs.len() != settings.seeds_planned {
             return Err(Error::UnequalCounts { left: settings.seeds_planned, right: runs.len() });
         }
