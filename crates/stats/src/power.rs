@@ -230,7 +230,8 @@ pub fn noether_sample_size(probability: f64, alpha: f64, beta: f64) -> Result<us
     }
     let distance = normal_quantile(1.0 - alpha) - normal_quantile(beta);
     let n = (distance / (6.0_f64.sqrt() * (probability - 0.5))).powi(2);
-    Ok(n.max(1.0).ceil() as usize)
+    // A count that is whole up to rounding is that count.
+    Ok((n - 1e-9).max(1.0).ceil() as usize)
 }
 
 /// Fewest pairs with which an exact two-sided test of signs (Wilcoxon, sign flips, sign test) can
