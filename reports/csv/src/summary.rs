@@ -152,7 +152,7 @@ pub(crate) fn rows<'s>(
     parameters: &'s Parameters,
 ) -> impl Iterator<Item = Cells> + 's {
     let groups = study.judgements.iter().flat_map(|judgement| &judgement.table.groups);
-    groups.filter_map(|row| Row::new(group)).map(|row| {
+    groups.filter_map(|group| Row::new(group)).map(|row| {
         let cells = COLUMNS.iter().map(|(_, cell)| cell(&row));
         cells.chain(parameters.cells(row.spec)).collect()
     })
