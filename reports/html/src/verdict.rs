@@ -1,7 +1,6 @@
 //! Verdicts as the template takes them: with a sign and a colour each, the same as in figures.
 
 use dst_analysis::document::{VerdictGroup, VerdictLine};
-use dst_analysis::words;
 use dst_stats::verdict::Verdict;
 use serde::Serialize;
 
@@ -58,7 +57,7 @@ impl<'p> Line<'p> {
     fn new(line: &'p VerdictLine) -> Self {
         Self {
             label: &line.label,
-            text: words::verdict(line.verdict),
+            text: dst_analysis::verdict(line.verdict),
             class: class(line.verdict),
             sign: sign(line.verdict),
             sentence: &line.sentence,
@@ -72,7 +71,7 @@ pub(crate) fn tally<'p>(lines: impl IntoIterator<Item = &'p VerdictLine>) -> Vec
     let given: Vec<Verdict> = lines.into_iter().map(|line| line.verdict).collect();
     let tally = Verdict::ALL.into_iter().map(|verdict| Tally {
         count: given.iter().filter(|of| **of == verdict).count(),
-        text: words::verdict(verdict),
+        text: dst_analysis::verdict(verdict),
         class: class(verdict),
         sign: sign(verdict),
     });
