@@ -140,7 +140,9 @@ fn mean(tables: &[Scored<'_>], wanted: Method<'_>) -> Option<f64> {
         .map(|table| {
             // Several trainings of one method are one method here.
             let groups = table.groups.iter().filter(|group| method(group) == wanted);
-            let scores: Vec<f64> = groups.flat_map(|group| own_scores(group, table)).collect();
+            let scores: Option<Vec<Vec<f64>>> =
+                groups.map(|group| own_scores(group, table)).collect();
+            let scores: Vec<f64> = scores?.into_iter().flatten().collect();
             dst_stats::summary(&scores).ok().map(|summary| summary.mean)
         })
         .collect();
@@ -148,14 +150,17 @@ fn mean(tables: &[Scored<'_>], wanted: Method<'_>) -> Option<f64> {
 }
 
 /// The scores of a group at its own seeds: one method with few seeds does not take seeds from the
-/// others. A failed run counts as guessing, so no method is better for failing.
-fn own_scores(group: &Group<'_>, table: &Scored<'_>) -> Vec<f64> {
-    let score = |seed: &u64| match group.run(*seed) {
-        Run::Finished(score) => Some(score),
-        Run::Failed => table.chance,
-        Run::Missing | Run::Pending => None,
-    };
-    table.seeds.iter().filter_map(score).collect()
+/// others. A failed run counts as guessing, so no method is better for failing; none if what guessing
+/// scores is unknown.
+fn own_scores(group: &Group<'_>, table: &Scored<'_>) -> Option<Vec<f64>> {
+    let ended = table.seeds.iter().map(|seed| group.run(*seed));
+    ended
+        .filter_map(|run| match run {
+            Run::Finished(score) => Some(Some(score)),
+            Run::Failed => Some(table.chance),
+            Run::Missing | Run::Pending => None,
+        })
+        .collect()
 }
 
 /// Names of methods: the strategy, its sparsity where it has several or is sparse, its parameters

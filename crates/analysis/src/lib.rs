@@ -32,6 +32,7 @@ pub mod sample;
 mod selection;
 mod sentence;
 mod settings;
+pub mod spreadsheet;
 mod table;
 
 pub use across::{Across, FEW_DATASETS};

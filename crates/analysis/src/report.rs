@@ -41,8 +41,6 @@ impl Document {
 pub struct Rendering {
     /// Files to write.
     pub documents: Vec<Document>,
-    /// Plain text for the terminal, if people should see it at the end of a grid.
-    pub summary: String,
 }
 
 /// Turns a study, and the page that was made of it, into documents. Files for programs are made from
@@ -67,6 +65,9 @@ pub struct ReportPlugin {
     pub order: u32,
     /// The report itself.
     pub report: &'static dyn Report,
+    /// What people see on a terminal at the end of a grid, if it has something to say there: the page
+    /// in lines of at most so many characters, with ANSI styles for who shows colours.
+    pub terminal: Option<fn(&Page, usize) -> String>,
 }
 
 inventory::collect!(ReportPlugin);

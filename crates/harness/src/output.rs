@@ -19,6 +19,20 @@ pub(crate) fn print(text: &str) -> Result<()> {
     }
 }
 
+/// As [`print`], for text with styles.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_styled(text: &str) -> Result<()> {
+    let _ = write!(anstream::stdout(), "{text}");
+    Ok(())
+}
+
+/// Characters in a line of stdout.
+pub(crate) fn width() -> usize {
+    100
+}
+
 /// Writes a value as indented JSON to stdout.
 ///
 /// # Errors

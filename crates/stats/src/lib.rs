@@ -13,6 +13,7 @@
 //! | do matched pairs differ in ranks or wins? | [`signed_rank_paired`], [`sign_test`] |
 //! | do unmatched samples differ? | [`independent_t`], [`rank_sum`], [`almost_stochastic_order`] |
 //! | do two stored models differ on the same examples? | [`mcnemar`], [`mcnemar_from_predictions`] |
+//! | how far would another run, or another test set, move the difference? | [`two_way`], [`two_way_bootstrap`] |
 //! | is the candidate no worse within a margin? | [`non_inferiority_paired`], [`tost_paired`], [`tost_independent`] |
 //! | how large is the difference? | [`paired_effect`], [`standardized_difference`], [`ordinal_effect`], [`akinshin_gamma`], [`paired_improvement`] |
 //! | how sure, without normality? | [`bootstrap`], [`bootstrap_mean`], [`stratified_bootstrap`] |
@@ -36,6 +37,7 @@ mod blocks;
 mod bootstrap;
 mod correction;
 mod describe;
+mod differences;
 mod dominance;
 mod effect;
 mod equivalence;
@@ -55,10 +57,12 @@ mod random;
 mod rank_sum;
 mod ranks;
 mod resampled;
+mod rounding;
 mod selection;
 mod sign;
 mod studentized_range;
 mod tukey;
+mod two_way;
 mod variance;
 mod wilcoxon;
 
@@ -112,6 +116,7 @@ pub use selection::{Homogeneity, Omnibus, TestSelection, select_test};
 pub use sign::{SignTest, sign_test};
 pub use studentized_range::{studentized_range_isf, studentized_range_sf};
 pub use tukey::{TukeyHsd, tukey_hsd};
+pub use two_way::{TwoWay, TwoWayBootstrap, two_way, two_way_bootstrap};
 pub use variance::{LeveneCentre, bartlett, levene};
 pub use wilcoxon::{
     EXACT_LIMIT, NullDistribution, SignedRank, SignedRankOptions, Zeros, rounded_differences,

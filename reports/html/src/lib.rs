@@ -23,6 +23,7 @@ inventory::submit! {
         summary: "The whole report as one HTML page, with figures and the data behind them.",
         order: 40,
         report: &Html,
+        terminal: None,
     }
 }
 
@@ -38,6 +39,6 @@ impl Report for Html {
             documents.push(document("svg", figure.drawing.svg.clone().into_bytes()));
             documents.push(document("csv", figure.drawing.csv.clone()));
         }
-        Ok(Rendering { documents, summary: String::new() })
+        Ok(Rendering { documents })
     }
 }

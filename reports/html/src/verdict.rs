@@ -1,6 +1,7 @@
 //! Verdicts as the template takes them: with a sign and a colour each, the same as in figures.
 
 use dst_analysis::document::{VerdictGroup, VerdictLine};
+use dst_analysis::verdict as named;
 use dst_stats::verdict::Verdict;
 use serde::Serialize;
 
@@ -57,7 +58,7 @@ impl<'p> Line<'p> {
     fn new(line: &'p VerdictLine) -> Self {
         Self {
             label: &line.label,
-            text: dst_analysis::verdict(line.verdict),
+            text: named(line.verdict),
             class: class(line.verdict),
             sign: sign(line.verdict),
             sentence: &line.sentence,
@@ -71,7 +72,7 @@ pub(crate) fn tally<'p>(lines: impl IntoIterator<Item = &'p VerdictLine>) -> Vec
     let given: Vec<Verdict> = lines.into_iter().map(|line| line.verdict).collect();
     let tally = Verdict::ALL.into_iter().map(|verdict| Tally {
         count: given.iter().filter(|of| **of == verdict).count(),
-        text: dst_analysis::verdict(verdict),
+        text: named(verdict),
         class: class(verdict),
         sign: sign(verdict),
     });

@@ -1,16 +1,6 @@
 //! Pairs of runs, and the ways to score those that failed.
 
-use super::{Counts, Run, Settings, Test, one_sided::Sample};
-
-/// Why a set of pairs has no test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Untested {
-    NoPairs,
-    OnePair,
-    TooFewPairs,
-    Identical,
-    NoVariance,
-}
+use super::{Counts, Reason, Run, Settings, Test, one_sided::Sample};
 
 /// All sets of pairs that one comparison is tested on.
 ///
@@ -32,7 +22,7 @@ pub(super) struct Pairs {
     /// Which samples a claim downwards must hold in. Empty: it cannot be made.
     pub(super) down: Vec<usize>,
     /// Why the pairs that both finished have no test.
-    pub(super) untested: Option<Untested>,
+    pub(super) untested: Option<Reason>,
     /// Whether neither they nor all pairs together have one.
     no_test: bool,
 }
@@ -113,15 +103,16 @@ impl Pairs {
     }
 }
 
-fn untested(sample: &Sample, settings: &Settings) -> Option<Untested> {
+/// Why a set of pairs has no test.
+fn untested(sample: &Sample, settings: &Settings) -> Option<Reason> {
     let d = &sample.zero;
     match d.len() {
-        0 => Some(Untested::NoPairs),
-        1 => Some(Untested::OnePair),
-        n if n < settings.minimum_pairs => Some(Untested::TooFewPairs),
-        _ if d.iter().all(|d| *d == 0.0) => Some(Untested::Identical),
+        0 => Some(Reason::NoPairs),
+        1 => Some(Reason::OnePair),
+        n if n < settings.minimum_pairs => Some(Reason::TooFewPairs),
+        _ if d.iter().all(|d| *d == 0.0) => Some(Reason::Identical),
         _ if settings.test == Test::PairedT && d.iter().all(|x| *x == d[0]) => {
-            Some(Untested::NoVariance)
+            Some(Reason::NoVariance)
         }
         _ => None,
     }

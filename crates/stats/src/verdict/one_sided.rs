@@ -39,7 +39,10 @@ pub(super) struct Sample {
 impl Sample {
     /// Differences of (candidate, control).
     pub(super) fn new(scores: impl Iterator<Item = (f64, f64)>, margin: f64) -> Self {
-        let mut sample = Self { zero: Vec::new(), margin: Vec::new() };
+        let most = scores.size_hint().1.unwrap_or(0);
+        let shifted = if margin > 0.0 { most } else { 0 };
+        let mut sample =
+            Self { zero: Vec::with_capacity(most), margin: Vec::with_capacity(shifted) };
         for (a, b) in scores {
             sample.zero.push(((a - b) * UNITS).round_ties_even());
             if margin > 0.0 {
@@ -325,6 +328,8 @@ fn for_each_subset(e: &[f64], mut visit: impl FnMut(f64, f64)) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select, test_runner::RngSeed};
+
     use super::*;
 
     fn units(d: &[f64]) -> Vec<f64> {
@@ -383,5 +388,37 @@ mod tests {
     fn equal_differences_at_one_shift_are_certain_for_t() {
         assert_eq!(t_tails(&[2.0; 5]), Tails { up: 0.0, down: 1.0 });
         assert_eq!(t_tails(&[0.0; 5]), Tails { up: 1.0, down: 1.0 });
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 3_000,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(13),
+            ..ProptestConfig::default()
+        })]
+
+        /// up(s) <= t iff L(t) > -s, and down(s) <= t iff U(t) < -s, for every shift on the grid.
+        #[test]
+        fn p_values_and_ends_say_the_same(
+            e in vec(prop_oneof![-6_i64..7, -1_000_000_i64..1_000_000], 2..10),
+            shift in prop_oneof![-6_i64..7, -1_000_000_i64..1_000_000],
+            tail in prop_oneof![
+                0.0001..0.5_f64, (1_u32..60).prop_map(|i| f64::from(i) / 512.0),
+            ],
+            test in select(Test::ALL.to_vec()),
+        ) {
+            // Means within a unit of 0 count as 0, so only multiples of many units are exact.
+            let exact = |e: i64| (e * 100_000) as f64;
+            let d: Vec<f64> = e.iter().map(|e| exact(*e)).collect();
+            prop_assume!(test != Test::PairedT || d.iter().any(|x| *x != d[0]));
+            let shifted: Vec<f64> = d.iter().map(|d| d + exact(shift)).collect();
+            let mut calculator = Calculator::new(test);
+            let tails = calculator.tails(&shifted);
+            let lower = calculator.lower_end(&d, tail) * UNITS;
+            let upper = calculator.upper_end(&d, tail) * UNITS;
+            prop_assert_eq!(at_most(tails.up, tail), lower > -exact(shift), "{:?} {}", tails, lower);
+            prop_assert_eq!(at_most(tails.down, tail), upper < -exact(shift), "{:?}", tails);
+        }
     }
 }

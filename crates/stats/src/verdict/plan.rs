@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use super::one_sided::MOST_RANKED_PAIRS;
 use crate::{
     Correction,
-    error::{Error, LARGEST, Result, require_finite, require_non_negative, require_open_unit},
+    error::{Error, Result, require_finite, require_non_negative, require_open_unit},
 };
 
 /// The test that all four one-sided questions are asked with.
@@ -151,9 +151,7 @@ pub(super) fn check(
 ) -> Result<()> {
     require_non_negative("margin", settings.margin)?;
     require_open_unit("alpha", settings.alpha)?;
-    if let Some(chance) = settings.chance
-        && !(chance.abs() <= LARGEST)
-    {
+    if let Some(chance) = settings.chance.filter(|chance| require_finite(&[*chance]).is_err()) {
         return Err(Error::Parameter {
             name: "chance",
             found: chance.to_string(),
