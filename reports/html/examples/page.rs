@@ -1,5 +1,9 @@
-//! Writes a page to look at: `cargo run --release -p report-html --example page -- FOLDER [FAMILIES
-//! METHODS SPARSITIES]`. It is written by hand and has every kind of block.
+//! Writes pages to look at: `cargo run --release -p report-html --example page -- KIND FOLDER
+//! [NUMBERS]`.
+//!
+//! - `grid`: of made-up trials; data sets, strategies, sparsities, seeds, epochs.
+//! - `blocks`: written by hand, with every kind of block; families, methods, sparsities.
+//! - `hostile`: every text does harm where it is not escaped.
 
 #[path = "../tests/made_up/mod.rs"]
 mod made_up;
@@ -7,26 +11,34 @@ mod made_up;
 use std::path::Path;
 use std::time::Instant;
 
-use dst_analysis::sample::{baseline, group};
+use dst_analysis::document::Page;
+use dst_analysis::sample::{Size, grid, predict};
 use dst_analysis::{Analysis, Experiment, ReportPlugin, Study};
-use dst_record::Plugin;
-use dst_record::{Error, Result};
-use made_up::Size;
+use dst_record::{Error, Plugin, Result};
 use report_html as _;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, numbers @ ..] = arguments.as_slice() else {
-        return Err(Error::usage("name a folder"));
+    let [kind, folder, numbers @ ..] = arguments.as_slice() else {
+        return Err(Error::usage("name a kind of page and a folder"));
     };
     let number = |place: usize, default: usize| {
         numbers.get(place).and_then(|text| text.parse().ok()).unwrap_or(default)
     };
-    let size = Size { families: number(0, 2), methods: number(1, 4), sparsities: number(2, 3) };
-    let page = if folder.ends_with("hostile") { made_up::hostile() } else { made_up::page(size) };
-    let trials = group(&baseline(), 0.0, &[0.9, 0.91]);
+    let [datasets, strategies, sparsities] = [number(0, 1), number(1, 4), number(2, 3)];
+    let (seeds, epochs) = (number(3, 8), number(4, 20) as u32);
+    let mut trials = grid(Size { datasets, strategies, sparsities, seeds, epochs });
+    predict(&mut trials, 500);
     let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
     let study = Study::new(&Experiment::new(&trials, &analysis))?;
+    let page = match kind.as_str() {
+        "grid" => Page::new(&study),
+        "blocks" => {
+            made_up::page(made_up::Size { families: datasets, methods: strategies, sparsities })
+        }
+        "hostile" => made_up::hostile(),
+        other => return Err(Error::unknown("kind", other, ["grid", "blocks", "hostile"])),
+    };
     let start = Instant::now();
     let rendering = ReportPlugin::find("html")?.report.render(&study, &page)?;
     let seconds = start.elapsed().as_secs_f64();

@@ -12,8 +12,10 @@ const FILTER: usize = 15;
 const TALL: usize = 40;
 /// Columns beyond which a table is set tighter.
 const DENSE: usize = 9;
-/// Characters that stay on one line.
+/// Characters of a word that stays on one line.
 const LINE: usize = 26;
+/// Those of the name of a row, which stays in sight on a narrow screen too.
+const NAME: usize = 18;
 
 #[derive(Serialize)]
 pub(crate) struct Table<'p> {
@@ -46,14 +48,15 @@ struct Cell<'p> {
 }
 
 impl<'p> Cell<'p> {
-    fn new(cell: &'p Value) -> Self {
+    fn new((place, cell): (usize, &'p Value)) -> Self {
         let text = cell.text();
+        let line = if place == 0 { NAME } else { LINE };
         let plain = Self {
             text,
             value: cell.number(),
             badge: None,
             sign: "",
-            long: matches!(cell, Value::Text(_)) && text.chars().count() > LINE,
+            long: matches!(cell, Value::Text(_)) && text.chars().count() > line,
         };
         match cell {
             Value::Verdict(verdict) => Self {
@@ -79,7 +82,11 @@ impl<'p> Table<'p> {
             id: &table.id,
             caption: &table.caption,
             columns: table.columns.iter().enumerate().map(column).collect(),
-            rows: table.rows.iter().map(|row| row.iter().map(Cell::new).collect()).collect(),
+            rows: table
+                .rows
+                .iter()
+                .map(|row| row.iter().enumerate().map(Cell::new).collect())
+                .collect(),
             notes: &table.notes,
             filter: table.rows.len() > FILTER,
             class: match (table.columns.len() > DENSE, table.rows.len() > TALL) {

@@ -59,14 +59,14 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   });
 }
 
-// A table that is wider than its frame says so; one that is not is no stop for the keyboard.
+// What is wider than its frame says so; a frame that does not scroll is no stop for the keyboard.
 {
   const mark = (scroll) => {
     const room = scroll.scrollWidth - scroll.clientWidth;
-    const [left, right] = [scroll.scrollLeft > 1, scroll.scrollLeft < room - 1];
-    scroll.parentElement.classList.toggle("more-left", room > 1 && left);
-    scroll.parentElement.classList.toggle("more-right", room > 1 && right);
-    scroll.parentElement.classList.toggle("wide", room > 1);
+    const frame = scroll.closest(".frame");
+    frame?.classList.toggle("wide", room > 1);
+    frame?.classList.toggle("more-left", room > 1 && scroll.scrollLeft > 1);
+    frame?.classList.toggle("more-right", scroll.scrollLeft < room - 1);
     const tall = scroll.scrollHeight - scroll.clientHeight > 1;
     if (room > 1 || tall) scroll.tabIndex = 0;
     else scroll.removeAttribute("tabindex");
@@ -74,7 +74,7 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   const resized = new ResizeObserver((entries) => {
     for (const { target } of entries) mark(target);
   });
-  for (const scroll of document.querySelectorAll(".scroll")) {
+  for (const scroll of document.querySelectorAll(".scroll, .figure-frame")) {
     scroll.addEventListener("scroll", () => mark(scroll), { passive: true });
     resized.observe(scroll);
   }
