@@ -62,7 +62,7 @@ impl<'p> Figure<'p> {
             title: &figure.title,
             description: &figure.description,
             // Figures escape their own labels.
-            svg: Value::from_safe_string(figure.drawing.svg.clone()),
+            svg: Value::from_safe_string(figure.drawing.inline()),
         }
     }
 }
