@@ -141,7 +141,7 @@ fn word(state: &TrialState) -> String {
 fn detail(store: &Store, spec: &TrialSpec, state: &TrialState) -> String {
     match state {
         TrialState::Ended { status: Status::Finished, .. } | TrialState::Pending => String::new(),
-        TrialState::Ended { status, reason } => format!("{status}: {reason}"),
+        TrialState::Ended { status, reason, .. } => format!("{status}: {reason}"),
         TrialState::Damaged(reason) => reason.clone(),
         TrialState::Running(holder) => {
             format!("{} by {holder}", epochs(store, spec))

@@ -77,7 +77,7 @@ impl Scene {
 
     fn reason(&self, spec: &TrialSpec) -> (Status, String) {
         match self.state(spec) {
-            TrialState::Ended { status, reason } => (status, reason),
+            TrialState::Ended { status, reason, .. } => (status, reason),
             state => panic!("the trial has no result: {state:?}"),
         }
     }
