@@ -14,6 +14,7 @@ pub mod record;
 pub mod registry;
 pub mod span;
 pub mod task;
+pub mod text;
 pub mod training;
 
 pub use error::{Error, ErrorKind, Result};

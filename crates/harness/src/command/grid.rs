@@ -31,6 +31,7 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     let file = args.experiment.settings.config.as_deref();
     let effective = Effective::of_process(file, typed::grid(args)?)?;
     let grid = effective.grid()?;
+    effective.check_looks(&grid)?;
     if args.print_config {
         output::print(&effective.to_toml()?)?;
         return Ok(Exit::Success);
