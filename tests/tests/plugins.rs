@@ -114,6 +114,9 @@ fn memory_that_runs_out_costs_no_epoch_that_was_trained() {
     let results = sandbox.results();
     let folder = sandbox.path("runs").join(results.keys().next().unwrap());
     assert!(folder.join("checkpoint").exists());
+    let result: serde_json::Value =
+        serde_json::from_slice(results.values().next().unwrap()).unwrap();
+    assert_eq!(result["status"], "out-of-memory");
 
     let mut retry = sandbox.command(&format!("{line} --retry-failed"));
     let _ = said(retry.env("TEST_MEMORY", "1")).well();

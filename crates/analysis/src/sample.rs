@@ -43,6 +43,7 @@ pub fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         id: format!("{}-{}-{}", spec.strategy_name(), spec.sparsity, spec.seed),
         status: Status::Finished,
         reason: String::new(),
+        collapse: None,
         outcome: Some(Outcome {
             metric: Metric::Accuracy,
             second_metric: None,
@@ -83,6 +84,7 @@ pub fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
     TrialRecord {
         status,
         reason: reason.to_owned(),
+        collapse: None,
         outcome: None,
         provenance: Provenance::default(),
         ..finished(spec, 0.0)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use dst_record::record::{Collapse, Status};
 use dst_record::{Error, Metric, Result};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -34,8 +35,8 @@ pub struct Analysis {
     /// The metric that is compared on a data set, by its name, where it is not the official one:
     /// `{"glue/mrpc" = "accuracy"}`. Checkpoints are chosen by the official one all the same.
     pub metrics: BTreeMap<String, Metric>,
-    /// Data sets on which a network that predicts one class counts as trained, not as collapsed:
-    /// `["glue/wnli"]`.
+    /// Data sets, or groups of them, on which a network that gives one answer to everything counts as
+    /// trained, not as collapsed: `["glue/wnli"]`.
     pub accept_collapse: Vec<String>,
     /// Sets of parameters and of training are choices made on validation: every strategy is compared
     /// with the control's best set. Otherwise with the control that trained as it did.
@@ -203,7 +204,7 @@ impl Analysis {
         // Below this, floating-point arithmetic decides and not the data.
         if !(self.alpha >= 1e-9 && self.alpha < 0.5) {
             return Err(Error::usage(format!(
-                "analysis.alpha = {} is not in [1e-9, 0.5)",
+                "analysis.alpha = {:?} is not in [1e-9, 0.5)",
                 self.alpha
             )));
         }
@@ -226,7 +227,18 @@ impl Analysis {
         named.into_iter().find_map(|name| self.margins.get(name)).copied().unwrap_or(self.margin)
     }
 
-    /// Does a network count as trained that predicts one class on this data set?
+    /// Does a trial on this data set count as trained: did it finish, or is its collapse accepted?
+    pub fn counts_as_trained(
+        &self,
+        dataset: &str,
+        status: Status,
+        collapse: Option<Collapse>,
+    ) -> bool {
+        let accepted = collapse == Some(Collapse::OneAnswer) && self.accepts_collapse(dataset);
+        status == Status::Finished || status == Status::Collapsed && accepted
+    }
+
+    /// Does a network that gives one answer to everything count as trained on this data set?
     pub fn accepts_collapse(&self, dataset: &str) -> bool {
         self.accept_collapse.iter().any(|name| name == dataset)
     }
@@ -259,12 +271,27 @@ mod tests {
     }
 
     #[test]
+    fn one_answer_is_accepted_where_it_is_said() {
+        let analysis =
+            Analysis { accept_collapse: vec!["glue/wnli".to_owned()], ..Analysis::default() };
+        let counts =
+            |dataset, status, collapse| analysis.counts_as_trained(dataset, status, collapse);
+        let (one, lost) = (Some(Collapse::OneAnswer), Some(Collapse::LostLayer));
+        assert!(counts("glue/wnli", Status::Collapsed, one));
+        assert!(!counts("glue/wnli", Status::Collapsed, lost));
+        // A result from before the kind was recorded.
+        assert!(!counts("glue/wnli", Status::Collapsed, None));
+        assert!(!counts("glue/rte", Status::Collapsed, one));
+        assert!(counts("glue/rte", Status::Finished, None));
+    }
+
+    #[test]
     fn values_out_of_range_are_named() {
         let base = Analysis::default;
         for (analysis, start) in [
             (Analysis { margin: Margin::Absolute(-0.1), ..base() }, "analysis.margin = -0.1"),
             (Analysis { margin: Margin::Relative(1.0), ..base() }, "analysis.margin = 100 %"),
-            (Analysis { alpha: 1e-300, ..base() }, "analysis.alpha"),
+            (Analysis { alpha: 1e-300, ..base() }, "analysis.alpha = 1e-300 is"),
             (Analysis { alpha: f64::NAN, ..base() }, "analysis.alpha"),
             (Analysis { looks: vec![6, 6], ..base() }, "analysis.looks"),
             (Analysis { minimum_pairs: 1, ..base() }, "analysis.minimum_pairs"),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dst_record::record::{Outcome, Status, TrialRecord, TrialSpec};
+use dst_record::record::{Collapse, Outcome, Status, TrialRecord, TrialSpec};
 use dst_record::{Error, Metric, Result, measure};
 use dst_stats::verdict::Run;
 use serde_json::Value;
@@ -70,17 +70,12 @@ pub struct Group<'a> {
     pub label: String,
     /// That of the table.
     pub metric: Metric,
-    /// Does a network that predicts one class count as trained?
+    /// Does a network that gives one answer to everything count as trained?
     pub accepts_collapse: bool,
     /// Trials that ended, by seed.
     pub trials: BTreeMap<u64, &'a TrialRecord>,
     /// Seeds that were planned and have not ended.
     pub pending: BTreeSet<u64>,
-}
-
-/// What a status means for a comparison.
-fn outcome_of_method(status: Status) -> bool {
-    matches!(status, Status::Finished | Status::Diverged | Status::Collapsed)
 }
 
 impl<'a> Group<'a> {
@@ -91,7 +86,7 @@ impl<'a> Group<'a> {
             Some(_) if self.score(seed).is_some() => {
                 self.score(seed).map_or(Run::Failed, Run::Finished)
             }
-            Some(trial) if outcome_of_method(trial.status) => Run::Failed,
+            Some(trial) if trial.status.is_outcome() => Run::Failed,
             Some(_) => Run::Missing,
             None if self.pending.contains(&seed) => Run::Pending,
             None => Run::Missing,
@@ -102,7 +97,7 @@ impl<'a> Group<'a> {
     fn is_finished(&self, trial: &TrialRecord) -> bool {
         trial.outcome.is_some()
             && (trial.status == Status::Finished
-                || self.accepts_collapse && trial.status == Status::Collapsed)
+                || self.accepts_collapse && trial.collapse == Some(Collapse::OneAnswer))
     }
 
     /// What a trial measured, if it may enter a mean: a collapsed one has numbers, but they are no

@@ -2,7 +2,7 @@
 
 use dst_analysis::sample::{baseline, failed, group, spec};
 use dst_analysis::{Analysis, Experiment, Study, sentence};
-use dst_record::record::{Status, TrialRecord};
+use dst_record::record::{Collapse, Status, TrialRecord};
 use dst_stats::verdict::{Reason, Verdict};
 use serde_json::{Value, json};
 
@@ -156,16 +156,22 @@ fn one_answer_is_a_result_where_the_analysis_accepts_it() {
     let mut collapsed = trials(&method(), 0.9, &CONTROL.map(Some), Status::Finished);
     for trial in &mut collapsed {
         trial.status = Status::Collapsed;
+        trial.collapse = Some(Collapse::OneAnswer);
         trial.reason = "it predicts class 0 for everything".to_owned();
     }
     let mut all = control();
     all.extend(collapsed);
-    let verdict = |accept_collapse: Vec<String>| {
+    let verdict = |accept_collapse: Vec<String>, collapse| {
         let analysis = Analysis { accept_collapse, ..analysis() };
+        let mut all = all.clone();
+        all.iter_mut().filter_map(|trial| trial.collapse.as_mut()).for_each(|own| *own = collapse);
         let study = Study::new(&Experiment::new(&all, &analysis)).unwrap();
         let comparison = &study.judgements[0].comparisons[0];
         (comparison.verdict, comparison.n())
     };
-    assert_eq!(verdict(Vec::new()), (Verdict::Inferior, 0));
-    assert_eq!(verdict(vec!["toy".to_owned()]), (Verdict::Inconclusive, 8));
+    let toy = || vec!["toy".to_owned()];
+    assert_eq!(verdict(Vec::new(), Collapse::OneAnswer), (Verdict::Inferior, 0));
+    assert_eq!(verdict(toy(), Collapse::OneAnswer), (Verdict::Inconclusive, 8));
+    // What lost a layer is no result anywhere.
+    assert_eq!(verdict(toy(), Collapse::LostLayer), (Verdict::Inferior, 0));
 }

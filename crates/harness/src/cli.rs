@@ -85,8 +85,16 @@ A grid file has the same keys, and one table for each plug-in; arrays in tables 
   drop_fraction = [0.1, 0.3]
   [strategy.\"*\"]            # every strategy that has such a parameter
   interval = \"1 epochs\"
-  [dataset.glue.training]   # on GLUE alone; or --set glue.training.learning_rate=3e-5
+  [dataset.glue.training]   # only on GLUE; or --set glue.training.learning_rate=3e-5
   learning_rate = 3e-5
+  [strategy.rigl.training]  # only of RigL; or --set rigl.training.learning_rate=0.01,0.1
+  learning_rate = [0.01, 0.1]
+  [analysis.margins]        # or --set analysis.margins.glue/rte=0.02
+  \"glue/rte\" = 0.02
+
+How a strategy trains is stronger than how a data set does, and that than [training]. A strategy
+named * is every one that is not named itself, the control too. Several trainings of one strategy
+are choices: reports take the best on validation (analysis.tuned).
 
 These can be variables, too, each after HARNESS: _STRATEGIES, _DATASETS, _MODELS, _SPARSITY,
 _SEEDS, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, _PRECISION, _PRESET, _STORE, _DATA (--data-dir),
@@ -211,15 +219,30 @@ pub struct SettingArgs {
 /// How trials are compared.
 #[derive(Debug, Clone, Default, Args)]
 pub struct AnalysisArgs {
-    /// Largest loss of accuracy that still counts as no worse; 0.005 is half a point
-    #[arg(long, value_name = "ACCURACY", allow_hyphen_values = true)]
+    /// Largest loss that still counts as no worse: 0.005 is half a point of accuracy, 2% a share of
+    /// what the control scores above chance
+    #[arg(long, value_name = "LOSS", allow_hyphen_values = true)]
     pub margin: Option<String>,
-    /// Level of every test
+    /// Chance of a false claim that is allowed in each family of comparisons
     #[arg(long, value_name = "LEVEL", allow_hyphen_values = true)]
     pub alpha: Option<String>,
     /// Strategy that the others are compared with [default: the dense one]
     #[arg(long, value_name = "NAME")]
     pub control: Option<String>,
+    /// Test that verdicts rest on: paired-t, wilcoxon or sign-flips [default: paired-t]
+    #[arg(long, value_name = "NAME")]
+    pub test: Option<String>,
+    /// How the comparisons of a family are corrected for their number, such as holm, bonferroni or
+    /// none [default: holm]
+    #[arg(long, value_name = "NAME")]
+    pub correction: Option<String>,
+    /// Counts of seeds after which verdicts may be looked at, the last of all seeds, such as 6,12
+    #[arg(long, value_name = "COUNTS", allow_hyphen_values = true)]
+    pub looks: Option<String>,
+    /// Data sets on which a network that gives one answer to everything counts as trained, such as
+    /// glue/wnli,glue/cola
+    #[arg(long, value_name = "NAMES")]
+    pub accept_collapse: Option<String>,
 }
 
 /// Where trials run.

@@ -3,6 +3,7 @@
 //! Flags win over `HARNESS_*` variables, those over the grid file, that over the preset, and
 //! that over defaults. [`cli`](crate::cli) holds what was typed; [`GridConfig`] what it means.
 
+mod analysis;
 pub(crate) mod axis;
 mod file;
 mod parameters;
@@ -16,7 +17,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dst_analysis::Analysis;
-use dst_core::plugin::{DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
 use dst_core::{DataSources, Error, Result, device};
 use dst_data::hub::{self, Hub};
@@ -103,7 +103,9 @@ impl Effective {
         for layer in [defaults()?, preset, file, environment, flags] {
             settings.apply(layer)?;
         }
-        Ok(Self { settings })
+        let mut effective = Self { settings };
+        effective.derive_tuned()?;
+        Ok(effective)
     }
 
     /// From the environment of this process.
@@ -124,28 +126,8 @@ impl Effective {
         let execution = self.execution()?;
         self.check_precisions(&trials, &execution.device)?;
         let mut analysis = self.analysis()?;
-        self.keep_metrics(&mut analysis, &trials)?;
+        self.keep_present(&mut analysis, &trials)?;
         Ok(GridConfig { trials, analysis, execution })
-    }
-
-    /// Keeps the metrics of data sets in the grid. A file may name others; on the command line that
-    /// is a mistake.
-    fn keep_metrics(&self, analysis: &mut Analysis, trials: &[TrialSpec]) -> Result<()> {
-        let key = Key::Analysis("metrics".to_owned());
-        let Some(setting) = self.settings.get(&key) else { return Ok(()) };
-        let located = |error: Error| match setting.source {
-            Source::Flag(_) => error.at(setting.source.to_string()),
-            _ => error.at(key.to_string()).at(setting.source.to_string()),
-        };
-        let present = |name: &str| trials.iter().any(|trial| trial.dataset == name);
-        for name in analysis.metrics.keys().filter(|name| !present(name)) {
-            DatasetPlugin::find(name).map_err(located)?;
-            if matches!(setting.source, Source::Flag(_)) {
-                return Err(located(Error::usage(format!("'{name}' is not part of this grid"))));
-            }
-        }
-        analysis.metrics.retain(|name, _| present(name));
-        Ok(())
     }
 
     /// Refuses a precision that the device does not have.
@@ -160,39 +142,6 @@ impl Effective {
                 }
             })
         })
-    }
-
-    /// How trials are compared.
-    ///
-    /// # Errors
-    /// If a value is out of range, or the control is no strategy.
-    pub(crate) fn analysis(&self) -> Result<Analysis> {
-        self.analysis_over(Analysis::default())
-    }
-
-    /// How trials are compared, with `base` for what is not set.
-    ///
-    /// # Errors
-    /// As [`Effective::analysis`].
-    pub(crate) fn analysis_over(&self, base: Analysis) -> Result<Analysis> {
-        let axes = self.axes(|key| match key {
-            Key::Analysis(parameter) => Some(parameter),
-            _ => None,
-        });
-        if let Some((parameter, (_, setting))) =
-            axes.iter().find(|(_, (_, setting))| setting.values.len() > 1)
-        {
-            return Err(Error::usage(format!("analysis.{parameter} takes one value"))
-                .at(setting.source.to_string()));
-        }
-        let config = Family::analysis(&base)?.expand(&axes)?.remove(0);
-        let analysis: Analysis = serde_json::from_value(config)
-            .map_err(|error| Error::contract(format!("the analysis cannot be read: {error}")))?;
-        if let Some((_, setting)) = axes.get("control").filter(|_| !analysis.control.is_empty()) {
-            let located = |error: Error| error.at(setting.source.to_string());
-            StrategyPlugin::find(&analysis.control).map_err(located)?;
-        }
-        Ok(analysis)
     }
 
     /// Where and how trials run.
@@ -276,10 +225,18 @@ impl Effective {
         })
     }
 
-    /// What is set for the trainings on one data set alone.
+    /// What is set for the trainings on one data set only.
     fn axes_of_training_on(&self, dataset: &str) -> Axes<'_> {
         self.axes(|key| match key {
             Key::TrainingOn(name, parameter) if name == dataset => Some(parameter),
+            _ => None,
+        })
+    }
+
+    /// What is set for the trainings of one strategy only.
+    fn axes_of_training_for(&self, strategy: &str) -> Axes<'_> {
+        self.axes(|key| match key {
+            Key::TrainingFor(name, parameter) if name == strategy => Some(parameter),
             _ => None,
         })
     }

@@ -122,7 +122,7 @@ pub struct Unfinished {
 pub struct Execution {
     /// Trials that finished.
     pub finished: usize,
-    /// Trials that failed: diverged, collapsed, crashed or timed out.
+    /// Trials that failed: diverged, collapsed, crashed, timed out or ran out of memory.
     pub failed: usize,
     /// Trials that had ended before, in whatever way, or were ended by another grid meanwhile.
     pub skipped: usize,

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dst_core::dataset::DataSources;
+use dst_core::error::says_out_of_memory;
 use dst_core::plugin;
-use dst_core::record::{Provenance, Status, TrialSpec};
+use dst_core::record::{Collapse, Provenance, Status, TrialSpec};
 use dst_core::{Architecture, Dataset, Error, ErrorKind, Result, Strategy, device};
 use dst_data::file::sha256_of_file;
 use dst_train::{Ended, Setup};
@@ -161,7 +162,7 @@ impl Trial<'_> {
     /// The result that is there. A damaged one is moved aside.
     fn ended(&self) -> Result<Option<Ran>> {
         match self.store.state(&self.id)? {
-            TrialState::Ended { status, reason } => Ok(Some(Ran::Ended { status, reason })),
+            TrialState::Ended { status, reason, .. } => Ok(Some(Ran::Ended { status, reason })),
             TrialState::Damaged(_) => self.store.set_aside(&self.id, "damaged").map(|()| None),
             _ => Ok(None),
         }
@@ -194,22 +195,26 @@ impl Trial<'_> {
         let checkpoint = self.folder.join("checkpoint");
         let setup = parts.setup(self.spec);
         let ended = panics::catch(|| dst_train::train(&setup, Some(&checkpoint), &mut recorder))
-            .unwrap_or_else(|panic| Err(Error::contract(format!("panic: {panic}"))));
+            .unwrap_or_else(|panic| Err(panicked(&panic)));
         let began = recorder.has_begun();
 
         let mut result = self.result(lease, &parts);
         // Memory that ran out may not do so again, so a retry goes on where this attempt was. What
         // ended by itself would end in the same way.
-        let may_go_on = matches!(&ended, Err(error) if error.kind() == ErrorKind::Torch);
+        let may_go_on = matches!(
+            &ended,
+            Err(error) if matches!(error.kind(), ErrorKind::Torch | ErrorKind::OutOfMemory)
+        );
         match ended {
             Ok(Ended::Stopped) => return self.stopped(lease),
             Ok(Ended::Complete(trained)) => {
                 recorder.history = trained.history;
                 recorder.layers = trained.layers;
                 recorder.ages = trained.ages;
-                if let Some(reason) = trained.collapsed {
+                if let Some((collapse, reason)) = trained.collapsed {
                     result.status = Status::Collapsed;
                     result.reason = reason;
+                    result.collapse = Some(collapse);
                 }
                 result.outcome = Some(trained.outcome);
                 result.confusion = trained.confusion;
@@ -223,7 +228,11 @@ impl Trial<'_> {
                     ErrorKind::Io => return Err(error),
                     ErrorKind::Usage | ErrorKind::Data if !began => return Err(error),
                     ErrorKind::Diverged => Status::Diverged,
-                    ErrorKind::Collapsed => Status::Collapsed,
+                    ErrorKind::Collapsed => {
+                        result.collapse = Some(Collapse::LostLayer);
+                        Status::Collapsed
+                    }
+                    ErrorKind::OutOfMemory => Status::OutOfMemory,
                     _ => Status::Crashed,
                 };
                 result.reason = error.one_line();
@@ -261,7 +270,7 @@ impl Trial<'_> {
         }
         // Another attempt may have completed before; then its result counts.
         match self.store.state(&self.id)? {
-            TrialState::Ended { status, reason } => {
+            TrialState::Ended { status, reason, .. } => {
                 match &*reason {
                     "" => log(&status.to_string()),
                     reason => log(&format!("{status}: {reason}")),
@@ -288,6 +297,7 @@ impl Trial<'_> {
             trial: self.id.clone(),
             status: Status::Finished,
             reason: String::new(),
+            collapse: None,
             outcome: None,
             confusion: Vec::new(),
             rows: Rows::default(),
@@ -305,6 +315,13 @@ impl Trial<'_> {
             },
         }
     }
+}
+
+/// A panic as an error. Code that does not check what libtorch returns panics when memory runs out.
+fn panicked(panic: &str) -> Error {
+    let is_memory = says_out_of_memory(panic);
+    let kind = if is_memory { ErrorKind::OutOfMemory } else { ErrorKind::Contract };
+    Error::new(kind, format!("panic: {panic}"))
 }
 
 /// A line for `log.txt`, or the terminal. Nobody reading is no reason to fail.

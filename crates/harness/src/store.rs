@@ -33,7 +33,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use dst_analysis::Seen;
-use dst_core::record::{Status, TrialRecord, TrialSpec};
+use dst_core::record::{Collapse, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +73,8 @@ pub enum TrialState {
         status: Status,
         /// Why it did not finish; empty if it did.
         reason: String,
+        /// In which way it collapsed, if it did.
+        collapse: Option<Collapse>,
     },
     /// Its result cannot be used, for this reason. It counts as not done.
     Damaged(String),
@@ -225,7 +227,8 @@ impl Store {
         let folder = self.folder(id);
         match trial::read_result(&folder, id) {
             Ok(Some(result)) => {
-                return Ok(TrialState::Ended { status: result.status, reason: result.reason });
+                let TrialResult { status, reason, collapse, .. } = result;
+                return Ok(TrialState::Ended { status, reason, collapse });
             }
             Err(error) if error.kind() == dst_core::ErrorKind::Data => {
                 return Ok(TrialState::Damaged(error.one_line()));

@@ -17,12 +17,14 @@ pub enum ErrorKind {
     Io,
     /// A loss, gradient or score became infinite or not a number.
     Diverged,
-    /// The network lost all connections of a layer, or does no better than chance.
+    /// The network would lose all connections of a layer, so nothing is left to train.
     Collapsed,
     /// A plug-in broke the contract of its trait.
     Contract,
     /// libtorch reported an error.
     Torch,
+    /// Memory ran out, of the machine or of the accelerator.
+    OutOfMemory,
 }
 
 /// What went wrong, the places it passed through, and a next step for the reader.
@@ -151,8 +153,29 @@ impl From<tch::TchError> for Error {
         // libtorch appends a C++ backtrace of dozens of lines; the first says what happened.
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
-        Self::new(ErrorKind::Torch, format!("libtorch: {first}"))
+        let is_memory = says_out_of_memory(first);
+        let kind = if is_memory { ErrorKind::OutOfMemory } else { ErrorKind::Torch };
+        Self::new(kind, format!("libtorch: {first}"))
     }
+}
+
+/// Does a message say that memory ran out? libtorch and the standard libraries have no other way to
+/// tell it.
+pub fn says_out_of_memory(message: &str) -> bool {
+    let message = message.to_lowercase();
+    let signs = [
+        // libtorch on a CPU, and the system's own words for ENOMEM.
+        "can't allocate memory",
+        "cannot allocate memory",
+        // libtorch on accelerators: "CUDA out of memory", "CUDA error: out of memory".
+        "out of memory",
+        "cublas_status_alloc_failed",
+        "cudnn_status_alloc_failed",
+        // The standard libraries of C++ and Rust.
+        "std::bad_alloc",
+        "memory allocation of",
+    ];
+    signs.iter().any(|sign| message.contains(sign))
 }
 
 /// The known name that a typing mistake most likely meant, if any is close.
@@ -174,6 +197,22 @@ mod tests {
     fn places_read_from_the_outside_in() {
         let error = Error::usage("0.3.1 is not a number").at("rigl.drop_fraction").at("grid.toml");
         assert_eq!(error.to_string(), "grid.toml: rigl.drop_fraction: 0.3.1 is not a number");
+    }
+
+    #[test]
+    fn memory_that_ran_out_is_told_from_other_errors() {
+        for message in [
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: \
+             you tried to allocate 4503599627370496 bytes. Error code 12 (Cannot allocate memory)",
+            "CUDA out of memory. Tried to allocate 20.00 MiB",
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "std::bad_alloc",
+            "memory allocation of 17179869184 bytes failed",
+        ] {
+            assert!(says_out_of_memory(message), "{message}");
+        }
+        assert!(!says_out_of_memory("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"));
+        assert!(!says_out_of_memory("cannot pin memory: no accelerator"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod record;
 pub mod registry;
 pub mod span;
 pub mod task;
+pub mod text;
 pub mod training;
 
 pub use confusion::Confusion;

@@ -85,23 +85,61 @@ fn name_of(tagged: &Value) -> &str {
     tagged.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// How a trial ended, or where it stands.
+/// How a trial ended.
+///
+/// A method is judged by the first three, its outcomes. The others say nothing of it: the trial is
+/// missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// It has an outcome.
+    /// It trained to its end, and the network is of use.
     Finished,
-    /// Its loss became infinite or not a number.
+    /// Its loss, a weight or a score became infinite or not a number.
     Diverged,
-    /// A layer lost all connections, or it does no better than chance.
+    /// The network is of no use: [`Collapse`] says in which way.
     Collapsed,
     /// Its process died or reported an error.
     Crashed,
     /// It was stopped at its time limit.
     TimedOut,
+    /// Memory ran out, of the machine or of the accelerator.
+    OutOfMemory,
+}
+
+/// In which way a network collapsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Collapse {
+    /// It answers every sample of the validation or the test set alike, with one class or number,
+    /// though their targets differ.
+    OneAnswer,
+    /// A layer had no active weight.
+    LostLayer,
+    /// Its predictions do not define the official metric of the data set on the test set.
+    UndefinedMetric,
 }
 
 impl Status {
+    /// All of them, outcomes first.
+    pub const ALL: [Self; 6] = [
+        Self::Finished,
+        Self::Diverged,
+        Self::Collapsed,
+        Self::Crashed,
+        Self::TimedOut,
+        Self::OutOfMemory,
+    ];
+
+    /// Does it say something of the method? A method that diverges or collapses has failed, and the
+    /// failure is scored against its claims. A trial that crashed, timed out or ran out of memory
+    /// tells of programs and machines: it is missing, as if it had not been run.
+    pub fn is_outcome(self) -> bool {
+        match self {
+            Self::Finished | Self::Diverged | Self::Collapsed => true,
+            Self::Crashed | Self::TimedOut | Self::OutOfMemory => false,
+        }
+    }
+
     /// As in files, such as `timed-out`.
     pub fn name(self) -> &'static str {
         match self {
@@ -110,6 +148,7 @@ impl Status {
             Self::Collapsed => "collapsed",
             Self::Crashed => "crashed",
             Self::TimedOut => "timed-out",
+            Self::OutOfMemory => "out-of-memory",
         }
     }
 }
@@ -338,7 +377,9 @@ pub struct TrialRecord {
     pub status: Status,
     /// Why it did not finish; empty if it did.
     pub reason: String,
-    /// What it measured, if it finished.
+    /// In which way it collapsed, if it did; none in results from before it was recorded.
+    pub collapse: Option<Collapse>,
+    /// What it measured, if it trained to its end.
     pub outcome: Option<Outcome>,
     /// Epochs, in order.
     pub history: Vec<EpochRecord>,
@@ -404,6 +445,18 @@ mod tests {
         assert_ne!(new.id(), old.id());
         let read = serde_json::from_str(&serde_json::to_string(&new).unwrap()).unwrap();
         assert_eq!(new, read);
+    }
+
+    /// Files and reports spell a status alike, and what stands before `Crashed` is an outcome.
+    #[test]
+    fn a_status_has_one_name_and_is_an_outcome_or_missing() {
+        for status in Status::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+            assert_eq!(status.to_string(), status.name());
+            assert_eq!(status.is_outcome(), status < Status::Crashed, "{status}");
+        }
+        assert_eq!(Status::OutOfMemory.to_string(), "out-of-memory");
+        assert_eq!(serde_json::to_value(Collapse::OneAnswer).unwrap(), "one-answer");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, MemoryKind, Outcome};
+use dst_core::record::{AgeRecord, Collapse, EpochRecord, LayerRecord, MemoryKind, Outcome};
 use dst_core::{Error, Predictions, Result, Split, Task, device, flops};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,9 +31,8 @@ pub struct Trained {
     /// Connections by layer and age; none if it resumed from a checkpoint of a version that did
     /// not record births.
     pub ages: Vec<AgeRecord>,
-    /// Why the network is of no use, if it is: it predicts one class or number for everything,
-    /// or a layer has no active weight.
-    pub collapsed: Option<String>,
+    /// In which way the network is of no use, if it is, and where that showed.
+    pub collapsed: Option<(Collapse, String)>,
     /// Predictions on the test set of the best checkpoint, `[true class][predicted class]`; no
     /// rows for regression.
     pub confusion: Vec<Vec<u64>>,
@@ -351,7 +350,7 @@ impl<'a> Trial<'a> {
         };
         Ok(Some(Trained {
             outcome,
-            collapsed: self.collapsed(&facts),
+            collapsed: self.collapsed(&facts, &test),
             confusion: test.confusion.counts,
             predictions,
             ages: self.trainer.ages()?,
@@ -360,18 +359,35 @@ impl<'a> Trial<'a> {
         }))
     }
 
-    fn collapsed(&self, best: &Facts) -> Option<String> {
+    /// Does one of the kinds of [`Collapse`] apply, the gravest first? `test` is what the network of
+    /// the `best` epoch scores on the test set.
+    fn collapsed(&self, best: &Facts, test: &Evaluation) -> Option<(Collapse, String)> {
         let empty = self.layers.iter().find(|row| row.active == 0);
         if let Some(row) = empty {
-            return Some(format!("{} has no active weight in epoch {}", row.layer, row.epoch));
+            let reason = format!("{} has no active weight in epoch {}", row.layer, row.epoch);
+            return Some((Collapse::LostLayer, reason));
         }
-        let thing = match self.setup.dataset.task() {
+        let Setup { dataset, .. } = self.setup;
+        let thing = match dataset.task() {
             Task::Classification { .. } => "class",
             Task::Regression => "number",
         };
-        best.constant.then(|| {
-            format!("one {thing} is predicted for all validation samples in epoch {}", best.epoch)
-        })
+        let epoch = best.epoch;
+        let one_answer = match (best.constant, test.is_constant) {
+            (true, _) => Some(format!(
+                "one {thing} is predicted for all validation samples in epoch {epoch}"
+            )),
+            // The validation samples alone do not show it.
+            (false, true) => Some(format!("one {thing} is predicted for all test samples")),
+            (false, false) => None,
+        };
+        if test.scores.get(dataset.metric()).is_none() {
+            let title = dataset.metric().title();
+            let why = one_answer.map_or_else(String::new, |why| format!(": {why}"));
+            let reason = format!("the {title} of the test set is not defined{why}");
+            return Some((Collapse::UndefinedMetric, reason));
+        }
+        one_answer.map(|reason| (Collapse::OneAnswer, reason))
     }
 }
 

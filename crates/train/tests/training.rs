@@ -5,7 +5,7 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::{Probes, Recording, Rewires, StaysDense, bits, one_at_a_time, setup, training};
-use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
+use dst_core::record::{AgeRecord, Collapse, EpochRecord, LayerRecord};
 use dst_core::training::OptimizerKind;
 use dst_core::{ErrorKind, Moments, Result, Step, Strategy, Topology, Training, Verdict};
 use dst_train::toy::{Blobs, TinyMlp};
@@ -248,7 +248,8 @@ fn a_network_that_says_the_same_of_everything_has_collapsed() {
         ..training()
     };
     let trained = complete(&setup(&StaysDense, &network, &blobs, &training));
-    let reason = trained.collapsed.unwrap();
+    let (collapse, reason) = trained.collapsed.unwrap();
+    assert_eq!(collapse, Collapse::OneAnswer);
     assert!(reason.starts_with("one class is predicted for all validation samples"), "{reason}");
 }
 

@@ -89,6 +89,7 @@ const COLUMNS: &[GroupColumn] = &[
     ("train_seconds_per_epoch_mean", |row| row.mean_of("train_seconds_per_epoch")),
     ("dataset_options", |row| dataset_options(row.spec)),
     ("label", |row| row.group.label.clone()),
+    ("out_of_memory", |row| row.count(Status::OutOfMemory)),
 ];
 
 impl<'r> Row<'r> {

@@ -42,6 +42,7 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         id: format!("{}-{}", spec.strategy_name(), spec.seed),
         status: Status::Finished,
         reason: String::new(),
+        collapse: None,
         outcome: Some(Outcome {
             metric: Metric::Accuracy,
             second_metric: None,
@@ -112,6 +113,7 @@ fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
         spec,
         status,
         reason: reason.to_owned(),
+        collapse: None,
         outcome: None,
         history: Vec::new(),
         layers: Vec::new(),

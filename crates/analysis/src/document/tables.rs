@@ -465,8 +465,8 @@ pub(super) fn completeness(judgement: &Judgement<'_>, id: &str, alpha: f64) -> T
         Column::new("planned", "planned").rank(1),
         Column::new("finished", "finished"),
     ];
-    let kinds = [Status::Diverged, Status::Collapsed, Status::Crashed, Status::TimedOut];
-    columns.extend(kinds.map(|status| {
+    let kinds = Status::ALL.into_iter().filter(|status| *status != Status::Finished);
+    columns.extend(kinds.clone().map(|status| {
         Column::new(status.name().replace('-', " "), status.name().replace('-', "_")).rank(2)
     }));
     columns.push(Column::new("to do", "pending").rank(1));
@@ -488,7 +488,7 @@ pub(super) fn completeness(judgement: &Judgement<'_>, id: &str, alpha: f64) -> T
                 Cell::count(group.planned()),
                 Cell::count(group.finished().len()),
             ];
-            row.extend(kinds.map(|status| Cell::count(ended(status))));
+            row.extend(kinds.clone().map(|status| Cell::count(ended(status))));
             row.push(Cell::count(group.pending.len()));
             row.push(Cell::number_of((all > 0).then(|| failed as f64 / all as f64), |share| {
                 fixed(100.0 * share)

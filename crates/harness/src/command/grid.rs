@@ -15,7 +15,7 @@ use super::report::default_folder;
 use super::{report, results};
 use crate::cli::GridArgs;
 use crate::config::{Effective, ExecutionConfig, GridConfig, mistyped, typed};
-use crate::executor::{ExecutorOptions, execute};
+use crate::executor::{Event, ExecutorOptions, execute};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::{Progress, span};
@@ -31,6 +31,7 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     let file = args.experiment.settings.config.as_deref();
     let effective = Effective::of_process(file, typed::grid(args)?)?;
     let grid = effective.grid()?;
+    effective.check_looks(&grid)?;
     if args.print_config {
         output::print(&effective.to_toml()?)?;
         return Ok(Exit::Success);
@@ -60,7 +61,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     if !args.no_report {
         preflight::writable(&folder)?;
     }
-    let pending = pending(&store, &grid.trials, args.retry_failed)?;
+    let pending = pending(&store, grid, args.retry_failed)?;
     let checked = preflight::check(&pending, grid, args.quiet)?;
     let estimates = &checked.estimates;
     let about_memory = preflight::fit_memory(&mut execution, estimates);
@@ -82,7 +83,17 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let mut progress = Progress::new(names, costs, args.quiet);
     let started = Instant::now();
     let options = executor_options(&execution, args.retry_failed)?;
-    let executed = execute(&store, &grid.trials, &options, &mut |event| progress.event(&event));
+    // The executor takes a collapse for a failure; the analysis may accept it.
+    let mut accepted = 0;
+    let (trained, to_execute) = split(&store, grid, args.retry_failed)?;
+    for spec in trained {
+        progress.event(&Event::Skipped { id: spec.id(), status: Status::Finished });
+    }
+    let executed = execute(&store, &to_execute, &options, &mut |event| {
+        let (event, is_accepted) = with_accepted(event, &store, grid);
+        accepted += usize::from(is_accepted);
+        progress.event(&event);
+    });
     progress.finish();
     let executed = executed?;
 
@@ -95,17 +106,16 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             "{} trials in {}, {} of them failed, {} were there before",
             executed.finished + executed.failed,
             span(started.elapsed().as_secs_f64()),
-            executed.failed,
-            executed.skipped,
+            executed.failed - accepted,
+            executed.skipped + grid.trials.len() - to_execute.len(),
         ));
     }
     let material = report::Material::of_grid(&store, &record, grid.analysis.clone())?;
     let records = &material.records;
-    let analysis = &grid.analysis;
-    let accepted = |record: &TrialRecord| {
-        record.status == Status::Collapsed && analysis.accepts_collapse(&record.spec.dataset)
+    let is_failed = |record: &&TrialRecord| {
+        let TrialRecord { spec, status, collapse, .. } = record;
+        !grid.analysis.counts_as_trained(&spec.dataset, *status, *collapse)
     };
-    let is_failed = |record: &&TrialRecord| record.status != Status::Finished && !accepted(record);
     let failed = records.iter().filter(is_failed).count();
     let mut files = Vec::new();
     if !records.is_empty() {
@@ -139,15 +149,59 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     Ok(if complete { Exit::Success } else { Exit::TrialsFailed })
 }
 
+/// What an executor says, with the end in a collapse that the analysis accepts as one that
+/// finished, and whether it was one.
+fn with_accepted(event: Event, store: &Store, grid: &GridConfig) -> (Event, bool) {
+    match event {
+        Event::Ended { id, status: Status::Collapsed, seconds, .. }
+            if was_trained(store, &id, grid) =>
+        {
+            let reason = String::new();
+            (Event::Ended { id, status: Status::Finished, reason, seconds }, true)
+        }
+        event => (event, false),
+    }
+}
+
+/// Has a trial ended as one that is trained? What cannot be read has not.
+fn was_trained(store: &Store, id: &str, grid: &GridConfig) -> bool {
+    let spec = grid.trials.iter().find(|spec| spec.id() == id);
+    spec.zip(store.state(id).ok()).is_some_and(|(spec, state)| is_trained(&state, spec, grid))
+}
+
+/// Is that the state of a trial that finished, or collapsed in a way that the analysis accepts?
+fn is_trained(state: &TrialState, spec: &TrialSpec, grid: &GridConfig) -> bool {
+    match state {
+        TrialState::Ended { status, collapse, .. } => {
+            grid.analysis.counts_as_trained(&spec.dataset, *status, *collapse)
+        }
+        _ => false,
+    }
+}
+
+/// Of failed trials that are to be trained again, those whose collapse is accepted, and all others.
+fn split(
+    store: &Store,
+    grid: &GridConfig,
+    retry_failed: bool,
+) -> Result<(Vec<TrialSpec>, Vec<TrialSpec>)> {
+    let (mut trained, mut others) = (Vec::new(), Vec::new());
+    for spec in &grid.trials {
+        let state = store.state(&spec.id())?;
+        let is_accepted = retry_failed && is_trained(&state, spec, grid);
+        let part = if is_accepted { &mut trained } else { &mut others };
+        part.push(spec.clone());
+    }
+    Ok((trained, others))
+}
+
 /// The trials that will be trained.
-fn pending(store: &Store, trials: &[TrialSpec], retry_failed: bool) -> Result<Vec<TrialSpec>> {
+fn pending(store: &Store, grid: &GridConfig, retry_failed: bool) -> Result<Vec<TrialSpec>> {
     let mut pending = Vec::new();
-    for spec in trials {
-        let ended = match store.state(&spec.id())? {
-            TrialState::Ended { status, .. } => status == Status::Finished || !retry_failed,
-            _ => false,
-        };
-        if !ended {
+    for spec in &grid.trials {
+        let state = store.state(&spec.id())?;
+        let ended = matches!(state, TrialState::Ended { .. });
+        if !ended || retry_failed && !is_trained(&state, spec, grid) {
             pending.push(spec.clone());
         }
     }
@@ -233,15 +287,16 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             Some(store) => store.state(&id)?,
             None => TrialState::Pending,
         };
+        let is_trained = is_trained(&state, spec, grid);
         let trains = match &state {
-            TrialState::Ended { status, .. } => *status != Status::Finished && args.retry_failed,
+            TrialState::Ended { .. } => args.retry_failed && !is_trained,
             _ => true,
         };
         if trains {
             to_train.push(*estimate);
         }
         let state = match state {
-            TrialState::Ended { status: Status::Finished, .. } => "done".to_owned(),
+            TrialState::Ended { .. } if is_trained => "done".to_owned(),
             TrialState::Ended { status, .. } if trains => format!("{status}, again"),
             TrialState::Ended { status, .. } => status.to_string(),
             TrialState::Running(_) => "running".to_owned(),

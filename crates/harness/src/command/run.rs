@@ -1,6 +1,6 @@
 //! `harness run`
 
-use dst_core::record::{Status, TrialSpec};
+use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 
 use super::{preflight, restart, results};
@@ -52,7 +52,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let record = store
         .record(&id)?
         .ok_or_else(|| Error::data(format!("the result of trial {id} is gone")))?;
-    let finished = record.status == Status::Finished;
+    let TrialRecord { spec, status, collapse, .. } = &record;
+    let is_trained = effective.analysis()?.counts_as_trained(&spec.dataset, *status, *collapse);
     let records = [record];
     if args.json {
         let mut list = results::json(&records);
@@ -60,7 +61,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     } else {
         output::print(&results::text(&records[0]))?;
     }
-    Ok(if finished { Exit::Success } else { Exit::TrialsFailed })
+    Ok(if is_trained { Exit::Success } else { Exit::TrialsFailed })
 }
 
 /// The process that an executor starts. Whatever way the trial ends, its result is in the store.

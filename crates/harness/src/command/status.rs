@@ -358,7 +358,7 @@ fn word(state: &TrialState) -> String {
 fn detail(trial: &Trial) -> String {
     match &trial.state {
         TrialState::Ended { status: Status::Finished, .. } | TrialState::Pending => String::new(),
-        TrialState::Ended { status, reason } => format!("{status}: {reason}"),
+        TrialState::Ended { status, reason, .. } => format!("{status}: {reason}"),
         TrialState::Damaged(reason) => reason.clone(),
         TrialState::Running(holder) => format!("{}, by {holder}", position(trial)),
         TrialState::Interrupted => position(trial),

@@ -67,10 +67,13 @@ pub(crate) fn seeds(text: &str) -> Result<Vec<Value>> {
 }
 
 /// Sparsities in [0, 1): `0.5,0.9`. 0 is a dense network.
+///
+/// They are rounded to 12 significant digits, so that 0.3 and the 0.30000000000000004 that a program
+/// computed are one sparsity. What people write has fewer digits and stays what it is.
 pub(crate) fn sparsities(text: &str) -> Result<Vec<Value>> {
     pieces(text)
         .into_iter()
-        .map(|piece| match piece.parse::<f64>() {
+        .map(|piece| match piece.parse::<f64>().map(rounded) {
             // `+ 0.0` turns −0 into 0, which would be another trial id.
             Ok(sparsity) if (0.0..1.0).contains(&sparsity) => Ok(Value::from(sparsity + 0.0)),
             Ok(_) => Err(Error::usage(format!("sparsity {piece} is not in [0, 1)"))
@@ -78,6 +81,20 @@ pub(crate) fn sparsities(text: &str) -> Result<Vec<Value>> {
             Err(_) => Err(Error::usage(format!("sparsity '{piece}' is not a number"))),
         })
         .collect()
+}
+
+/// The number that 12 significant digits say.
+fn rounded(number: f64) -> f64 {
+    // The text of a number reads back as that number, so only longer ones change.
+    format!("{number:.11e}").parse().unwrap_or(number)
+}
+
+/// A short decimal without the error of the arithmetic that led to it, such as 0.3 for 0.1 + 0.2.
+/// Numbers that are no short decimals, such as 1/3, stay as they are.
+fn without_rounding_error(number: f64) -> f64 {
+    let short = rounded(number);
+    let is_error = (number - short).abs() <= 4.0 * f64::EPSILON * number.abs();
+    if is_error { short } else { number }
 }
 
 /// Parameter values: each piece as TOML reads it, or as a string if TOML does not.
@@ -94,7 +111,7 @@ fn value(text: &str) -> Result<Value> {
         }
         // TOML wants digits on both sides of the point; people write .5
         _ => Ok(match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Value::from(number),
+            Ok(number) if number.is_finite() => Value::from(without_rounding_error(number)),
             _ => Value::from(text),
         }),
     }
@@ -108,7 +125,9 @@ pub(crate) fn json(value: &toml::Value) -> Result<Value> {
     match value {
         toml::Value::String(text) => Ok(Value::from(text.as_str())),
         toml::Value::Integer(number) => Ok(Value::from(*number)),
-        toml::Value::Float(number) if number.is_finite() => Ok(Value::from(*number)),
+        toml::Value::Float(number) if number.is_finite() => {
+            Ok(Value::from(without_rounding_error(*number)))
+        }
         toml::Value::Float(number) => Err(Error::usage(format!("{number} is not a finite number"))),
         toml::Value::Boolean(truth) => Ok(Value::from(*truth)),
         toml::Value::Datetime(date) => {
@@ -142,9 +161,25 @@ mod tests {
     fn sparsities_lie_in_the_half_open_interval() {
         assert_eq!(sparsities("0,0.5,.9").unwrap(), [json!(0.0), json!(0.5), json!(0.9)]);
         assert_eq!(sparsities("-0").unwrap()[0].to_string(), "0.0");
-        for bad in ["1", "1.5", "-0.1", "NaN", "inf", "ninety"] {
+        for bad in ["1", "1.5", "-0.1", "NaN", "inf", "ninety", "0.9999999999999"] {
             assert!(sparsities(bad).is_err(), "{bad} was accepted");
         }
+    }
+
+    /// What arithmetic made of a short decimal is that decimal; nothing else changes.
+    #[test]
+    fn numbers_with_rounding_errors_are_the_numbers_that_were_meant() {
+        assert_eq!(sparsities("0.3,0.30000000000000004").unwrap(), [json!(0.3), json!(0.3)]);
+        let typed = values("0.30000000000000004,0.7999999999999999,6.000000000000001e-5").unwrap();
+        assert_eq!(typed, [json!(0.3), json!(0.8), json!(6e-5)]);
+        // The next double after 0.3 is an error of arithmetic; a third is not.
+        assert_eq!(values("0.3333333333333333").unwrap(), [json!(1.0 / 3.0)]);
+        for percent in 0..1000_u32 {
+            let sparsity = f64::from(percent) / 1000.0;
+            assert_eq!(rounded(sparsity), sparsity);
+            assert_eq!(without_rounding_error(sparsity), sparsity);
+        }
+        assert_eq!(without_rounding_error(0.0), 0.0);
     }
 
     #[test]

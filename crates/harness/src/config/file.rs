@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use dst_core::text;
+
 use dst_core::{Error, Result};
 use toml::{Table, Value};
 
 use super::axis;
-use super::setting::{Key, Layer, Setting, Source, plain, quoted};
+use super::setting::{Key, Layer, Setting, Source, as_one_list, plain, quoted};
 use super::{parameters, preset};
 
 /// Reads the grid file at `path`.
@@ -14,7 +16,7 @@ use super::{parameters, preset};
 /// # Errors
 /// If it cannot be read, is not TOML, or has an unknown key.
 pub(crate) fn read(path: &Path) -> Result<Layer> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))?;
+    let text = text::read(path)?;
     parse(&text, &Source::File(path.to_owned()))
         .map_err(|error| error.at(path.display().to_string()))
 }
@@ -42,12 +44,16 @@ fn parse(text: &str, source: &Source) -> Result<Layer> {
                 for (name, parameters) in sub_table(key, value)? {
                     let place = format!("{key}.{name}");
                     let mut parameters = sub_table(&place, parameters)?.clone();
-                    if key == "dataset"
+                    if key != "model"
                         && let Some(training) = parameters.remove("training")
                     {
                         let place = format!("{key}.{}.training", quoted(name));
                         entries(&place, &training, &mut layer, source, |parameter| {
-                            Key::TrainingOn(name.clone(), parameter)
+                            let name = name.clone();
+                            match key.as_str() {
+                                "strategy" => Key::TrainingFor(name, parameter),
+                                _ => Key::TrainingOn(name, parameter),
+                            }
                         })?;
                     }
                     let parameters = Value::Table(parameters);
@@ -82,6 +88,7 @@ fn entries(
             _ => axis::json(value).map(|value| vec![value]),
         };
         let values = values.map_err(|error| error.at(key.to_string()))?;
+        let values = as_one_list(&key, values);
         layer.push((key, Setting::new(values, source.clone())));
     }
     Ok(())

@@ -190,7 +190,9 @@ pub(crate) fn takes_list(key: &Key) -> bool {
         Key::Strategy(name, parameter) => (Family::strategy(name), parameter),
         Key::Model(name, parameter) => (Family::model(name), parameter),
         Key::Dataset(name, parameter) => (Family::dataset(name), parameter),
-        Key::Training(parameter) | Key::TrainingOn(_, parameter) => (Family::training(), parameter),
+        Key::Training(parameter)
+        | Key::TrainingOn(_, parameter)
+        | Key::TrainingFor(_, parameter) => (Family::training(), parameter),
         Key::Analysis(parameter) => (Family::analysis(&Analysis::default()), parameter),
         Key::Plain(_) => return false,
     };

@@ -6,6 +6,7 @@ use dst_analysis::Analysis;
 use dst_core::Result;
 use serde_json::Value;
 
+use super::analysis::axes_of;
 use super::parameters::{Axes, Family, takes_list};
 use super::setting::{Key, PLAIN_KEYS, Setting, Source, quoted};
 use super::{Effective, trials};
@@ -40,11 +41,9 @@ pub(super) fn to_toml(effective: &Effective) -> Result<String> {
         }
     }
     table(&mut text, "training", &Family::training()?, &effective.axes_of_training());
-    let analysis = effective.axes(|key| match key {
-        Key::Analysis(parameter) => Some(parameter),
-        _ => None,
-    });
-    table(&mut text, "analysis", &Family::analysis(&Analysis::default())?, &analysis);
+    let base = Analysis::default();
+    let analysis = effective.analysis_settings(&base)?;
+    table(&mut text, "analysis", &Family::analysis(&base)?, &axes_of(&analysis));
     for name in trials::model_names(&effective.settings)? {
         let axes = effective.axes_of_model(name);
         table(&mut text, &format!("model.{name}"), &Family::model(name)?, &axes);
@@ -53,15 +52,13 @@ pub(super) fn to_toml(effective: &Effective) -> Result<String> {
         let axes = effective.axes_of_dataset(name);
         let place = format!("dataset.{}", quoted(name));
         table(&mut text, &place, &Family::dataset(name)?, &axes);
-        let own = effective.axes_of_training_on(name);
-        if !own.is_empty() {
-            let _ = writeln!(text, "\n[{place}.training]");
-            own.iter().for_each(|(parameter, axis)| entry(&mut text, parameter, *axis));
-        }
+        trainings(&mut text, &place, &effective.axes_of_training_on(name));
     }
     for name in trials::strategy_names(&effective.settings)? {
         let axes = effective.axes_of_strategy(name);
-        table(&mut text, &format!("strategy.{name}"), &Family::strategy(name)?, &axes);
+        let place = format!("strategy.{name}");
+        table(&mut text, &place, &Family::strategy(name)?, &axes);
+        trainings(&mut text, &place, &effective.axes_of_training_for(name));
     }
     Ok(text)
 }
@@ -76,6 +73,14 @@ fn table(text: &mut String, name: &str, family: &Family, axes: &Axes<'_>) {
             Some(axis) => entry(text, parameter, *axis),
             None => line(text, parameter, default, &Source::Default),
         }
+    }
+}
+
+/// How trials of one data set or strategy train, as far as that was set.
+fn trainings(text: &mut String, place: &str, own: &Axes<'_>) {
+    if !own.is_empty() {
+        let _ = writeln!(text, "\n[{place}.training]");
+        own.iter().for_each(|(parameter, axis)| entry(text, parameter, *axis));
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum Key {
     Plain(&'static str),
     /// `training.<key>`
     Training(String),
-    /// `analysis.<key>`
+    /// `analysis.<key>`, or `<key>.<name>` for one entry of a table, such as `margins.glue/rte`.
     Analysis(String),
     /// `model.<name>.<key>`
     Model(String, String),
@@ -27,6 +27,9 @@ pub(crate) enum Key {
     Dataset(String, String),
     /// `dataset.<name>.training.<key>`: how trials on that data set train.
     TrainingOn(String, String),
+    /// `strategy.<name>.training.<key>`: how trials of that strategy train; the name `*` means every
+    /// strategy.
+    TrainingFor(String, String),
 }
 
 /// The name of a strategy that stands for all of them.
@@ -44,6 +47,7 @@ impl fmt::Display for Key {
             Self::TrainingOn(name, key) => {
                 write!(f, "dataset.{}.training.{key}", quoted(name))
             }
+            Self::TrainingFor(name, key) => write!(f, "strategy.{name}.training.{key}"),
         }
     }
 }
@@ -55,29 +59,40 @@ pub(super) fn quoted(name: &str) -> String {
 
 impl Key {
     /// The key that `--set` names: `rigl.drop_fraction`, `mlp.hidden`, `cifar10.rotation`,
-    /// `training.epochs`, `glue/sst2.training.epochs`, or a path as in a grid file.
+    /// `training.epochs`, `glue/sst2.training.epochs`, `rigl.training.epochs`,
+    /// `analysis.margins.glue/rte`, or a path as in a grid file.
     ///
     /// # Errors
     /// If no prefix is given, or none of that name is known.
     pub(crate) fn typed(path: &str) -> Result<Self> {
+        if let Some(path) = path.trim().strip_prefix("analysis.") {
+            let parts: Vec<&str> = path.splitn(2, '.').map(|part| part.trim_matches('"')).collect();
+            return Ok(Self::Analysis(parts.join(".")));
+        }
         let parts: Vec<&str> = path.trim().split('.').collect();
         let own = |part: &str| part.to_owned();
         match parts[..] {
             ["training", key] => Ok(Self::Training(own(key))),
-            ["analysis", key] => Ok(Self::Analysis(own(key))),
+            ["strategy", name, "training", key] => Ok(Self::TrainingFor(own(name), own(key))),
             ["strategy", name, key] => Ok(Self::Strategy(own(name), own(key))),
             ["model", name, key] => Ok(Self::Model(own(name), own(key))),
             ["dataset", name, key] => Ok(Self::Dataset(own(name.trim_matches('"')), own(key))),
             ["dataset", name, "training", key] => {
                 Ok(Self::TrainingOn(own(name.trim_matches('"')), own(key)))
             }
+            [EVERY, "training", key] => Ok(Self::TrainingFor(own(EVERY), own(key))),
             [name, "training", key] => {
+                let strategies = StrategyPlugin::all()?.iter().map(|plugin| plugin.name);
                 let datasets = DatasetPlugin::all()?.iter().map(|plugin| plugin.name);
-                let known = datasets.chain(DatasetGroup::all()?.iter().map(|group| group.name));
-                if known.clone().any(|known| known == name) {
-                    return Ok(Self::TrainingOn(own(name), own(key)));
+                let datasets = datasets.chain(DatasetGroup::all()?.iter().map(|group| group.name));
+                if strategies.clone().any(|known| known == name) {
+                    Ok(Self::TrainingFor(own(name), own(key)))
+                } else if datasets.clone().any(|known| known == name) {
+                    Ok(Self::TrainingOn(own(name), own(key)))
+                } else {
+                    let known = strategies.chain(datasets);
+                    Err(Error::unknown("strategy or data set", name, known))
                 }
-                Err(Error::unknown(DatasetPlugin::KIND, name, known))
             }
             [EVERY, key] => Ok(Self::Strategy(own(EVERY), own(key))),
             [name, key] => {
@@ -116,6 +131,8 @@ pub(crate) enum Source {
     Environment(&'static str),
     /// The command line; what was typed.
     Flag(String),
+    /// It follows from other settings; why.
+    Derived(String),
 }
 
 impl fmt::Display for Source {
@@ -126,6 +143,7 @@ impl fmt::Display for Source {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Environment(name) => f.write_str(name),
             Self::Flag(typed) => f.write_str(typed),
+            Self::Derived(why) => write!(f, "because {why}"),
         }
     }
 }
@@ -200,7 +218,7 @@ pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
     ("training.batch_size", "HARNESS_BATCH_SIZE"),
     ("training.learning_rate", "HARNESS_LEARNING_RATE"),
     ("training.precision", "HARNESS_PRECISION"),
-    ("analysis.margin.size()", "HARNESS_MARGIN"),
+    ("analysis.margin", "HARNESS_MARGIN"),
     ("analysis.alpha", "HARNESS_ALPHA"),
     ("analysis.control", "HARNESS_CONTROL"),
 ];
@@ -260,11 +278,18 @@ pub(crate) fn environment(get: impl Fn(&str) -> Option<String>) -> Result<Layer>
     for (path, variable) in SHORTCUTS {
         if let Some(text) = get(variable).filter(|text| !text.is_empty()) {
             let values = axis::values(&text).map_err(|error| error.at(*variable))?;
-            let source = Source::Environment(variable);
-            layer.push((Key::typed(path)?, Setting::new(values, source)));
+            let (key, source) = (Key::typed(path)?, Source::Environment(variable));
+            let values = as_one_list(&key, values);
+            layer.push((key, Setting::new(values, source)));
         }
     }
     Ok(layer)
+}
+
+/// Several values of a parameter of the analysis that is a list are that list: it has no axes.
+pub(crate) fn as_one_list(key: &Key, values: Vec<Value>) -> Vec<Value> {
+    let is_list = matches!(key, Key::Analysis(_)) && super::parameters::takes_list(key);
+    if is_list && !values.iter().any(Value::is_array) { vec![Value::Array(values)] } else { values }
 }
 
 /// Variables that look like a mistyped one of ours: `(typed, meant)`.
@@ -293,11 +318,18 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Puts a stronger layer on top. In it, `strategy.*.key` reaches every strategy with such a
-    /// parameter, `dataset.<group>.key` every data set of the group, and `training.key` every data
-    /// set, that the layer does not set by name.
+    /// parameter, `dataset.<group>.key` every data set of the group, and `training.key` every trial,
+    /// that the layer does not set by name. Of one layer, how a strategy trains is stronger than how
+    /// trials on a data set do.
+    ///
+    /// # Errors
+    /// If no strategy has a parameter, or how trials on a data set train would not reach a strategy
+    /// because a weaker layer says how that one trains.
     pub(crate) fn apply(&mut self, layer: Layer) -> Result<()> {
+        self.forget_entries(&layer);
+        self.check_reach(&layer)?;
         let (every, named): (Layer, Layer) = layer.into_iter().partition(|(key, _)| match key {
-            Key::Strategy(name, _) => name == EVERY,
+            Key::Strategy(name, _) | Key::TrainingFor(name, _) => name == EVERY,
             Key::Dataset(name, _) | Key::TrainingOn(name, _) => DatasetGroup::find(name).is_ok(),
             Key::Training(_) => true,
             _ => false,
@@ -306,8 +338,10 @@ impl Settings {
             every.into_iter().partition(|(key, _)| matches!(key, Key::Training(_)));
         for (key, setting) in training {
             if let Key::Training(parameter) = &key {
-                self.entries
-                    .retain(|key, _| !matches!(key, Key::TrainingOn(_, own) if own == parameter));
+                self.entries.retain(|key, _| match key {
+                    Key::TrainingOn(_, own) | Key::TrainingFor(_, own) => own != parameter,
+                    _ => true,
+                });
             }
             self.entries.insert(key, setting);
         }
@@ -316,6 +350,12 @@ impl Settings {
                 Key::Strategy(_, parameter) => {
                     for plugin in having(parameter, &setting)? {
                         let key = Key::Strategy(plugin.name.to_owned(), parameter.clone());
+                        self.entries.insert(key, setting.of_group(EVERY));
+                    }
+                }
+                Key::TrainingFor(_, parameter) => {
+                    for plugin in StrategyPlugin::all()? {
+                        let key = Key::TrainingFor(plugin.name.to_owned(), parameter.clone());
                         self.entries.insert(key, setting.of_group(EVERY));
                     }
                 }
@@ -336,6 +376,53 @@ impl Settings {
         }
         self.entries.extend(named);
         Ok(())
+    }
+
+    /// Entries of a table of the analysis go when the layer has the whole table.
+    fn forget_entries(&mut self, layer: &Layer) {
+        let is_whole = |name: &str| {
+            layer.iter().any(|(key, _)| matches!(key, Key::Analysis(whole) if whole == name))
+        };
+        self.entries.retain(|key, _| match key {
+            Key::Analysis(path) => !path.split_once('.').is_some_and(|(table, _)| is_whole(table)),
+            _ => true,
+        });
+    }
+
+    /// Refuses a setting for the trainings on a data set that would be hidden from a strategy: the
+    /// strategy's own is more special, and this one comes from a stronger source.
+    fn check_reach(&self, layer: &Layer) -> Result<()> {
+        let is_set = |wanted: &Key| layer.iter().any(|(key, _)| key == wanted);
+        for (key, setting) in layer {
+            let Key::TrainingOn(_, parameter) = key else { continue };
+            let hides = |(other, _): &(&Key, &Setting)| match other {
+                Key::TrainingFor(name, own) if own == parameter => {
+                    let of = |name: &str| Key::TrainingFor(name.to_owned(), own.clone());
+                    !is_set(&of(name)) && !is_set(&of(EVERY))
+                }
+                _ => false,
+            };
+            let hidden = self.entries.iter().find(hides);
+            if let Some((Key::TrainingFor(name, _), other)) =
+                hidden.filter(|_| !is_set(&Key::Training(parameter.clone())))
+            {
+                let name = other.group.as_ref().unwrap_or(name);
+                return Err(Error::usage(format!(
+                    "{key} would not reach trials of {name}: {} sets strategy.{name}.training.{parameter}",
+                    other.source
+                ))
+                .at(setting.source.to_string())
+                .hint(format!(
+                    "set {name}.training.{parameter} here too, or training.{parameter} for all trials"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a setting that follows from others.
+    pub(crate) fn derive(&mut self, key: Key, value: Value, why: String) {
+        self.entries.insert(key, Setting::new(vec![value], Source::Derived(why)));
     }
 
     /// The setting of a key.

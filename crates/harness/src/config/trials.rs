@@ -16,6 +16,7 @@ const MOST_TRIALS: usize = 100_000;
 
 /// A strategy with one set of parameters.
 struct Candidate {
+    name: &'static str,
     config: Value,
     baseline: bool,
 }
@@ -50,14 +51,19 @@ pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
         }
     }
 
+    let places: Vec<Place> = datasets
+        .iter()
+        .map(|dataset| Place::new(effective, dataset.plugin, &models, &strategies))
+        .collect::<Result<_>>()?;
     let mut seen = BTreeSet::new();
     let mut trials = Vec::new();
     for &seed in &seeds {
-        for dataset in &datasets {
-            let trainings = trainings(effective, dataset.plugin.name)?;
-            for model in networks(effective, dataset.plugin, &models)? {
-                for training in &trainings {
-                    for candidate in &strategies {
+        for (dataset, place) in datasets.iter().zip(&places) {
+            for model in &place.networks {
+                // By training, so that strategies that train alike stand together.
+                for index in 0..place.trainings.iter().map(Vec::len).max().unwrap_or(0) {
+                    for (candidate, trainings) in strategies.iter().zip(&place.trainings) {
+                        let Some(training) = trainings.get(index) else { continue };
                         // A baseline has no sparsity to reach, so it is one trial, not one each.
                         let own = if candidate.baseline { &[0.0] } else { &sparsities[..] };
                         for &sparsity in own {
@@ -86,6 +92,30 @@ pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
         }
     }
     Ok(trials)
+}
+
+/// What trials on one data set are made of.
+struct Place {
+    /// Architectures.
+    networks: Vec<Value>,
+    /// How each candidate trains, in the order of candidates.
+    trainings: Vec<Vec<Training>>,
+}
+
+impl Place {
+    fn new(
+        effective: &Effective,
+        dataset: &DatasetPlugin,
+        models: &[&ModelPlugin],
+        candidates: &[Candidate],
+    ) -> Result<Self> {
+        let trainings =
+            candidates.iter().map(|candidate| trainings(effective, dataset.name, candidate.name));
+        Ok(Self {
+            networks: networks(effective, dataset, models)?,
+            trainings: trainings.collect::<Result<_>>()?,
+        })
+    }
 }
 
 fn empty_grid(what: &str) -> Error {
@@ -183,7 +213,7 @@ fn strategies(effective: &Effective) -> Result<Vec<Candidate>> {
     for plugin in plugins {
         let axes = effective.axes_of_strategy(plugin.name);
         for config in Family::strategy(plugin.name)?.expand(&axes)? {
-            candidates.push(Candidate { config, baseline: plugin.baseline });
+            candidates.push(Candidate { name: plugin.name, config, baseline: plugin.baseline });
         }
     }
     Ok(candidates)
@@ -205,10 +235,11 @@ fn networks(
     Ok(configs)
 }
 
-/// How trials on a data set train.
-fn trainings(effective: &Effective, dataset: &str) -> Result<Vec<Training>> {
+/// How trials of a strategy on a data set train: what is set for the strategy is the most special.
+fn trainings(effective: &Effective, dataset: &str, strategy: &str) -> Result<Vec<Training>> {
     let mut axes = effective.axes_of_training();
     axes.extend(effective.axes_of_training_on(dataset));
+    axes.extend(effective.axes_of_training_for(strategy));
     Family::training()?
         .expand(&axes)?
         .into_iter()
@@ -227,7 +258,7 @@ fn check_unused(effective: &Effective) -> Result<()> {
     let models = model_names(settings)?;
     let datasets = dataset_names(settings)?;
     let is_used = |key: &Key| match key {
-        Key::Strategy(name, _) => strategies.contains(&name.as_str()),
+        Key::Strategy(name, _) | Key::TrainingFor(name, _) => strategies.contains(&name.as_str()),
         Key::Model(name, _) => models.contains(&name.as_str()),
         Key::Dataset(name, _) | Key::TrainingOn(name, _) => datasets.contains(&name.as_str()),
         _ => true,
@@ -242,6 +273,10 @@ fn check_unused(effective: &Effective) -> Result<()> {
             Key::TrainingOn(name, _) => {
                 let family = DatasetPlugin::find(name).and_then(|_| Family::training());
                 (name, family, effective.axes_of_training_on(name))
+            }
+            Key::TrainingFor(name, _) => {
+                let family = StrategyPlugin::find(name).and_then(|_| Family::training());
+                (name, family, effective.axes_of_training_for(name))
             }
             _ => continue,
         };

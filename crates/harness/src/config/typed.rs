@@ -3,7 +3,7 @@
 use dst_core::{Error, Result};
 
 use super::axis;
-use super::setting::{Key, Layer, Setting, Source, plain};
+use super::setting::{Key, Layer, Setting, Source, as_one_list, plain};
 use crate::cli::{AnalysisArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs};
 
 /// The settings that `harness grid` was given.
@@ -44,7 +44,7 @@ pub(crate) fn trial(args: &RunArgs) -> Result<Layer> {
     Ok(typed.layer)
 }
 
-/// Margin, level and control.
+/// How trials are compared.
 ///
 /// # Errors
 /// As [`grid`].
@@ -103,6 +103,7 @@ impl Typed {
         }
         let source = Source::Flag(typed);
         let values = axis::values(text).map_err(|error| error.at(source.to_string()))?;
+        let values = as_one_list(&key, values);
         self.layer.push((key, Setting::new(values, source)));
         Ok(())
     }
@@ -119,7 +120,11 @@ impl Typed {
         let key = |name: &str| Key::Analysis(name.to_owned());
         self.shortcut("--margin", key("margin"), &args.margin)?;
         self.shortcut("--alpha", key("alpha"), &args.alpha)?;
-        self.shortcut("--control", key("control"), &args.control)
+        self.shortcut("--control", key("control"), &args.control)?;
+        self.shortcut("--test", key("test"), &args.test)?;
+        self.shortcut("--correction", key("correction"), &args.correction)?;
+        self.shortcut("--looks", key("looks"), &args.looks)?;
+        self.shortcut("--accept-collapse", key("accept_collapse"), &args.accept_collapse)
     }
 
     fn settings(&mut self, args: &SettingArgs) -> Result<()> {

@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
+use dst_core::error::says_out_of_memory;
+use dst_core::record::Status;
 use dst_core::{Error, Result};
 
 use super::{Event, ExecutorOptions};
@@ -36,6 +38,8 @@ pub(super) struct Worker {
     pub(super) stop: Option<(Stop, Instant)>,
     /// When another trial of this grid last ran beside it.
     pub(super) in_company: Option<Instant>,
+    /// Processes that the kernel had killed for memory when it was started.
+    killed_for_memory: Option<u64>,
     process: Child,
     log: PathBuf,
     log_start: u64,
@@ -88,6 +92,7 @@ impl Worker {
             started: Instant::now(),
             stop: None,
             in_company: None,
+            killed_for_memory: killed_for_memory(),
             process,
             log,
             log_start,
@@ -131,6 +136,25 @@ impl Worker {
         }
     }
 
+    /// The status of a trial whose process ended without a result, and how it ended, for people.
+    ///
+    /// A process that was killed by signal 9 may have been killed by anybody. The kernel counts
+    /// those that it kills for memory, on the whole machine; if it has killed none since this one
+    /// started, or does not tell, memory is a guess, and the trial has crashed.
+    pub(super) fn judge_end(&self, exit: ExitStatus) -> (Status, String) {
+        let killed = exit.signal() == Some(libc::SIGKILL);
+        if killed && has_killed(self.killed_for_memory, killed_for_memory()) {
+            let end = "killed by signal 9, while the kernel killed for want of memory";
+            return (Status::OutOfMemory, end.to_owned());
+        }
+        let aborted = exit.signal() == Some(libc::SIGABRT);
+        let end = describe_end(exit);
+        if aborted && says_out_of_memory(&read_tail(&self.log, self.log_start)) {
+            return (Status::OutOfMemory, end);
+        }
+        (Status::Crashed, end)
+    }
+
     /// What it wrote to its log in this attempt, as one line: from the last error message on,
     /// or the last three lines; the line that opens every attempt says nothing new.
     pub(super) fn last_words(&self) -> String {
@@ -170,6 +194,21 @@ fn command(store: &Store, id: &str, options: &ExecutorOptions, log: File) -> Com
     }
     end_with_parent(&mut command);
     command
+}
+
+/// How many processes the kernel has killed for want of memory since the machine started, in any
+/// control group; none if the system does not tell.
+fn killed_for_memory() -> Option<u64> {
+    count_of_kills(&fs::read_to_string("/proc/vmstat").ok()?)
+}
+
+fn count_of_kills(vmstat: &str) -> Option<u64> {
+    vmstat.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+}
+
+/// Has the kernel killed for memory between two readings?
+fn has_killed(before: Option<u64>, after: Option<u64>) -> bool {
+    before.zip(after).is_some_and(|(before, after)| after > before)
 }
 
 /// A killed executor must not leave processes behind that hold its trials.
@@ -240,7 +279,18 @@ pub(super) fn describe_end(status: ExitStatus) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::last_words;
+    use super::{count_of_kills, has_killed, last_words};
+
+    #[test]
+    fn a_kill_for_memory_is_told_by_the_kernels_count() {
+        let vmstat = |kills: u64| format!("pgfault 12\noom_kill {kills}\noom_kill_other 9\n");
+        let readings = [count_of_kills(&vmstat(3)), count_of_kills(&vmstat(4))];
+        assert_eq!(readings, [Some(3), Some(4)]);
+        assert!(has_killed(readings[0], readings[1]));
+        assert!(!has_killed(readings[0], readings[0]));
+        assert_eq!(count_of_kills("pgfault 12\n"), None);
+        assert!(!has_killed(None, Some(1)), "what was not counted before cannot have risen");
+    }
 
     #[test]
     fn the_last_error_counts_or_the_last_three_lines() {

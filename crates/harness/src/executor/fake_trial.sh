@@ -41,6 +41,10 @@ slow)
     finish
     ;;
 segfault) kill -SEGV $$ ;;
+starved)
+    echo "memory allocation of 17179869184 bytes failed" >&2
+    kill -ABRT $$
+    ;;
 silent) exit 0 ;;
 usage)
     echo "error: unknown data set 'digits'" >&2

@@ -240,7 +240,7 @@ impl<'a> Pool<'a> {
     fn conclude(&mut self, worker: &Worker, exit: ExitStatus) -> Result<()> {
         let id = &worker.id;
         match self.store.state(id)? {
-            TrialState::Ended { status, reason } => {
+            TrialState::Ended { status, reason, .. } => {
                 self.end(worker, status, reason);
                 return Ok(());
             }
@@ -287,7 +287,8 @@ impl<'a> Pool<'a> {
                 return Ok(());
             }
         }
-        self.fail(worker, Status::Crashed, with_words(&describe_end(exit), worker))
+        let (status, end) = worker.judge_end(exit);
+        self.fail(worker, status, with_words(&end, worker))
     }
 
     /// Lets a trial that was killed beside others go on when fewer run, in the end alone. On most
@@ -320,6 +321,7 @@ impl<'a> Pool<'a> {
             trial: worker.id.clone(),
             status,
             reason,
+            collapse: None,
             outcome: None,
             confusion: Vec::new(),
             rows: crate::store::table_rows(&folder),
@@ -334,7 +336,7 @@ impl<'a> Pool<'a> {
         };
         write_result(&folder, &result)?;
         // Another attempt may have been first; then that is the result.
-        if let TrialState::Ended { status, reason } = self.store.state(&worker.id)? {
+        if let TrialState::Ended { status, reason, .. } = self.store.state(&worker.id)? {
             self.end(worker, status, reason);
         }
         Ok(())

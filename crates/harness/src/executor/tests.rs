@@ -77,7 +77,7 @@ impl Scene {
 
     fn reason(&self, spec: &TrialSpec) -> (Status, String) {
         match self.state(spec) {
-            TrialState::Ended { status, reason } => (status, reason),
+            TrialState::Ended { status, reason, .. } => (status, reason),
             state => panic!("the trial has no result: {state:?}"),
         }
     }
@@ -86,10 +86,10 @@ impl Scene {
 #[test]
 fn a_failure_is_a_result_and_disturbs_no_other_trial() {
     let mut scene = Scene::new();
-    let names = ["panic", "finish", "killed", "segfault", "silent"];
+    let names = ["panic", "finish", "killed", "segfault", "silent", "starved"];
     let specs = names.map(|name| scene.trial(name, 0));
     let execution = scene.execute(&specs, &options()).unwrap();
-    assert_eq!(execution, Execution { finished: 1, failed: 4, ..Execution::default() });
+    assert_eq!(execution, Execution { finished: 1, failed: 5, ..Execution::default() });
 
     let reasons = specs.each_ref().map(|spec| scene.reason(spec));
     let expected = [
@@ -101,6 +101,10 @@ fn a_failure_is_a_result_and_disturbs_no_other_trial() {
         (Status::Crashed, "killed by signal 9 (out of memory?): epoch 1"),
         (Status::Crashed, "killed by signal 11 (segmentation fault)"),
         (Status::Crashed, "ended with exit code 0 and no result"),
+        (
+            Status::OutOfMemory,
+            "killed by signal 6 (aborted): memory allocation of 17179869184 bytes failed",
+        ),
     ];
     assert_eq!(reasons, expected.map(|(status, reason)| (status, reason.to_owned())));
     for record in scene.store.records().unwrap() {

@@ -31,6 +31,7 @@ pub(crate) fn failure(spec: &TrialSpec, status: Status, reason: &str) -> TrialRe
         trial: spec.id(),
         status,
         reason: reason.into(),
+        collapse: None,
         outcome: None,
         confusion: Vec::new(),
         rows: Rows::default(),
@@ -205,7 +206,8 @@ fn a_result_comes_back_with_its_tables() {
     let result = TrialResult { rows, confusion: vec![vec![1, 1], vec![0, 1]], ..success(&wanted) };
     assert!(write_result(&folder, &result).unwrap());
 
-    let ended = TrialState::Ended { status: Status::Finished, reason: String::new() };
+    let ended =
+        TrialState::Ended { status: Status::Finished, reason: String::new(), collapse: None };
     assert_eq!(store.state(&id).unwrap(), ended);
     let record = store.record(&id).unwrap().unwrap();
     assert_eq!((&record.spec, &record.outcome), (&wanted, &result.outcome));

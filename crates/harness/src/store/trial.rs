@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use dst_core::record::{
-    AgeRecord, EpochRecord, LayerRecord, Outcome, Provenance, Status, TrialRecord, TrialSpec,
+    AgeRecord, Collapse, EpochRecord, LayerRecord, Outcome, Provenance, Status, TrialRecord,
+    TrialSpec,
 };
 use dst_core::{Error, Predictions, Result};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct TrialResult {
     pub status: Status,
     /// Why it did not finish; empty if it did.
     pub reason: String,
+    /// In which way it collapsed, if it did; none in results from before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collapse: Option<Collapse>,
     /// What it measured, if it trained to its end.
     pub outcome: Option<Outcome>,
     /// Test samples by true class (rows) and predicted class (columns); empty for failures.
@@ -122,6 +126,7 @@ pub(super) fn write_record(folder: &Path, record: &TrialRecord) -> Result<bool> 
         trial: record.id.clone(),
         status: record.status,
         reason: record.reason.clone(),
+        collapse: record.collapse,
         outcome: record.outcome.clone(),
         confusion: record.confusion.clone(),
         rows: Rows {
@@ -204,6 +209,7 @@ pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>
         spec,
         status: result.status,
         reason: result.reason,
+        collapse: result.collapse,
         outcome: result.outcome,
         history,
         layers,

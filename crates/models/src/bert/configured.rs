@@ -70,7 +70,9 @@ impl ConfiguredBert {
 /// If the file cannot be read or holds something else, naming it.
 pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
     let bytes = dst_core::dataset::read_file(path)?;
-    let error = match serde_json::from_slice(&bytes) {
+    let text = dst_core::text::decode(&bytes, path)
+        .map_err(|error| error.at(path.display().to_string()))?;
+    let error = match serde_json::from_str(&text) {
         Ok(Value::Object(config)) => return Ok(config),
         Ok(_) => Error::data("this is not a JSON object"),
         Err(error) => Error::data(format!("this is not JSON: {error}")),

@@ -119,6 +119,7 @@ pub(super) mod tests {
             id: spec.id(),
             status: result.status,
             reason: String::new(),
+            collapse: None,
             outcome: Some(outcome),
             history: Vec::new(),
             layers: Vec::new(),

@@ -132,6 +132,7 @@ impl<'r> Cells<'r> {
                 State::Ended(Status::Crashed)
             }
             "timeout" => State::Ended(Status::TimedOut),
+            "oom" => State::Ended(Status::OutOfMemory),
             "running" | "pending" | "queued" | "scheduled" | "starting" => State::Unfinished,
             _ => State::Unknown,
         }
@@ -214,6 +215,7 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
         id: spec.id(),
         status,
         reason,
+        collapse: None,
         outcome,
         history: Vec::new(),
         layers: Vec::new(),
