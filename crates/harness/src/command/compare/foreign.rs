@@ -16,6 +16,9 @@ use text::{Row, is_missing};
 
 pub(super) use columns::normal;
 
+/// Why a trial without a score did not finish, as far as a file tells.
+pub(super) const MISSING: &str = "the score is missing";
+
 /// What a file holds.
 #[derive(Debug)]
 pub(super) struct Sheet {
@@ -110,9 +113,8 @@ impl<'r> Cells<'r> {
     /// A number, percent as a share.
     fn number(&self, role: Role) -> Result<Option<f64>> {
         let Some((column, cell)) = self.column(role) else { return Ok(None) };
-        match text::number(cell) {
-            Some((value, percent)) if percent || column.percent => Ok(Some(value / 100.0)),
-            Some((value, _)) => Ok(Some(value)),
+        match text::number(cell, column.percent) {
+            Some(value) => Ok(Some(value)),
             None => Err(Error::data(format!("{} is '{cell}', which is no number", column.name))
                 .hint("write 0.98, and leave the cell empty if there is no value")),
         }
@@ -142,8 +144,8 @@ impl<'r> Cells<'r> {
         let cell = self.needed(Role::Seed, "seed")?;
         let whole = cell.parse().ok().or_else(|| {
             // pandas writes whole numbers as 1.0 in columns where one is missing.
-            let (value, percent) = text::number(cell)?;
-            let whole = value.fract() == 0.0 && (0.0..9e15).contains(&value) && !percent;
+            let value = text::number(cell, false).filter(|_| !cell.contains('%'))?;
+            let whole = value.fract() == 0.0 && (0.0..9e15).contains(&value);
             whole.then_some(value as u64)
         });
         whole.ok_or_else(|| {
@@ -307,9 +309,7 @@ fn slot(scores: &mut Scores, metric: Metric) -> &mut Option<f64> {
 fn ending(cells: &Cells<'_>, scores: Option<&(Metric, Scores)>) -> (Status, String) {
     let word = || cells.text(Role::Status).unwrap_or_default();
     match (cells.status(), scores) {
-        (State::Ended(Status::Finished), None) => {
-            (Status::Crashed, "its score is missing".to_owned())
-        }
+        (State::Ended(Status::Finished), None) => (Status::Crashed, MISSING.to_owned()),
         (State::Ended(Status::Finished), Some((metric, scores))) => match scores.get(*metric) {
             Some(value) if value.is_finite() => (Status::Finished, String::new()),
             _ => (Status::Diverged, format!("its {} is infinite", metric.title())),

@@ -6,6 +6,7 @@ use dst_analysis::Analysis;
 use dst_core::Metric;
 use serde_json::Value;
 
+use super::foreign::MISSING;
 use super::group::{Group, seeds};
 use super::side::{Selector, Side, spelled};
 use super::unmatched;
@@ -17,7 +18,7 @@ pub(super) struct Rule {
     pub(super) same_strategy: bool,
     /// Was the sparsity of both sides typed?
     pub(super) any_sparsity: bool,
-    /// Settings that were typed in brackets: in these the sides are meant to differ.
+    /// Settings that were typed in brackets on both sides: in these they are meant to differ.
     pub(super) chosen: BTreeSet<String>,
 }
 
@@ -34,7 +35,10 @@ impl Rule {
         Self {
             same_strategy: same_part && !same_source,
             any_sparsity: first.sparsity.is_some() && second.sparsity.is_some(),
-            chosen: first.settings.keys().chain(second.settings.keys()).cloned().collect(),
+            chosen: {
+                let both = first.settings.keys().filter(|key| second.settings.contains_key(*key));
+                both.cloned().collect()
+            },
         }
     }
 }
@@ -80,6 +84,15 @@ impl Alone {
 pub(super) struct Matched {
     pub(super) pairings: Vec<Pairing>,
     pub(super) alone: Vec<Alone>,
+}
+
+impl Matched {
+    /// Tells of trials without a partner, once: a control may lack one for several candidates.
+    fn stands_alone(&mut self, alone: Alone) {
+        if !alone.seeds.is_empty() && !self.alone.contains(&alone) {
+            self.alone.push(alone);
+        }
+    }
 }
 
 /// The groups of one side that fit each group of the other.
@@ -335,30 +348,31 @@ fn join(a: &Group, b: &Group, rule: &Rule, analysis: &Analysis, matched: &mut Ma
     let (ours, theirs) = (of(a), of(b));
     let common = &ours & &theirs;
     for (side, group, own) in [(0, a, &ours), (1, b, &theirs)] {
-        let left: BTreeSet<u64> = own - &common;
-        // A control that several are compared with says so for each seed once.
-        let said = |alone: &&Alone| {
-            alone.side == side && alone.what == group.what() && alone.seeds == left
+        let reason = match common.is_empty() {
+            true => format!("no seed in common: {} against {}", seeds(&ours), seeds(&theirs)),
+            false => "the other side has no such seed".to_owned(),
         };
-        if !left.is_empty() && !matched.alone.iter().any(|alone| said(&alone)) {
-            let reason = match common.is_empty() {
-                true => format!("no seed in common: {} against {}", seeds(&ours), seeds(&theirs)),
-                false => "the other side has no such seed".to_owned(),
-            };
-            matched.alone.push(Alone { seeds: left, ..Alone::of(side, group, reason) });
-        }
+        matched.stands_alone(Alone { seeds: own - &common, ..Alone::of(side, group, reason) });
     }
-    let mut refused: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let mut refused: BTreeMap<(String, bool), BTreeSet<u64>> = BTreeMap::new();
     for &seed in &common {
-        if let Some(reason) = unmatched::other_input(&a.trials[&seed], &b.trials[&seed]) {
-            refused.entry(reason).or_default().insert(seed);
+        let (ours, theirs) = (&a.trials[&seed], &b.trials[&seed]);
+        if ours.reason == MISSING || theirs.reason == MISSING {
+            refused.entry((MISSING.to_owned(), false)).or_default().insert(seed);
+        } else if let Some(reason) = unmatched::other_input(ours, theirs) {
+            refused.entry((reason, true)).or_default().insert(seed);
         }
     }
     let kept: BTreeSet<u64> = &common - &refused.values().flatten().copied().collect();
-    for (reason, seeds) in refused {
+    for ((reason, not_comparable), seeds) in refused {
         for (side, group) in [(0, a), (1, b)] {
-            let alone = Alone::of(side, group, reason.clone());
-            matched.alone.push(Alone { seeds: seeds.clone(), not_comparable: true, ..alone });
+            let lacks = |seed: &u64| group.trials[seed].reason == MISSING;
+            let reason = match reason == MISSING && !seeds.iter().any(lacks) {
+                true => format!("{reason} on the other side"),
+                false => reason.clone(),
+            };
+            let alone = Alone::of(side, group, reason);
+            matched.stands_alone(Alone { seeds: seeds.clone(), not_comparable, ..alone });
         }
     }
     if kept.is_empty() {

@@ -73,7 +73,15 @@ fn names_in_another_spelling_are_matched_and_said() {
 fn a_missing_score_leaves_its_pair_out() {
     let (comparisons, remarks) = compare(OURS.as_bytes(), MISSING.as_bytes(), "").unwrap();
     assert_eq!(comparisons, all(5));
-    assert!(remarks.alone.is_empty());
+    let text = remarks.text(["ours.csv", "theirs.csv"]);
+    assert!(text.contains("Not compared (6 trials):"), "{text}");
+    assert!(
+        text.contains(
+            "theirs.csv: rigl at 0.9 on mnist, seeds 2 (1 trial): the score is missing\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("ours.csv: dense on mnist, seeds 2 (1 trial): the score is missing on"));
 }
 
 #[test]
@@ -114,7 +122,7 @@ fn encodings_and_parts_of_files() {
     let units = NAMES.encode_utf16().flat_map(u16::to_le_bytes);
     let wide: Vec<u8> = [0xFF, 0xFE].into_iter().chain(units).collect();
     let (comparisons, remarks) = compare(OURS.as_bytes(), &wide, ":rigl@90%").unwrap();
-    assert_eq!(comparisons, all(6)[1..2]);
+    assert_eq!(comparisons, ["mnist, rigl: ours at 90 % n=6"]);
     assert!(remarks.notes[0].ends_with("theirs.csv was read as UTF-16"), "{remarks:?}");
     assert!(remarks.alone.is_empty(), "{remarks:?}");
     let error = compare(OURS.as_bytes(), b"dataset,strategy\nd\xE9j\xE0", "").unwrap_err();

@@ -181,7 +181,7 @@ fn no_file_makes_it_panic() {
         b"\xE9",
     ];
     let mut read = 0;
-    for round in 0..6000 {
+    for round in 0..3000 {
         let mut bytes = seeds[round % seeds.len()].as_bytes().to_vec();
         if round % 5 == 0 {
             let units = seeds[round % seeds.len()].encode_utf16();
@@ -212,5 +212,5 @@ fn no_file_makes_it_panic() {
             let _ = super::super::group::Group::of(sheet.entries);
         }
     }
-    assert!(read > 300, "only {read} of the mutated files could be read");
+    assert!(read > 150, "only {read} of the mutated files could be read");
 }

@@ -161,18 +161,23 @@ pub(super) fn is_missing(cell: &str) -> bool {
     missing.contains(&word.as_str())
 }
 
-/// A number as people and spreadsheets write it: `0.98`, `0,98`, `98.4 %`, `="0.98"`. Whether it
-/// carried a sign of percent is told beside it, and it is not divided.
-pub(super) fn number(cell: &str) -> Option<(f64, bool)> {
+/// A number as people and spreadsheets write it: `0.98`, `0,98`, `="0.98"`, `98.4 %`. Percent, by
+/// its sign or because the column is in percent, becomes a share.
+pub(super) fn number(cell: &str, percent: bool) -> Option<f64> {
     let cell = cell.trim_start_matches(['=', '\'']).trim_matches('"').replace('\u{2212}', "-");
     let bare = cell.trim_end_matches('%').trim_end();
-    let percent = bare.len() < cell.trim_end().len();
+    let percent = percent || cell.contains('%');
     let decimal = match (bare.matches(',').count(), bare.contains('.')) {
         (0, _) => bare.to_owned(),
         (1, false) => bare.replace(',', "."),
         _ => return None,
     };
-    decimal.parse().ok().map(|value| (value, percent))
+    let value: f64 = decimal.parse().ok()?;
+    if !percent {
+        return Some(value);
+    }
+    // 98.4 divided by 100 is not the number next to 0.984.
+    format!("{decimal}e-2").parse().ok().or(Some(value / 100.0))
 }
 
 #[cfg(test)]
@@ -221,17 +226,21 @@ mod tests {
     #[test]
     fn numbers_are_read_as_spreadsheets_write_them() {
         for (cell, value) in [
-            ("0.98", (0.98, false)),
-            ("0,98", (0.98, false)),
-            ("98.4 %", (98.4, true)),
-            ("98,4\u{a0}%", (98.4, true)),
-            ("=\"1\"", (1.0, false)),
-            ("\u{2212}0.5", (-0.5, false)),
-            ("1e-3", (0.001, false)),
+            ("0.98", 0.98),
+            ("0,98", 0.98),
+            ("98.4 %", 0.984),
+            ("98,4\u{a0}%", 0.984),
+            ("9.84e1%", 0.984),
+            ("=\"1\"", 1.0),
+            ("\u{2212}0.5", -0.5),
+            ("1e-3", 0.001),
         ] {
-            assert_eq!(number(cell), Some(value), "{cell}");
+            let read = number(cell, false).unwrap();
+            assert!((read - value).abs() < 1e-15, "{cell}: {read}");
         }
-        assert!(["high", "1,234.5", "1,2,3", "%", "0.9 or so"].iter().all(|c| number(c).is_none()));
+        assert_eq!((number("98.4", true), number("98.4 %", true)), (Some(0.984), Some(0.984)));
+        let bad = ["high", "1,234.5", "1,2,3", "%", "0.9 or so"];
+        assert!(bad.iter().all(|cell| number(cell, false).is_none()));
         assert!(["", "NA", "NaN", "None", "null", "<NA>", "#N/A"].iter().all(|c| is_missing(c)));
         assert!(!is_missing("0"));
     }
