@@ -100,6 +100,7 @@ macro_rules! register {
                 name: $name,
                 title: stringify!($strategy),
                 paper: "none",
+                bibtex: "",
                 summary: "Fails in the middle of a training.",
                 grid: "",
                 baseline: false,

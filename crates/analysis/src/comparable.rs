@@ -52,8 +52,9 @@ fn unchanged(group: &Group<'_>) -> Option<String> {
     let mut layers = group.finished().into_iter().flat_map(|trial| &trial.layers).peekable();
     layers.peek()?;
     let moved = layers.any(|layer| layer.born > 0 || layer.dropped > 0);
-    (group.sparsity > 0.0 && !moved)
-        .then(|| format!("no connection of {} ever changed: it is a static network", group.label))
+    (group.sparsity > 0.0 && !moved).then(|| {
+        format!("no connection of {} ever changed, so it is a static network", group.label)
+    })
 }
 
 /// What a trial says of what it was made from, and how that is called.

@@ -187,7 +187,7 @@ fn networks_that_are_not_what_was_asked_for_are_not_judged() {
             ever_active_share: 0.1,
         }];
     });
-    assert_eq!(fixed, "no connection of method at 90 % ever changed: it is a static network");
+    assert_eq!(fixed, "no connection of method at 90 % ever changed, so it is a static network");
     let other_data = reason(|trial| trial.provenance.data_digest = "bad".to_owned());
     assert_eq!(other_data, "its trials and those of baseline saw 2 versions of the data");
     let weights = reason(|trial| {

@@ -21,6 +21,8 @@ pub struct StrategyPlugin {
     pub title: &'static str,
     /// Authors, year and title.
     pub paper: &'static str,
+    /// The entry of BibTeX that reports print for a paper's references; empty if there is none.
+    pub bibtex: &'static str,
     /// One sentence: what it does.
     pub summary: &'static str,
     /// Parameters worth searching: the contents of the crate's `grid.toml`.

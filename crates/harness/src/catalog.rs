@@ -13,7 +13,7 @@ pub(crate) fn catalog() -> Result<Catalog> {
         let facts = StrategyFacts {
             title: plugin.title.to_owned(),
             paper: plugin.paper.to_owned(),
-            bibtex: String::new(),
+            bibtex: plugin.bibtex.to_owned(),
             baseline: plugin.baseline,
         };
         (plugin.name.to_owned(), facts)

@@ -89,6 +89,7 @@ inventory::submit! {
         name: "test-wrench",
         title: "Wrench",
         paper: "none",
+        bibtex: "",
         summary: "Fails as it is told.",
         grid: "",
         baseline: false,

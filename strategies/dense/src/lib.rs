@@ -18,6 +18,7 @@ inventory::submit! {
         name: "dense",
         title: "Dense",
         paper: "the baseline",
+        bibtex: "",
         summary: "Trains every connection; others are compared with it.",
         grid: include_str!("../grid.toml"),
         baseline: true,

@@ -158,6 +158,7 @@ inventory::submit! {
         name: "prune-regrow",
         title: "Prune and regrow",
         paper: "the experiment plan of this project",
+        bibtex: "",
         summary: "Shrinks a dense network by pruning and partial regrowth, then exchanges connections.",
         grid: include_str!("../grid.toml"),
         baseline: false,

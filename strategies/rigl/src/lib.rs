@@ -144,6 +144,7 @@ inventory::submit! {
         name: "rigl",
         title: "RigL",
         paper: "Evci, Gale, Menick, Castro & Elsen (2020), Rigging the Lottery: Making All Tickets Winners",
+        bibtex: include_str!("../paper.bib"),
         summary: "Drops the weakest connections and grows where the dense gradient is largest.",
         grid: include_str!("../grid.toml"),
         baseline: false,

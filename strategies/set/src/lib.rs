@@ -136,6 +136,7 @@ inventory::submit! {
         name: "set",
         title: "SET",
         paper: "Mocanu, Mocanu, Stone, Nguyen, Gibescu & Liotta (2018), Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network science",
+        bibtex: include_str!("../paper.bib"),
         summary: "Drops the weakest connections and grows as many at random.",
         grid: include_str!("../grid.toml"),
         baseline: false,

@@ -208,6 +208,7 @@ inventory::submit! {
         name: "snfs",
         title: "SNFS",
         paper: "Dettmers & Zettlemoyer (2019), Sparse Networks from Scratch: Faster Training without Losing Performance",
+        bibtex: include_str!("../paper.bib"),
         summary: "Drops the weakest connections and grows by momentum, in the layers that have the most.",
         grid: include_str!("../grid.toml"),
         baseline: false,
