@@ -24,6 +24,7 @@ mod diagnostics;
 pub mod document;
 mod experiment;
 pub mod format;
+pub mod json;
 mod judgement;
 mod methods;
 mod pairs;

@@ -118,6 +118,18 @@ impl Scale {
         }
     }
 
+    /// A linear axis from one value to another, without air.
+    pub(crate) fn between(axis: &Axis, range: (f64, f64), ends: (f64, f64)) -> Self {
+        let tenths = |position: f64| (position * 10.0).round() as i32;
+        Self {
+            map: Map::Linear((range.0..range.1).into()),
+            range,
+            ends: (tenths(ends.0), tenths(ends.1)),
+            notation: axis.notation,
+            whole: axis.whole,
+        }
+    }
+
     /// An axis that holds all usable values, with a little air of `pad` of its length, from one
     /// position to the other. `None` where no value is usable.
     pub(crate) fn new(axis: &Axis, values: &[f64], pad: f64, ends: (f64, f64)) -> Option<Self> {
@@ -153,6 +165,12 @@ impl Scale {
         };
         let (low, high) = (self.ends.0.min(self.ends.1), self.ends.0.max(self.ends.1));
         Some(f64::from(tenths.clamp(low, high)) / 10.0)
+    }
+
+    /// Whether the axis reaches to a value, so that it does not lie at an end for want of room.
+    pub(crate) fn reaches(&self, value: f64) -> bool {
+        let slack = (self.range.1 - self.range.0).abs() * 1e-9;
+        (self.range.0 - slack..=self.range.1 + slack).contains(&value)
     }
 
     /// Where the least value lies.
@@ -281,7 +299,7 @@ mod tests {
         assert_eq!(settled(&[2.3, 0.5, 0.0]), Spacing::Linear);
         // The interval of the last point goes below 0, where there is no logarithm.
         let line = crate::Curve {
-            label: "a".to_owned(),
+            series: crate::Series::new("a", 0.0, "a"),
             points: [(1.0, 2.3, 2.0, 2.6), (2.0, 0.011, -0.002, 0.02)]
                 .map(|(x, y, lower, upper)| crate::CurvePoint {
                     x,
@@ -292,6 +310,7 @@ mod tests {
         };
         let figure = crate::learning_curves(
             &crate::Heading::new("loss", "Loss"),
+            &crate::Palette::default(),
             &Axis::loss("loss"),
             &[line],
         );

@@ -1,5 +1,6 @@
 //! The four documents, as text.
 
+use dst_analysis::document::Page;
 use dst_analysis::ReportPlugin;
 use dst_analysis::{Analysis, Experiment, Study};
 use dst_record::Plugin;
@@ -136,7 +137,7 @@ fn document(trials: &[TrialRecord], name: &str) -> String {
     let report = ReportPlugin::find("csv").unwrap().report;
     let analysis = Analysis { control: "dense".to_owned(), ..Analysis::default() };
     let study = Study::new(&Experiment::new(trials, &analysis)).unwrap();
-    let rendering = report.render(&study).unwrap();
+    let rendering = report.render(&study, &Page::new(&study)).unwrap();
     let document = rendering.documents.into_iter().find(|document| document.name == name);
     String::from_utf8(document.unwrap().bytes).unwrap()
 }

@@ -15,7 +15,8 @@ mod unmatched;
 
 use std::path::Path;
 
-use dst_analysis::{Analysis, Comparison, Experiment, ReportPlugin, Study};
+use dst_analysis::document::Page;
+use dst_analysis::{Analysis, Experiment, ReportPlugin, Study};
 use dst_core::plugin::{DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
 use serde_json::{Value, json};
@@ -201,47 +202,29 @@ fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exi
         .hint(remarks.text(typed).trim().replace('\n', "\n  ")));
     }
     if args.json {
-        let comparisons: Vec<Value> = study
+        let families: Vec<Value> = study
             .judgements
             .iter()
-            .flat_map(|j| j.comparisons.iter().map(|c| one(&j.table.heading(), c)))
+            .map(|judgement| dst_analysis::json::family(study, judgement))
             .collect();
         crate::output::print_json(&json!({
             "analysis": study.analysis(),
             "training_differs": remarks.training_differs(),
             "settings_differ": remarks.differing,
             "notes": remarks.notes,
-            "comparisons": comparisons,
+            "families": families,
             "not_compared": remarks.alone_json(typed),
         }))?;
         return Ok(Exit::Success);
     }
-    let rendering = ReportPlugin::find("significance")?.report.render(study)?;
-    crate::output::print(&format!(
-        "{}\nPost hoc: which two to compare was not recorded before their trials began.\n{}",
-        rendering.summary,
+    let page = Page::new(study);
+    let terminal = ReportPlugin::find("significance")?.terminal;
+    let text = terminal.map(|terminal| terminal(&page, crate::output::width())).unwrap_or_default();
+    crate::output::print_styled(&format!(
+        "{text}\nPost hoc: which two to compare was not recorded before their trials began.\n{}",
         remarks.text(typed)
     ))?;
     Ok(Exit::Success)
-}
-
-fn one(place: &str, comparison: &Comparison<'_>) -> Value {
-    json!({
-        "place": place,
-        "candidate": comparison.candidate.label,
-        "control": comparison.control.label,
-        "metric": comparison.metric,
-        "pairs": comparison.n(),
-        "pairs_planned": comparison.planned,
-        "difference": comparison.difference,
-        "ci_low": comparison.interval.map(|interval| interval.lower),
-        "ci_high": comparison.interval.map(|interval| interval.upper),
-        "p": comparison.tests.map(|tests| tests.difference),
-        "p_adjusted": comparison.p_adjusted,
-        "verdict": comparison.verdict.to_string(),
-        "untested": comparison.untested.map(|reason| reason.code()),
-        "notes": comparison.notes().collect::<Vec<_>>(),
-    })
 }
 
 #[cfg(test)]

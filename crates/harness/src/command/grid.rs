@@ -105,8 +105,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let accepted = |record: &TrialRecord| {
         record.status == Status::Collapsed && analysis.accepts_collapse(&record.spec.dataset)
     };
-    let is_failed =
-        |record: &&TrialRecord| record.status != Status::Finished && !accepted(record);
+    let is_failed = |record: &&TrialRecord| record.status != Status::Finished && !accepted(record);
     let failed = records.iter().filter(is_failed).count();
     let mut files = Vec::new();
     if !records.is_empty() {

@@ -25,11 +25,8 @@ pub(super) fn text(record: &TrialRecord) -> String {
         outcome.nonzero_parameters
     ));
     let share = outcome.inference_flops / outcome.dense_inference_flops;
-    let of_dense = if share.is_finite() {
-        format!(" ({} of dense)", percent(share))
-    } else {
-        String::new()
-    };
+    let of_dense =
+        if share.is_finite() { format!(" ({} of dense)", percent(share)) } else { String::new() };
     text.push_str(&format!(
         "  inference FLOPs: {}{of_dense}; training FLOPs: {}; training took {:.1} s\n",
         operations(outcome.inference_flops),

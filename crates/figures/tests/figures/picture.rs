@@ -6,15 +6,36 @@ use std::collections::HashSet;
 
 /// Checks what every figure promises; `rows` is the number of rows of its data.
 pub(crate) fn check(figure: &Figure, rows: usize) {
-    let document = match Document::parse(&figure.svg) {
+    let mut ids = HashSet::new();
+    for svg in [&figure.svg, &figure.narrow] {
+        check_layout(figure, svg, &mut ids);
+    }
+    assert_eq!(width(&figure.narrow), 360.0);
+    // A page of 1280 pixels shows it whole.
+    assert!(width(&figure.svg) <= 1180.0, "{} is {} wide", figure.name, width(&figure.svg));
+    let csv = String::from_utf8(figure.csv.clone()).expect("text");
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let records: Result<Vec<_>, _> = reader.records().collect();
+    assert_eq!(records.expect("rows of one length").len(), rows);
+}
+
+fn width(svg: &str) -> f64 {
+    let document = Document::parse(svg).expect("well-formed");
+    numbers(document.root_element().attribute("viewBox").expect("a view box"))[2]
+}
+
+/// Checks one of the two layouts. Both stand in one page, so their ids differ.
+fn check_layout(figure: &Figure, svg: &str, ids: &mut HashSet<String>) {
+    let document = match Document::parse(svg) {
         Ok(document) => document,
-        Err(error) => panic!("{error}:\n{}", figure.svg),
+        Err(error) => panic!("{error}:\n{svg}"),
     };
     let root = document.root_element();
-    check_alternative(figure, &document);
+    check_alternative(figure, &document, ids);
     for word in ["NaN", "inf"] {
-        let shapes = document.descendants().flat_map(|node| node.attributes());
-        assert!(shapes.clone().all(|attribute| !attribute.value().contains(word)), "{word}");
+        let shapes = document.descendants().filter(|node| !node.has_attribute("class"));
+        let mut values = shapes.flat_map(|node| node.attributes());
+        assert!(values.all(|attribute| !attribute.value().contains(word)), "{word}");
     }
     assert!(root.attribute("width").is_none() && root.attribute("height").is_none());
     let view: Vec<f64> = numbers(root.attribute("viewBox").expect("a view box"));
@@ -26,18 +47,13 @@ pub(crate) fn check(figure: &Figure, rows: usize) {
             assert!(inside, "({x}, {y}) of {node:?} lies outside {width} × {height}");
         }
     }
-    let csv = String::from_utf8(figure.csv.clone()).expect("text");
-    let mut reader = csv::Reader::from_reader(csv.as_bytes());
-    let records: Result<Vec<_>, _> = reader.records().collect();
-    assert_eq!(records.expect("rows of one length").len(), rows);
 }
 
-fn check_alternative(figure: &Figure, document: &Document<'_>) {
+fn check_alternative(figure: &Figure, document: &Document<'_>, ids: &mut HashSet<String>) {
     let root = document.root_element();
     assert_eq!(root.attribute("role"), Some("img"));
-    let mut ids = HashSet::new();
     for id in document.descendants().filter_map(|node| node.attribute("id")) {
-        assert!(id.starts_with(&figure.name) && ids.insert(id), "{id}");
+        assert!(id.starts_with(&figure.name) && ids.insert(id.to_owned()), "{id}");
     }
     let named = root.attribute("aria-labelledby").expect("a label");
     assert!(named.split(' ').all(|id| ids.contains(id)), "{named}");
@@ -47,6 +63,36 @@ fn check_alternative(figure: &Figure, document: &Document<'_>) {
     };
     assert_eq!(text("title"), figure.title);
     assert!(!figure.description.is_empty() && !text("desc").is_empty());
+}
+
+/// A text with its box: left, top, right, bottom.
+pub(crate) type Placed = (String, [f64; 4]);
+
+/// All texts of a layout with their boxes.
+pub(crate) fn texts(svg: &str) -> Vec<Placed> {
+    let document = Document::parse(svg).expect("well-formed");
+    document
+        .descendants()
+        .filter(|node| node.has_tag_name("text"))
+        .map(|node| {
+            let corners = points(&node);
+            let [(left, top), (right, bottom)] = corners[..] else { panic!("two corners") };
+            (node.text().unwrap_or_default().to_owned(), [left, top, right, bottom])
+        })
+        .collect()
+}
+
+/// Checks that no text of either layout lies on another.
+pub(crate) fn check_apart(figure: &Figure) {
+    for svg in [&figure.svg, &figure.narrow] {
+        let texts = texts(svg);
+        for (index, (text, a)) in texts.iter().enumerate() {
+            for (other, b) in &texts[..index] {
+                let apart = a[0] >= b[2] || b[0] >= a[2] || a[1] >= b[3] || b[1] >= a[3];
+                assert!(apart, "“{text}” lies on “{other}” in {}: {a:?} {b:?}", figure.name);
+            }
+        }
+    }
 }
 
 fn numbers(text: &str) -> Vec<f64> {
