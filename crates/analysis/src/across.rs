@@ -28,6 +28,9 @@ pub struct Across {
     pub methods: Vec<String>,
     /// Mean score by data set (rows) and method (columns).
     pub scores: Vec<Vec<f64>>,
+    /// Scores of single runs as a share of the way from guessing to perfect, by method and data set; none
+    /// if what guessing scores is unknown for a data set.
+    pub normalized: Option<Vec<Vec<Vec<f64>>>>,
     /// Mean rank of each method; 1 is best.
     pub ranks: MeanRanks,
     /// Friedman's test with Iman and Davenport's correction; none of two methods.
@@ -111,7 +114,12 @@ impl Across {
         };
         let labels = labels(&found.keys().copied().collect::<Vec<_>>());
         let name = |key: &Method<'_>| labels[key].clone();
+        let normalized = keys
+            .iter()
+            .map(|key| datasets.values().map(|tables| normalized(tables, *key)).collect())
+            .collect();
         Ok(Some(Self {
+            normalized,
             datasets: datasets.keys().map(|&name| name.to_owned()).collect(),
             methods: keys.iter().map(name).collect(),
             friedman: (keys.len() > 2)
@@ -161,6 +169,19 @@ fn own_scores(group: &Group<'_>, table: &Scored<'_>) -> Option<Vec<f64>> {
             Run::Missing | Run::Pending => None,
         })
         .collect()
+}
+
+/// Every run of a method on one data set, as a share of the way from guessing to perfect.
+fn normalized(tables: &[Scored<'_>], wanted: Method<'_>) -> Option<Vec<f64>> {
+    let mut runs = Vec::new();
+    for table in tables {
+        let chance = table.chance.filter(|chance| *chance < 1.0)?;
+        for group in table.groups.iter().filter(|group| method(group) == wanted) {
+            let scores = own_scores(group, table)?;
+            runs.extend(scores.into_iter().map(|score| (score - chance) / (1.0 - chance)));
+        }
+    }
+    Some(runs)
 }
 
 /// Names of methods: the strategy, its sparsity where it has several or is sparse, its parameters

@@ -8,6 +8,7 @@ use dst_stats::{
 };
 
 use crate::comparison::Judge;
+use crate::examples::{OverExamples, over_examples};
 use crate::pairs::{self, Pair};
 use crate::table::Group;
 
@@ -61,6 +62,8 @@ pub struct Diagnostics {
     /// Share of seeds at which the candidate is better, ties counted half (Bouthillier et al.
     /// 2021, P(A > B)).
     pub improvement: Option<f64>,
+    /// How far the difference may move with other test examples; none without stored predictions.
+    pub over_examples: Option<OverExamples>,
     /// McNemar's test of the two stored models of each seed on the same test examples.
     pub mcnemar: Vec<SeedMcNemar>,
 }
@@ -120,6 +123,7 @@ impl Diagnostics {
             posterior: posterior(&dst_stats::bayes_correlated_t(&a, &b, margin, 0.0)?),
             detectable: sd.zip(effect.ok()).map(|(sd, effect)| sd * effect),
             improvement: Some(dst_stats::paired_improvement(&a, &b)?.probability),
+            over_examples: over_examples(candidate, control, pairs, level, options.seed)?,
             mcnemar,
         })
     }

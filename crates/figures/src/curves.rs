@@ -219,7 +219,7 @@ impl Field {
     }
 }
 
-/// A point in the picture, with the ends of its interval; `None` breaks the line.
+/// A point in the figure, with the ends of its interval; `None` breaks the line.
 pub(crate) type Placed = Option<(Point, Option<(f64, f64)>)>;
 
 pub(crate) fn place(line: &Curve, along: &Scale, up: &Scale) -> Vec<Placed> {

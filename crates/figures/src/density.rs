@@ -24,7 +24,7 @@ pub struct DensityMap {
 /// More columns than these would be finer than a screen; epochs are then left out evenly.
 const COLUMNS: usize = 120;
 
-/// Up to so many layers each have their name in the picture.
+/// Up to so many layers each have their name in the figure.
 const NAMED: usize = 48;
 
 /// Densities that span more than this ratio are shaded by their logarithm.

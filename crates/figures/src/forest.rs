@@ -46,6 +46,8 @@ pub struct ForestPlot {
 }
 
 const WIDTH: f64 = 740.0;
+/// The heading of the column of numbers.
+const COLUMN: &str = "difference [interval]";
 const TOP: f64 = 40.0;
 const HEADER: f64 = 26.0;
 const SMALL: f64 = 11.5;
@@ -80,13 +82,21 @@ struct Layout<'d> {
     items: Vec<Item<'d>>,
 }
 
-/// A row of the picture with its height.
+/// A row of the figure with its height.
 enum Item<'d> {
     Header(&'d str),
     Row(&'d ForestRow, Vec<String>, f64),
 }
 
 impl Item<'_> {
+    /// The interval that is drawn, and whether an end of it was moved.
+    fn interval(&self) -> Option<(Interval, bool)> {
+        match self {
+            Self::Header(_) => None,
+            Self::Row(row, ..) => Some((legal(row.interval)?, row.clipped)),
+        }
+    }
+
     fn height(&self) -> f64 {
         match self {
             Self::Header(_) => HEADER,
@@ -105,7 +115,7 @@ impl<'d> Layout<'d> {
         let labels = || data.rows.iter().map(|row| row.series.label.as_str());
         let axis = points(&data.difference);
         let numbers = data.rows.iter().map(|row| width(&numbers(&axis, row), FONT));
-        let numbers = numbers.fold(width("difference", FONT), f64::max).min(170.0) + 14.0;
+        let numbers = numbers.fold(width(COLUMN, FONT), f64::max).min(170.0) + 14.0;
         let verdict = width("not comparable", FONT) + BADGE + 4.0;
         let (from, to, room, total) = if format.is_narrow() {
             let room = format.width() - verdict - 16.0;
@@ -144,7 +154,7 @@ impl<'d> Layout<'d> {
         if self.format == Format::Wide {
             self.zones(&sheet, self.frame.top, self.frame.bottom);
             let x = self.frame.right + 14.0;
-            sheet.text((x, TOP - 13.0), "difference", Label::left().muted());
+            sheet.text((x, TOP - 13.0), COLUMN, Label::left().muted());
             let x = self.verdict_left();
             sheet.text((x, TOP - 13.0), "verdict", Label::left().muted());
         }
@@ -297,6 +307,14 @@ impl<'d> Layout<'d> {
             None => entries[0].1 = "loss".into(),
         }
         entries.push((Sign::Zone(Paint::Gain), "gain".into()));
+        let drawn = || self.items.iter().filter_map(Item::interval);
+        if drawn().any(|(_, clipped)| clipped) {
+            entries.push((Sign::Bar, "held there by the correction".into()));
+        }
+        let outside = |end: f64| self.along.at(end).is_none() || !self.along.reaches(end);
+        if drawn().any(|(i, _)| outside(i.lower) || outside(i.upper)) {
+            entries.push((Sign::Arrow, "no limit, or outside".into()));
+        }
         Key::new(entries)
     }
 }

@@ -1,4 +1,4 @@
-//! What pictures with two axes share: the frame, labels at the ends of lines, and keys.
+//! What figures with two axes share: the frame, labels at the ends of lines, and keys.
 
 use crate::{
     palette::Look,
@@ -8,7 +8,7 @@ use crate::{
     text::{FONT, fit, width, wrap_label},
 };
 
-/// The height of the field of a picture with axes.
+/// The height of the field of a figure with axes.
 pub(crate) const FIELD: f64 = 300.0;
 
 /// Room above the field for the label of the vertical axis.
@@ -180,6 +180,10 @@ pub(crate) enum Sign {
     Sample(Look),
     Marker(Look),
     Zone(Paint),
+    /// An end of an interval that was moved.
+    Bar,
+    /// An end of an interval that lies outside.
+    Arrow,
     /// The dot of a cell that is too small for a number.
     Dot,
 }
@@ -220,6 +224,17 @@ impl Key {
                     sheet.marker((x + room / 2.0, y), *look, 3.8);
                 }
                 Sign::Marker(look) => sheet.marker((x + room / 2.0, y), *look, 4.2),
+                Sign::Bar => {
+                    let pen = Pen::new(Paint::Muted);
+                    sheet.line(&[(x + 2.0, y - 6.0), (x + 2.0, y + 6.0)], pen, 3.5);
+                    sheet.line(&[(x + 2.0, y), (x + room, y)], pen, 2.4);
+                }
+                Sign::Arrow => {
+                    let pen = Pen::new(Paint::Muted);
+                    let tip = [(x + room, y), (x + room - 9.0, y - 5.0), (x + room - 9.0, y + 5.0)];
+                    sheet.line(&[(x, y), (x + room - 5.0, y)], pen, 2.4);
+                    sheet.polygon(&tip, pen);
+                }
                 Sign::Dot => sheet.disc((x + room / 2.0, y), 2.0, Pen::new(Paint::Ink)),
                 Sign::Zone(paint) => {
                     sheet.rect((x, y - 7.0), (x + room, y + 7.0), Pen::new(*paint));
@@ -235,7 +250,7 @@ fn sign_width(sign: &Sign) -> f64 {
     match sign {
         Sign::Line(_) | Sign::Sample(_) => 26.0,
         Sign::Marker(_) | Sign::Dot => 11.0,
-        Sign::Zone(_) => 18.0,
+        Sign::Zone(_) | Sign::Bar | Sign::Arrow => 18.0,
     }
 }
 

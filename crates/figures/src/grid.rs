@@ -8,7 +8,7 @@ use crate::{
 
 /// What a cell shows.
 pub(crate) enum Cell {
-    /// A shade, with a text where the picture has room for it.
+    /// A shade, with a text where the figure has room for it.
     Shade { paint: Paint, text: Option<(String, bool)> },
     /// No value: crossed out.
     Missing,

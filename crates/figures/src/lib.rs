@@ -1,4 +1,4 @@
-//! The pictures of a report as SVG with their data; pure functions
+//! The figures of a report as SVG with their data; pure functions
 //!
 //! Plain structs in, a [`Figure`] out: no tensors, no files, no clock, no fonts, and the same bytes
 //! on every machine. Statistics are done elsewhere (`dst-stats`); here they are only drawn.
@@ -76,7 +76,7 @@ pub use style::STYLE_SHEET;
 pub use text::Notation;
 pub use tradeoff::{TradeOff, TradeOffPoint, trade_off};
 
-/// A picture, its text alternative and the data behind it.
+/// A figure, its text alternative and the data behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figure {
     /// The stem of its file names, and the prefix of the ids in [`Figure::svg`].
@@ -140,7 +140,7 @@ pub struct Interval {
     pub upper: f64,
 }
 
-/// The sentence about values that are not in a picture; empty where there are none.
+/// The sentence about values that are not in a figure; empty where there are none.
 pub(crate) fn left_out(count: usize) -> String {
     match count {
         0 => String::new(),

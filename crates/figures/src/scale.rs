@@ -64,7 +64,7 @@ impl Axis {
         Self { notation: Notation::Si, ..self }
     }
 
-    /// With ticks at whole numbers alone: there is no epoch 1.5.
+    /// With ticks at whole numbers only: there is no epoch 1.5.
     #[must_use]
     pub fn whole(self) -> Self {
         Self { whole: true, ..self }
@@ -95,7 +95,7 @@ enum Map {
     Log(LogCoord<f64>),
 }
 
-/// Values of one axis to positions in the picture.
+/// Values of one axis to positions in the figure.
 pub(crate) struct Scale {
     map: Map,
     range: (f64, f64),
@@ -280,6 +280,21 @@ mod tests {
         let scale = Scale::new(&axis, &[1.0, f64::NAN, 3.0], 0.0, (100.0, 0.0)).unwrap();
         assert_eq!([1.0, 2.0, 3.0].map(|v| scale.at(v)), [Some(100.0), Some(50.0), Some(0.0)]);
         assert_eq!(scale.at(f64::NAN), None);
+    }
+
+    #[test]
+    fn places_rise_with_values() {
+        let values: Vec<f64> = (1..=300).map(|step| 1.07_f64.powi(step)).collect();
+        for spacing in [Spacing::Linear, Spacing::Log] {
+            let axis = Axis::new("cost").spaced(spacing);
+            for (from, to) in [(0.0, 500.0), (500.0, 0.0)] {
+                let scale = Scale::new(&axis, &values, 0.04, (from, to)).unwrap();
+                let places: Vec<f64> = values.iter().map(|v| scale.at(*v).unwrap()).collect();
+                let onwards = |pair: &[f64]| (pair[1] - pair[0]) * (to - from) >= 0.0;
+                assert!(places.windows(2).all(onwards), "{spacing:?}");
+                assert!((places[299] - places[0]).abs() > 400.0, "{spacing:?}");
+            }
+        }
     }
 
     #[test]

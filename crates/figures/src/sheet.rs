@@ -1,4 +1,4 @@
-//! A picture while it is drawn, in units of its view box.
+//! A figure while it is drawn, in units of its view box.
 
 use crate::{
     Conclusion, Figure, Heading,
@@ -91,7 +91,7 @@ impl Label {
     }
 }
 
-/// A picture in the making. Drawing goes through the elements of plotters into [`Ink`].
+/// A figure in the making. Drawing goes through the elements of plotters into [`Ink`].
 pub(crate) struct Sheet {
     area: DrawingArea<Ink, Shift>,
     body: Rc<RefCell<String>>,
@@ -198,13 +198,13 @@ impl Sheet {
     }
 
     /// Backends count in whole numbers, so a whole number is a tenth here. Whatever the data, no
-    /// point leaves the picture.
+    /// point leaves the figure.
     fn tenths(&self, (x, y): Point) -> (i32, i32) {
         let tenth = |value: f64, limit: f64| (value.clamp(0.0, limit) * 10.0).round() as i32;
         (tenth(x, self.width), tenth(y, self.height))
     }
 
-    /// The picture as an element, with its title and its text alternative inside.
+    /// The figure as an element, with its title and its text alternative inside.
     fn finish(self, heading: &Heading, description: &str, format: Format) -> String {
         infallible(self.area.present());
         let Self { area, body, width, height } = self;
@@ -229,7 +229,7 @@ impl Sheet {
     }
 }
 
-/// The figure of a picture in its two layouts.
+/// The figure of a figure in its two layouts.
 pub(crate) fn figure(
     heading: &Heading,
     description: String,

@@ -120,8 +120,9 @@ fn draw(palette: &Palette, data: &SlopeCharts, panels: &[Panel<'_>], format: For
     let scale = |panel: &Panel<'_>, ends: (f64, f64)| {
         let (low, high) = panel.range();
         let middle = f64::midpoint(low, high);
-        let smallest = (middle.abs() * 0.01).max(f64::MIN_POSITIVE * 1e20);
-        let half = (widest * 0.55).max(smallest);
+        // Seeds that all score the same still need an axis.
+        let equal = widest <= middle.abs() * 1e-9;
+        let half = if equal { (middle.abs() * 0.01).max(1e-280) } else { widest * 0.55 };
         Scale::between(&metric, (middle - half, middle + half), ends)
     };
     for (index, panel) in panels.iter().enumerate() {

@@ -17,7 +17,7 @@ pub const STYLE_SHEET: &str = include_str!("style.css");
 pub(crate) const SERIES: [&str; 8] =
     ["#0A5DA2", "#C33817", "#0D8F77", "#9B1A6B", "#B78B06", "#3996FF", "#633306", "#823CE5"];
 
-/// Dash patterns in units of the picture; empty is solid.
+/// Dash patterns in units of the figure; empty is solid.
 pub(crate) const DASHES: [&str; 6] = ["", "7 3", "2 2.5", "10 3 2 3", "5 2 1.5 2 1.5 2", "1.5 5"];
 
 /// The dash pattern of lines that are no data, as a margin or a front.
@@ -38,7 +38,7 @@ pub(crate) const HEAT: [&str; 10] = [
 /// The first shade on which text has the colour of the paper.
 const HEAT_DARK: u8 = 6;
 
-/// More lines than these are not told apart by anyone; the rest is in the CSV alone.
+/// More lines than these are not told apart by anyone; the rest is only in the CSV.
 pub(crate) const SERIES_LIMIT: usize = 24;
 
 /// What an element is painted with, by its meaning. The style sheet knows the colour.

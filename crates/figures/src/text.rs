@@ -1,6 +1,6 @@
 //! Widths of text without a font, and numbers as text.
 
-/// The font size of labels, in units of the picture.
+/// The font size of labels, in units of the figure.
 pub(crate) const FONT: f64 = 13.0;
 
 /// Advance widths of Helvetica in thousandths of the font size, from space to tilde.

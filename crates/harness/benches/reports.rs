@@ -7,8 +7,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use dst_analysis::document::Page;
 use dst_analysis::ReportPlugin;
+use dst_analysis::document::Page;
 use dst_analysis::sample::{self, Size};
 use dst_analysis::{Analysis, Experiment, Study};
 use dst_core::plugin::Plugin;
@@ -32,8 +32,9 @@ fn reports(criterion: &mut Criterion) {
         let study = || Study::new(&experiment).expect("the trials are in order");
         let made = study();
         let page = Page::new(&made);
-        let render =
-            |plugin: &ReportPlugin| plugin.report.render(&made, &page).expect("the trials are in order");
+        let render = |plugin: &ReportPlugin| {
+            plugin.report.render(&made, &page).expect("the trials are in order")
+        };
         let mut group = criterion.benchmark_group(format!("reports of {} trials", trials.len()));
         group.sample_size(10);
         group.bench_function("study", |bencher| bencher.iter(|| black_box(study())));

@@ -16,6 +16,7 @@ mod restart;
 mod results;
 mod run;
 mod status;
+mod watch;
 
 use dst_analysis::ReportPlugin;
 use dst_core::Result;

@@ -24,6 +24,7 @@ mod output;
 mod plugins;
 mod progress;
 mod schema;
+mod screen;
 mod table;
 
 use std::process::ExitCode;

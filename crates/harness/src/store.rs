@@ -11,6 +11,7 @@
 //!   <trial>/layers.csv         layers by epoch
 //!   <trial>/ages.csv           connections by layer and age
 //!   <trial>/predictions.safetensors   predictions on the test set
+//!   <trial>/progress.json      how far it is; removed when it has ended by itself
 //!   <trial>/checkpoint/        where it stood; removed when it has ended by itself
 //!   <trial>/result.json        how it ended: its presence means done
 //! ```
@@ -23,6 +24,7 @@ pub(crate) mod file;
 mod grid;
 mod looks;
 mod predictions;
+mod progress;
 mod table;
 mod trial;
 
@@ -37,10 +39,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::lease::{self, Attempts, Holder};
 pub use clock::now;
+pub(crate) use clock::seconds;
 use file::Durability;
 pub use grid::GridRecord;
 use predictions::SharedTargets;
 pub(crate) use predictions::write_predictions;
+pub use progress::TrialProgress;
+pub(crate) use progress::{remove_progress, write_progress};
 pub use trial::{Rows, TrialResult};
 pub(crate) use trial::{table_rows, write_result, write_tables};
 
@@ -233,6 +238,23 @@ impl Store {
             Attempts::Held(holder) => TrialState::Running(holder),
             Attempts::Idle(_) => TrialState::Interrupted,
         })
+    }
+
+    /// How the trial of that id ended, without its tables; none if it has not, or if its result
+    /// is damaged.
+    ///
+    /// # Errors
+    /// If its folder cannot be read.
+    pub fn result(&self, id: &str) -> Result<Option<TrialResult>> {
+        match trial::read_result(&self.folder(id), id) {
+            Err(error) if error.kind() == dst_core::ErrorKind::Data => Ok(None),
+            result => result,
+        }
+    }
+
+    /// How far a trial is that has not ended, as far as its worker has said so.
+    pub fn progress(&self, spec: &TrialSpec) -> Option<TrialProgress> {
+        progress::read_progress(&self.folder(&spec.id()), spec.training.epochs)
     }
 
     /// The trial of that id, if it ended.

@@ -86,8 +86,8 @@ pub use effect::{
     standardized_difference,
 };
 pub use equivalence::{
-    Equivalence, NonInferiority, OneSidedTest, Variances, Verdict, non_inferiority,
-    non_inferiority_paired, tost_independent, tost_paired,
+    Equivalence, NonInferiority, OneSidedTest, Variances, non_inferiority, non_inferiority_paired,
+    tost_independent, tost_paired,
 };
 pub use error::{Degenerate, Error, Result};
 pub use friedman::{

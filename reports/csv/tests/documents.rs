@@ -1,7 +1,7 @@
 //! The four documents, as text.
 
-use dst_analysis::document::Page;
 use dst_analysis::ReportPlugin;
+use dst_analysis::document::Page;
 use dst_analysis::{Analysis, Experiment, Study};
 use dst_record::Plugin;
 use dst_record::record::{

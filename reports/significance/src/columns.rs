@@ -76,6 +76,12 @@ const COLUMNS: &[Column] = &[
     ("a12", |row| optional(beside(row, |d| d.a12))),
     ("bca_low", |row| optional(beside(row, |d| d.bca.map(|ci| ci.lower)))),
     ("bca_high", |row| optional(beside(row, |d| d.bca.map(|ci| ci.upper)))),
+    ("ci_low_seeds_and_examples", |row| {
+        optional(beside(row, |d| d.over_examples.map(|both| both.seeds_and_examples.lower)))
+    }),
+    ("ci_high_seeds_and_examples", |row| {
+        optional(beside(row, |d| d.over_examples.map(|both| both.seeds_and_examples.upper)))
+    }),
     ("detectable_difference", |row| optional(beside(row, |d| d.detectable))),
     ("p_normal", |row| optional(beside(row, |d| d.p_normal))),
     ("share_of_seeds_better", |row| optional(beside(row, |d| d.improvement))),

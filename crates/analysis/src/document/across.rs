@@ -1,13 +1,17 @@
 //! Ranks over data sets.
 
-use dst_figures::{CriticalDifferenceDiagram, Heading, RankedMethod, critical_difference_diagram};
+use dst_figures::{
+    Axis, CriticalDifferenceDiagram, Curve, CurvePoint, Estimate, Heading, IntervalPlot, Palette,
+    RankedMethod, Series, critical_difference_diagram,
+};
+use dst_stats::BootstrapOptions;
 
 use super::{Block, Cell, Column, Section, Table, Topic};
 use crate::format::{fixed, p_value};
 use crate::{Across, FEW_DATASETS, Study};
 
 /// The section; none with one data set.
-pub(super) fn section(study: &Study<'_>) -> Option<Section> {
+pub(super) fn section(study: &Study<'_>, palette: &Palette) -> Option<Section> {
     let across = study.across.as_ref()?;
     let mut blocks = Vec::new();
     if across.exploratory() {
@@ -23,6 +27,10 @@ pub(super) fn section(study: &Study<'_>) -> Option<Section> {
     }
     blocks.push(Block::Table(table(across, study.analysis().alpha)));
     blocks.push(Block::Notes { notes: notes(across, study) });
+    if !across.exploratory() {
+        let figures = aggregates(across, study, palette);
+        blocks.extend(figures.into_iter().flatten().map(|figure| Block::Figure(figure.into())));
+    }
     Some(Section {
         id: "ranks".to_owned(),
         topic: Topic::Across,
@@ -122,4 +130,66 @@ fn diagram(across: &Across) -> Option<dst_figures::Figure> {
     };
     let heading = Heading::new("ranks-critical-difference", "Mean ranks and critical difference");
     Some(critical_difference_diagram(&heading, &data))
+}
+
+/// Thresholds of a performance profile.
+const THRESHOLDS: usize = 101;
+
+/// The interquartile mean of every method, and its performance profile (Agarwal et al. 2021), of runs as
+/// a share of the way from guessing to perfect.
+fn aggregates(
+    across: &Across,
+    study: &Study<'_>,
+    palette: &Palette,
+) -> Option<[dst_figures::Figure; 2]> {
+    let runs = across.normalized.as_ref()?;
+    let level = 1.0 - study.analysis().alpha;
+    let series = |place: usize| {
+        let label = &across.methods[place];
+        let strategy = label.split(' ').next().unwrap_or_default();
+        let sparsity = label.rsplit_once(" at ").and_then(|(_, text)| {
+            text.strip_suffix(" %").and_then(|number| number.parse::<f64>().ok())
+        });
+        Series::new(strategy, sparsity.unwrap_or(0.0) / 100.0, label)
+    };
+    let order = across.ranks.best_first();
+    let rows = order.iter().map(|&place| {
+        let options = BootstrapOptions {
+            level,
+            draws: 2_000,
+            seed: dst_stats::stream_seed(0, &across.methods[place]),
+            threads: 0,
+        };
+        let interquartile =
+            |tasks: &[Vec<f64>]| dst_stats::interquartile_mean(&tasks.concat()).unwrap_or(f64::NAN);
+        let answer = dst_stats::stratified_bootstrap(&runs[place], interquartile, &options).ok();
+        Estimate {
+            series: series(place),
+            value: answer.as_ref().map_or(f64::NAN, |answer| answer.estimate),
+            interval: answer.map(|answer| dst_figures::Interval {
+                lower: answer.percentile.lower,
+                upper: answer.percentile.upper,
+            }),
+        }
+    });
+    let axis = || Axis::new("share of the way from guessing to perfect").percent();
+    let count = across.datasets.len();
+    let heading = Heading::new("ranks-iqm", format!("Interquartile mean over {count} data sets"));
+    let plot = IntervalPlot { quantity: axis(), rows: rows.collect() };
+    let means = dst_figures::interval_plot(&heading, palette, &plot);
+    let thresholds: Vec<f64> =
+        (0..THRESHOLDS).map(|step| step as f64 / (THRESHOLDS - 1) as f64).collect();
+    let lines: Vec<Curve> = order
+        .iter()
+        .map(|&place| {
+            let shares = dst_stats::performance_profile(&runs[place], &thresholds);
+            let points = thresholds.iter().zip(shares.unwrap_or_default());
+            let point = |(x, y): (&f64, f64)| CurvePoint { x: *x, y, interval: None };
+            Curve { series: series(place), points: points.map(point).collect() }
+        })
+        .collect();
+    let heading =
+        Heading::new("ranks-profiles", format!("Performance profiles over {count} data sets"));
+    let profiles = dst_figures::performance_profiles(&heading, palette, &axis(), &lines);
+    Some([means, profiles])
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use dst_figures::Palette;
+
 use super::figures::Figures;
 use super::{Block, Fold, Section, Topic, VerdictGroup, VerdictLine, tables};
 use crate::format::percent;
@@ -10,9 +12,14 @@ use crate::table::sparsity_key;
 use crate::{Comparison, Judgement, Study};
 
 /// The section of a family: verdicts first, then what they rest on.
-pub(super) fn section(study: &Study<'_>, judgement: &Judgement<'_>, id: String) -> Section {
+pub(super) fn section(
+    study: &Study<'_>,
+    palette: &Palette,
+    judgement: &Judgement<'_>,
+    id: String,
+) -> Section {
     let alpha = judgement.alpha.unwrap_or(study.analysis().alpha);
-    let figures = Figures::new(study, judgement, &id);
+    let figures = Figures::new(study, palette, judgement, &id);
     let mut blocks: Vec<Block> =
         figures.forest.map(|figure| Block::Figure(figure.into())).into_iter().collect();
     blocks.push(Block::Table(tables::results(judgement, &id)));

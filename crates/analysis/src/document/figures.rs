@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use dst_figures::{
-    Axis, Better, ConfusionMatrix, Curve, Figure, ForestPlot, ForestRow, Heading, Interval,
-    PairKind, PairMap, SeedPair, SlopeChart, Spacing, TradeOff, TradeOffPoint,
+    Axis, Better, Conclusion, ConfusionMatrix, Curve, Figure, ForestPlot, ForestRow, Heading,
+    Interval, PairKind, PairMap, Palette, SeedPair, SlopeCharts, SlopePanel, Spacing, TradeOff,
+    TradeOffPoint,
 };
 use dst_record::Metric;
 use dst_record::record::{EpochRecord, TrialRecord};
+use dst_stats::verdict::{Reason, Verdict};
 
 use super::series;
-use crate::format::correction_name;
-use crate::sentence::verdict;
+use crate::format::{correction_name, percent};
 use crate::settings::Multiplicity;
+use crate::table::sparsity_key;
 use crate::{Comparison, Group, Judgement, Study};
 
 /// Groups that a figure of curves shows: more lines than this cannot be told apart.
@@ -43,10 +45,15 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn new(study: &Study<'_>, judgement: &Judgement<'_>, id: &str) -> Self {
+    pub(super) fn new(
+        study: &Study<'_>,
+        palette: &Palette,
+        judgement: &Judgement<'_>,
+        id: &str,
+    ) -> Self {
         let level = 1.0 - judgement.alpha.unwrap_or(study.analysis().alpha);
         let mut figures = Self::default();
-        let drawn = Drawn { judgement, id, level };
+        let drawn = Drawn { judgement, palette, id, level };
         drawn.forest(&mut figures);
         drawn.trade_offs(&mut figures);
         drawn.learning(&mut figures);
@@ -61,6 +68,7 @@ impl Figures {
 /// What all figures of a family are drawn from.
 struct Drawn<'j, 't> {
     judgement: &'j Judgement<'t>,
+    palette: &'j Palette,
     id: &'j str,
     level: f64,
 }
@@ -91,9 +99,8 @@ impl<'t> Drawn<'_, 't> {
     }
 
     fn forest(&self, figures: &mut Figures) {
-        let mut drawn: Vec<&Comparison<'_>> =
-            self.judgement.comparisons.iter().filter(|c| c.estimate.is_some()).collect();
-        if drawn.is_empty() {
+        let mut drawn: Vec<&Comparison<'_>> = self.judgement.comparisons.iter().collect();
+        if drawn.iter().all(|comparison| comparison.estimate.is_none()) {
             return;
         }
         if drawn.len() > ROWS {
@@ -107,23 +114,40 @@ impl<'t> Drawn<'_, 't> {
             drawn.truncate(ROWS);
         }
         let metric = self.metric();
+        let several = drawn.windows(2).any(|pair| {
+            sparsity_key(pair[0].candidate.sparsity) != sparsity_key(pair[1].candidate.sparsity)
+        });
+        if several {
+            drawn.sort_by_key(|comparison| sparsity_key(comparison.candidate.sparsity));
+        }
         let rows = drawn.into_iter().map(|comparison| ForestRow {
-            label: comparison.candidate.label.clone(),
+            series: series::named(&comparison.candidate),
+            group: if several {
+                format!("{} sparsity", percent(comparison.candidate.sparsity))
+            } else {
+                String::new()
+            },
             difference: comparison.estimate.unwrap_or(f64::NAN),
             interval: comparison.evidence.map(|evidence| Interval {
                 lower: evidence.interval.lower,
                 upper: evidence.interval.upper,
             }),
-            verdict: verdict(comparison.verdict).to_owned(),
+            clipped: comparison.evidence.is_some_and(|evidence| evidence.clipped),
+            conclusion: conclusion(comparison.verdict),
+            note: note(comparison),
         });
         let axis = Axis::new(format!("{} minus {}", metric.title(), self.judgement.control()));
         let data = ForestPlot {
-            difference: if metric.is_share() { axis.percent() } else { axis },
+            difference: if metric.is_share() { axis.points() } else { axis },
             margin: self.judgement.margin,
             rows: rows.collect(),
         };
         let title = format!("Differences from {}, with the margin", self.judgement.control());
-        figures.forest = Some(dst_figures::forest_plot(&self.heading("differences", title), &data));
+        figures.forest = Some(dst_figures::forest_plot(
+            &self.heading("differences", title),
+            self.palette,
+            &data,
+        ));
     }
 
     fn trade_offs(&self, figures: &mut Figures) {
@@ -133,8 +157,8 @@ impl<'t> Drawn<'_, 't> {
                 let scores = group.scores();
                 let mean = dst_stats::mean_interval(&scores, self.level).ok();
                 Some(TradeOffPoint {
-                    series: group.strategy.to_owned(),
-                    label: group.label.clone(),
+                    series: series::named(group),
+                    line: line(group),
                     x: cost(group).filter(|cost| cost.is_finite())?,
                     y: dst_stats::summary(&scores).ok()?.mean,
                     interval: mean.and_then(|mean| mean.interval).map(ends),
@@ -154,7 +178,7 @@ impl<'t> Drawn<'_, 't> {
                 points,
             };
             let title = format!("Test {} against {label}", metric.title());
-            let figure = dst_figures::trade_off(&self.heading(name, title), &data);
+            let figure = dst_figures::trade_off(&self.heading(name, title), self.palette, &data);
             // Density and operations tell the story; the rest is a click away.
             if place < 2 { figures.open.push(figure) } else { figures.costs.push(figure) }
         }
@@ -182,11 +206,13 @@ impl<'t> Drawn<'_, 't> {
         let title = format!("Validation {} by epoch, mean over seeds", metric.title());
         figures.training.push(dst_figures::learning_curves(
             &self.heading("validation", title),
+            self.palette,
             &axis,
             &scores,
         ));
         figures.training.push(dst_figures::learning_curves(
             &self.heading("training-loss", "Training loss by epoch, mean over seeds"),
+            self.palette,
             &Axis::loss("training loss"),
             &curves(&|epoch| Some(epoch.train_loss)),
         ));
@@ -202,24 +228,33 @@ impl<'t> Drawn<'_, 't> {
                 drawn.len()
             ));
         }
-        for (place, comparison) in drawn.into_iter().take(SLOPES).enumerate() {
-            let (candidate, control) = (&comparison.candidate.label, comparison.control_label());
-            let pairs = comparison.pairs.iter().map(|pair| SeedPair {
-                seed: pair.seed.to_string(),
-                control: pair.control,
-                candidate: pair.candidate,
-            });
-            let data = SlopeChart {
-                control: control.to_owned(),
-                candidate: candidate.clone(),
-                metric: of_metric(metric, format!("test {}", metric.title())),
-                better: Better::Higher,
-                pairs: pairs.collect(),
-            };
-            let title = format!("{candidate} against {control}, seed by seed");
-            let heading = self.heading(&format!("seeds-{}", place + 1), title);
-            figures.seeds.push(dst_figures::slope_chart(&heading, &data));
+        let panels: Vec<SlopePanel> = drawn
+            .into_iter()
+            .take(SLOPES)
+            .filter_map(|comparison| {
+                let pairs = comparison.pairs.iter().map(|pair| SeedPair {
+                    seed: pair.seed.to_string(),
+                    control: pair.control,
+                    candidate: pair.candidate,
+                });
+                Some(SlopePanel {
+                    candidate: series::named(&comparison.candidate),
+                    control: series::named(comparison.control.as_ref()?),
+                    pairs: pairs.collect(),
+                })
+            })
+            .collect();
+        if panels.is_empty() {
+            return;
         }
+        let data = SlopeCharts {
+            metric: of_metric(metric, format!("test {}", metric.title())),
+            better: Better::Higher,
+            panels,
+        };
+        let title = format!("Every seed, from {} to each strategy", self.judgement.control());
+        let heading = self.heading("seeds", title);
+        figures.seeds.push(dst_figures::slope_charts(&heading, self.palette, &data));
     }
 
     fn all_pairs(&self, figures: &mut Figures, study: &Study<'_>) {
@@ -266,20 +301,33 @@ impl<'t> Drawn<'_, 't> {
                 .map(|group| series::layer_curve(group, self.level, series::Totals::churn))
                 .collect();
             let title = "Churn: connections born in an epoch, per active connection";
-            figures.topology.push(dst_figures::churn_curves(&self.heading("churn", title), &churn));
+            figures.topology.push(dst_figures::churn_curves(
+                &self.heading("churn", title),
+                self.palette,
+                &churn,
+            ));
             let explored: Vec<Curve> = groups
                 .iter()
                 .map(|group| series::layer_curve(group, self.level, series::Totals::explored))
                 .collect();
             let title = "In-time over-parameterisation: share of the entries that were ever active";
             let heading = self.heading("explored", title);
-            figures.topology.push(dst_figures::exploration_curves(&heading, &explored));
+            figures.topology.push(dst_figures::exploration_curves(
+                &heading,
+                self.palette,
+                &explored,
+            ));
         }
         let ages: Vec<_> = groups.iter().filter_map(|group| series::ages(group)).collect();
         if !ages.is_empty() {
             let heading = self.heading("ages", "Age of connections when they were dropped");
             let axis = Axis::new("age (epochs)");
-            figures.topology.push(dst_figures::age_histograms(&heading, &axis, &ages));
+            figures.topology.push(dst_figures::age_histograms(
+                &heading,
+                self.palette,
+                &axis,
+                &ages,
+            ));
         }
         let sparse = self.best().into_iter();
         let sparse =
@@ -333,6 +381,43 @@ impl<'t> Drawn<'_, 't> {
         let kept = &ranked[..most.min(ranked.len())];
         let is_kept = |group: &&Arc<Group<'t>>| kept.iter().any(|other| Arc::ptr_eq(other, group));
         self.judgement.groups().filter(is_kept).collect()
+    }
+}
+
+/// The looks of all strategies and sparsities of a study, the same in every figure.
+pub(super) fn palette(study: &Study<'_>) -> Palette {
+    let groups = || study.judgements.iter().flat_map(|judgement| &judgement.table.groups);
+    let mut strategies: Vec<&str> = groups().map(|group| group.strategy).collect();
+    strategies.sort_unstable();
+    strategies.dedup();
+    Palette::new(&study.control, strategies, groups().map(|group| group.sparsity))
+}
+
+/// The line of a trade-off that a group lies on: its label without the sparsity, which changes along it.
+fn line(group: &Group<'_>) -> String {
+    let end = format!(" at {}", percent(group.sparsity));
+    group.label.strip_suffix(&end).unwrap_or(&group.label).to_owned()
+}
+
+fn conclusion(verdict: Verdict) -> Conclusion {
+    match verdict {
+        Verdict::Superior => Conclusion::Superior,
+        Verdict::NonInferior => Conclusion::NonInferior,
+        Verdict::Worse => Conclusion::Worse,
+        Verdict::Inferior => Conclusion::Inferior,
+        Verdict::Inconclusive => Conclusion::Inconclusive,
+        Verdict::NotComparable => Conclusion::NotComparable,
+    }
+}
+
+/// What stands beside a verdict in a row of the forest.
+fn note(comparison: &Comparison<'_>) -> String {
+    match (comparison.verdict, comparison.reason) {
+        (Verdict::NonInferior, _) if comparison.loss_shown => "a small loss is shown".to_owned(),
+        (_, Some(Reason::Failures)) => "because of failures".to_owned(),
+        (_, Some(Reason::Open) | None) => String::new(),
+        (Verdict::NotComparable, _) => "see below".to_owned(),
+        (_, Some(reason)) => format!("no test: {}", reason.name().replace('-', " ")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a page says, in its order.
 
-use super::{Block, Page, Section, Topic, across, family, lead, provenance};
+use super::{Block, Page, Section, Topic, across, family, figures, lead, provenance};
 use crate::Study;
 use crate::methods::{methods, references};
 
@@ -18,15 +18,16 @@ impl Page {
             few if few <= NAMED => format!("{} against {}", datasets.join(", "), study.control),
             many => format!("{many} data sets against {}", study.control),
         };
+        let palette = figures::palette(study);
         let mut sections: Vec<Section> = study
             .judgements
             .iter()
             .enumerate()
             .map(|(place, judgement)| {
-                family::section(study, judgement, format!("family-{}", place + 1))
+                family::section(study, &palette, judgement, format!("family-{}", place + 1))
             })
             .collect();
-        sections.extend(across::section(study));
+        sections.extend(across::section(study, &palette));
         if !study.experiment.trials.is_empty() {
             sections.push(methods_section(study));
         }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::Group;
-use dst_figures::{AgeBin, AgeHistogram, Curve, CurvePoint, DensityMap, Interval};
+use dst_figures::{AgeBin, AgeHistogram, Curve, CurvePoint, DensityMap, Interval, Series};
 use dst_record::record::{EpochRecord, TrialRecord};
 
 /// The mean over seeds at every epoch, with Student's interval where two seeds or more have it.
-pub(crate) fn curve(
+pub(super) fn curve(
     group: &Group<'_>,
     level: f64,
     value: impl Fn(&EpochRecord) -> Option<f64>,
@@ -22,7 +22,7 @@ pub(crate) fn curve(
 }
 
 /// As [`curve`], of a number that all layers of a trial have together.
-pub(crate) fn layer_curve(
+pub(super) fn layer_curve(
     group: &Group<'_>,
     level: f64,
     value: impl Fn(&Totals) -> Option<f64>,
@@ -48,12 +48,12 @@ fn line(group: &Group<'_>, epochs: BTreeMap<u32, Vec<f64>>, level: f64) -> Curve
             interval: interval.map(|ci| Interval { lower: ci.lower, upper: ci.upper }),
         }
     });
-    Curve { label: group.label.clone(), points: points.collect() }
+    Curve { series: named(group), points: points.collect() }
 }
 
 /// Sums over the layers of one trial at one epoch.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Totals {
+pub(super) struct Totals {
     size: u64,
     active: u64,
     born: u64,
@@ -63,12 +63,12 @@ pub(crate) struct Totals {
 
 impl Totals {
     /// Connections born during the epoch per active one: above 1 where several updates replace much.
-    pub(crate) fn churn(&self) -> Option<f64> {
+    pub(super) fn churn(&self) -> Option<f64> {
         (self.active > 0).then(|| self.born as f64 / self.active as f64)
     }
 
     /// In-time over-parameterisation R_s: the share of entries ever active (Liu et al. 2021).
-    pub(crate) fn explored(&self) -> Option<f64> {
+    pub(super) fn explored(&self) -> Option<f64> {
         (self.size > 0).then(|| self.ever / self.size as f64)
     }
 }
@@ -86,7 +86,7 @@ fn totals(trial: &TrialRecord) -> BTreeMap<u32, Totals> {
 }
 
 /// Density of every layer at every epoch, the mean over seeds; none if no trial recorded layers.
-pub(crate) fn density(group: &Group<'_>) -> Option<DensityMap> {
+pub(super) fn density(group: &Group<'_>) -> Option<DensityMap> {
     let mut layers: Vec<&str> = Vec::new();
     let mut sums: BTreeMap<(usize, u32), (f64, f64)> = BTreeMap::new();
     for record in group.trials.values().flat_map(|trial| &trial.layers) {
@@ -117,7 +117,7 @@ pub(crate) fn density(group: &Group<'_>) -> Option<DensityMap> {
 
 /// Connections by their age when they were dropped, summed over layers and seeds; none if nothing
 /// was dropped, or ages were not recorded.
-pub(crate) fn ages(group: &Group<'_>) -> Option<AgeHistogram> {
+pub(super) fn ages(group: &Group<'_>) -> Option<AgeHistogram> {
     let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
     for record in group.trials.values().flat_map(|trial| &trial.ages) {
         *counts.entry(record.age_epochs).or_default() += record.dropped;
@@ -128,12 +128,12 @@ pub(crate) fn ages(group: &Group<'_>) -> Option<AgeHistogram> {
         upper: f64::from(age) + 1.0,
         count: counts.get(&age).copied().unwrap_or_default(),
     });
-    Some(AgeHistogram { label: group.label.clone(), bins: bins.collect() })
+    Some(AgeHistogram { series: named(group), bins: bins.collect() })
 }
 
 /// Test samples by true and predicted class, summed over seeds; none for regression, or if trials
 /// kept no such counts.
-pub(crate) fn confusion(group: &Group<'_>) -> Option<Vec<Vec<u64>>> {
+pub(super) fn confusion(group: &Group<'_>) -> Option<Vec<Vec<u64>>> {
     let mut sum: Option<Vec<Vec<u64>>> = None;
     for trial in group.finished().into_iter().filter(|trial| !trial.confusion.is_empty()) {
         match &mut sum {
@@ -148,4 +148,9 @@ pub(crate) fn confusion(group: &Group<'_>) -> Option<Vec<Vec<u64>>> {
         }
     }
     sum
+}
+
+/// A group as figures name it: its strategy decides the colour, its sparsity the line style.
+pub(super) fn named(group: &Group<'_>) -> Series {
+    Series::new(group.strategy, group.sparsity, &group.label)
 }

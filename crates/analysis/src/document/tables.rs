@@ -335,7 +335,9 @@ pub(super) fn diagnostics(judgement: &Judgement<'_>, id: &str) -> Option<Table> 
             Column::new("p, sign flips", "p_sign_flip").rank(1),
             Column::new("d_z", "d_z").rank(2),
             Column::new("A12", "a12").rank(2),
-            Column::new("bootstrap CI (BCa)", "bca").rank(3),
+            Column::new("another run, same test set", "ci_seeds").rank(3),
+            Column::new("another run, other examples", "ci_seeds_and_examples").rank(3),
+            Column::new("bootstrap CI (BCa)", "bca").rank(4),
             Column::new("seeds better", "improvement").in_unit("%").rank(2),
             Column::new("P better", "probability_better").rank(4),
             Column::new("P within margin", "probability_within_margin").rank(4),
@@ -348,6 +350,9 @@ pub(super) fn diagnostics(judgement: &Judgement<'_>, id: &str) -> Option<Table> 
         .into_iter()
         .map(|(comparison, own)| {
             let p = |value: Option<f64>| Cell::number_of(value, |p| p_value(p, alpha));
+            let span = |ci: Option<dst_stats::Interval>| {
+                ci.map_or(Cell::Empty, |ci| Cell::Text(interval(metric, &ci)))
+            };
             let posterior = |place: usize| Cell::number_of(own.posterior.map(|p| p[place]), fixed);
             vec![
                 Cell::text_of(&comparison.candidate.label),
@@ -356,7 +361,9 @@ pub(super) fn diagnostics(judgement: &Judgement<'_>, id: &str) -> Option<Table> 
                 p(own.p_sign_flip),
                 Cell::number_of(own.d_z, fixed),
                 Cell::number_of(own.a12, fixed),
-                own.bca.map_or(Cell::Empty, |ci| Cell::Text(interval(metric, &ci))),
+                span(own.over_examples.map(|both| both.seeds)),
+                span(own.over_examples.map(|both| both.seeds_and_examples)),
+                span(own.bca),
                 Cell::number_of(own.improvement, |share| fixed(100.0 * share)),
                 posterior(0),
                 posterior(1),
@@ -372,6 +379,23 @@ pub(super) fn diagnostics(judgement: &Judgement<'_>, id: &str) -> Option<Table> 
          ten seeds. Detectable is the smallest mean difference that one paired t test would have found \
          with power {POWER} at this number of seeds and the observed spread."
     ));
+    if let Some(both) = judgement
+        .comparisons
+        .iter()
+        .find_map(|comparison| comparison.diagnostics.as_ref()?.over_examples)
+    {
+        table.notes.push(format!(
+            "Two intervals of the difference at {}: for another run on the same test set (over seeds), and \
+             for another run on other examples of this kind (over seeds and test examples, from the stored \
+             predictions{}). A verdict speaks of the former.",
+            level(1.0 - alpha),
+            if both.bootstrap {
+                "; a bootstrap, which is too narrow where seeds matter"
+            } else {
+                ""
+            }
+        ));
+    }
     if let Some(p) = judgement.p_equal_variance {
         let text = p_value(p, alpha);
         let text = if text.starts_with('<') { text } else { format!("= {text}") };

@@ -3,3 +3,4 @@
 mod layout;
 mod picture;
 mod properties;
+mod verdicts;

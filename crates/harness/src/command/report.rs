@@ -4,11 +4,12 @@ mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use dst_analysis::document::Page;
+use dst_analysis::format::count;
 use dst_analysis::{Analysis, Catalog, Document, Experiment, ReportPlugin, Seen, Study};
 use dst_core::plugin::Plugin;
 use dst_core::record::{TrialRecord, TrialSpec};
@@ -20,7 +21,6 @@ use super::{preflight, results};
 use crate::catalog;
 use crate::cli::ReportArgs;
 use crate::config::{Effective, typed};
-use crate::executor::Interrupts;
 use crate::exit::Exit;
 use crate::output;
 use crate::store::{GridRecord, Store, TrialState};
@@ -88,18 +88,15 @@ fn material(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<M
     }
 }
 
-/// How often a store is looked at, in steps of [`PAUSE`].
-const LOOKS: u32 = 10;
-/// How long an interrupt waits at most.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How often a store is looked at.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Builds the reports whenever a trial has ended, until none is left or an interrupt comes.
 fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit> {
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
-    let mut interrupts = Interrupts::listen()?;
     let mut seen = None;
-    loop {
+    super::watch::watch(PAUSE, || {
         let (ended, planned) = progress(args, store)?;
         if seen != Some(ended) {
             seen = Some(ended);
@@ -108,19 +105,19 @@ fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit
             } else {
                 build(store, &material(args, effective, store)?, Some(&folder))?;
                 let page = folder.join("report.html");
-                output::note(&format!("{ended} of {planned} trials ended: {}", page.display()));
+                output::note(&format!(
+                    "{ended} of {} ended: {}",
+                    count(planned, "trial"),
+                    page.display()
+                ));
             }
         }
-        if ended > 0 && ended == planned {
-            return Ok(Exit::Success);
-        }
-        for _ in 0..LOOKS {
-            if interrupts.count() > 0 {
-                return Ok(Exit::Interrupted);
-            }
-            thread::sleep(PAUSE);
-        }
-    }
+        Ok(if ended > 0 && ended == planned {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    })
 }
 
 /// How many trials ended, of how many. Their tables and predictions are read only when that

@@ -136,7 +136,7 @@ pub struct Comparison {
     /// What became of the seeds; `None` before the first look and if not comparable.
     pub counts: Option<Counts>,
     /// Mean difference, or the median of the Walsh means (Hodges and Lehmann 1963) under
-    /// [`Test::Wilcoxon`], over the pairs that both finished.
+    /// [`Wilcoxon`](super::Test::Wilcoxon), over the pairs that both finished.
     pub estimate: Option<f64>,
     /// p-values and interval; `None` without a test.
     pub evidence: Option<Evidence>,

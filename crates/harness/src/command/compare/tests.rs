@@ -33,7 +33,9 @@ fn compare(ours: &[u8], theirs: &[u8], part: &str) -> Result<(Vec<String>, Remar
     let study = Study::new(&Experiment::new(&trials, &analysis))?;
     let comparisons = study.judgements.iter().flat_map(|judgement| {
         let heading = judgement.table.heading();
-        let one = move |c: &dst_analysis::Comparison<'_>| format!("{heading}: {} n={}", c.candidate.label, c.n());
+        let one = move |c: &dst_analysis::Comparison<'_>| {
+            format!("{heading}: {} n={}", c.candidate.label, c.n())
+        };
         judgement.comparisons.iter().map(one).collect::<Vec<_>>()
     });
     let comparisons = comparisons.collect();

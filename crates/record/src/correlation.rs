@@ -3,7 +3,7 @@
 /// Pearson's correlation, in [-1, 1]; none if either sample is constant.
 ///
 /// Both samples have the same length.
-pub(crate) fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
+pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
     if is_constant(a) || is_constant(b) {
         return None;
     }
@@ -22,7 +22,7 @@ pub(crate) fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
 }
 
 /// Spearman's correlation: Pearson's of the ranks, where equal values share the mean of theirs.
-pub(crate) fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
+pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     // Ranks would turn the rounding errors of a constant into full steps.
     if is_constant(a) || is_constant(b) {
         return None;
@@ -32,7 +32,7 @@ pub(crate) fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
 
 /// Are all values equal, but for the rounding of f32 arithmetic that made them? So is an empty
 /// sample; one with a NaN is not.
-pub(crate) fn is_constant(values: &[f64]) -> bool {
+pub fn is_constant(values: &[f64]) -> bool {
     let Some(first) = values.first() else { return true };
     values.iter().all(|value| (value - first).abs() <= 4.0 * f64::from(f32::EPSILON) * first.abs())
 }
