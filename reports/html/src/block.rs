@@ -52,7 +52,7 @@ pub(crate) struct Figure<'p> {
     name: &'p str,
     title: &'p str,
     description: &'p str,
-    svg: Value,
+    layouts: Value,
 }
 
 impl<'p> Figure<'p> {
@@ -61,8 +61,8 @@ impl<'p> Figure<'p> {
             name: &figure.name,
             title: &figure.title,
             description: &figure.description,
-            // Figures escape their own labels.
-            svg: Value::from_safe_string(figure.drawing.inline()),
+            // Figures escape their own labels. Their style sheet shows one of the two layouts.
+            layouts: Value::from_safe_string(figure.drawing.inline()),
         }
     }
 }

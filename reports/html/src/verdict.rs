@@ -2,6 +2,7 @@
 
 use dst_analysis::document::{VerdictGroup, VerdictLine};
 use dst_analysis::verdict as named;
+use dst_figures::Conclusion;
 use dst_stats::verdict::Verdict;
 use serde::Serialize;
 
@@ -15,14 +16,15 @@ pub(crate) fn class(verdict: Verdict) -> &'static str {
 
 /// What stands for it between candidate and control, for who sees no colours.
 pub(crate) fn sign(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Superior => ">",
-        Verdict::NonInferior => "\u{2265}",
-        Verdict::Worse => "<",
-        Verdict::Inferior => "\u{226A}",
-        Verdict::Inconclusive => "?",
-        Verdict::NotComparable => "\u{D7}",
-    }
+    let conclusion = match verdict {
+        Verdict::Superior => Conclusion::Superior,
+        Verdict::NonInferior => Conclusion::NonInferior,
+        Verdict::Worse => Conclusion::Worse,
+        Verdict::Inferior => Conclusion::Inferior,
+        Verdict::Inconclusive => Conclusion::Inconclusive,
+        Verdict::NotComparable => Conclusion::NotComparable,
+    };
+    conclusion.sign()
 }
 
 /// How often a verdict was given.

@@ -120,7 +120,7 @@ fn the_first_screen_says_what_came_out() {
     let section = all(&html, "section.family")[0];
     let pair = within(&section, ".heading + .pair");
     assert_eq!(pair.len(), 1);
-    assert_eq!(within(&pair[0], "figure[id=figure-family-1-differences] svg").len(), 1);
+    assert_eq!(within(&pair[0], "figure[id=figure-family-1-differences] svg").len(), 2);
     assert_eq!(within(&pair[0], ".table[id=table-family-1-results] thead th").len(), 4);
     assert_eq!(
         text(&within(&section, ".heading .tally")[0]),
@@ -259,8 +259,8 @@ fn labels_are_text_and_nothing_else() {
         assert!(!found.is_empty() && found.iter().all(|text| text == HOSTILE), "{selector}");
     }
     assert_eq!(texts(&html, "title")[0], HOSTILE);
-    // As many as there are figures: none ends early, and none has foreign elements.
-    assert_eq!(all(&html, ".figure-frame > svg").len(), 2);
+    // Two layouts for each of two figures: none ends early, and none has foreign elements.
+    assert_eq!(all(&html, ".figure-frame > svg").len(), 4);
     assert!(all(&html, "svg script, svg img, svg foreignObject, b").is_empty());
 }
 

@@ -3,8 +3,8 @@
 //   npm install --no-package-lock
 //   node check.mjs /usr/bin/chromium PAGE.html...
 //
-// It fails if axe finds a violation, the page is wider than the screen, something is loaded, or the
-// script of the page throws. Check a page of several tables too: names must be unique over them.
+// It fails if axe finds a violation, the page is wider than the screen, a figure is wider than its
+// frame, something is loaded, or the script of the page throws. Check a page of several tables too: names must be unique over them.
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -33,12 +33,25 @@ async function check(browser, page, theme, width) {
     return document.documentElement.scrollWidth;
   });
   if (wide > width) problems.push(`${wide} pixels wide`);
+  const cut = await tab.evaluate(() => [...document.querySelectorAll("figure")]
+    .filter((figure) => figure.firstElementChild.scrollWidth > figure.firstElementChild.clientWidth)
+    .map((figure) => figure.id));
+  if (cut.length > 0) problems.push(`wider than their frames: ${cut.join(", ")}`);
   await tab.evaluate(axe);
   const { violations } = await tab.evaluate("axe.run(document, { resultTypes: ['violations'] })");
   for (const { id, help, nodes } of violations) {
     const places = nodes.slice(0, 3).map((node) => node.target.join(" "));
     problems.push(`${id}: ${help}; ${nodes.length} places, such as ${places.join(" and ")}`);
   }
+  // What a reader may do throws nothing: sorting, filtering, choosing a theme.
+  await tab.evaluate(() => {
+    for (const head of document.querySelectorAll("thead button")) head.click();
+    for (const input of document.querySelectorAll("[data-filter]")) {
+      input.value = "a";
+      input.dispatchEvent(new Event("input"));
+    }
+    for (let press = 0; press < 3; press += 1) document.getElementById("theme").click();
+  });
   await tab.close();
   return problems;
 }

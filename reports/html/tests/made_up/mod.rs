@@ -5,8 +5,8 @@ use dst_analysis::document::{
     Block, Cell, Column, Figure, Fold, Page, Section, Table, Topic, VerdictGroup, VerdictLine,
 };
 use dst_figures::{
-    Axis, Curve, CurvePoint, ForestPlot, ForestRow, Heading, Interval, PairKind, PairMap,
-    forest_plot, learning_curves, pair_map,
+    Axis, Conclusion, Curve, CurvePoint, ForestPlot, ForestRow, Heading, Interval, PairKind,
+    PairMap, Palette, Series, forest_plot, learning_curves, pair_map,
 };
 use dst_record::record::Status;
 use dst_stats::verdict::Verdict;
@@ -33,6 +33,7 @@ const OUTCOMES: [(f64, f64, f64, Verdict); 6] = [
 ];
 
 struct Method {
+    strategy: String,
     label: String,
     sparsity: f64,
     outcome: (f64, f64, f64, Verdict),
@@ -48,6 +49,7 @@ fn methods(size: Size) -> Vec<Method> {
                 tried => format!("[drop_fraction=0.{tried},delta_t=100]"),
             };
             Method {
+                strategy: name.to_owned(),
                 label: format!("{name}{parameters}@{sparsity}"),
                 sparsity: *sparsity,
                 outcome: OUTCOMES[(method + level) % OUTCOMES.len()],
@@ -124,14 +126,24 @@ fn fold(title: &str, summary: &str, blocks: Vec<Block>) -> Fold {
     Fold { title: title.to_owned(), summary: summary.to_owned(), blocks }
 }
 
+fn palette() -> Palette {
+    Palette::new("dense", NAMES, SPARSITIES)
+}
+
 fn forest(id: &str, methods: &[Method]) -> Figure {
     let row = |method: &Method| {
         let (difference, lower, upper, verdict) = method.outcome;
         ForestRow {
-            label: method.label.clone(),
+            series: Series::new(&method.strategy, method.sparsity, &method.label),
+            group: String::new(),
             difference: difference / 100.0,
             interval: Some(Interval { lower: lower / 100.0, upper: upper / 100.0 }),
-            verdict: verdict.to_string(),
+            clipped: false,
+            conclusion: Conclusion::ALL
+                .into_iter()
+                .find(|conclusion| conclusion.class() == verdict.name())
+                .expect("every verdict has a conclusion"),
+            note: String::new(),
         }
     };
     let data = ForestPlot {
@@ -143,7 +155,7 @@ fn forest(id: &str, methods: &[Method]) -> Figure {
         format!("{id}-differences"),
         "Differences from dense with their intervals; the band is the margin",
     );
-    forest_plot(&heading, &data).into()
+    forest_plot(&heading, &palette(), &data).into()
 }
 
 fn number(value: f64, text: String) -> Cell {
@@ -244,7 +256,7 @@ fn verdicts(methods: &[Method]) -> Block {
 
 fn curves(id: &str, name: &str) -> Figure {
     let curve = |(place, label): (usize, &&str)| Curve {
-        label: (*label).to_owned(),
+        series: Series::new(*label, 0.9, *label),
         points: (1..=30)
             .map(|epoch| {
                 let y = 0.98 - 0.01 * place as f64 - 0.4 / f64::from(epoch);
@@ -255,7 +267,7 @@ fn curves(id: &str, name: &str) -> Figure {
     };
     let lines: Vec<Curve> = NAMES.iter().enumerate().map(curve).collect();
     let heading = Heading::new(format!("{id}-{name}"), format!("The {name} of each method"));
-    learning_curves(&heading, &Axis::new("accuracy").percent(), &lines).into()
+    learning_curves(&heading, &palette(), &Axis::new("accuracy").percent(), &lines).into()
 }
 
 fn pairs(id: &str, methods: &[Method]) -> Figure {
@@ -361,7 +373,7 @@ pub(crate) const HOSTILE: &str =
 pub(crate) fn hostile() -> Page {
     let text = || HOSTILE.to_owned();
     let methods: Vec<Method> = OUTCOMES
-        .map(|outcome| Method { label: text(), sparsity: 0.9, outcome })
+        .map(|outcome| Method { strategy: text(), label: text(), sparsity: 0.9, outcome })
         .into_iter()
         .collect();
     let mut table = Table::new(
