@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-use dst_core::plugin::ReportPlugin;
-use dst_core::report::Rendering;
-use dst_core::{Experiment, Report, Result};
+use dst_analysis::document::Page;
+use dst_analysis::{Rendering, Report, ReportPlugin, Study};
+use dst_core::Result;
 
 /// Makes nothing.
 struct Nothing;
 
 impl Report for Nothing {
-    fn render(&self, _: &Experiment<'_>) -> Result<Rendering> {
+    fn render(&self, _: &Study<'_>, _: &Page) -> Result<Rendering> {
         Ok(Rendering::default())
     }
 }
@@ -21,6 +21,7 @@ inventory::submit! {
         summary: "Has the name of another report.",
         order: 1,
         report: &Nothing,
+        terminal: None,
     }
 }
 

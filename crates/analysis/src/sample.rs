@@ -3,12 +3,12 @@
 //! Their numbers come from formulas, not from training, and never from a generator: the same call
 //! gives the same trials.
 
-use dst_core::predictions::Values;
-use dst_core::record::{
+use dst_record::predictions::Values;
+use dst_record::record::{
     AgeRecord, EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status,
     TrialRecord, TrialSpec,
 };
-use dst_core::{Metric, Predictions, Training};
+use dst_record::{Metric, Predictions, Training};
 use serde_json::{Map, Value, json};
 
 /// A control.
@@ -189,7 +189,7 @@ fn made_up(size: Size, dataset: usize, method: usize, sparsity: f64, seed: u64) 
     let seed_noise = 0.003 * (2.3 * seed as f64).sin();
     let loss_of_sparsity = 0.01 * sparsity.powi(6) + 0.0004 * method as f64;
     let accuracy = 0.96 - 0.05 * dataset as f64 + seed_noise + noise - loss_of_sparsity;
-    let id = dst_core::record::TrialSpec::id(&spec);
+    let id = dst_record::record::TrialSpec::id(&spec);
     if method > 0 && (method + 3 * seed as usize + dataset).is_multiple_of(13) {
         return TrialRecord { id, ..failed(spec, Status::Diverged, "epoch 2: loss is NaN") };
     }

@@ -1,54 +1,55 @@
 //! The official metric of a data set is known before a trial has ended.
 
 use dst_analysis::sample::{baseline, failed, finished, spec};
-use dst_analysis::{Study, methods, tables};
-use dst_core::options::{NoOptions, OptionsType};
-use dst_core::plugin::DatasetPlugin;
-use dst_core::record::{Status, TrialSpec};
-use dst_core::{Analysis, Error, Experiment, Metric};
+use dst_analysis::{Analysis, Catalog, DatasetFacts, Experiment, Study, methods, tables};
+use dst_record::Metric;
+use dst_record::record::{Status, TrialSpec};
 
-inventory::submit! {
-    DatasetPlugin {
-        name: "test-pairs",
-        title: "Pairs",
-        paper: "none",
-        summary: "Pairs of nothing.",
-        split: "Rows were shared out by hand.",
-        model: "mlp",
+fn catalog() -> Catalog {
+    let facts = DatasetFacts {
+        title: "Pairs".to_owned(),
+        summary: "Pairs of nothing.".to_owned(),
+        split: "Rows were shared out by hand.".to_owned(),
         metric: Metric::F1Binary,
-        second_metric: Some(Metric::Accuracy),
-        find: |_| Ok("here".to_owned()),
-        hub: &[],
-        options: OptionsType::of::<NoOptions>(),
-        load: |_, _| Err(Error::data("there is nothing to load")),
-    }
+    };
+    Catalog { datasets: [("test-pairs".to_owned(), facts)].into(), ..Catalog::default() }
+}
+
+fn experiment<'a>(
+    trials: &'a [dst_record::record::TrialRecord],
+    analysis: &'a Analysis,
+    catalog: &'a Catalog,
+) -> Experiment<'a> {
+    Experiment { catalog, ..Experiment::new(trials, analysis) }
 }
 
 #[test]
 fn the_methods_paragraph_says_how_a_data_set_is_split() {
+    let catalog = catalog();
     let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
     let spec = TrialSpec { dataset: "test-pairs".to_owned(), ..spec(baseline(), 0.0, 0) };
     let trials = [finished(spec, 0.5)];
-    let study = Study::new(&Experiment::new(&trials, &analysis)).unwrap();
-    let said = methods(&study);
+    let study = Study::new(&experiment(&trials, &analysis, &catalog)).unwrap();
+    let said = methods(&study).join(" ");
     let expected = "Pairs (test-pairs): Pairs of nothing. Rows were shared out by hand.";
     assert!(said.contains(expected), "{said}");
 }
 
 #[test]
 fn results_decide_and_before_them_the_data_set() {
+    let catalog = catalog();
     let analysis = Analysis::default();
     let on = |dataset: &str| TrialSpec { dataset: dataset.to_owned(), ..spec(baseline(), 0.0, 0) };
     let pending = [on("test-pairs"), on("unknown")];
-    let early = Experiment { pending: &pending, ..Experiment::new(&[], &analysis) };
+    let early = Experiment { pending: &pending, ..experiment(&[], &analysis, &catalog) };
     let metrics: Vec<Metric> = tables(&early).unwrap().iter().map(|table| table.metric).collect();
     assert_eq!(metrics, [Metric::F1Binary, Metric::Accuracy]);
 
     let trials = [failed(on("test-pairs"), Status::Diverged, "loss is NaN")];
-    let table = tables(&Experiment::new(&trials, &analysis)).unwrap().remove(0);
+    let table = tables(&experiment(&trials, &analysis, &catalog)).unwrap().remove(0);
     assert_eq!(table.metric, Metric::F1Binary);
     // Trials of an earlier version were scored by accuracy.
     let trials = [finished(on("test-pairs"), 0.5)];
-    let table = tables(&Experiment::new(&trials, &analysis)).unwrap().remove(0);
+    let table = tables(&experiment(&trials, &analysis, &catalog)).unwrap().remove(0);
     assert_eq!(table.metric, Metric::Accuracy);
 }

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::path::PathBuf;
 
+use dst_record::Task;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -29,29 +30,6 @@ pub enum InputShape {
         /// The longest sequence.
         length: i64,
     },
-}
-
-/// What a model is to predict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Task {
-    /// One of several classes: outputs are logits `[batch, classes]`, targets `Int64 [batch]`.
-    Classification {
-        /// How many.
-        classes: i64,
-    },
-    /// A number: outputs `[batch, 1]`, targets `Float [batch]`.
-    Regression,
-}
-
-impl Task {
-    /// The width of a model's last layer.
-    pub fn outputs(self) -> i64 {
-        match self {
-            Self::Classification { classes } => classes,
-            Self::Regression => 1,
-        }
-    }
 }
 
 /// One batch of model input, on the device where it will be used.

@@ -8,7 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::architecture::{Input, InputShape, Task};
+use dst_record::Task;
+
+use crate::architecture::{Input, InputShape};
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::seed::SeedStreams;

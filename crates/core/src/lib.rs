@@ -12,42 +12,35 @@ pub mod architecture;
 pub mod dataset;
 pub mod density;
 pub mod device;
-pub mod error;
 pub mod flops;
 pub mod layers;
-pub mod measure;
-pub mod metric;
 pub mod options;
 pub mod plugin;
 pub mod precision;
-pub mod predictions;
-pub mod record;
-pub mod report;
 pub mod schedule;
 pub mod seed;
 pub mod selection;
 pub mod strategy;
 pub mod topology;
-pub mod training;
 
-pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass, Task};
+/// What a trial is and what it measured; re-exported so that plug-ins depend on this crate alone.
+pub use dst_record::{
+    Confusion, Error, ErrorKind, Metric, Precision, Predictions, Result, Span, Task, Training,
+    correlation, error, measure, metric, predictions, record, training,
+};
+
+pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};
 pub use dataset::{Batch, DataSources, Dataset, HubCache, HubFiles, Split};
 pub use density::Distribution;
-pub use error::{Error, ErrorKind, Result};
 pub use layers::{
     BatchNorm2d, Builder, Conv2d, Convolution, DenseLinear, Embedding, LayerNorm, Linear,
     Parameter, Parameters, Start,
 };
-pub use metric::Metric;
 pub use options::{DatasetOptions, NoOptions, OptionsType};
-pub use precision::Precision;
-pub use predictions::Predictions;
-pub use report::{Analysis, Document, Experiment, Multiplicity, PrimaryTest, Report};
-pub use schedule::{Curve, Span, Timing};
+pub use schedule::{Curve, Timing};
 pub use seed::SeedStreams;
 pub use strategy::{Probe, Step, Strategy, Verdict};
 pub use topology::{Layer, Moments, Regrowth, StartBy, Topology};
-pub use training::Training;
 
 /// Re-exported so that plug-ins use the tensor library that this crate was built with.
 pub use tch;

@@ -1,11 +1,7 @@
-//! Plug-in records and the registry.
-//!
-//! A crate registers its plug-ins with `inventory::submit!`. A crate that is only listed in a
-//! `Cargo.toml` is not linked and registers nothing: a binary must name it with
-//! `use strategy_x as _;`, which the harness's build script does for all that it lists.
+//! Records of plug-ins, and what is made from them; see [`Plugin`] for how they are found.
 
-use std::sync::OnceLock;
-
+use dst_record::registry;
+pub use dst_record::registry::Plugin;
 use schemars::Schema;
 use serde_json::{Map, Value};
 
@@ -14,7 +10,6 @@ use crate::dataset::{DataSources, Dataset, HubFiles};
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::options::{OptionValues, OptionsType};
-use crate::report::Report;
 use crate::strategy::Strategy;
 
 /// A registered strategy.
@@ -96,50 +91,10 @@ pub struct DatasetGroup {
     pub members: &'static [&'static str],
 }
 
-/// A registered report.
-pub struct ReportPlugin {
-    /// Its name, in lower case.
-    pub name: &'static str,
-    /// One sentence: what it makes.
-    pub summary: &'static str,
-    /// Where it stands among reports that print a summary; lower is earlier.
-    pub order: u32,
-    /// The report itself.
-    pub report: &'static dyn Report,
-}
-
 inventory::collect!(StrategyPlugin);
 inventory::collect!(ModelPlugin);
 inventory::collect!(DatasetPlugin);
 inventory::collect!(DatasetGroup);
-inventory::collect!(ReportPlugin);
-
-/// A plug-in record with a name.
-pub trait Plugin: Sized + Sync + 'static {
-    /// What such plug-ins are called in messages.
-    const KIND: &'static str;
-
-    /// The plug-in's name.
-    fn name(&self) -> &'static str;
-
-    /// All linked plug-ins of this kind, sorted by name.
-    ///
-    /// # Errors
-    /// If two have one name.
-    fn all() -> Result<&'static [&'static Self]>;
-
-    /// The plug-in of that name.
-    ///
-    /// # Errors
-    /// If there is none; the nearest name is suggested.
-    fn find(name: &str) -> Result<&'static Self> {
-        let all = Self::all()?;
-        all.iter()
-            .find(|plugin| plugin.name() == name)
-            .copied()
-            .ok_or_else(|| Error::unknown(Self::KIND, name, all.iter().map(|plugin| plugin.name())))
-    }
-}
 
 /// The data set of that name, or all of the group of that name, in its order.
 ///
@@ -159,47 +114,10 @@ pub fn datasets(name: &str) -> Result<Vec<&'static DatasetPlugin>> {
     group.map_or(&[name][..], |group| group.members).iter().map(member).collect()
 }
 
-macro_rules! registry {
-    ($record:ty, $kind:literal) => {
-        impl Plugin for $record {
-            const KIND: &'static str = $kind;
-
-            fn name(&self) -> &'static str {
-                self.name
-            }
-
-            fn all() -> Result<&'static [&'static Self]> {
-                static SORTED: OnceLock<Vec<&'static $record>> = OnceLock::new();
-                let sorted = SORTED.get_or_init(|| sorted(inventory::iter::<$record>()));
-                check_names($kind, sorted)?;
-                Ok(sorted)
-            }
-        }
-    };
-}
-
 registry!(StrategyPlugin, "strategy");
 registry!(ModelPlugin, "model");
 registry!(DatasetPlugin, "data set");
 registry!(DatasetGroup, "group of data sets");
-registry!(ReportPlugin, "report");
-
-fn sorted<P: Plugin>(plugins: impl Iterator<Item = &'static P>) -> Vec<&'static P> {
-    let mut plugins: Vec<_> = plugins.collect();
-    plugins.sort_by_key(|plugin| plugin.name());
-    plugins
-}
-
-fn check_names<P: Plugin>(kind: &str, sorted: &[&P]) -> Result<()> {
-    match sorted.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
-        None => Ok(()),
-        Some(pair) => Err(Error::contract(format!(
-            "two linked crates register the {kind} '{}'",
-            pair[0].name()
-        ))
-        .hint("rename one of them, or link only one")),
-    }
-}
 
 /// The strategy `name` with `parameters` over its defaults.
 ///
@@ -300,31 +218,4 @@ fn merged(
         known.insert(key.clone(), value.clone());
     }
     Ok(defaults)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Silent;
-
-    impl Report for Silent {
-        fn render(&self, _: &crate::Experiment<'_>) -> Result<crate::report::Rendering> {
-            Ok(crate::report::Rendering::default())
-        }
-    }
-
-    fn record(name: &'static str) -> &'static ReportPlugin {
-        Box::leak(Box::new(ReportPlugin { name, summary: "", order: 0, report: &Silent }))
-    }
-
-    #[test]
-    fn plug_ins_are_sorted_and_twins_are_refused() {
-        let list = sorted([record("b"), record("a"), record("b")].into_iter());
-        let names: Vec<_> = list.iter().map(|plugin| plugin.name).collect();
-        assert_eq!(names, ["a", "b", "b"]);
-        let error = check_names("report", &list).unwrap_err().to_string();
-        assert!(error.starts_with("two linked crates register the report 'b'"), "{error}");
-        assert!(check_names("report", &list[..2]).is_ok());
-    }
 }

@@ -1,63 +1,23 @@
-//! The numbers that a training computes with.
+//! How layers compute at a [`Precision`].
 
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub use dst_record::Precision;
 use tch::{Kind, Tensor};
 
 use crate::architecture::{Backend, DenseBackend, Pass};
 use crate::layers::{Conv2d, Linear};
 
-/// How prunable layers multiply, in training and in evaluation.
-///
-/// Weights, gradients, moments, norms, softmax and the loss are 32-bit floats whatever it is. It
-/// changes results, so it belongs to a trial as the learning rate does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Precision {
-    /// 32-bit floats.
-    #[default]
-    F32,
-    /// 32-bit floats of which an NVIDIA accelerator reads 10 bits of the mantissa when it
-    /// multiplies matrices and convolves (TensorFloat-32). There is no such thing on a CPU.
-    Tf32,
-    /// Products of bfloat16 copies of weights and inputs, added up in 32 bits. A processor without
-    /// instructions for them is slower than with [`Precision::F32`], not faster.
-    Bf16,
-}
-
-impl Precision {
-    /// Is it the default? Files leave it out then, so that trials keep the ids they had before
-    /// there was a choice.
-    pub fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// How layers compute at this precision. TensorFloat-32 is no other arithmetic to libtorch,
-    /// but a setting of the process; see [`device::environment`](crate::device::environment).
-    pub fn backend(self) -> &'static dyn Backend {
-        match self {
-            Self::F32 | Self::Tf32 => &DenseBackend,
-            Self::Bf16 => &MixedBackend,
-        }
-    }
-
-    /// An evaluating pass at this precision.
-    pub fn evaluation(self) -> Pass<'static> {
-        Pass { backend: self.backend(), ..Pass::EVALUATION }
+/// How layers compute at a precision. TensorFloat-32 is no other arithmetic to libtorch, but a setting
+/// of the process; see [`device::environment`](crate::device::environment).
+pub fn backend(precision: Precision) -> &'static dyn Backend {
+    match precision {
+        Precision::F32 | Precision::Tf32 => &DenseBackend,
+        Precision::Bf16 => &MixedBackend,
     }
 }
 
-/// As in files, such as `bf16`.
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::Tf32 => "tf32",
-            Self::Bf16 => "bf16",
-        })
-    }
+/// An evaluating pass at a precision.
+pub fn evaluation(precision: Precision) -> Pass<'static> {
+    Pass { backend: backend(precision), ..Pass::EVALUATION }
 }
 
 /// Masked dense arithmetic on bfloat16 copies, the mixed precision of Micikevicius et al. 2018
@@ -97,13 +57,6 @@ mod tests {
     use crate::seed::SeedStreams;
     use tch::Device;
 
-    #[test]
-    fn files_name_a_precision_as_it_is_displayed() {
-        for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
-            assert_eq!(serde_json::to_value(precision).unwrap(), precision.to_string());
-        }
-    }
-
     /// 1 + 2⁻⁷ is the number after 1 in bfloat16, so 1 + 2⁻⁹ is rounded to 1 and 1.0066 to it.
     #[test]
     fn factors_are_rounded_and_gradients_are_not_lost() {
@@ -116,7 +69,7 @@ mod tests {
         set(&layer.weight.tensor, &[1.001_953_1, 0.0, 2.0]);
         set(&layer.bias, &[0.0]);
         let input = Tensor::from_slice(&[1.006_6f32, 5.0, 0.5]).reshape([1, 3]);
-        let pass = Pass { backend: Precision::Bf16.backend(), ..Pass::TRAINING };
+        let pass = Pass { backend: backend(Precision::Bf16), ..Pass::TRAINING };
         let output = layer.forward(&input, &pass);
         assert_eq!(output.kind(), Kind::Float);
         // 1 · (1 + 2⁻⁷) + 0 · 5 + 2 · 0.5, where the sum is rounded to a multiple of 2⁻⁶.
@@ -141,7 +94,7 @@ mod tests {
         let input = Tensor::randn([2, 3, 8, 8], (Kind::Float, Device::Cpu));
         for layer in layers {
             let exact = layer.forward(&input, &Pass::TRAINING);
-            let pass = Pass { backend: Precision::Bf16.backend(), ..Pass::TRAINING };
+            let pass = Pass { backend: backend(Precision::Bf16), ..Pass::TRAINING };
             let mixed = layer.forward(&input, &pass);
             let scale = exact.abs().max().double_value(&[]);
             let error = (&mixed - &exact).abs().max().double_value(&[]);

@@ -7,91 +7,11 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use dst_record::Span;
+use dst_record::span::from_text_or_number;
+
 use crate::error::{Error, Result};
 use crate::strategy::{Step, Verdict};
-
-/// A length of training: `"100 steps"`, `"10 epochs"` or `"75%"` of the whole.
-///
-/// A bare number means optimiser steps.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Span {
-    /// Optimiser steps; batches that went into the topology are not counted.
-    Steps(u64),
-    /// Passes over the training data; fractions are allowed.
-    Epochs(f64),
-    /// A fraction in [0, 1] of the planned optimiser steps.
-    Fraction(f64),
-}
-
-impl Span {
-    /// The length in optimiser steps for the training that `step` belongs to.
-    pub fn steps(self, step: &Step) -> u64 {
-        match self {
-            Self::Steps(steps) => steps,
-            Self::Epochs(epochs) => (epochs * step.per_epoch as f64).round() as u64,
-            Self::Fraction(fraction) => (fraction * step.total() as f64).round() as u64,
-        }
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Steps(steps) => write!(f, "{steps} steps"),
-            Self::Epochs(epochs) => write!(f, "{epochs} epochs"),
-            // Rounded, because 0.07 * 100 prints as 7.000000000000001.
-            Self::Fraction(fraction) => write!(f, "{}%", (fraction * 1e12).round() / 1e10),
-        }
-    }
-}
-
-impl FromStr for Span {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let bad = || {
-            Error::usage(format!("'{text}' is not a length of training"))
-                .hint("write \"100 steps\", \"10 epochs\" or \"75%\"")
-        };
-        let trimmed = text.trim();
-        let split = trimmed
-            .find(|c: char| c.is_alphabetic() || c == '%' || c.is_whitespace())
-            .unwrap_or(trimmed.len());
-        let (number, unit) = (&trimmed[..split], trimmed[split..].trim());
-        let value: f64 = number.parse().map_err(|_| bad())?;
-        if !value.is_finite() || value < 0.0 {
-            return Err(bad());
-        }
-        match unit {
-            "" | "step" | "steps" if value.fract() == 0.0 => Ok(Self::Steps(value as u64)),
-            "epoch" | "epochs" => Ok(Self::Epochs(value)),
-            "%" if value <= 100.0 => Ok(Self::Fraction(value / 100.0)),
-            _ => Err(bad()),
-        }
-    }
-}
-
-impl Serialize for Span {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        from_text_or_number(deserializer)
-    }
-}
-
-impl JsonSchema for Span {
-    fn schema_name() -> Cow<'static, str> {
-        "Span".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "examples": ["100 steps", "10 epochs", "75%"] })
-    }
-}
 
 /// How a value moves from its start to its end while progress runs from 0 to 1.
 ///
@@ -188,23 +108,6 @@ impl JsonSchema for Curve {
     }
 }
 
-/// A number is read as its text, so that TOML's `interval = 100` works like `"100"`.
-fn from_text_or_number<'de, D: Deserializer<'de>, T: FromStr<Err = Error>>(
-    deserializer: D,
-) -> std::result::Result<T, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum TextOrNumber {
-        Text(String),
-        Number(f64),
-    }
-    let text = match TextOrNumber::deserialize(deserializer)? {
-        TextOrNumber::Text(text) => text,
-        TextOrNumber::Number(number) => number.to_string(),
-    };
-    text.parse().map_err(|error: Error| serde::de::Error::custom(error.one_line()))
-}
-
 /// When topology updates happen: every `interval` from `begin` until before `end`.
 ///
 /// In steps, an update is due when `(step − begin)` is a multiple of the interval. In epochs,
@@ -262,13 +165,13 @@ impl Timing {
     ///
     /// Counted from step 0 even if updates begin later, as RigL does.
     pub fn progress(&self, step: &Step) -> f64 {
-        let end = self.end.steps(step);
+        let end = step.steps_in(self.end);
         if end == 0 { 1.0 } else { (step.index as f64 / end as f64).min(1.0) }
     }
 
     fn next_after_now(&self, step: &Step) -> u64 {
-        let interval = self.interval.steps(step).max(1);
-        if step.index + interval < self.end.steps(step) { interval } else { u64::MAX }
+        let interval = step.steps_in(self.interval).max(1);
+        if step.index + interval < step.steps_in(self.end) { interval } else { u64::MAX }
     }
 
     /// Steps until the next update that is due, 0 for now, `None` for never.
@@ -276,14 +179,15 @@ impl Timing {
         let wait = match self.interval {
             Span::Epochs(epochs) if epochs.fract() == 0.0 && epochs >= 1.0 => {
                 let interval = epochs as u64;
-                let begin = self.begin.unwrap_or(self.interval).steps(step) / step.per_epoch.max(1);
+                let begin =
+                    step.steps_in(self.begin.unwrap_or(self.interval)) / step.per_epoch.max(1);
                 let epoch = u64::from(step.epoch);
                 let next = next_multiple(begin, interval, epoch, step.offset == 0);
                 if next == epoch { 0 } else { (next - epoch) * step.per_epoch - step.offset }
             }
             _ => {
-                let interval = self.interval.steps(step).max(1);
-                let begin = self.begin.unwrap_or(Span::Steps(interval)).steps(step);
+                let interval = step.steps_in(self.interval).max(1);
+                let begin = step.steps_in(self.begin.unwrap_or(Span::Steps(interval)));
                 next_multiple(begin, interval, step.index, true) - step.index
             }
         };
@@ -292,7 +196,7 @@ impl Timing {
             Span::Epochs(_) => step.position() + wait,
             _ => step.index + wait,
         };
-        (due_at < self.end.steps(step)).then_some(wait)
+        (due_at < step.steps_in(self.end)).then_some(wait)
     }
 }
 
@@ -339,17 +243,6 @@ mod tests {
             assert_eq!(count(Span::Epochs(1.0), whole, verdict), 4);
             assert_eq!(count(Span::Epochs(1.0), Span::Epochs(3.0), verdict), 2);
             assert_eq!(count(Span::Epochs(7.0), whole, verdict), 0);
-        }
-    }
-
-    #[test]
-    fn spans_round_trip_through_text() {
-        for text in ["100 steps", "10 epochs", "0.5 epochs", "75%", "7%"] {
-            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
-        }
-        assert_eq!("12".parse::<Span>().unwrap(), Span::Steps(12));
-        for bad in ["", "ten", "-1 steps", "1.5 steps", "120%", "3 weeks", "NaN", "inf epochs"] {
-            assert!(bad.parse::<Span>().is_err(), "{bad:?} was accepted");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use dst_record::Span;
 use tch::Tensor;
 
 use crate::error::Result;
@@ -29,6 +30,15 @@ impl Step {
     /// Planned optimiser steps of the whole training.
     pub fn total(&self) -> u64 {
         self.per_epoch * u64::from(self.epochs)
+    }
+
+    /// The length of `span` in optimiser steps of this training.
+    pub fn steps_in(&self, span: Span) -> u64 {
+        match span {
+            Span::Steps(steps) => steps,
+            Span::Epochs(epochs) => (epochs * self.per_epoch as f64).round() as u64,
+            Span::Fraction(fraction) => (fraction * self.total() as f64).round() as u64,
+        }
     }
 
     /// Batches consumed so far, whatever they were used for.
@@ -136,7 +146,6 @@ pub trait Strategy: Debug + Send + Sync {
 /// Range checks for [`Strategy::validate`].
 pub mod check {
     use crate::error::{Error, Result};
-    use crate::schedule::Span;
 
     /// `value` lies in [0, 1].
     ///
@@ -158,19 +167,5 @@ pub mod check {
             return Ok(());
         }
         Err(Error::usage(format!("{key} = 0 must be at least 1")))
-    }
-
-    /// An interval between updates is longer than nothing.
-    ///
-    /// # Errors
-    /// If it is zero, naming `key`.
-    pub fn interval(key: &str, value: Span) -> Result<()> {
-        match value {
-            Span::Steps(0) => {}
-            Span::Epochs(length) | Span::Fraction(length) if length <= 0.0 => {}
-            _ => return Ok(()),
-        }
-        Err(Error::usage(format!("{key} = \"{value}\" would update without end"))
-            .hint("write \"100 steps\" or \"1 epochs\""))
     }
 }

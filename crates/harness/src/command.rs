@@ -18,10 +18,9 @@ mod run;
 mod status;
 mod watch;
 
+use dst_analysis::ReportPlugin;
 use dst_core::Result;
-use dst_core::plugin::{
-    DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin,
-};
+use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;

@@ -15,9 +15,10 @@ pub(crate) mod typed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dst_analysis::Analysis;
 use dst_core::plugin::{DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
-use dst_core::{Analysis, DataSources, Error, Result, device};
+use dst_core::{DataSources, Error, Result, device};
 use dst_data::hub::{self, Hub};
 
 pub(crate) use parameters::Family;

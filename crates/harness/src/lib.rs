@@ -18,6 +18,7 @@ pub mod lease;
 pub mod run;
 pub mod store;
 
+mod catalog;
 mod command;
 mod output;
 mod plugins;

@@ -22,6 +22,7 @@
 mod clock;
 pub(crate) mod file;
 mod grid;
+mod looks;
 mod predictions;
 mod progress;
 mod table;
@@ -31,6 +32,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use dst_analysis::Seen;
 use dst_core::record::{Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -297,6 +299,22 @@ impl Store {
         fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, &error))?;
         let path = folder.join(format!("{}.json", grid.id()));
         file::create(&path, &to_json(grid)?, Durability::Synced).map(|_| ())
+    }
+
+    /// After how many seeds verdicts were shown, by family.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn looks(&self) -> Result<Seen> {
+        looks::read(&self.root)
+    }
+
+    /// Remembers that verdicts were shown.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn remember_looks(&self, looks: &Seen) -> Result<()> {
+        looks::remember(&self.root, looks)
     }
 
     /// All grids that were planned, the oldest first.

@@ -3,18 +3,17 @@
 //! The margin is in the units of the metric and fixed before the run. A difference test that is
 //! not significant never shows equivalence.
 
-use std::fmt;
-
 use crate::{
-    describe::{differences, largest_magnitude, mean, variance},
+    describe::{mean, variance},
+    differences::{Differences, differences},
     distribution::{Alternative, student_t_sf},
     effect::constant_samples,
     error::{
-        Degenerate, Error, LARGEST, Result, p_value, require_count, require_finite,
+        Degenerate, Error, LARGEST, Result, p_value, rejects, require_count, require_finite,
         require_non_negative, require_open_unit,
     },
     interval::Interval,
-    paired::{no_variance, t_interval},
+    paired::t_interval,
 };
 
 /// One of the two one-sided tests.
@@ -74,16 +73,8 @@ pub enum Variances {
 /// outside (0, 1/2).
 pub fn tost_paired(a: &[f64], b: &[f64], low: f64, high: f64, alpha: f64) -> Result<Equivalence> {
     let d = differences(a, b)?;
-    require_count("pairs", 2, d.values.len())?;
-    let n = d.values.len() as f64;
-    let degenerate = no_variance(&d.values, d.scale);
-    let estimate = Estimate {
-        mean: mean(&d.values),
-        standard_error: (variance(&d.values) / n).sqrt(),
-        df: Some(n - 1.0),
-        degenerate,
-    };
-    tost(&estimate, low, high, alpha)
+    require_count("pairs", 2, d.len())?;
+    tost(&paired_estimate(&d), low, high, alpha)
 }
 
 /// Two one-sided t tests on independent samples. With [`Variances::Separate`] the pairing by seeds,
@@ -132,6 +123,16 @@ impl Estimate {
     fn interval(&self, level: f64) -> Option<Interval> {
         self.usable_df()
             .map(|df| t_interval(self.mean, self.standard_error, df, Alternative::TwoSided, level))
+    }
+}
+
+fn paired_estimate(d: &Differences) -> Estimate {
+    let n = d.len() as f64;
+    Estimate {
+        mean: d.mean(),
+        standard_error: (d.variance() / n).sqrt(),
+        df: Some(n - 1.0),
+        degenerate: d.no_variance(),
     }
 }
 
@@ -184,7 +185,7 @@ fn tost(estimate: &Estimate, low: f64, high: f64, alpha: f64) -> Result<Equivale
         upper,
         p_value: p,
         interval: estimate.interval(1.0 - 2.0 * alpha),
-        equivalent: p.map(|p| p < alpha),
+        equivalent: p.map(|p| rejects(p, alpha)),
         mean_inside: low < estimate.mean && estimate.mean < high,
         degenerate: estimate.degenerate,
     })
@@ -202,72 +203,6 @@ fn require_alpha(alpha: f64) -> Result<()> {
     })
 }
 
-/// What a comparison against a control shows.
-///
-/// The rule, for differences d = candidate - control oriented so that larger is better, a margin
-/// and an alpha; the first line that applies counts:
-///
-/// 1. [`Superior`](Self::Superior): the two-sided 1 - alpha interval of the mean lies above 0,
-///    which is the two-sided t test with p < alpha and a positive mean.
-/// 2. [`Inferior`](Self::Inferior): the two-sided 1 - alpha interval lies below -margin.
-/// 3. [`NonInferior`](Self::NonInferior): the two-sided 1 - 2 alpha interval, which is the
-///    one-sided 1 - alpha interval, lies above -margin.
-/// 4. [`Inconclusive`](Self::Inconclusive): none of these.
-///
-/// Either claim of a difference costs alpha / 2, so two identical methods are called superior or
-/// inferior at most at rate alpha, even with margin 0. Non-inferiority is tested one-sided at
-/// alpha, as is usual. A difference that is significantly negative yet within the margin is
-/// non-inferior.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// Better than the control.
-    Superior,
-    /// Not worse than the control by more than the margin.
-    NonInferior,
-    /// Worse than the control by more than the margin.
-    Inferior,
-    /// The data do not decide.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// Applies the rule to three p-values, which may be adjusted for a family first.
-    ///
-    /// `p_difference` is two-sided against 0 and counts for superiority only where
-    /// `mean_difference` is positive; `p_inferior` is two-sided against -margin and counts only
-    /// where the mean lies below -margin; `p_non_inferior` is one-sided against -margin.
-    #[must_use]
-    pub fn from_p_values(
-        mean_difference: f64,
-        margin: f64,
-        p_difference: f64,
-        p_non_inferior: f64,
-        p_inferior: f64,
-        alpha: f64,
-    ) -> Self {
-        if mean_difference > 0.0 && p_difference < alpha {
-            Self::Superior
-        } else if mean_difference < -margin && p_inferior < alpha {
-            Self::Inferior
-        } else if p_non_inferior < alpha {
-            Self::NonInferior
-        } else {
-            Self::Inconclusive
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Superior => "superior",
-            Self::NonInferior => "non-inferior",
-            Self::Inferior => "inferior",
-            Self::Inconclusive => "inconclusive",
-        })
-    }
-}
-
 /// Comparison of a candidate with a control within a margin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NonInferiority {
@@ -277,7 +212,7 @@ pub struct NonInferiority {
     pub mean_difference: f64,
     /// Margin, 0 or more, in units of the metric.
     pub margin: f64,
-    /// Level of the rule in [`Verdict`].
+    /// Level of the intervals.
     pub alpha: f64,
     /// Two-sided p-value of "no difference".
     pub p_difference: Option<f64>,
@@ -290,25 +225,21 @@ pub struct NonInferiority {
     pub interval: Option<Interval>,
     /// Two-sided interval at level 1 - 2 alpha, for non-inferiority.
     pub interval_non_inferior: Option<Interval>,
-    /// Verdict by the rule of [`Verdict`]; inconclusive when the differences have no variance,
-    /// since a constant difference over a handful of seeds has no known error.
-    pub verdict: Verdict,
     /// Why there is no test.
     pub degenerate: Option<Degenerate>,
 }
 
-/// Four-way comparison of matched pairs, `candidate` against `control`, where LARGER is better
-/// (negate losses first). The rule stands at [`Verdict`].
+/// Non-inferiority of matched pairs, `candidate` against `control`, where LARGER is better (negate losses
+/// first), by Student's t: one comparison by itself. Verdicts of several with one control, corrected and
+/// honest about failures, are those of [`verdict::judge`](crate::verdict::judge).
 ///
 /// ```
-/// use dst_stats::{Verdict, non_inferiority_paired};
+/// use dst_stats::non_inferiority_paired;
 ///
 /// let sparse = [0.941, 0.926, 0.921, 0.917, 0.937];
 /// let dense = [0.942, 0.927, 0.920, 0.917, 0.940];
 /// let half_a_point = non_inferiority_paired(&sparse, &dense, 0.005, 0.05).unwrap();
-/// assert_eq!(half_a_point.verdict, Verdict::NonInferior);
-/// let no_margin = non_inferiority_paired(&sparse, &dense, 0.0, 0.05).unwrap();
-/// assert_eq!(no_margin.verdict, Verdict::Inconclusive);
+/// assert!(half_a_point.p_non_inferior.unwrap() < 0.025);
 /// ```
 ///
 /// # Errors
@@ -322,8 +253,8 @@ pub fn non_inferiority_paired(
     alpha: f64,
 ) -> Result<NonInferiority> {
     let d = differences(candidate, control)?;
-    require_count("pairs", 2, d.values.len())?;
-    from_differences(&d.values, d.scale, margin, alpha)
+    require_count("pairs", 2, d.len())?;
+    from_differences(&d, margin, alpha)
 }
 
 /// As [`non_inferiority_paired`], from differences that are already formed.
@@ -335,30 +266,18 @@ pub fn non_inferiority_paired(
 pub fn non_inferiority(differences: &[f64], margin: f64, alpha: f64) -> Result<NonInferiority> {
     require_count("differences", 2, differences.len())?;
     require_finite(differences)?;
-    from_differences(differences, largest_magnitude(differences), margin, alpha)
+    from_differences(&Differences::given(differences), margin, alpha)
 }
 
-fn from_differences(d: &[f64], scale: f64, margin: f64, alpha: f64) -> Result<NonInferiority> {
+fn from_differences(d: &Differences, margin: f64, alpha: f64) -> Result<NonInferiority> {
     require_non_negative("margin", margin)?;
     require_alpha(alpha)?;
-    let n = d.len();
-    let estimate = Estimate {
-        mean: mean(d),
-        standard_error: (variance(d) / n as f64).sqrt(),
-        df: Some(n as f64 - 1.0),
-        degenerate: no_variance(d, scale),
-    };
+    let estimate = paired_estimate(d);
     let p_difference = estimate.test(0.0, Alternative::TwoSided).p_value;
     let p_non_inferior = estimate.test(-margin, Alternative::Greater).p_value;
     let p_inferior = estimate.test(-margin, Alternative::TwoSided).p_value;
-    let verdict = match (p_difference, p_non_inferior, p_inferior) {
-        (Some(p), Some(q), Some(r)) => {
-            Verdict::from_p_values(estimate.mean, margin, p, q, r, alpha)
-        }
-        _ => Verdict::Inconclusive,
-    };
     Ok(NonInferiority {
-        n,
+        n: d.len(),
         mean_difference: estimate.mean,
         margin,
         alpha,
@@ -367,7 +286,6 @@ fn from_differences(d: &[f64], scale: f64, margin: f64, alpha: f64) -> Result<No
         p_inferior,
         interval: estimate.interval(1.0 - alpha),
         interval_non_inferior: estimate.interval(1.0 - 2.0 * alpha),
-        verdict,
         degenerate: estimate.degenerate,
     })
 }
@@ -377,42 +295,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_verdicts_from_one_spread() {
-        let around =
-            |centre: f64| [centre - 0.002, centre - 0.001, centre, centre + 0.001, centre + 0.002];
-        let verdict = |centre| non_inferiority(&around(centre), 0.005, 0.05).unwrap().verdict;
-        assert_eq!(verdict(0.010), Verdict::Superior);
-        assert_eq!(verdict(0.0), Verdict::NonInferior);
-        // Significantly worse, yet within the margin.
-        assert_eq!(verdict(-0.003), Verdict::NonInferior);
-        assert_eq!(verdict(-0.005), Verdict::Inconclusive);
-        assert_eq!(verdict(-0.010), Verdict::Inferior);
-    }
-
-    #[test]
-    fn verdict_agrees_with_the_intervals() {
+    fn p_values_agree_with_the_intervals() {
         for i in -60..60 {
             let centre = f64::from(i) * 2e-4;
             let d = [centre - 0.003, centre + 0.001, centre, centre + 0.002, centre - 0.001];
             let r = non_inferiority(&d, 0.004, 0.05).unwrap();
             let (wide, narrow) = (r.interval.unwrap(), r.interval_non_inferior.unwrap());
-            let by_intervals = if wide.lower > 0.0 {
-                Verdict::Superior
-            } else if wide.upper < -0.004 {
-                Verdict::Inferior
-            } else if narrow.lower > -0.004 {
-                Verdict::NonInferior
-            } else {
-                Verdict::Inconclusive
-            };
-            assert_eq!(r.verdict, by_intervals, "centre {centre}");
+            assert_eq!(r.p_non_inferior.unwrap() < 0.05, narrow.lower > -0.004, "centre {centre}");
+            let outside = wide.lower > 0.0 || wide.upper < 0.0;
+            assert_eq!(r.p_difference.unwrap() < 0.05, outside, "centre {centre}");
         }
     }
 
     #[test]
-    fn identical_runs_give_a_reason_and_no_verdict() {
+    fn identical_runs_give_a_reason_and_no_test() {
         let r = non_inferiority_paired(&[0.9, 0.8], &[0.9, 0.8], 0.01, 0.05).unwrap();
-        assert_eq!(r.verdict, Verdict::Inconclusive);
         assert_eq!(r.degenerate, Some(Degenerate::Identical));
         assert_eq!(r.p_non_inferior, None);
     }

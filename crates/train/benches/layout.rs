@@ -63,7 +63,7 @@ fn compare(name: &str, architecture: &dyn Architecture) {
     let variants: [(&str, &dyn Backend); 3] = [
         ("as given", &DenseBackend),
         ("channels last", &ChannelsLast),
-        ("bfloat16", Precision::Bf16.backend()),
+        ("bfloat16", dst_core::precision::backend(Precision::Bf16)),
     ];
     let mut times = vec![[Vec::new(), Vec::new()]; variants.len()];
     // The first turn warms up.

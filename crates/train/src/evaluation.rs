@@ -5,11 +5,11 @@ use dst_core::record::Scores;
 use dst_core::{Dataset, Model, Precision, Predictions, Result, Split, Task};
 use tch::{Device, Kind, Tensor};
 
-use crate::correlation::{is_constant, pearson, spearman};
 use crate::loss::Loss;
-use crate::metrics::Confusion;
 use crate::observer::{Observer, Silent};
 use crate::speed::Clock;
+use dst_core::Confusion;
+use dst_core::correlation::{is_constant, pearson, spearman};
 
 /// What a model scored on one split.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ fn score(
     mut clock: Option<&mut Clock>,
     observer: &mut dyn Observer,
 ) -> Result<Option<(Evaluation, Pairs)>> {
-    let pass = precision.evaluation();
+    let pass = dst_core::precision::evaluation(precision);
     let _guard = tch::no_grad_guard();
     let task = dataset.task();
     let loss = Loss::new(task, 0.0);

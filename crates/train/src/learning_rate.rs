@@ -16,13 +16,13 @@ use dst_core::{Step, Training};
 /// do; `cosine` spans what warm-up leaves and would reach 0 at the batch after the last.
 pub fn learning_rate(training: &Training, step: &Step) -> f64 {
     let position = step.position();
-    let warmup = training.warmup.steps(step);
+    let warmup = step.steps_in(training.warmup);
     let warm = if position < warmup { (position + 1) as f64 / warmup as f64 } else { 1.0 };
     let factor = match training.learning_rate_shape {
         LearningRateShape::Constant => 1.0,
         LearningRateShape::Step => {
             // A span shorter than one batch rounds to 0 steps.
-            let every = training.decay_every.steps(step).max(1);
+            let every = step.steps_in(training.decay_every).max(1);
             training.decay.powf((position / every) as f64)
         }
         LearningRateShape::Cosine => {

@@ -78,7 +78,7 @@ impl BatchProbe<'_> {
         let mut sums: Vec<Tensor> =
             weights.iter().map(|weight| weight.detach().zeros_like()).collect();
         let samples: usize = batches.iter().map(Vec::len).sum();
-        let pass = Pass { backend: self.precision.backend(), ..Pass::TRAINING };
+        let pass = Pass { backend: dst_core::precision::backend(self.precision), ..Pass::TRAINING };
         for (number, rows) in batches.iter().enumerate() {
             tch::manual_seed(self.streams.foreign_seed(&format!("{label}/dropout/{number}")));
             let batch = self.dataset.batch(Split::Train, rows, self.device)?;

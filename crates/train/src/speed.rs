@@ -64,7 +64,7 @@ pub(crate) fn latency(
     precision: Precision,
 ) -> Result<Latency> {
     let _guard = tch::no_grad_guard();
-    let pass = precision.evaluation();
+    let pass = dst_core::precision::evaluation(precision);
     let size = BATCH.min(dataset.len(Split::Test));
     let mut inputs = Vec::new();
     for rows in dataset.batches(Split::Test, size, None).iter().take(BATCHES) {
@@ -103,7 +103,7 @@ pub(crate) fn throughput(
     first: f64,
 ) -> Result<Option<f64>> {
     let _guard = tch::no_grad_guard();
-    let pass = precision.evaluation();
+    let pass = dst_core::precision::evaluation(precision);
     let begin = Instant::now();
     let mut times = vec![first];
     let mut longest = Duration::from_secs_f64(first);

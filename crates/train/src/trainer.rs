@@ -146,7 +146,7 @@ impl<'a> Trainer<'a> {
         let group = &self.batches[first..(first + accumulate).min(self.batches.len())];
         let samples: usize = group.iter().map(Vec::len).sum();
         let Setup { dataset, device, training, .. } = self.setup;
-        let backend = training.precision.backend();
+        let backend = dst_core::precision::backend(training.precision);
         let pass = Pass { training: true, dense_gradient, backend };
         for (micro, rows) in group.iter().enumerate() {
             // Generators of its own for every batch: nothing that drew before can shift them,
@@ -367,7 +367,7 @@ impl<'a> Trainer<'a> {
     fn measure(&mut self) -> Result<()> {
         let row = self.setup.dataset.typical_row();
         let batch = self.setup.dataset.batch(Split::Train, &[row], self.setup.device)?;
-        let pass = self.setup.training.precision.evaluation();
+        let pass = dst_core::precision::evaluation(self.setup.training.precision);
         let output = self.model.forward(&batch.input, &pass)?;
         self.loss.training(&output, &batch.target)?.f_backward()?;
         self.optimizer.zero_gradients();

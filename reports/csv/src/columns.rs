@@ -1,7 +1,7 @@
 //! Columns of the tables that copy what was recorded.
 
-use dst_core::measure;
-use dst_core::record::{EpochRecord, LayerRecord, Outcome, TrialRecord};
+use dst_record::measure;
+use dst_record::record::{EpochRecord, LayerRecord, Outcome, TrialRecord};
 
 use crate::cell::{Column, dataset_options, model_parameters, number, optional, training};
 

@@ -1,11 +1,14 @@
 //! The four documents, as text.
 
-use dst_core::plugin::{Plugin, ReportPlugin};
-use dst_core::record::{
+use dst_analysis::ReportPlugin;
+use dst_analysis::document::Page;
+use dst_analysis::{Analysis, Experiment, Study};
+use dst_record::Plugin;
+use dst_record::record::{
     EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
     TrialSpec,
 };
-use dst_core::{Analysis, Experiment, Metric, Training};
+use dst_record::{Metric, Training};
 use proptest::prelude::*;
 use report_csv as _;
 use serde_json::json;
@@ -132,7 +135,9 @@ fn trials() -> Vec<TrialRecord> {
 
 fn document(trials: &[TrialRecord], name: &str) -> String {
     let report = ReportPlugin::find("csv").unwrap().report;
-    let rendering = report.render(&Experiment::new(trials, &Analysis::default())).unwrap();
+    let analysis = Analysis { control: "dense".to_owned(), ..Analysis::default() };
+    let study = Study::new(&Experiment::new(trials, &analysis)).unwrap();
+    let rendering = report.render(&study, &Page::new(&study)).unwrap();
     let document = rendering.documents.into_iter().find(|document| document.name == name);
     String::from_utf8(document.unwrap().bytes).unwrap()
 }
@@ -348,8 +353,8 @@ fn the_readme_documents_every_column() {
 #[test]
 fn the_readme_says_of_every_measure_what_it_declares() {
     let readme = include_str!("../README.md");
-    for measure in dst_core::measure::MEASURES {
-        let dst_core::measure::Measure { name, unit, better, meaning, .. } = measure;
+    for measure in dst_record::measure::MEASURES {
+        let dst_record::measure::Measure { name, unit, better, meaning, .. } = measure;
         let better = better.to_string();
         let line = ["", &format!("`{name}`"), &unit.to_string(), &better, meaning, ""].join(" | ");
         let line = line.trim().replace("|  |", "| |");

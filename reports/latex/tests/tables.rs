@@ -1,9 +1,10 @@
 //! The tables on made-up trials.
 
+use dst_analysis::ReportPlugin;
 use dst_analysis::sample::{baseline, failed, group, spec};
-use dst_core::plugin::{Plugin, ReportPlugin};
-use dst_core::record::{Status, TrialRecord};
-use dst_core::{Analysis, Experiment};
+use dst_analysis::{Analysis, Experiment, Study};
+use dst_record::Plugin;
+use dst_record::record::{Status, TrialRecord};
 use report_latex as _;
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ fn tables(trials: &[TrialRecord], post_hoc: bool) -> String {
     let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
     let experiment = Experiment { post_hoc, ..Experiment::new(trials, &analysis) };
     let report = ReportPlugin::find("latex").unwrap().report;
-    let rendering = report.render(&experiment).unwrap();
+    let rendering = report.render(&Study::new(&experiment).unwrap()).unwrap();
     assert_eq!(rendering.documents[0].name, "tables.tex");
     String::from_utf8(rendering.documents[0].bytes.clone()).unwrap()
 }

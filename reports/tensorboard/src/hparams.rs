@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dst_core::record::{Status, TrialRecord, TrialSpec};
+use dst_record::record::{Status, TrialRecord, TrialSpec};
 use prost::Message;
 use serde_json::Value as Json;
 

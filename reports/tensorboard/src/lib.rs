@@ -7,12 +7,15 @@
 //! Frames and messages are written here with `crc32c` and `prost`, because the crates that write
 //! event files are no longer kept or bring an image library, and scalars need six small messages.
 
-use dst_analysis::words::percent;
+use dst_analysis::Rendering;
+use dst_analysis::ReportPlugin;
+use dst_analysis::Study;
+use dst_analysis::document::Page;
+use dst_analysis::format::percent;
+use dst_analysis::{Document, Report};
 use dst_analysis::{Group, tables};
-use dst_core::plugin::ReportPlugin;
-use dst_core::record::TrialRecord;
-use dst_core::report::Rendering;
-use dst_core::{Document, Experiment, Metric, Report, Result};
+use dst_record::record::TrialRecord;
+use dst_record::{Metric, Result};
 
 mod folder;
 mod frame;
@@ -37,11 +40,13 @@ inventory::submit! {
         summary: "Event files that TensorBoard reads: a run for each trial.",
         order: 40,
         report: &TensorBoard,
+        terminal: None,
     }
 }
 
 impl Report for TensorBoard {
-    fn render(&self, experiment: &Experiment<'_>) -> Result<Rendering> {
+    fn render(&self, study: &Study<'_>, _: &Page) -> Result<Rendering> {
+        let experiment = &study.experiment;
         let mut documents = Vec::new();
         for table in tables(experiment)? {
             for group in &table.groups {
@@ -57,7 +62,7 @@ impl Report for TensorBoard {
                 documents.extend(runs(group, &folder, &name));
             }
         }
-        Ok(Rendering { documents, summary: String::new() })
+        Ok(Rendering { documents })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dst_core::Metric;
-use dst_core::record::{EpochRecord, LayerRecord, TrialRecord};
+use dst_record::Metric;
+use dst_record::record::{EpochRecord, LayerRecord, TrialRecord};
 
 use crate::message::{Event, Summary, Value};
 

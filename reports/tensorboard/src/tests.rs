@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dst_analysis::ReportPlugin;
+use dst_analysis::document::Page;
 use dst_analysis::sample::{self, Size};
-use dst_core::plugin::{Plugin, ReportPlugin};
-use dst_core::record::{LayerRecord, Status};
-use dst_core::{Analysis, Experiment};
+use dst_analysis::{Analysis, Experiment, Study};
+use dst_record::Plugin;
+use dst_record::record::{LayerRecord, Status};
 use prost::Message;
 
 use super::*;
@@ -22,7 +24,11 @@ fn rigl() -> serde_json::Value {
 fn render(trials: &[TrialRecord]) -> Vec<Document> {
     let report = ReportPlugin::find("tensorboard").unwrap().report;
     let analysis = Analysis::default();
-    report.render(&Experiment::new(trials, &analysis)).unwrap().documents
+    {
+        let study = Study::new(&Experiment::new(trials, &analysis)).unwrap();
+        report.render(&study, &Page::new(&study)).unwrap()
+    }
+    .documents
 }
 
 fn values(event: &Event) -> &[Value] {

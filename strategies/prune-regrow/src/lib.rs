@@ -110,7 +110,7 @@ impl Strategy for PruneRegrow {
     fn validate(&self) -> Result<()> {
         check::fraction("prune_rate", self.prune_rate)?;
         check::fraction("regrow_rate", self.regrow_rate)?;
-        check::interval("interval", self.interval)
+        self.interval.check_interval("interval")
     }
 
     fn updates(&self, start: &Step) -> Option<usize> {

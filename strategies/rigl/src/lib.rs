@@ -87,7 +87,7 @@ impl Rigl {
 impl Strategy for Rigl {
     fn validate(&self) -> Result<()> {
         check::fraction("drop_fraction", self.drop_fraction)?;
-        check::interval("interval", self.interval)?;
+        self.interval.check_interval("interval")?;
         check::at_least_one("growth_batches", self.growth_batches)
     }
 

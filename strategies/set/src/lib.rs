@@ -105,7 +105,7 @@ impl Set {
 impl Strategy for Set {
     fn validate(&self) -> Result<()> {
         check::fraction("drop_fraction", self.drop_fraction)?;
-        check::interval("interval", self.interval)
+        self.interval.check_interval("interval")
     }
 
     fn updates(&self, start: &Step) -> Option<usize> {

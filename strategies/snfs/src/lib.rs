@@ -145,7 +145,7 @@ impl Strategy for Snfs {
     fn validate(&self) -> Result<()> {
         check::fraction("prune_rate", self.prune_rate)?;
         check::fraction("final_prune_rate", self.final_prune_rate)?;
-        check::interval("interval", self.interval)?;
+        self.interval.check_interval("interval")?;
         if (0.0..1.0).contains(&self.momentum) {
             return Ok(());
         }
@@ -163,7 +163,7 @@ impl Strategy for Snfs {
     }
 
     fn wants_dense_gradient(&self, step: &Step) -> bool {
-        step.index < self.end.steps(step)
+        step.index < step.steps_in(self.end)
     }
 
     fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {

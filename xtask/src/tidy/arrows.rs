@@ -15,16 +15,17 @@ struct Arrows {
 fn allowed(folder: &str) -> Option<Arrows> {
     const TEST_HELP: &[&str] = &["dst-conformance", "dst-train", "dst-models"];
     let (uses, tests_use): (&[&str], &[&str]) = match folder {
-        "crates/core" | "crates/figures" | "crates/stats" | "xtask" => (&[], &[]),
+        "crates/figures" | "crates/record" | "crates/stats" | "xtask" => (&[], &[]),
+        "crates/core" => (&["dst-record"], &[]),
         "crates/augment" | "crates/data" | "crates/kernels" => (&["dst-core"], &[]),
-        "crates/analysis" => (&["dst-core", "dst-stats"], &[]),
+        "crates/analysis" => (&["dst-figures", "dst-record", "dst-stats"], &[]),
         "crates/train" => (&["dst-core"], &["dst-models"]),
         // Weights come from the Hub's cache too.
         "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),
         "crates/conformance" => (&["dst-core", "dst-train"], &["dst-models"]),
         "crates/harness" | "tests" => return None,
         _ if folder.starts_with("reports/") => {
-            (&["dst-analysis", "dst-core", "dst-figures", "dst-stats"], TEST_HELP)
+            (&["dst-analysis", "dst-figures", "dst-record", "dst-stats"], &[])
         }
         _ if folder.starts_with("datasets/") => {
             (&["dst-augment", "dst-core", "dst-data"], TEST_HELP)
@@ -36,7 +37,7 @@ fn allowed(folder: &str) -> Option<Arrows> {
 }
 
 /// Crates that must stay free of tch: they run before libtorch exists, or without it.
-const WITHOUT_TCH: [&str; 3] = ["crates/figures", "crates/stats", "xtask"];
+const WITHOUT_TCH: [&str; 4] = ["crates/analysis", "crates/figures", "crates/stats", "xtask"];
 
 /// Dependency arrows point inward.
 pub(super) fn dependencies(tree: &Tree) -> Vec<Finding> {

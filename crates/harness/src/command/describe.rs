@@ -1,9 +1,9 @@
 //! `harness describe`
 
-use dst_core::plugin::{
-    DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin,
-};
-use dst_core::{Analysis, Error, Metric, Result};
+use dst_analysis::Analysis;
+use dst_analysis::ReportPlugin;
+use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::{Error, Metric, Result};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dst_analysis::words::percent;
+use dst_analysis::format::percent;
 use dst_core::record::TrialSpec;
 use serde_json::{Map, Value};
 

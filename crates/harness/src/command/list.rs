@@ -1,9 +1,8 @@
 //! `harness list`
 
+use dst_analysis::ReportPlugin;
 use dst_core::Result;
-use dst_core::plugin::{
-    DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, ReportPlugin, StrategyPlugin,
-};
+use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Kind, ListArgs};

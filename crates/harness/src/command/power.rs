@@ -321,10 +321,11 @@ fn significant(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dst_core::{Analysis, Metric};
+    use dst_analysis::{Analysis, Margin};
+    use dst_core::Metric;
 
     fn planned(differences: &[f64], candidate: &str) -> Planned {
-        let analysis = Analysis { margin: 0.004, ..Analysis::default() };
+        let analysis = Analysis { margin: Margin::Absolute(0.004), ..Analysis::default() };
         let question = Question::new(None, 0.8, &analysis).unwrap();
         let pilot = Pilot {
             place: "digits, mlp".to_owned(),
@@ -351,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_candidate_that_cannot_be_planned_has_a_reason() {
-        let analysis = Analysis { margin: 0.004, ..Analysis::default() };
+        let analysis = Analysis { margin: Margin::Absolute(0.004), ..Analysis::default() };
         let question = Question::new(None, 0.8, &analysis).unwrap();
         let here = [planned(&[0.003, -0.005, 0.004], "rigl"), planned(&[0.1], "set")];
         let text = pilot_text(&here, &question);

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::Style;
-use dst_analysis::words::{count, percent};
+use dst_analysis::format::{count, percent};
 use dst_core::record::{Outcome, Status, TrialSpec};
 use dst_core::{Metric, Result};
 use serde_json::{Value, json};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use dst_analysis::Analysis;
 use dst_core::plugin::{self, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
-use dst_core::{Analysis, Error, Result, Training};
+use dst_core::{Error, Result, Training};
 use schemars::{Schema, schema_for};
 use serde_json::{Map, Value};
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use dst_core::{Analysis, Result};
+use dst_analysis::Analysis;
+use dst_core::Result;
 use serde_json::Value;
 
 use super::parameters::{Axes, Family, takes_list};

@@ -200,7 +200,7 @@ pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
     ("training.batch_size", "HARNESS_BATCH_SIZE"),
     ("training.learning_rate", "HARNESS_LEARNING_RATE"),
     ("training.precision", "HARNESS_PRECISION"),
-    ("analysis.margin", "HARNESS_MARGIN"),
+    ("analysis.margin.size()", "HARNESS_MARGIN"),
     ("analysis.alpha", "HARNESS_ALPHA"),
     ("analysis.control", "HARNESS_CONTROL"),
 ];

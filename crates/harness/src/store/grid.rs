@@ -1,6 +1,6 @@
 //! What was planned, and which analysis was fixed before it ran.
 
-use dst_core::Analysis;
+use dst_analysis::Analysis;
 use dst_core::record::TrialSpec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -3,9 +3,10 @@
 use std::fs;
 
 use dst_analysis::sample::{self, Size};
+use dst_analysis::{Analysis, Margin};
 use dst_core::predictions::Values;
 use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Provenance, Scores};
-use dst_core::{Analysis, Predictions, Training};
+use dst_core::{Predictions, Training};
 use serde_json::json;
 
 use super::trial::{TrialResult, write_result, write_tables};
@@ -352,7 +353,7 @@ fn a_grid_is_remembered_with_its_first_start() {
     store.remember_grid(&again).unwrap();
     assert_eq!(store.grids().unwrap(), std::slice::from_ref(&first));
 
-    let other = Analysis { margin: 0.01, ..Analysis::default() };
+    let other = Analysis { margin: Margin::Absolute(0.01), ..Analysis::default() };
     let later = GridRecord::new("grid --margin 0.01", &specs, other);
     store.remember_grid(&later).unwrap();
     assert_eq!(store.grids().unwrap(), [first.clone(), later]);

@@ -252,15 +252,8 @@ pub(crate) fn tost_family(case: &Case) {
     one_sided(case, "upper", &test.upper);
     interval(case, "ci90", &test.interval.unwrap());
     case.boolean("equivalent_at_0.05", test.equivalent.unwrap());
-    let four_way = non_inferiority_paired(&x, &y, high, alpha).unwrap();
-    case.number("non_inferior_p", four_way.p_non_inferior.unwrap());
-    let verdict = match case.name {
-        "equivalent" => "non-inferior",
-        "inferior" => "inferior",
-        "inconclusive" | "zero-margin" => "inconclusive",
-        other => panic!("no verdict written down for {other}"),
-    };
-    assert_eq!(four_way.verdict.to_string(), verdict, "{}", case.id);
+    let claim = non_inferiority_paired(&x, &y, high, alpha).unwrap();
+    case.number("non_inferior_p", claim.p_non_inferior.unwrap());
 }
 
 pub(crate) fn permutation_family(case: &Case) {

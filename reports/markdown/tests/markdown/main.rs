@@ -1,9 +1,11 @@
 //! The document on made-up trials.
 
+use dst_analysis::ReportPlugin;
 use dst_analysis::sample::{failed, group, spec};
-use dst_core::plugin::{Plugin, ReportPlugin};
-use dst_core::record::{Status, TrialRecord};
-use dst_core::{Analysis, Experiment, Metric, PrimaryTest};
+use dst_analysis::{Analysis, Experiment, Margin, PrimaryTest, Study};
+use dst_record::Metric;
+use dst_record::Plugin;
+use dst_record::record::{Status, TrialRecord};
 use report_markdown as _;
 use serde_json::{Value, json};
 
@@ -29,7 +31,11 @@ fn text(trials: &[TrialRecord], analysis: &Analysis) -> String {
 }
 
 fn text_of(experiment: &Experiment<'_>) -> String {
-    let rendering = ReportPlugin::find("markdown").unwrap().report.render(experiment).unwrap();
+    let rendering = ReportPlugin::find("markdown")
+        .unwrap()
+        .report
+        .render(&Study::new(experiment).unwrap())
+        .unwrap();
     assert_eq!(rendering.documents[0].name, "report.md");
     String::from_utf8(rendering.documents[0].bytes.clone()).unwrap()
 }
@@ -88,7 +94,7 @@ fn trials_that_did_not_run_alike_are_said() {
 
 #[test]
 fn another_level_and_no_margin() {
-    let analysis = Analysis { alpha: 0.1, margin: 0.0, ..analysis() };
+    let analysis = Analysis { alpha: 0.1, margin: Margin::Absolute(0.0), ..analysis() };
     let better = [0.3, 0.5, -0.1, 0.4, 0.6, 0.0];
     let candidates = [better, better.map(|points| -points), [0.2, -0.1, 0.1, 0.0, -0.3, 0.2]];
     let mut trials = group(&dense(), 0.0, &DENSE);

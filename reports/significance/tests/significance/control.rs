@@ -1,7 +1,8 @@
 //! Which control the others are compared with, and what is said if there is none.
 
-use dst_core::record::{Status, TrialRecord};
-use dst_core::{Analysis, ErrorKind};
+use dst_analysis::Analysis;
+use dst_record::ErrorKind;
+use dst_record::record::{Status, TrialRecord};
 use serde_json::json;
 
 use crate::trials::*;
@@ -99,10 +100,13 @@ fn two_settings_of_the_control_are_not_chosen_from() {
 
 #[test]
 fn an_analysis_out_of_range_is_refused() {
-    let analysis = Analysis { margin: 5.0, ..Analysis::default() };
+    let analysis = Analysis { margin: dst_analysis::Margin::Absolute(5.0), ..Analysis::default() };
     let error = render(&sparse(), &analysis).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.to_string().starts_with("analysis.margin = 5 is not in [0, 1)"), "{error}");
+    assert!(
+        error.to_string().starts_with("analysis.margin.size() = 5 is not in [0, 1)"),
+        "{error}"
+    );
 }
 
 #[test]

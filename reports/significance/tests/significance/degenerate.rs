@@ -1,7 +1,7 @@
 //! Comparisons without a test, each with its sentence.
 
-use dst_core::Analysis;
-use dst_core::record::{Status, TrialRecord};
+use dst_analysis::Analysis;
+use dst_record::record::{Status, TrialRecord};
 
 use crate::trials::*;
 

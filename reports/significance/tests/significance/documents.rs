@@ -1,6 +1,6 @@
 //! The columns of `comparisons.csv`.
 
-use dst_core::Analysis;
+use dst_analysis::Analysis;
 
 use crate::trials::*;
 

@@ -1,7 +1,7 @@
 //! Numbers against those that `dst-stats` gives for the same pairs.
 
-use dst_core::Analysis;
-use dst_core::record::TrialRecord;
+use dst_analysis::Analysis;
+use dst_record::record::TrialRecord;
 use dst_stats::{Alternative, Correction, SignFlipOptions, SignedRankOptions};
 use serde_json::json;
 

@@ -1,8 +1,9 @@
 //! What people read, as text.
 
 use crate::trials::*;
-use dst_core::record::{Status, TrialRecord};
-use dst_core::{Analysis, Metric};
+use dst_analysis::Analysis;
+use dst_record::Metric;
+use dst_record::record::{Status, TrialRecord};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,32 +1,15 @@
-//! Hand-made trials, and a registered baseline.
+//! Hand-made trials.
 
-use dst_core::plugin::{Plugin, ReportPlugin, StrategyPlugin};
-use dst_core::record::TrialRecord;
-use dst_core::report::Rendering;
-use dst_core::{Analysis, Experiment, Result, Strategy};
+use dst_analysis::{Analysis, Catalog, Experiment, Rendering, ReportPlugin, StrategyFacts, Study};
+use dst_record::record::TrialRecord;
+use dst_record::{Plugin, Result};
 use report_significance as _;
-use schemars::{JsonSchema, schema_for};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The baseline of these tests: strategies are plug-ins, so reports link none.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-struct Dense {}
-
-#[typetag::serde(name = "dense")]
-impl Strategy for Dense {}
-
-inventory::submit! {
-    StrategyPlugin {
-        name: "dense",
-        title: "Dense",
-        paper: "",
-        summary: "",
-        grid: "",
-        baseline: true,
-        default: || Box::new(Dense {}),
-        schema: || schema_for!(Dense),
-    }
+/// What these tests know of strategies: which is the baseline.
+fn catalog() -> Catalog {
+    let facts = StrategyFacts { baseline: true, ..StrategyFacts::default() };
+    Catalog { strategies: [("dense".to_owned(), facts)].into(), ..Catalog::default() }
 }
 
 pub(crate) use dst_analysis::sample::{failed, finished, group, spec};
@@ -40,7 +23,9 @@ pub(crate) fn rigl() -> Value {
 }
 
 pub(crate) fn render(trials: &[TrialRecord], analysis: &Analysis) -> Result<Rendering> {
-    ReportPlugin::find("significance").unwrap().report.render(&Experiment::new(trials, analysis))
+    let catalog = catalog();
+    let experiment = Experiment { catalog: &catalog, ..Experiment::new(trials, analysis) };
+    ReportPlugin::find("significance").unwrap().report.render(&Study::new(&experiment)?)
 }
 
 pub(crate) fn summary(trials: &[TrialRecord]) -> String {

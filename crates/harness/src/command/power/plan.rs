@@ -1,6 +1,7 @@
 //! Numbers in, seeds out: what an experiment needs at a given spread of its differences.
 
-use dst_core::{Analysis, Error, Result};
+use dst_analysis::Analysis;
+use dst_core::{Error, Result};
 use dst_stats::{
     Alternative, Design, detectable_effect, fewest_exact_pairs, sample_size, sd_interval,
 };
@@ -45,7 +46,7 @@ impl Question {
                     .at("--effect")
                     .hint("give a number above 0 in units of the metric: 0.005 is half a point"));
             }
-            None if analysis.margin > 0.0 => analysis.margin,
+            None if analysis.margin.size() > 0.0 => analysis.margin.size(),
             None => {
                 return Err(Error::usage("the margin is 0, so it is no difference to detect")
                     .hint("say with --effect which difference matters, such as 0.005"));
@@ -60,7 +61,7 @@ impl Question {
         }
         Ok(Self {
             effect,
-            margin: analysis.margin,
+            margin: analysis.margin.size(),
             power,
             alpha,
             minimum_pairs: analysis.minimum_pairs,
@@ -175,10 +176,17 @@ fn refused(error: dst_stats::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use dst_analysis::Margin;
+
     use super::*;
 
     fn question() -> Question {
-        Question::new(None, 0.8, &Analysis { margin: 0.004, ..Analysis::default() }).unwrap()
+        Question::new(
+            None,
+            0.8,
+            &Analysis { margin: Margin::Absolute(0.004), ..Analysis::default() },
+        )
+        .unwrap()
     }
 
     #[test]
@@ -198,7 +206,7 @@ mod tests {
         assert_eq!(plan.seeds, Some(3), "reports give no p-value below");
         let plan = Plan::new(1e6, &question()).unwrap();
         assert_eq!(plan.seeds, None);
-        let margin = Analysis { margin: 0.0, ..Analysis::default() };
+        let margin = Analysis { margin: Margin::Absolute(0.0), ..Analysis::default() };
         let question = Question::new(Some(0.01), 0.8, &margin).unwrap();
         assert_eq!(Plan::new(0.01, &question).unwrap().seeds_no_worse, None);
     }
@@ -231,7 +239,7 @@ mod tests {
         for power in [0.0, 0.05, 1.0, f64::NAN] {
             assert!(Question::new(None, power, &analysis).is_err(), "{power}");
         }
-        let no_margin = Analysis { margin: 0.0, ..Analysis::default() };
+        let no_margin = Analysis { margin: Margin::Absolute(0.0), ..Analysis::default() };
         let error = Question::new(None, 0.8, &no_margin).unwrap_err().to_string();
         assert!(error.contains("--effect"), "{error}");
         for sd in [0.0, -1.0, f64::NAN] {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dst_analysis::words;
+use dst_analysis::format::mean_and_sd;
 use dst_core::Metric;
 use dst_core::record::{Outcome, Status};
 use serde_json::{Map, Value, json};
@@ -102,11 +102,7 @@ impl Score {
 
     /// Such as `98.12 ± 0.10`, in percent if the metric is a share.
     pub(super) fn words(&self) -> String {
-        let mean = words::score(self.metric, self.mean);
-        match self.sd {
-            Some(sd) => format!("{mean} ± {}", words::score(self.metric, sd)),
-            None => mean,
-        }
+        mean_and_sd(self.metric, self.mean, self.sd)
     }
 }
 

@@ -1,0 +1,84 @@
+//! What a report is made from: trials, and what is known of how they came to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dst_record::Metric;
+use dst_record::record::{TrialRecord, TrialSpec};
+
+use crate::settings::Analysis;
+
+/// Trials that ended, those that have not, and what is known of how they came to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Experiment<'a> {
+    /// Trials that ended, failed ones included.
+    pub trials: &'a [TrialRecord],
+    /// Trials that were planned and have not ended.
+    pub pending: &'a [TrialSpec],
+    /// How trials are compared.
+    pub analysis: &'a Analysis,
+    /// Was the analysis chosen, or changed, after a trial had begun?
+    pub post_hoc: bool,
+    /// What was typed to plan the trials, the oldest first.
+    pub commands: &'a [String],
+    /// What is quoted of the plug-ins that took part.
+    pub catalog: &'a Catalog,
+    /// Verdicts that were shown before, at other counts of seeds.
+    pub seen: &'a Seen,
+}
+
+/// Counts of seeds at which verdicts were shown, by [`Table::key`](crate::Table::key).
+pub type Seen = BTreeMap<String, BTreeSet<usize>>;
+
+/// What reports quote of plug-ins, by name. A report may speak of trials whose plug-ins are not
+/// linked, so everything may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Strategies.
+    pub strategies: BTreeMap<String, StrategyFacts>,
+    /// Data sets.
+    pub datasets: BTreeMap<String, DatasetFacts>,
+}
+
+/// What is quoted of a strategy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StrategyFacts {
+    /// Its name as papers write it.
+    pub title: String,
+    /// Authors, year and title of its paper.
+    pub paper: String,
+    /// An entry of BibTeX; empty if there is none.
+    pub bibtex: String,
+    /// Is it the dense network that others are compared with?
+    pub baseline: bool,
+}
+
+/// What is quoted of a data set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DatasetFacts {
+    /// Its name as papers write it.
+    pub title: String,
+    /// One sentence: what it holds and how it is split.
+    pub summary: String,
+    /// What a paper must say besides of the way it is split; may be empty.
+    pub split: String,
+    /// The official metric.
+    pub metric: Metric,
+}
+
+static NO_CATALOG: Catalog = Catalog { strategies: BTreeMap::new(), datasets: BTreeMap::new() };
+static NOT_SEEN: Seen = Seen::new();
+
+impl<'a> Experiment<'a> {
+    /// Trials alone, compared as planned.
+    pub fn new(trials: &'a [TrialRecord], analysis: &'a Analysis) -> Self {
+        Self {
+            trials,
+            pending: &[],
+            analysis,
+            post_hoc: false,
+            commands: &[],
+            catalog: &NO_CATALOG,
+            seen: &NOT_SEEN,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What a trial is and what it measured, as plain data: its specification, its course, its outcome
+//! and its predictions, with the metrics and measures that they have, and the one error type of the
+//! workspace.
+//!
+//! There are no tensors here, so a store can be read and a report written on a machine without
+//! libtorch.
+
+pub mod confusion;
+pub mod correlation;
+pub mod error;
+pub mod measure;
+pub mod metric;
+pub mod precision;
+pub mod predictions;
+pub mod record;
+pub mod registry;
+pub mod span;
+pub mod task;
+pub mod training;
+
+pub use confusion::Confusion;
+pub use error::{Error, ErrorKind, Result};
+pub use metric::Metric;
+pub use precision::Precision;
+pub use predictions::Predictions;
+pub use registry::Plugin;
+pub use span::Span;
+pub use task::Task;
+pub use training::Training;
