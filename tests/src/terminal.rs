@@ -92,7 +92,7 @@ fn open(columns: u16, rows: u16) -> (OwnedFd, OwnedFd) {
 /// The lines that stand on a terminal at the end, and the longest line that was written.
 ///
 /// It does the few things that the harness needs: lines that are wrapped at `columns`, the cursor up, the
-/// rest of a line and of the screen erased. The screen has as many rows as are needed.
+/// rest of the screen erased. The screen has as many rows as are needed.
 ///
 /// # Panics
 /// If a program sends anything else.
@@ -117,7 +117,6 @@ pub fn seen(text: &str, columns: usize) -> (Vec<String>, usize) {
                 });
                 match command {
                     Some('A') => row -= number.parse::<usize>().expect("a number of rows"),
-                    Some('K') => lines[row].truncate(column),
                     Some('J') => {
                         lines[row].truncate(column);
                         lines.truncate(row + 1);
@@ -158,7 +157,7 @@ mod tests {
 
     #[test]
     fn lines_are_wrapped_and_written_over() {
-        let (lines, longest) = seen("note\r\nabcdef\r\u{1b}[1Axy\u{1b}[K\r\nlast\u{1b}[J", 5);
+        let (lines, longest) = seen("note\r\nabcdef\r\u{1b}[1A\u{1b}[Jxy\r\nlast", 5);
         assert_eq!((lines.join("|"), longest), ("note|xy|last".to_owned(), 5));
         let (lines, _) = seen("one\r\ntwo\r\u{1b}[1A\u{1b}[J\u{1b}[31mred\u{1b}[0m\r\n", 80);
         assert_eq!(lines, ["red"]);

@@ -1,6 +1,7 @@
 //! Lines at the bottom of a terminal that are written anew in place.
 
 use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
@@ -8,6 +9,12 @@ use terminal_size::{Height, Width, terminal_size_of};
 
 /// Columns and rows of a terminal that does not know its size.
 const UNKNOWN: Size = Size { columns: 80, rows: 24 };
+
+/// A terminal that kept its size for so long is no longer being resized.
+const SETTLED: Duration = Duration::from_millis(400);
+
+/// Nobody waits longer than this for a user who plays with a window.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// How large a terminal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,34 +82,46 @@ impl Screen {
 
     /// Writes these lines over those that were written before. What there is no room for is cut.
     pub(crate) fn draw(&mut self, lines: &[String]) {
+        self.settle();
         let room = self.room();
         let cut = |line: &String| {
             let line = cut(line, room.columns);
             if self.styled { line } else { strip_str(&line).to_string() }
         };
         let lines: Vec<String> = lines.iter().take(room.rows).map(cut).collect();
-        if lines == self.drawn && (self.size)() == self.drawn_at {
+        let size = (self.size)();
+        if lines == self.drawn && size == self.drawn_at {
             return;
         }
-        let mut text = self.to_top();
-        for (index, line) in lines.iter().enumerate() {
-            if index > 0 {
-                text.push('\n');
-            }
-            text.push_str(line);
-            // The rest of what stood here before.
-            text.push_str("\u{1b}[K");
-        }
-        // What stood below.
-        text.push_str("\u{1b}[J\r");
-        self.write(&text);
-        self.drawn_at = (self.size)();
+        // Whole rows are erased first: a row that was broken at its end keeps that mark as long as
+        // it is only written over, and would be joined with the next one when the terminal widens.
+        self.write(&format!("{}\u{1b}[J{}\r", self.to_top(), lines.join("\n")));
+        self.drawn_at = size;
         self.drawn = lines;
+    }
+
+    /// Waits while the terminal is being resized. Some tell their new size to programs only after
+    /// they have broken the lines anew, and until then nobody knows where the block begins.
+    fn settle(&self) {
+        let mut size = (self.size)();
+        if self.drawn.is_empty() || size == self.drawn_at {
+            return;
+        }
+        let began = Instant::now();
+        let mut changed = began;
+        while changed.elapsed() < SETTLED && began.elapsed() < LONGEST_WAIT {
+            std::thread::sleep(SETTLED / 8);
+            let now = (self.size)();
+            if now != size {
+                (size, changed) = (now, Instant::now());
+            }
+        }
     }
 
     /// Removes the block.
     pub(crate) fn clear(&mut self) {
         if !self.drawn.is_empty() {
+            self.settle();
             let text = self.to_top() + "\u{1b}[J";
             self.write(&text);
             self.drawn.clear();
@@ -217,11 +236,11 @@ mod tests {
     fn lines_are_written_over_themselves() {
         let (mut screen, written) = screen(true);
         screen.draw(&lines(&["one", "two"]));
-        assert_eq!(written.take(), "\rone\u{1b}[K\ntwo\u{1b}[K\u{1b}[J\r");
+        assert_eq!(written.take(), "\r\u{1b}[Jone\ntwo\r");
         screen.draw(&lines(&["one", "two"]));
         assert_eq!(written.take(), "", "nothing changed");
         screen.draw(&lines(&["three"]));
-        assert_eq!(written.take(), "\r\u{1b}[1Athree\u{1b}[K\u{1b}[J\r");
+        assert_eq!(written.take(), "\r\u{1b}[1A\u{1b}[Jthree\r");
         drop(screen);
         assert_eq!(written.take(), "\r\u{1b}[J");
     }
@@ -243,16 +262,12 @@ mod tests {
     fn what_there_is_no_room_for_is_cut() {
         let (mut screen, written) = screen(true);
         screen.draw(&lines(&["0123456789", "b", "c", "d"]));
-        assert_eq!(
-            written.take(),
-            "\r01234567…\u{1b}[K\nb\u{1b}[K\nc\u{1b}[K\u{1b}[J\r",
-            "a row stays free"
-        );
+        assert_eq!(written.take(), "\r\u{1b}[J01234567…\nb\nc\r", "a row stays free");
         let styled = "\u{1b}[32mfinished\u{1b}[0m";
         assert_eq!(cut(styled, 8), styled);
         assert_eq!(cut(styled, 4), "\u{1b}[32mfin…\u{1b}[0m");
         screen.styled = false;
         screen.draw(&lines(&[styled]));
-        assert_eq!(written.take(), "\r\u{1b}[2Afinished\u{1b}[K\u{1b}[J\r");
+        assert_eq!(written.take(), "\r\u{1b}[2A\u{1b}[Jfinished\r");
     }
 }

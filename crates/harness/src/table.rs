@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(
             wide().fitted(60),
             "strategy           sparsity          test    train  train s\n\
-             \u{20}                            accuracy %    FLOPs\n\
+             \u{20}                              accuracy %    FLOPs\n\
              rigl                   90 %  98.12 ± 0.10  1.23e12        2\n\
              drop_fraction=0.1\n\
              interval=10%\n\

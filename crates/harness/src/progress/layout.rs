@@ -142,8 +142,8 @@ pub(super) fn trials(trials: &[&Running], names: &Names, width: usize) -> Vec<St
         Detail::Epoch
     };
     let for_name = room.saturating_sub(widest(detail));
-    let fitted: Vec<String> =
-        trials.iter().map(|trial| names.fitted(&trial.id, for_name)).collect();
+    let ids: Vec<&str> = trials.iter().map(|trial| trial.id.as_str()).collect();
+    let fitted = names.fitted(&ids, for_name);
     let name_width = longest(&mut fitted.iter().map(|name| length(name)));
     let for_bar = room.saturating_sub(name_width + widest(detail) + 1);
     let line = |(trial, name): (&&Running, &String)| {

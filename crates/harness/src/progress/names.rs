@@ -51,15 +51,16 @@ impl Names {
         self.whole.get(id).map_or(id, String::as_str)
     }
 
-    /// The name in at most `width` characters: without what all trials share if it is too long,
-    /// then without its middle. The last part, which is the seed, stays as long as it can.
-    pub(super) fn fitted(&self, id: &str, width: usize) -> String {
-        let whole = self.whole(id);
-        if whole.chars().count() <= width {
-            return whole.to_owned();
-        }
-        let distinct = self.distinct.get(id).map_or(whole, String::as_str);
-        without_middle(distinct, width)
+    /// The names of these trials in at most `width` characters each: all without what they share
+    /// if one is too long, then those that still are without their middle. The last part, which
+    /// is the seed, stays as long as it can.
+    pub(super) fn fitted(&self, ids: &[&str], width: usize) -> Vec<String> {
+        let fits = |id: &&str| self.whole(id).chars().count() <= width;
+        let name = |id: &&str| match self.distinct.get(*id) {
+            Some(distinct) if !ids.iter().all(fits) => without_middle(distinct, width),
+            _ => without_middle(self.whole(id), width),
+        };
+        ids.iter().map(name).collect()
     }
 }
 
@@ -97,10 +98,12 @@ mod tests {
             "rigl at 95 %, mnist-10k, lenet5, seed 0",
             "dense, mnist-10k, lenet5, seed 1",
         ]);
-        assert_eq!(names.fitted("0", 39), "rigl at 90 %, mnist-10k, lenet5, seed 0");
-        assert_eq!(names.fitted("0", 38), "rigl at 90 %, seed 0");
-        assert_eq!(names.fitted("2", 20), "dense, seed 1");
-        assert_eq!(names.fitted("unknown", 3), "un…");
+        let whole = ["rigl at 90 %, mnist-10k, lenet5, seed 0", "dense, mnist-10k, lenet5, seed 1"];
+        assert_eq!(names.fitted(&["0", "2"], 39), whole);
+        // If one gives way, all do, so that they are read alike.
+        assert_eq!(names.fitted(&["0", "2"], 38), ["rigl at 90 %, seed 0", "dense, seed 1"]);
+        assert_eq!(names.fitted(&["2"], 38), whole[1..]);
+        assert_eq!(names.fitted(&["unknown"], 3), ["un…"]);
     }
 
     #[test]
@@ -119,6 +122,6 @@ mod tests {
     #[test]
     fn the_only_trial_keeps_its_name() {
         let names = names(&["rigl at 90 %, mnist-10k, lenet5, seed 0"]);
-        assert_eq!(names.fitted("0", 20), "rigl at 90 …, seed 0");
+        assert_eq!(names.fitted(&["0"], 20), ["rigl at 90 …, seed 0"]);
     }
 }
