@@ -1,8 +1,9 @@
 //! The four documents, as text.
 
-use dst_analysis::ReportPlugin;
+use std::collections::BTreeMap;
+
 use dst_analysis::document::Page;
-use dst_analysis::{Analysis, Experiment, Study};
+use dst_analysis::{Analysis, Catalog, Experiment, ReportPlugin, StrategyFacts, Study};
 use dst_record::Plugin;
 use dst_record::record::{
     EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
@@ -135,13 +136,23 @@ fn trials() -> Vec<TrialRecord> {
     ]
 }
 
-fn document(trials: &[TrialRecord], name: &str) -> String {
+fn documents(trials: &[TrialRecord], pending: &[TrialSpec]) -> BTreeMap<String, String> {
     let report = ReportPlugin::find("csv").unwrap().report;
-    let analysis = Analysis { control: "dense".to_owned(), ..Analysis::default() };
-    let study = Study::new(&Experiment::new(trials, &analysis)).unwrap();
+    // Without a trial, only the catalogue knows the control.
+    let facts = StrategyFacts { baseline: true, ..StrategyFacts::default() };
+    let strategies = [("dense".to_owned(), facts)].into();
+    let catalog = Catalog { strategies, ..Catalog::default() };
+    let analysis = Analysis::default();
+    let experiment =
+        Experiment { pending, catalog: &catalog, ..Experiment::new(trials, &analysis) };
+    let study = Study::new(&experiment).unwrap();
     let rendering = report.render(&study, &Page::new(&study)).unwrap();
-    let document = rendering.documents.into_iter().find(|document| document.name == name);
-    String::from_utf8(document.unwrap().bytes).unwrap()
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    rendering.documents.into_iter().map(|document| (document.name, text(document.bytes))).collect()
+}
+
+fn document(trials: &[TrialRecord], name: &str) -> String {
+    documents(trials, &[]).remove(name).unwrap()
 }
 
 const NAMES: [&str; 4] = ["trials.csv", "history.csv", "layers.csv", "summary.csv"];
@@ -170,15 +181,24 @@ fn trials_have_a_row_each_and_missing_is_empty() {
         \"\"epsilon\"\":1e-8,\"\"label_smoothing\"\":0.0,\"\"learning_rate\"\":0.001,\
         \"\"learning_rate_shape\"\":\"\"constant\"\",\"\"momentum\"\":0.9,\"\"nesterov\"\":false,\
         \"\"optimizer\"\":\"\"adam\"\",\"\"warmup\"\":\"\"0 steps\"\",\"\"weight_decay\"\":0.0}\"";
-    let text = document(&trials(), "trials.csv").replace(training, "TRAINING");
+    let flat_header = "training.accumulate,training.batch_size,training.beta1,training.beta2,\
+        training.clip_norm,training.decay,training.decay_every,training.epochs,training.epsilon,\
+        training.label_smoothing,training.learning_rate,training.learning_rate_shape,\
+        training.momentum,training.nesterov,training.optimizer,training.warmup,\
+        training.weight_decay";
+    let flat = "1,64,0.9,0.999,0,0.1,30 epochs,2,1e-8,0,0.001,constant,0.9,false,adam,0 steps,0";
+    let text = document(&trials(), "trials.csv")
+        .replace(training, "TRAINING")
+        .replace(flat_header, "FLAT TRAINING")
+        .replace(flat, "FLAT");
     assert_eq!(
         text,
-        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt,test_metric_name,test_metric,validation_metric,test_f1_binary,test_matthews,test_pearson,test_spearman,inference_samples_per_second,throughput_batch_size,train_seconds_per_epoch,precision,dataset_options,data_origin,weights_digest
-broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,
-dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.875,0.885,0.5,-0.25,,,2500,256,3.25,f32,,here,feed
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.75,0.76,0.5,-0.25,,,2500,256,3.25,f32,,here,feed
-sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,
-sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.8125,0.8225,0.5,-0.25,,,2500,256,3.25,f32,,here,feed
+        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt,test_metric_name,test_metric,validation_metric,test_f1_binary,test_matthews,test_pearson,test_spearman,inference_samples_per_second,throughput_batch_size,train_seconds_per_epoch,precision,dataset_options,data_origin,weights_digest,label,model.hidden,strategy.fraction,FLAT TRAINING
+broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,broken at 50 %,[8],,FLAT
+dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.875,0.885,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,dense,[8],,FLAT
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.75,0.76,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,sparse at 50 %,[8],0.3,FLAT
+sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,sparse at 50 %,[8],0.3,FLAT
+sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.8125,0.8225,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,sparse at 50 %,[8],0.3,FLAT
 "#
     );
 }
@@ -188,16 +208,16 @@ fn epochs_and_layers_name_their_trial() {
     let trials = &trials()[..2];
     assert_eq!(
         document(trials, "history.csv"),
-        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,validation_f1_macro,sparsity_prunable,train_flops,train_seconds,validation_f1_binary,validation_matthews,validation_pearson,validation_spearman
-dense-0,toy,mlp,dense,{},0,0,1,10,1e-6,0.5,0.25,0.75,0.74,0,3000000,1.5,0.5,-0.25,,
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,10,1e-6,0.5,0.25,0.75,0.74,0.5,3000000,1.5,0.5,-0.25,,
+        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,validation_f1_macro,sparsity_prunable,train_flops,train_seconds,validation_f1_binary,validation_matthews,validation_pearson,validation_spearman,label
+dense-0,toy,mlp,dense,{},0,0,1,10,1e-6,0.5,0.25,0.75,0.74,0,3000000,1.5,0.5,-0.25,,,dense
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,10,1e-6,0.5,0.25,0.75,0.74,0.5,3000000,1.5,0.5,-0.25,,,sparse at 50 %
 "#
     );
     assert_eq!(
         document(trials, "layers.csv"),
-        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,layer,shape,size,active,density,born,dropped,ever_active_share
-dense-0,toy,mlp,dense,{},0,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3
+        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,layer,shape,size,active,density,born,dropped,ever_active_share,label
+dense-0,toy,mlp,dense,{},0,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3,dense
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3,sparse at 50 %
 "#
     );
 }
@@ -272,9 +292,9 @@ fn a_different_training_or_model_is_another_group() {
     assert_eq!(
         rows,
         [
+            r#"sparse {"hidden":[16]} 1 1"#,
             r#"broken {"hidden":[8]} 1 0"#,
             r#"dense {"hidden":[8]} 1 1"#,
-            r#"sparse {"hidden":[16]} 1 1"#,
             r#"sparse {"hidden":[8]} 2 1"#,
             r#"sparse {"hidden":[8]} 1 1"#,
         ]
@@ -321,22 +341,50 @@ fn numbers_have_a_metric_but_no_accuracy() {
     assert_eq!(rows[1], "pearson 0.5  ");
     assert!(rows[2].starts_with("pearson 0.5 0.3535533905932"), "{}", rows[2]);
 
-    // Predictions that never vary have no correlation, and then the group has no mean.
+    // Predictions that never vary have no correlation: the trial counts as failed.
     trials[1].outcome.as_mut().unwrap().test.pearson = None;
+    let names = ["finished", "failed", "test_metric_mean", "test_metric_sd"];
     let rows = columns(&document(&trials, "summary.csv"), &names);
-    assert_eq!(rows[2], "pearson   ");
+    assert_eq!(rows[2], "1 2 0.25 ");
 }
 
 #[test]
 fn no_trials_give_headers_alone() {
+    let documents = documents(&[], &[]);
+    assert_eq!(documents.len(), NAMES.len());
     for name in NAMES {
-        assert_eq!(document(&[], name).lines().count(), 1, "{name}");
+        assert_eq!(documents[name].lines().count(), 1, "{name}");
     }
+}
+
+#[test]
+fn what_has_not_ended_is_planned_and_has_no_row_of_its_own() {
+    let sparse = json!({"name": "sparse", "fraction": 0.3});
+    let pending = [spec(sparse, 0.5, 11), spec(json!({"name": "late"}), 0.5, 0)];
+    let documents = documents(&trials(), &pending);
+    let rows = columns(&documents["summary.csv"], &["label", "planned", "finished", "failed"]);
+    assert_eq!(rows, ["broken at 50 % 1 0 1", "dense 1 1 0", "sparse at 50 % 4 2 1"]);
+    assert_eq!(documents["trials.csv"].lines().count(), 1 + trials().len());
+}
+
+#[test]
+fn every_parameter_is_a_column_of_its_own() {
+    let mut trials = trials();
+    trials[1].spec.training.epochs = 7;
+    let documents = documents(&trials, &[]);
+    let names = ["label", "strategy.fraction", "model.hidden", "training.epochs"];
+    let rows = columns(&documents["trials.csv"], &names);
+    assert_eq!(rows[1], "dense epochs=2  [8] 2");
+    assert_eq!(rows[2], "sparse epochs=7 at 50 % 0.3 [8] 7");
+    let labels = |name| columns(&documents[name], &["label"]);
+    assert!(labels("summary.csv").iter().any(|label| label == "sparse epochs=7 at 50 %"));
+    assert_eq!(labels("history.csv")[1], "sparse epochs=7 at 50 %");
 }
 
 #[test]
 fn the_readme_documents_every_column() {
     let readme = include_str!("../README.md");
+    let (empty, full) = (documents(&[], &[]), documents(&trials(), &[]));
     for name in NAMES {
         let section = readme
             .split("\n## ")
@@ -346,8 +394,16 @@ fn the_readme_documents_every_column() {
             .lines()
             .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
             .collect();
-        let text = document(&[], name);
-        assert_eq!(documented, text.trim_end().split(',').collect::<Vec<_>>(), "{name}");
+        assert_eq!(documented, empty[name].trim_end().split(',').collect::<Vec<_>>(), "{name}");
+        // What parameters there are depends on the trials; the README says how they are named.
+        let header = full[name].lines().next().unwrap();
+        let header: Vec<&str> = header.split(',').collect();
+        let (fixed, parameters) = header.split_at(documented.len());
+        assert_eq!(fixed, documented, "{name}");
+        let prefixes = ["strategy.", "model.", "training."];
+        assert!(parameters.iter().all(|name| prefixes.iter().any(|p| name.starts_with(p))));
+        assert_eq!(parameters.is_empty(), matches!(name, "history.csv" | "layers.csv"), "{name}");
+        assert_eq!(parameters.is_empty(), !section.contains("`training.*`"), "{name}");
     }
 }
 
@@ -379,10 +435,10 @@ fn what_an_old_result_lacks_is_empty() {
 }
 
 proptest! {
+    // Each case renders a whole page.
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn the_order_of_trials_does_not_matter(shuffled in Just(trials()).prop_shuffle()) {
-        for name in NAMES {
-            prop_assert_eq!(document(&shuffled, name), document(&trials(), name));
-        }
+        prop_assert_eq!(documents(&shuffled, &[]), documents(&trials(), &[]));
     }
 }
