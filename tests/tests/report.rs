@@ -25,27 +25,25 @@ fn strategies_stores_and_files_are_compared() {
     let column = |name: &str| header.iter().position(|other| other == name).expect(name);
     let (strategy, accuracy) = (column("strategy"), column("test_accuracy"));
     let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
-    let mean = |name: &str| {
-        let scores = rows.iter().filter(|row| &row[strategy] == name);
-        scores.map(|row| row[accuracy].parse::<f64>().expect("a number")).sum::<f64>() / 3.0
-    };
 
     let [answer] = &compared(&sandbox, "rigl set")[..] else { panic!("one sparsity") };
-    assert_eq!((&answer["pairs"], &answer["control"]), (&3.into(), &"set at 90 %".into()));
-    // Neither has an update in one epoch, and the page says what its data are.
-    let notes = answer["notes"].to_string();
-    assert!(notes.contains("rigl at 90 % never changed a connection"), "{notes}");
+    assert_eq!(answer["control"], "set at 90 %");
+    // Neither has an update in one epoch, so neither is what its name says.
+    assert_eq!(answer["verdict"], "not-comparable");
+    let reason = answer["not_comparable"].as_str().expect("a reason");
+    assert!(reason.contains("no connection of rigl at 90 % ever changed"), "{reason}");
     let report = fs::read_to_string(sandbox.path("runs/report/report.md")).expect("a report");
     assert!(report.contains("MNIST-10k (mnist-10k): 10,000 digits"), "{report}");
-    let difference = answer["difference"].as_f64().expect("a number");
-    assert!((difference - (mean("rigl") - mean("set"))).abs() < 1e-12, "{answer:#}");
 
     // A store against the table that was made from it: nothing differs, and nobody makes up a p.
     let same = compared(&sandbox, "runs runs/report/trials.csv");
     assert_eq!(same.len(), 3);
-    for answer in same {
-        assert_eq!(answer["untested"], "identical", "{answer:#}");
-        assert_eq!((&answer["difference"], &answer["p"]), (&0.0.into(), &Value::Null));
+    let judged = |answers: &[Value]| -> Vec<Value> {
+        answers.iter().filter(|answer| answer["verdict"] != "not-comparable").cloned().collect()
+    };
+    for answer in judged(&same) {
+        assert_eq!(answer["reason"], "identical", "{answer:#}");
+        assert_eq!((&answer["estimate"], &answer["p_difference"]), (&0.0.into(), &Value::Null));
     }
     // Another tool's results, all five points lower.
     let mut other = String::from("dataset,model,strategy,sparsity,seed,accuracy\n");
@@ -56,9 +54,11 @@ fn strategies_stores_and_files_are_compared() {
         other += &format!("mnist-10k,mlp,{name},{sparsity},{seed},{}\n", score - 0.05);
     }
     fs::write(sandbox.path("other.csv"), &other).expect("room");
-    for answer in compared(&sandbox, "runs other.csv") {
-        assert!((answer["difference"].as_f64().expect("a number") - 0.05).abs() < 1e-9);
-        assert_eq!(answer["untested"], "no-variance", "{answer:#}");
+    let answers = judged(&compared(&sandbox, "runs other.csv"));
+    assert!(!answers.is_empty());
+    for answer in answers {
+        assert!((answer["estimate"].as_f64().expect("a number") - 0.05).abs() < 1e-9);
+        assert_eq!(answer["reason"], "too-few-pairs", "{answer:#}");
     }
 
     // A file without sparsities has none in common with 90 %.

@@ -7,6 +7,9 @@ use dst_stats::verdict::Verdict;
 /// The longest line of running text: longer ones are hard to read, however wide the terminal is.
 const LONGEST_LINE: usize = 100;
 
+/// Runs that did not finish that are named for each family; the files have all.
+const FAILURES: usize = 12;
+
 /// Spaces between columns.
 const GAP: &str = "  ";
 
@@ -57,6 +60,35 @@ fn family(section: &Section, width: usize, prose: usize) -> String {
             Block::Figure(_) | Block::Verbatim { .. } => {}
         }
     }
+    let folded = section.folds.iter().flat_map(|fold| &fold.blocks);
+    for block in folded {
+        if let Block::Table(table) = block
+            && table.id.ends_with("-failures")
+        {
+            text.push_str(&failures(table, prose));
+        }
+    }
+    text
+}
+
+/// Runs that did not finish, a line each: a person at a terminal wants the reason now.
+fn failures(table: &Table, prose: usize) -> String {
+    let mut text = String::new();
+    for row in table.rows.iter().take(FAILURES) {
+        let cells: Vec<String> = row.iter().map(|cell| plain(cell.text())).collect();
+        let line = match &cells[..] {
+            [label, seed, status, reason, ..] if !reason.is_empty() => {
+                format!("{label}, seed {seed}: {status}: {reason}")
+            }
+            [label, seed, status, ..] => format!("{label}, seed {seed}: {status}"),
+            _ => continue,
+        };
+        text.push_str(&wrapped(&line, "  ", "    ", prose));
+    }
+    if let Some(more @ 1..) = table.rows.len().checked_sub(FAILURES) {
+        text.push_str(&format!("  and {more} more; trials.csv has all\n"));
+    }
+    text.push('\n');
     text
 }
 

@@ -202,17 +202,25 @@ fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exi
         .hint(remarks.text(typed).trim().replace('\n', "\n  ")));
     }
     if args.json {
-        let families: Vec<Value> = study
+        let comparisons: Vec<Value> = study
             .judgements
             .iter()
-            .map(|judgement| dst_analysis::json::family(study, judgement))
+            .flat_map(|judgement| {
+                judgement.comparisons.iter().map(move |comparison| {
+                    let mut one = dst_analysis::json::comparison(study, judgement, comparison);
+                    one["place"] = judgement.table.heading().into();
+                    one["metric"] = json!(comparison.metric);
+                    one["margin"] = json!(judgement.margin);
+                    one
+                })
+            })
             .collect();
         crate::output::print_json(&json!({
             "analysis": study.analysis(),
             "training_differs": remarks.training_differs(),
             "settings_differ": remarks.differing,
             "notes": remarks.notes,
-            "families": families,
+            "comparisons": comparisons,
             "not_compared": remarks.alone_json(typed),
         }))?;
         return Ok(Exit::Success);
