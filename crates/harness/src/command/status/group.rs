@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn states_are_counted_and_failures_by_kind() {
-        let ended = |status| TrialState::Ended { status, reason: String::new() };
+        let ended = |status| TrialState::Ended { status, reason: String::new(), collapse: None };
         let states = [
             ended(Status::Finished),
             ended(Status::Crashed),
@@ -240,7 +240,8 @@ mod tests {
         let unknown = trial(3, TrialState::Pending, None, None);
         assert_eq!(rest(&[unknown.clone()], 1), None);
         assert_eq!(rest(&[unknown, pending(1)], 1), some(10.0, true));
-        let over = TrialState::Ended { status: Status::Finished, reason: String::new() };
+        let over =
+            TrialState::Ended { status: Status::Finished, reason: String::new(), collapse: None };
         assert_eq!(rest(&[trial(4, over, Some(10.0), None)], 1), None);
     }
 

@@ -1,5 +1,6 @@
 //! Presets hold the numbers that they claim.
 
+use dst_core::plugin::{Plugin, StrategyPlugin};
 use serde_json::json;
 
 use super::*;
