@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dst_analysis::Analysis;
 use dst_core::Result;
 use dst_core::record::{Status, TrialSpec};
 use serde_json::json;
@@ -50,9 +51,27 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
             .collect();
         output::print_json(&json!({ "store": store.root(), "trials": list }))?;
     } else {
-        output::print(&text(&store, &trials))?;
+        let analysis = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
+        let trials = trials.into_iter().map(|(spec, state)| {
+            let state = accepted_is_finished(state, &spec, &analysis);
+            (spec, state)
+        });
+        output::print(&text(&store, &trials.collect::<Vec<_>>()))?;
     }
     Ok(Exit::Success)
+}
+
+/// The state with a collapse that the latest grid accepts as an end like any other.
+fn accepted_is_finished(state: TrialState, spec: &TrialSpec, analysis: &Analysis) -> TrialState {
+    match state {
+        TrialState::Ended { status, collapse, .. }
+            if analysis.counts_as_trained(&spec.dataset, status, collapse) =>
+        {
+            let (status, reason) = (Status::Finished, String::new());
+            TrialState::Ended { status, reason, collapse }
+        }
+        state => state,
+    }
 }
 
 fn text(store: &Store, trials: &[(TrialSpec, TrialState)]) -> String {
