@@ -65,6 +65,39 @@ fn a_metric_that_no_prediction_has_is_refused_before_training() {
 }
 
 #[test]
+fn an_analysis_that_does_not_fit_the_grid_is_refused_before_training() {
+    for (flags, expected) in [
+        ("--alpha 1e-300", "--alpha: analysis.alpha = 1e-300 is not in [1e-9, 0.5)"),
+        ("--looks 6,12", "--looks: the last of analysis.looks comes after 12 seeds"),
+        ("--test t", "--test: unknown test 't'"),
+        ("--correction hollm", "did you mean 'holm'"),
+        ("--accept-collapse glue/wnli", "'glue/wnli' is not part of this grid"),
+        ("--set analysis.margins.mnist-1k=0.1", "did you mean 'mnist-10k'"),
+        ("--margin two%", "'two%' is no margin"),
+    ] {
+        refused(&format!("grid --strategies set,dense {TINY} {flags}"), USAGE, &[expected]);
+    }
+}
+
+/// Editors of Windows write UTF-16, and older ones Windows-1252.
+#[test]
+fn a_grid_file_in_another_encoding_is_refused_with_the_way_out() {
+    let text = "strategies = [\"rigl\", \"dense\"]\n# dr\u{f4}le";
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let narrow: Vec<u8> = text.chars().map(|letter| letter as u8).collect();
+    for (bytes, expected) in [
+        ([&[0xFF, 0xFE], &wide[..]].concat(), "grid.toml: this is UTF-16 text, not UTF-8"),
+        (narrow, "grid.toml: line 2: this is not UTF-8: byte 0xF4"),
+    ] {
+        let sandbox = Sandbox::new();
+        fs::write(sandbox.path("grid.toml"), bytes).unwrap();
+        let message = sandbox.run("grid --config grid.toml").refused(USAGE);
+        assert!(message.contains(expected), "{message}");
+        assert!(message.contains("iconv -f "), "{message}");
+    }
+}
+
+#[test]
 fn a_dry_run_refuses_the_folder_that_a_grid_would() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.path("thesis")).unwrap();
@@ -277,6 +310,8 @@ fn seeds_are_planned_from_usable_numbers_alone() {
         ("power --sd 0.01 --effect half", "--effect: 'half' is not a number"),
         ("power --sd 0.01 --power 1", "--power: 1 is no power"),
         ("power --sd 0.01 --alpha nan", "--alpha"),
+        ("power --sd 0.01 --comparisons 0", "--comparisons: '0' is not a whole number from 1 on"),
+        ("power --sd 0.01 --margin 2%", "--margin: a margin of 2 % is a share of what the control"),
         ("power --sd 0.01 --margin 0", "say with --effect which difference matters"),
     ] {
         refused(line, USAGE, &[expected]);

@@ -184,8 +184,11 @@ fn a_pilot_tells_how_many_seeds_are_needed() {
     let _ = sandbox.run(&format!("{line} --seeds 0..3")).well();
     let said = sandbox.run("power --pilot runs --strategies set --effect 0.02 --json").well();
     let answer: Value = serde_json::from_str(&said.stdout).unwrap();
-    assert_eq!(answer["question"]["effect"], 0.02);
     let [pilot] = answer["pilots"].as_array().unwrap().as_slice() else { panic!("{answer:#}") };
+    assert_eq!(
+        (&pilot["question"]["effect"], &pilot["question"]["comparisons"]),
+        (&0.02.into(), &1.into())
+    );
     assert_eq!((&pilot["strategy"], &pilot["control"]), (&"set".into(), &"dense".into()));
     // The pairs are those of the report.
     let trials = &sandbox.report()["trials.csv"];
@@ -198,6 +201,99 @@ fn a_pilot_tells_how_many_seeds_are_needed() {
     assert_eq!(pilot["differences"], Value::from(differences));
     let people = sandbox.run("power --pilot runs").well().stdout;
     assert!(people.contains("set at 90 %  dense        3"), "{people}");
+    let family = sandbox.run("power --pilot runs --comparisons 12").well().stdout;
+    assert!(
+        family.contains("Each of 12 comparisons with the control is tested at a level"),
+        "{family}"
+    );
+    // What a relative margin means is told by the control of the pilot.
+    let relative = sandbox.run("power --pilot runs --margin 5% --json").well().stdout;
+    let relative: Value = serde_json::from_str(&relative).unwrap();
+    let margin = relative["pilots"][0]["question"]["margin"].as_f64().unwrap();
+    assert!(margin > 0.001 && margin < 0.05, "{margin}");
+}
+
+/// On a task on which networks often learn nothing but the largest class, that is a result.
+#[test]
+fn one_answer_to_everything_fails_a_grid_unless_it_is_accepted() {
+    let sandbox = Sandbox::new();
+    // Every step takes the weights away, so that the biases answer.
+    let line = format!(
+        "grid --strategies set,dense {TINY} --set training.optimizer=sgd --set training.momentum=0 \
+         --learning-rate 0.001 --set training.weight_decay=1000"
+    );
+    let failed = sandbox.run(&line);
+    assert_eq!(failed.code, Some(1), "{failed:#?}");
+    assert!(failed.stderr.contains("4 of 4 trials failed"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("one class is predicted"), "{}", failed.stderr);
+    for bytes in sandbox.results().values() {
+        let result: Value = serde_json::from_slice(bytes).unwrap();
+        assert_eq!(
+            (&result["status"], &result["collapse"]),
+            (&"collapsed".into(), &"one-answer".into())
+        );
+    }
+    let finished = |sandbox: &Sandbox| -> Vec<(String, bool)> {
+        let summary = fs::read_to_string(sandbox.path("runs/report/summary.csv")).unwrap();
+        let mut reader = csv::Reader::from_reader(summary.as_bytes());
+        let column = |name: &str, header: &csv::StringRecord| {
+            header.iter().position(|own| own == name).unwrap()
+        };
+        let header = reader.headers().unwrap().clone();
+        let columns = ["finished", "test_metric_mean"].map(|name| column(name, &header));
+        let row = |row: csv::StringRecord| (row[columns[0]].to_owned(), row[columns[1]].is_empty());
+        reader.records().map(|record| row(record.unwrap())).collect()
+    };
+    assert_eq!(finished(&sandbox), [("0".to_owned(), true), ("0".to_owned(), true)]);
+
+    let accepted = format!("{line} --accept-collapse mnist-10k");
+    let results = sandbox.results();
+    for line in [&accepted, &format!("{accepted} --retry-failed")] {
+        let said = sandbox.run(line).well();
+        assert!(said.stderr.contains("all 4 trials are done"), "{}", said.stderr);
+        assert!(!said.stderr.contains("failed"), "{}", said.stderr);
+        assert!(!said.stdout.contains("one class is predicted"), "{}", said.stdout);
+    }
+    assert_eq!(results, sandbox.results(), "an accepted trial was trained again");
+    assert_eq!(finished(&sandbox), [("2".to_owned(), false), ("2".to_owned(), false)]);
+    let status = sandbox.run("status").well().stdout;
+    assert!(!status.contains("Failed:"), "{status}");
+    // Also when it is trained in this very grid.
+    let fresh = Sandbox::new();
+    let said = fresh.run(&accepted).well();
+    assert!(said.stderr.contains("4 trials in ") && said.stderr.contains(" 0 of them failed"));
+}
+
+#[test]
+fn a_strategy_trains_in_its_own_way_and_that_is_a_choice() {
+    let sandbox = Sandbox::new();
+    let line = format!(
+        "grid --strategies set,dense {TINY} --set set.training.learning_rate=0.001,0.01 --dry-run"
+    );
+    let said = sandbox.run(&line).well();
+    let rates = said.stdout.matches("learning_rate=").count();
+    assert_eq!(rates, 2 * (2 + 1), "{}", said.stdout);
+    let bias = "warning: mnist-10k, mlp: set is tried with 2 sets of parameters and the control dense \
+                with 1";
+    assert!(said.stderr.contains(bias), "{}", said.stderr);
+    let printed = sandbox.run(&line.replace("--dry-run", "--print-config")).well().stdout;
+    assert!(
+        printed.contains("because strategy.set.training.learning_rate has several"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_test_that_can_never_decide_is_said_before_training() {
+    let sandbox = Sandbox::new();
+    let line = "grid --strategies rigl,set,snfs,dense --models mlp --set mlp.hidden=[16] --epochs 1 \
+                --sparsity 0.5,0.7,0.8,0.9 --seeds 0..6 --test wilcoxon --dry-run";
+    let said = sandbox.run(line).well();
+    let warning = "warning: mnist-10k, mlp: with 6 seeds this test (Wilcoxon) can never decide among \
+                   12 comparisons; it needs 9";
+    assert!(said.stderr.contains(warning), "{}", said.stderr);
+    let said = sandbox.run(&line.replace("0..6", "0..9")).well();
+    assert!(!said.stderr.contains("never decide"), "{}", said.stderr);
 }
 
 #[test]

@@ -227,6 +227,22 @@ impl Analysis {
         named.into_iter().find_map(|name| self.margins.get(name)).copied().unwrap_or(self.margin)
     }
 
+    /// The level at which one of so many comparisons is decided at the last look if no other is: the
+    /// part of `alpha` that the look spends, divided by their number unless nothing is corrected. All
+    /// corrections are at most that strict.
+    pub fn level_among(&self, comparisons: usize) -> f64 {
+        // Looks spend by the cube of the share of seeds, as verdicts do.
+        let before = match self.looks[..] {
+            [.., before, last] => (before as f64 / last as f64).powi(3),
+            _ => 0.0,
+        };
+        let divisor = match self.correction {
+            Multiplicity::None => 1,
+            _ => comparisons.max(1),
+        };
+        self.alpha * (1.0 - before) / divisor as f64
+    }
+
     /// Does a trial on this data set count as trained: did it finish, or is its collapse accepted?
     pub fn counts_as_trained(
         &self,
@@ -268,6 +284,19 @@ mod tests {
         assert_eq!(on("glue/rte", Metric::Accuracy), Margin::Absolute(0.02));
         assert_eq!(on("glue/cola", Metric::Matthews), Margin::Absolute(0.03));
         assert_eq!(on("mnist", Metric::Accuracy), Margin::Absolute(0.005));
+    }
+
+    #[test]
+    fn levels_count_comparisons_and_looks() {
+        let near = |analysis: &Analysis, comparisons, level: f64| {
+            (analysis.level_among(comparisons) - level).abs() < 1e-12
+        };
+        let mut analysis = Analysis::default();
+        assert!(near(&analysis, 1, 0.05) && near(&analysis, 12, 0.05 / 12.0));
+        analysis.looks = vec![6, 12];
+        assert!(near(&analysis, 1, 0.04375) && near(&analysis, 2, 0.021875));
+        analysis.correction = Multiplicity::None;
+        assert!(near(&analysis, 12, 0.04375));
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub struct ForestRow {
     /// Whether an end of the interval was moved to zero or to the margin, because the correction
     /// does not allow more to be said.
     pub clipped: bool,
+    /// The difference with its interval as the page writes them, as `-1.32 [-1.70, -0.95]`; empty if
+    /// the figure is to write them.
+    pub numbers: String,
     /// The verdict.
     pub conclusion: Conclusion,
     /// What else is to be said, as `a small loss is shown`; without an interval the reason, as `no
@@ -349,6 +352,9 @@ fn along(data: &ForestPlot, axis: &Axis, margin: Option<f64>, ends: (f64, f64)) 
 fn numbers(axis: &Axis, row: &ForestRow) -> String {
     if !usable(row.difference) {
         return "\u{2013}".to_owned();
+    }
+    if !row.numbers.is_empty() {
+        return row.numbers.replace('-', "\u{2212}");
     }
     with_interval(row.difference, row.interval, |value| signed(axis.notation, value))
 }

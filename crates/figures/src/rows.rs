@@ -99,18 +99,19 @@ pub(crate) fn with_interval(
     }
 }
 
-/// The ends of intervals by which an axis is made: all but those of intervals much wider than most,
+/// The ends of intervals by which an axis is made: all but those of intervals much wider than others,
 /// which would make the others points. They end in an arrow.
 pub(crate) fn ends_for_axis(intervals: &[Interval]) -> Vec<f64> {
-    /// An interval is much wider than most from so many times the median on.
+    /// An interval is much wider than others from so many times their lower quartile on: failures that
+    /// are scored as guessing widen many at once.
     const MUCH: f64 = 8.0;
     let width = |interval: &Interval| interval.upper - interval.lower;
     let mut widths: Vec<f64> = intervals.iter().map(width).filter(|w| usable(*w)).collect();
     widths.sort_by(f64::total_cmp);
-    let median = widths.get(widths.len() / 2).copied().unwrap_or(0.0);
+    let usual = widths.get(widths.len() / 4).copied().unwrap_or(0.0);
     let near = |interval: &&Interval| {
         let width = width(interval);
-        !usable(width) || median <= 0.0 || width <= median * MUCH
+        !usable(width) || usual <= 0.0 || width <= usual * MUCH
     };
     intervals.iter().filter(near).flat_map(|i| [i.lower, i.upper]).filter(|e| usable(*e)).collect()
 }

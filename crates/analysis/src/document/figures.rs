@@ -12,6 +12,7 @@ use dst_record::record::{EpochRecord, TrialRecord};
 use dst_stats::verdict::{Reason, Verdict};
 
 use super::series;
+use super::tables::difference_cell;
 use crate::format::{correction_name, percent};
 use crate::settings::Multiplicity;
 use crate::table::sparsity_key;
@@ -133,6 +134,7 @@ impl<'t> Drawn<'_, 't> {
                 upper: evidence.interval.upper,
             }),
             clipped: comparison.evidence.is_some_and(|evidence| evidence.clipped),
+            numbers: difference_cell(self.judgement, comparison).text().to_owned(),
             conclusion: conclusion(comparison.verdict),
             note: note(comparison),
         });

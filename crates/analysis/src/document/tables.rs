@@ -92,7 +92,8 @@ fn mean_cell(metric: Metric, scores: &[f64]) -> Cell {
     }
 }
 
-fn difference_cell(judgement: &Judgement<'_>, comparison: &Comparison<'_>) -> Cell {
+/// The difference as every form writes it.
+pub(super) fn difference_cell(judgement: &Judgement<'_>, comparison: &Comparison<'_>) -> Cell {
     let metric = comparison.metric;
     let Some(estimate) = comparison.estimate else { return Cell::Empty };
     let text = difference(metric, estimate);

@@ -23,6 +23,8 @@ fn row(
         difference,
         interval: ends.map(|(lower, upper)| Interval { lower, upper }),
         clipped: false,
+
+        numbers: String::new(),
         conclusion,
         note: note.into(),
     }

@@ -210,6 +210,8 @@ pub(crate) fn row(series: Series, difference: f64, half: f64) -> ForestRow {
         difference,
         interval: interval(difference, half),
         clipped: false,
+
+        numbers: String::new(),
         conclusion: Conclusion::NonInferior,
         note: String::new(),
     }

@@ -172,7 +172,8 @@ proptest! {
         let rows: Vec<ForestRow> = rows
             .into_iter()
             .map(|(series, group, difference, interval, clipped, conclusion, note)| ForestRow {
-                series, group, difference, interval, clipped,
+                series, group, difference, interval, numbers: String::new(),
+                clipped,
                 conclusion: Conclusion::ALL[conclusion], note,
             })
             .collect();

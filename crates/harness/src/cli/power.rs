@@ -11,6 +11,11 @@ Examples:
   harness power --pilot runs
   harness power --pilot runs --strategies rigl,set --effect 0.003 --power 0.9
   harness power --sd 0.004 --effect 0.005
+  harness power --sd 0.004 --comparisons 12 --test wilcoxon
+
+Every comparison with the control on one data set and model is one of a family, and verdicts are
+corrected for all of it: so are these counts of seeds. Of a pilot, the family is the pilot's unless
+--comparisons says how many the grid will have.
 
 A pilot is a grid of a few seeds. What it tells is the spread of the differences between a strategy
 and its control, not the difference itself: decide which difference matters before looking.";
@@ -31,6 +36,10 @@ pub struct PowerArgs {
     /// Difference to detect, in units of the metric [default: the margin]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub effect: Option<String>,
+    /// Comparisons with the control on one data set and model: strategies, sets of parameters and
+    /// sparsities [default: those of the pilot, else 1]
+    #[arg(long, value_name = "K", allow_hyphen_values = true)]
+    pub comparisons: Option<String>,
     /// Probability with which it is to be detected [default: 0.8]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub power: Option<String>,

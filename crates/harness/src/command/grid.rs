@@ -74,6 +74,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         announce(&execution, grid.trials.len(), &pending, estimates);
     }
     say(about_memory, args.quiet);
+    advise(grid, args.quiet)?;
     warn(&pending, &checked, &labels);
     let names: BTreeMap<String, String> =
         grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
@@ -252,6 +253,16 @@ fn warn(trials: &[TrialSpec], checked: &Checked, labels: &Labels) {
     }
 }
 
+/// Says before anything is trained what the plan can decide and what it cannot.
+fn advise(grid: &GridConfig, quiet: bool) -> Result<()> {
+    let advice = preflight::advice(grid)?;
+    advice.warnings.iter().for_each(|words| output::note(&format!("warning: {words}")));
+    if !quiet {
+        advice.notes.iter().for_each(|words| output::note(words));
+    }
+    Ok(())
+}
+
 /// Says something about memory, if there is anything to say.
 fn say(notice: Option<preflight::Notice>, quiet: bool) {
     if let Some(notice) = notice.filter(|notice| notice.is_warning || !quiet) {
@@ -324,6 +335,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         table.row(cells);
     }
     say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
+    advise(grid, args.quiet)?;
     warn(&grid.trials, &checked, &labels);
     let to_do = to_train.len();
     let total: f64 = to_train.iter().map(|estimate| estimate.train_flops).sum();

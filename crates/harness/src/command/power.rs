@@ -6,6 +6,7 @@ mod plan;
 use std::fmt::Write;
 use std::path::Path;
 
+use dst_analysis::{Analysis, Margin};
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
 use serde_json::{Value, json};
@@ -18,17 +19,43 @@ use crate::progress::span;
 use crate::store::Store;
 use crate::table::{Table, wrapped};
 use pilot::Pilot;
-use plan::{PilotPlan, Plan, Question, SD_LEVEL, SEEDS};
+use plan::{Asked, PilotPlan, Plan, Question, SD_LEVEL, SEEDS};
 
-/// A candidate with its plan, or why there is none.
-type Planned = (Pilot, Result<PilotPlan, String>);
+/// A candidate with what is asked of it and its plan, or why there is none.
+struct Planned {
+    pilot: Pilot,
+    plan: Result<(Question, PilotPlan), String>,
+}
+
+impl Planned {
+    /// # Errors
+    /// If nothing can be planned for such a question.
+    fn new(pilot: Pilot, asked: &Asked, analysis: &Analysis) -> Result<Self> {
+        let Some(margin) = pilot.margin else {
+            let why = "its margin is relative to what the control scores above chance, which the \
+                       pilot does not tell";
+            return Ok(Self { pilot, plan: Err(why.to_owned()) });
+        };
+        let question = Question::new(asked, margin, pilot.family, analysis)?;
+        let plan = PilotPlan::new(&pilot.differences, &question).map(|plan| (question, plan));
+        Ok(Self { pilot, plan })
+    }
+
+    fn question(&self) -> Option<&Question> {
+        self.plan.as_ref().ok().map(|(question, _)| question)
+    }
+}
 
 pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
     let effective = Effective::of_process(None, typed::analysis(&args.analysis)?)?;
-    let effect = number("--effect", args.effect.as_deref())?;
-    let power = number("--power", args.power.as_deref())?.unwrap_or(0.8);
+    let asked = Asked {
+        effect: number("--effect", args.effect.as_deref())?,
+        power: number("--power", args.power.as_deref())?.unwrap_or(0.8),
+        comparisons: count_of("--comparisons", args.comparisons.as_deref())?,
+    };
     if let Some(sd) = number("--sd", args.sd.as_deref())? {
-        let question = Question::new(effect, power, &effective.analysis()?)?;
+        let analysis = effective.analysis()?;
+        let question = Question::new(&asked, absolute(analysis.margin)?, 1, &analysis)?;
         let plan = Plan::new(sd, &question).map_err(|error| error.at("--sd"))?;
         if args.json {
             output::print_json(&json!({ "question": question, "plan": plan }))?;
@@ -49,7 +76,6 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
     let store = Store::open(root)?;
     let recorded = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
     let analysis = effective.analysis_over(recorded)?;
-    let question = Question::new(effect, power, &analysis)?;
     let records = store.records()?;
     if records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", root.display())).hint(
@@ -63,23 +89,19 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
     }
     let planned: Vec<Planned> = pilots
         .into_iter()
-        .map(|pilot| {
-            let plan = PilotPlan::new(&pilot.differences, &question);
-            (pilot, plan)
-        })
-        .collect();
-    if planned.iter().all(|(_, plan)| plan.is_err()) {
+        .map(|pilot| Planned::new(pilot, &asked, &analysis))
+        .collect::<Result<_>>()?;
+    if planned.iter().all(|planned| planned.plan.is_err()) {
         return Err(useless(root, &planned));
     }
     if args.json {
         let pilots: Vec<Value> = planned.iter().map(json).collect();
         output::print_json(&json!({
-            "question": question,
             "sd_interval_level": SD_LEVEL,
             "pilots": pilots,
         }))?;
     } else {
-        output::print(&pilot_text(&planned, &question))?;
+        output::print(&pilot_text(&planned))?;
     }
     Ok(Exit::Success)
 }
@@ -93,6 +115,27 @@ fn number(flag: &str, text: Option<&str>) -> Result<Option<f64>> {
         })
     })
     .transpose()
+}
+
+fn count_of(flag: &str, text: Option<&str>) -> Result<Option<usize>> {
+    text.map(|text| match text.trim().parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(Error::usage(format!("'{text}' is not a whole number from 1 on")).at(flag)),
+    })
+    .transpose()
+}
+
+/// A margin where no control is known.
+fn absolute(margin: Margin) -> Result<f64> {
+    match margin {
+        Margin::Absolute(margin) => Ok(margin),
+        Margin::Relative(_) => Err(Error::usage(format!(
+            "a margin of {margin} is a share of what the control scores above chance, which --sd does \
+             not tell"
+        ))
+        .at("--margin")
+        .hint("give a margin in units of the metric, such as 0.005, or a pilot")),
+    }
 }
 
 /// Names of strategies that exist.
@@ -110,7 +153,7 @@ fn useless(root: &Path, planned: &[Planned]) -> Error {
         [] => format!("{} has no such strategy beside a control", root.display()),
         _ => format!("{} tells nothing of spreads", root.display()),
     });
-    let reasons = planned.iter().filter_map(|(pilot, plan)| {
+    let reasons = planned.iter().filter_map(|Planned { pilot, plan }| {
         let reason = plan.as_ref().err()?;
         Some(format!("{} against {} on {}: {reason}", pilot.candidate, pilot.control, pilot.place))
     });
@@ -123,27 +166,38 @@ fn useless(root: &Path, planned: &[Planned]) -> Error {
 
 /// What is planned for, in two sentences.
 fn asked(question: &Question) -> String {
-    let Question { effect, margin, power, alpha, .. } = question;
+    let Question { effect, margin, power, alpha, comparisons, level, .. } = question;
     let mut text = format!(
-        "Seeds to detect a difference of {effect} with probability {power} by a two-sided paired t \
-         test at alpha {alpha}"
+        "Seeds to detect a difference of {effect} with probability {power} by a two-sided paired t test"
     );
     if *margin > 0.0 {
         let _ = write!(
             text,
-            ", and to show that what is as good as the control is no worse within a margin of \
-             {margin} (one-sided)"
+            ", and to show by a one-sided one that what is as good as the control is no worse within \
+             a margin of {margin}"
         );
     }
+    let _ = match comparisons {
+        1 => write!(text, ", at alpha {alpha}"),
+        several => write!(
+            text,
+            ". Each of {several} comparisons with the control is tested at a level of {}, so that \
+             false claims among all of them stay below alpha {alpha}",
+            significant(*level)
+        ),
+    };
     text.push_str(". All are in units of the metric: 0.005 is half a point.");
     wrapped(&text, "", output::text_width())
 }
 
 fn floor(question: &Question) -> String {
+    let among = match question.comparisons {
+        1 => "decide anything".to_owned(),
+        several => format!("decide anything among {several} comparisons"),
+    };
     format!(
-        "With fewer than {} pairs the exact tests (Wilcoxon, sign flips) cannot give p < {}, \
-         whatever the effect.",
-        question.exact_tests_from, question.alpha
+        "With fewer than {} seeds the exact tests (Wilcoxon, sign flips) can never {among}.",
+        question.exact_tests_from
     )
 }
 
@@ -158,38 +212,32 @@ fn stated_text(plan: &Plan, question: &Question) -> String {
     format!("{}\n{seeds}\n{detectable}\n{notes}", asked(question))
 }
 
-fn pilot_text(planned: &[Planned], question: &Question) -> String {
-    let mut text = asked(question);
-    let mut from = 0;
-    while from < planned.len() {
-        let pilot = &planned[from].0;
-        let same = planned[from..].iter().take_while(|(other, _)| other.place == pilot.place);
-        let here = &planned[from..from + same.count()];
-        let _ = write!(
-            text,
-            "\n{}, {}\n{}",
-            pilot.place,
-            pilot.metric.title(),
-            place_text(here, question)
-        );
-        from += here.len();
+fn pilot_text(planned: &[Planned]) -> String {
+    // What is asked is the same everywhere, unless margins or families differ.
+    let mut questions: Vec<&Question> = planned.iter().filter_map(Planned::question).collect();
+    questions.dedup();
+    let mut text = match questions[..] {
+        [one] => asked(one),
+        _ => String::new(),
+    };
+    for here in planned.chunk_by(|first, second| first.pilot.place == second.pilot.place) {
+        let pilot = &here[0].pilot;
+        let _ = write!(text, "\n{}, {}\n", pilot.place, pilot.metric.title());
+        if questions.len() > 1
+            && let Some(question) = here.iter().find_map(Planned::question)
+        {
+            let _ = write!(text, "{}{}\n", asked(question), wrapped(&floor(question), "", 100));
+        }
+        text.push_str(&place_text(here));
     }
     let level = 100.0 * SD_LEVEL;
-    let mut notes = vec![
-        format!(
-            "sd: standard deviation of the differences between pairs of one seed, with its {level} % \
+    let mut notes = vec![format!(
+        "sd: standard deviation of the differences between pairs of one seed, with its {level} % \
              interval. Few seeds tell it badly: \"high sd\" plans with the upper end, which the true \
              one exceeds in 1 pilot of 20 if differences are normal."
-        ),
-        floor(question),
-    ];
-    let comparisons = planned.iter().filter(|(_, plan)| plan.is_ok()).count();
-    if comparisons > 1 {
-        notes.push(format!(
-            "For verdicts that survive Holm's correction over {comparisons} comparisons, plan with \
-             --alpha {}.",
-            significant(question.alpha / comparisons as f64)
-        ));
+    )];
+    if let [one] = questions[..] {
+        notes.push(floor(one));
     }
     text.push('\n');
     for note in notes {
@@ -199,7 +247,7 @@ fn pilot_text(planned: &[Planned], question: &Question) -> String {
 }
 
 /// The candidates of one data set, model and training.
-fn place_text(here: &[Planned], question: &Question) -> String {
+fn place_text(here: &[Planned]) -> String {
     let mut seeds = Table::new(&[
         "strategy",
         "control",
@@ -217,9 +265,9 @@ fn place_text(here: &[Planned], question: &Question) -> String {
     debug_assert_eq!(SEEDS, [5, 10, 20, 30]);
     let mut detectable = Table::new(&header);
     let mut gaps = String::new();
-    for (pilot, plan) in here {
-        let plan = match plan {
-            Ok(plan) => plan,
+    for Planned { pilot, plan } in here {
+        let (question, plan) = match plan {
+            Ok(both) => both,
             Err(reason) => {
                 let _ = writeln!(gaps, "{}: {reason}", pilot.candidate);
                 continue;
@@ -269,7 +317,8 @@ fn more_seconds(pilot: &Pilot, plan: &PilotPlan) -> Option<f64> {
 /// The most seeds that any candidate of a place needs, and the time to train what all lack; a
 /// control that several share is trained once.
 fn all_seconds(here: &[Planned]) -> Option<(usize, f64)> {
-    let plans = || here.iter().filter_map(|(pilot, plan)| Some((pilot, plan.as_ref().ok()?)));
+    let plans =
+        || here.iter().filter_map(|Planned { pilot, plan }| Some((pilot, &plan.as_ref().ok()?.1)));
     let most = plans().map(|(_, plan)| plan.estimate.seeds).collect::<Option<Vec<_>>>()?;
     let most = most.into_iter().max()?;
     let mut controls: Vec<&str> = Vec::new();
@@ -285,8 +334,9 @@ fn all_seconds(here: &[Planned]) -> Option<(usize, f64)> {
     (seconds > 0.0).then_some((most, seconds))
 }
 
-fn json((pilot, plan): &Planned) -> Value {
-    let Pilot { place, metric, strategy, candidate, control, differences, seconds } = pilot;
+fn json(Planned { pilot, plan }: &Planned) -> Value {
+    let Pilot { place, metric, strategy, candidate, control, differences, seconds, .. } = pilot;
+    let (question, planned) = plan.as_ref().ok().map(|(question, plan)| (question, plan)).unzip();
     json!({
         "place": place,
         "metric": metric,
@@ -295,8 +345,9 @@ fn json((pilot, plan): &Planned) -> Value {
         "control": control,
         "differences": differences,
         "train_seconds": { "candidate": seconds[0], "control": seconds[1] },
-        "plan": plan.as_ref().ok(),
-        "more_train_seconds": plan.as_ref().ok().and_then(|plan| more_seconds(pilot, plan)),
+        "question": question,
+        "plan": planned,
+        "more_train_seconds": planned.and_then(|plan| more_seconds(pilot, plan)),
         "no_plan": plan.as_ref().err(),
     })
 }
@@ -321,45 +372,71 @@ fn significant(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dst_analysis::{Analysis, Margin};
     use dst_core::Metric;
 
     fn planned(differences: &[f64], candidate: &str) -> Planned {
-        let analysis = Analysis { margin: Margin::Absolute(0.004), ..Analysis::default() };
-        let question = Question::new(None, 0.8, &analysis).unwrap();
+        among(1, Some(0.004), differences, candidate)
+    }
+
+    fn among(family: usize, margin: Option<f64>, differences: &[f64], candidate: &str) -> Planned {
         let pilot = Pilot {
             place: "digits, mlp".to_owned(),
             metric: Metric::Accuracy,
+            margin,
+            family,
             strategy: candidate.to_owned(),
             candidate: candidate.to_owned(),
             control: "dense".to_owned(),
             differences: differences.to_vec(),
             seconds: [Some(60.0), Some(30.0)],
         };
-        (pilot, PilotPlan::new(differences, &question))
+        let asked = Asked { effect: None, power: 0.8, comparisons: None };
+        Planned::new(pilot, &asked, &Analysis::default()).unwrap()
     }
 
     #[test]
     fn a_shared_control_is_trained_once() {
         let spread = [0.003, -0.005, 0.004, -0.002];
         let here = [planned(&spread, "rigl"), planned(&spread, "set")];
-        let plan = here[0].1.as_ref().unwrap();
+        let plan = &here[0].plan.as_ref().unwrap().1;
         let needed = plan.estimate.seeds.unwrap();
         let more = (needed - 4) as f64;
-        assert_eq!(more_seconds(&here[0].0, plan), Some(more * 90.0));
+        assert_eq!(more_seconds(&here[0].pilot, plan), Some(more * 90.0));
         assert_eq!(all_seconds(&here), Some((needed, more * 150.0)));
     }
 
     #[test]
     fn a_candidate_that_cannot_be_planned_has_a_reason() {
-        let analysis = Analysis { margin: Margin::Absolute(0.004), ..Analysis::default() };
-        let question = Question::new(None, 0.8, &analysis).unwrap();
         let here = [planned(&[0.003, -0.005, 0.004], "rigl"), planned(&[0.1], "set")];
-        let text = pilot_text(&here, &question);
+        let text = pilot_text(&here);
         assert!(text.contains("\nset: 1 pair of seeds: a standard deviation needs 2\n"), "{text}");
         assert!(text.contains("digits, mlp, accuracy\nstrategy"), "{text}");
-        assert!(text.contains("With fewer than 6 pairs the exact tests"), "{text}");
-        assert!(!text.contains("Holm"), "one comparison is no family: {text}");
+        assert!(text.contains("With fewer than 6 seeds the exact tests"), "{text}");
+        assert!(text.contains("within a margin of 0.004, at alpha 0.05."), "{text}");
+    }
+
+    #[test]
+    fn a_family_is_told_with_its_level_and_its_floor() {
+        let spread = [0.003, -0.005, 0.004, -0.002];
+        let text = pilot_text(&[among(12, Some(0.004), &spread, "rigl")]);
+        assert!(text.contains("Each of 12 comparisons with the control is tested at a level of"));
+        assert!(text.contains("0.00417"), "{text}");
+        let floor = "With fewer than 9 seeds the exact tests (Wilcoxon, sign flips) can never decide \
+                     anything among 12\ncomparisons.";
+        assert!(text.contains(floor), "{text}");
+        // Where margins differ, each place says its own.
+        let other = |margin| among(12, margin, &spread, "set");
+        let text = pilot_text(&[among(12, Some(0.004), &spread, "rigl"), other(Some(0.02))]);
+        assert!(text.contains("a difference of 0.004"), "{text}");
+        let unknown = other(None);
+        assert!(unknown.plan.unwrap_err().contains("relative to what the control scores"));
+    }
+
+    #[test]
+    fn a_relative_margin_needs_a_control() {
+        assert_eq!(absolute(Margin::Absolute(0.01)).unwrap(), 0.01);
+        let error = absolute(Margin::Relative(0.02)).unwrap_err().to_string();
+        assert!(error.starts_with("--margin: a margin of 2 % is a share"), "{error}");
     }
 
     #[test]

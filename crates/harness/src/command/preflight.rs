@@ -1,5 +1,6 @@
 //! Whatever can fail for the user's reasons fails here, before the first trial.
 
+mod plan;
 mod room;
 mod warnings;
 
@@ -18,6 +19,7 @@ use serde_json::{Map, Value};
 use super::fetch;
 use crate::config::GridConfig;
 use crate::output;
+pub(super) use plan::advice;
 pub(super) use room::{Notice, fit_memory, space, writable};
 pub(super) use warnings::warnings;
 

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::Style;
+use dst_analysis::Analysis;
 use dst_analysis::format::{count, percent};
 use dst_core::record::{Outcome, Status, TrialSpec};
 use dst_core::{Metric, Result};
@@ -104,9 +105,10 @@ fn follow(store: &Store, pause: Duration) -> Result<Exit> {
 fn trials(store: &Store) -> Result<Vec<Trial>> {
     let mut durations = Durations::default();
     let mut trials = Vec::new();
+    let analysis = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
     for spec in store.specs()? {
         let id = spec.id();
-        let state = store.state(&id)?;
+        let state = accepted_is_finished(store.state(&id)?, &spec, &analysis);
         let is_begun = matches!(state, TrialState::Running(_) | TrialState::Interrupted);
         let progress = if is_begun { store.progress(&spec) } else { None };
         let mut outcome = None;
@@ -438,4 +440,17 @@ fn json(store: &Store, trials: &[Trial]) -> Value {
         "groups": groups,
         "trials": list,
     })
+}
+
+/// The state with a collapse that the latest grid accepts as an end like any other.
+fn accepted_is_finished(state: TrialState, spec: &TrialSpec, analysis: &Analysis) -> TrialState {
+    match state {
+        TrialState::Ended { status, collapse, .. }
+            if analysis.counts_as_trained(&spec.dataset, status, collapse) =>
+        {
+            let (status, reason) = (Status::Finished, String::new());
+            TrialState::Ended { status, reason, collapse }
+        }
+        state => state,
+    }
 }

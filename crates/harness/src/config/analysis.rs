@@ -82,7 +82,7 @@ impl Effective {
             });
             if let Some(Value::Object(map)) = all.values.first_mut() {
                 map.extend(entry);
-                // The strongest of those that took part.
+                // Each was checked alone, so this only says where some of them are.
                 all.source = setting.source.clone();
             }
         }
@@ -175,8 +175,9 @@ impl Effective {
             return Ok(Some(why));
         }
         // The control trains in several ways, and in none of them as this strategy does.
-        let others = strategies.iter().filter(|name| **name != control);
-        let apart = others.filter(|name| !self.axes_of_training_for(name).is_empty()).count() > 0;
+        let apart = strategies
+            .iter()
+            .any(|name| **name != control && !self.axes_of_training_for(name).is_empty());
         let shared = self.settings.iter().find(|(key, setting)| {
             matches!(key, Key::Training(_) | Key::TrainingOn(..)) && setting.values.len() > 1
         });

@@ -16,22 +16,22 @@ pub(crate) struct Preset {
 pub(crate) const PRESETS: &[Preset] = &[
     Preset {
         name: "quick",
-        summary: "two minutes on two cores: 10,000 real digits, LeNet-5, sparsity 0.9, 6 seeds",
+        summary: "two minutes on two cores: 10,000 real digits, LeNet-5, sparsity 0.9, 8 seeds",
         text: include_str!("presets/quick.toml"),
     },
     Preset {
         name: "plan",
-        summary: "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5",
+        summary: "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5, 8 seeds",
         text: include_str!("presets/plan.toml"),
     },
     Preset {
         name: "snfs-lenet5",
-        summary: "SNFS's recipe for LeNet-5 on MNIST: 100 epochs, sparsity 0.95, 3 seeds",
+        summary: "SNFS's recipe for LeNet-5 on MNIST: 100 epochs, sparsity 0.95, 5 seeds",
         text: include_str!("presets/snfs-lenet5.toml"),
     },
     Preset {
         name: "srigl-resnet18",
-        summary: "RigL on CIFAR-10 as SRigL's paper runs it: 250 epochs, seven sparsities, 5 seeds",
+        summary: "RigL on CIFAR-10 as SRigL's paper runs it: 250 epochs, seven sparsities, 8 seeds",
         text: include_str!("presets/srigl-resnet18.toml"),
     },
 ];

@@ -158,11 +158,13 @@ pub(crate) struct Setting {
     /// The group of data sets that it was given for, or [`EVERY`] for all strategies, if it was not
     /// given for its key by name.
     pub(crate) group: Option<String>,
+    /// Of two settings, the one of the stronger source has the higher rank.
+    pub(super) rank: usize,
 }
 
 impl Setting {
     pub(crate) fn new(values: Vec<Value>, source: Source) -> Self {
-        Self { values, source, group: None }
+        Self { values, source, group: None, rank: 0 }
     }
 
     fn of_group(&self, name: &str) -> Self {
@@ -314,6 +316,8 @@ pub(crate) fn mistyped(variables: impl Iterator<Item = String>) -> Vec<(String, 
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     entries: BTreeMap<Key, Setting>,
+    /// How many layers were put on top of each other.
+    layers: usize,
 }
 
 impl Settings {
@@ -323,12 +327,13 @@ impl Settings {
     /// trials on a data set do.
     ///
     /// # Errors
-    /// If no strategy has a parameter, or how trials on a data set train would not reach a strategy
-    /// because a weaker layer says how that one trains.
+    /// If no strategy has a parameter.
     pub(crate) fn apply(&mut self, layer: Layer) -> Result<()> {
         self.forget_entries(&layer);
-        self.check_reach(&layer)?;
-        let (every, named): (Layer, Layer) = layer.into_iter().partition(|(key, _)| match key {
+        self.layers += 1;
+        let rank = self.layers;
+        let layer = layer.into_iter().map(|(key, setting)| (key, Setting { rank, ..setting }));
+        let (every, named): (Layer, Layer) = layer.partition(|(key, _)| match key {
             Key::Strategy(name, _) | Key::TrainingFor(name, _) => name == EVERY,
             Key::Dataset(name, _) | Key::TrainingOn(name, _) => DatasetGroup::find(name).is_ok(),
             Key::Training(_) => true,
@@ -387,37 +392,6 @@ impl Settings {
             Key::Analysis(path) => !path.split_once('.').is_some_and(|(table, _)| is_whole(table)),
             _ => true,
         });
-    }
-
-    /// Refuses a setting for the trainings on a data set that would be hidden from a strategy: the
-    /// strategy's own is more special, and this one comes from a stronger source.
-    fn check_reach(&self, layer: &Layer) -> Result<()> {
-        let is_set = |wanted: &Key| layer.iter().any(|(key, _)| key == wanted);
-        for (key, setting) in layer {
-            let Key::TrainingOn(_, parameter) = key else { continue };
-            let hides = |(other, _): &(&Key, &Setting)| match other {
-                Key::TrainingFor(name, own) if own == parameter => {
-                    let of = |name: &str| Key::TrainingFor(name.to_owned(), own.clone());
-                    !is_set(&of(name)) && !is_set(&of(EVERY))
-                }
-                _ => false,
-            };
-            let hidden = self.entries.iter().find(hides);
-            if let Some((Key::TrainingFor(name, _), other)) =
-                hidden.filter(|_| !is_set(&Key::Training(parameter.clone())))
-            {
-                let name = other.group.as_ref().unwrap_or(name);
-                return Err(Error::usage(format!(
-                    "{key} would not reach trials of {name}: {} sets strategy.{name}.training.{parameter}",
-                    other.source
-                ))
-                .at(setting.source.to_string())
-                .hint(format!(
-                    "set {name}.training.{parameter} here too, or training.{parameter} for all trials"
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// Adds a setting that follows from others.

@@ -5,6 +5,7 @@ use super::setting::EVERY;
 use super::*;
 use crate::cli::{Cli, Command};
 
+mod comparison;
 mod presets;
 
 /// What `harness grid …` means, with an environment and a grid file.
@@ -229,9 +230,9 @@ fn mistakes_are_named_with_their_place_and_the_nearest_name() {
         ("--strategies set --set rigl.drop_fraction=0.1", "'rigl' is not part of this grid"),
         ("--strategies set --set training.epoch=1", "did you mean 'epochs'"),
         ("--strategies set --epochs 0", "--epochs: epochs = 0 must be at least 1"),
-        ("--strategies set --margin -1", "--margin: analysis.margin.size() = -1 is not in [0, 1)"),
+        ("--strategies set --margin -1", "--margin: analysis.margin = -1 is not in [0, 1)"),
         ("--strategies set --control desne", "--control: unknown strategy 'desne'"),
-        ("--strategies set --margin 0.1,0.2", "analysis.margin.size() takes one value"),
+        ("--strategies set --margin 0.1,0.2", "analysis.margin takes one value"),
         ("--seeds 0", "the grid is empty: no strategy is named"),
         ("--strategies set --timeout soon", "--timeout: 'soon' is not a duration"),
         ("--strategies set --jobs 0", "--jobs: '0' is not a whole number from 1 on"),

@@ -236,10 +236,29 @@ fn networks(
 }
 
 /// How trials of a strategy on a data set train: what is set for the strategy is the most special.
+///
+/// # Errors
+/// If a stronger source has set something for the data set, which would be hidden, or a value is not
+/// usable.
 fn trainings(effective: &Effective, dataset: &str, strategy: &str) -> Result<Vec<Training>> {
+    let on = effective.axes_of_training_on(dataset);
+    let own = effective.axes_of_training_for(strategy);
+    for (parameter, (key, setting)) in &on {
+        if let Some((_, weaker)) = own.get(parameter).filter(|(_, own)| own.rank < setting.rank) {
+            let name = weaker.group.as_deref().unwrap_or(strategy);
+            return Err(Error::usage(format!(
+                "{key} would not reach trials of {strategy}: {} sets strategy.{name}.training.{parameter}",
+                weaker.source
+            ))
+            .at(setting.source.to_string())
+            .hint(format!(
+                "set {strategy}.training.{parameter} here too, or training.{parameter} for all trials"
+            )));
+        }
+    }
     let mut axes = effective.axes_of_training();
-    axes.extend(effective.axes_of_training_on(dataset));
-    axes.extend(effective.axes_of_training_for(strategy));
+    axes.extend(on);
+    axes.extend(own);
     Family::training()?
         .expand(&axes)?
         .into_iter()

@@ -139,6 +139,8 @@ fn forest(id: &str, methods: &[Method]) -> Figure {
             difference: difference / 100.0,
             interval: Some(Interval { lower: lower / 100.0, upper: upper / 100.0 }),
             clipped: false,
+
+            numbers: String::new(),
             conclusion: Conclusion::ALL
                 .into_iter()
                 .find(|conclusion| conclusion.class() == verdict.name())

@@ -14,6 +14,11 @@ pub(super) struct Pilot {
     pub(super) place: String,
     /// What is compared there.
     pub(super) metric: Metric,
+    /// The largest loss that still counts as no worse there, in units of the metric; none if it is
+    /// relative and could not be worked out.
+    pub(super) margin: Option<f64>,
+    /// Comparisons with the control there.
+    pub(super) family: usize,
     /// Name of the candidate's strategy.
     pub(super) strategy: String,
     /// The strategy in words, with parameters that differ and the sparsity.
@@ -44,6 +49,8 @@ pub(super) fn differences(records: &[TrialRecord], analysis: &Analysis) -> Resul
         with_control.map(|(comparison, control)| Pilot {
             place: judgement.table.heading(),
             metric: comparison.metric,
+            margin: judgement.margin,
+            family: judgement.family,
             strategy: comparison.candidate.strategy.to_owned(),
             candidate: comparison.candidate.label.clone(),
             control: control.label.clone(),

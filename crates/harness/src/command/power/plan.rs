@@ -1,6 +1,6 @@
 //! Numbers in, seeds out: what an experiment needs at a given spread of its differences.
 
-use dst_analysis::Analysis;
+use dst_analysis::{Analysis, PrimaryTest};
 use dst_core::{Error, Result};
 use dst_stats::{
     Alternative, Design, detectable_effect, fewest_exact_pairs, sample_size, sd_interval,
@@ -14,6 +14,17 @@ pub(super) const SD_LEVEL: f64 = 0.9;
 /// Counts of seeds for which the smallest detectable difference is told.
 pub(super) const SEEDS: [u32; 4] = [5, 10, 20, 30];
 
+/// What the command line asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// The difference to detect, in units of the metric; none for the margin.
+    pub(super) effect: Option<f64>,
+    /// The probability with which it is to be detected.
+    pub(super) power: f64,
+    /// Comparisons in the family.
+    pub(super) comparisons: Option<usize>,
+}
+
 /// What is asked of an experiment. Differences are in units of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Question {
@@ -23,30 +34,41 @@ pub(super) struct Question {
     pub(super) margin: f64,
     /// The probability with which it is to be detected.
     pub(super) power: f64,
-    /// Level of the tests.
+    /// The allowed chance of a false claim in the family.
     pub(super) alpha: f64,
-    /// Fewest pairs for which reports give a p-value.
-    pub(super) minimum_pairs: usize,
+    /// Comparisons in the family.
+    pub(super) comparisons: usize,
+    /// The level of one two-sided test of a difference, corrected for the family. One-sided tests of
+    /// the margin have half of it.
+    pub(super) level: f64,
+    /// Fewest pairs with which the chosen test can decide.
+    pub(super) fewest_pairs: usize,
     /// Fewest pairs with which exact tests (Wilcoxon, sign flips) can reach the level.
     pub(super) exact_tests_from: u32,
 }
 
 impl Question {
-    /// The question for an analysis; without an effect, it is to detect its margin.
+    /// The question for an analysis with a margin in units of the metric, in a family of so many
+    /// comparisons unless another number is asked for. Without an effect, it is to detect the margin.
     ///
     /// # Errors
     /// If the effect is not above 0, or the power not between alpha and 1.
-    pub(super) fn new(effect: Option<f64>, power: f64, analysis: &Analysis) -> Result<Self> {
+    pub(super) fn new(
+        asked: &Asked,
+        margin: f64,
+        family: usize,
+        analysis: &Analysis,
+    ) -> Result<Self> {
         analysis.validate()?;
-        let alpha = analysis.alpha;
-        let effect = match effect {
+        let (alpha, power) = (analysis.alpha, asked.power);
+        let effect = match asked.effect {
             Some(effect) if effect > 0.0 && effect.is_finite() => effect,
             Some(effect) => {
                 return Err(Error::usage(format!("{effect} is no difference to detect"))
                     .at("--effect")
                     .hint("give a number above 0 in units of the metric: 0.005 is half a point"));
             }
-            None if analysis.margin.size() > 0.0 => analysis.margin.size(),
+            None if margin > 0.0 => margin,
             None => {
                 return Err(Error::usage("the margin is 0, so it is no difference to detect")
                     .hint("say with --effect which difference matters, such as 0.005"));
@@ -59,13 +81,22 @@ impl Question {
             .at("--power")
             .hint("0.8 is usual, 0.9 is careful"));
         }
+        let comparisons = asked.comparisons.unwrap_or(family).max(1);
+        let level = analysis.level_among(comparisons);
+        let exact_tests_from = fewest_exact_pairs(level).map_err(refused)?;
+        let floor = match analysis.test {
+            PrimaryTest::PairedT => 2,
+            PrimaryTest::Wilcoxon | PrimaryTest::SignFlips => exact_tests_from as usize,
+        };
         Ok(Self {
             effect,
-            margin: analysis.margin.size(),
+            margin,
             power,
             alpha,
-            minimum_pairs: analysis.minimum_pairs,
-            exact_tests_from: fewest_exact_pairs(alpha).map_err(refused)?,
+            comparisons,
+            level,
+            fewest_pairs: analysis.minimum_pairs.max(floor),
+            exact_tests_from,
         })
     }
 }
@@ -103,25 +134,25 @@ impl Plan {
             return Err(Error::usage(format!("{sd} is no standard deviation to plan with"))
                 .hint("it is above 0, in units of the metric, such as 0.004"));
         }
-        let Question { effect, margin, power, alpha, .. } = *question;
-        let seeds = |difference: f64, side| {
+        let Question { effect, margin, power, level, .. } = *question;
+        let seeds = |difference: f64, level: f64, side| {
             // Beyond this the least count does, and a ratio may not overflow.
             let effect = (difference / sd).min(1e6);
-            let plan = sample_size(Design::Paired, effect, power, alpha, side).ok()?;
-            Some(plan.count.max(question.minimum_pairs))
+            let plan = sample_size(Design::Paired, effect, power, level, side).ok()?;
+            Some(plan.count.max(question.fewest_pairs))
         };
         let detectable = SEEDS
             .map(|seeds| {
                 let n = f64::from(seeds);
-                let d = detectable_effect(Design::Paired, n, power, alpha, Alternative::TwoSided);
+                let d = detectable_effect(Design::Paired, n, power, level, Alternative::TwoSided);
                 d.map(|d| Detectable { seeds, difference: d * sd }).map_err(refused)
             })
             .into_iter()
             .collect::<Result<_>>()?;
         Ok(Self {
             sd,
-            seeds: seeds(effect, Alternative::TwoSided),
-            seeds_no_worse: seeds(margin, Alternative::Greater),
+            seeds: seeds(effect, level, Alternative::TwoSided),
+            seeds_no_worse: seeds(margin, 0.5 * level, Alternative::Greater),
             detectable,
         })
     }
@@ -176,24 +207,24 @@ fn refused(error: dst_stats::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use dst_analysis::Margin;
-
     use super::*;
 
+    const ASKED: Asked = Asked { effect: None, power: 0.8, comparisons: None };
+
+    fn among(comparisons: usize, test: PrimaryTest) -> Question {
+        let analysis = Analysis { test, ..Analysis::default() };
+        Question::new(&ASKED, 0.004, comparisons, &analysis).unwrap()
+    }
+
     fn question() -> Question {
-        Question::new(
-            None,
-            0.8,
-            &Analysis { margin: Margin::Absolute(0.004), ..Analysis::default() },
-        )
-        .unwrap()
+        among(1, PrimaryTest::PairedT)
     }
 
     #[test]
     fn seeds_for_an_effect_of_one_sd() {
         let plan = Plan::new(0.004, &question()).unwrap();
-        // Ten pairs for d_z = 1, and eight one-sided: the tables of every textbook.
-        assert_eq!((plan.seeds, plan.seeds_no_worse), (Some(10), Some(8)));
+        // Ten pairs for d_z = 1: the tables of every textbook. One-sided at half the level the same.
+        assert_eq!((plan.seeds, plan.seeds_no_worse), (Some(10), Some(10)));
         let ten = plan.detectable[1];
         assert_eq!(ten.seeds, 10);
         assert!((ten.difference - 0.00399).abs() < 1e-5, "{}", ten.difference);
@@ -201,13 +232,50 @@ mod tests {
     }
 
     #[test]
+    fn seeds_are_those_that_the_family_needs() {
+        // Exact tests of signs decide from log2(2 K / alpha) seeds on.
+        for (comparisons, floor) in [(1, 6), (6, 8), (12, 9), (30, 11)] {
+            let question = among(comparisons, PrimaryTest::Wilcoxon);
+            assert_eq!(question.exact_tests_from, floor, "{comparisons}");
+            // An effect of 50 sd: only the floor counts.
+            let plan = Plan::new(0.004 / 50.0, &question).unwrap();
+            assert_eq!(plan.seeds, Some(floor as usize), "{comparisons}");
+            let by_t = Plan::new(0.004 / 50.0, &among(comparisons, PrimaryTest::PairedT)).unwrap();
+            assert_eq!(by_t.seeds, Some(5), "reports give no verdict below");
+        }
+        let twelve = among(12, PrimaryTest::PairedT);
+        assert!((twelve.level - 0.05 / 12.0).abs() < 1e-15);
+        let (one, many) = (Plan::new(0.004, &question()), Plan::new(0.004, &twelve));
+        assert!(many.unwrap().seeds > one.unwrap().seeds);
+        // What is asked for counts more than what the pilot had.
+        let asked = Asked { comparisons: Some(12), ..ASKED };
+        let asked = Question::new(&asked, 0.004, 1, &Analysis::default()).unwrap();
+        assert_eq!(asked, twelve);
+        let uncorrected =
+            Analysis { correction: dst_analysis::Multiplicity::None, ..Analysis::default() };
+        assert_eq!(Question::new(&ASKED, 0.004, 12, &uncorrected).unwrap().level, 0.05);
+    }
+
+    /// Identical methods but for a loss of 0, a margin of 1.5 sd: simulated power of non-inferiority
+    /// with 8 seeds was .95, .86, .76 and .57 for families of 1, 6, 12 and 30 by Holm's steps. One
+    /// comparison alone, which is planned here, has less.
+    #[test]
+    fn power_of_non_inferiority_is_that_of_the_corrected_level() {
+        let needed = |comparisons| {
+            let plan = Plan::new(0.004 / 1.5, &among(comparisons, PrimaryTest::PairedT)).unwrap();
+            plan.seeds_no_worse.unwrap()
+        };
+        assert_eq!([1, 6, 12, 30].map(needed), [6, 9, 10, 11]);
+    }
+
+    #[test]
     fn counts_stay_within_reason() {
         let plan = Plan::new(1e-300, &question()).unwrap();
-        assert_eq!(plan.seeds, Some(3), "reports give no p-value below");
+        assert_eq!(plan.seeds, Some(5), "reports give no verdict below");
         let plan = Plan::new(1e6, &question()).unwrap();
         assert_eq!(plan.seeds, None);
-        let margin = Analysis { margin: Margin::Absolute(0.0), ..Analysis::default() };
-        let question = Question::new(Some(0.01), 0.8, &margin).unwrap();
+        let asked = Asked { effect: Some(0.01), ..ASKED };
+        let question = Question::new(&asked, 0.0, 1, &Analysis::default()).unwrap();
         assert_eq!(Plan::new(0.01, &question).unwrap().seeds_no_worse, None);
     }
 
@@ -232,15 +300,18 @@ mod tests {
 
     #[test]
     fn useless_questions_are_refused() {
-        let analysis = Analysis::default();
+        let refused = |asked: Asked, margin| {
+            Question::new(&asked, margin, 1, &Analysis::default()).unwrap_err().to_string()
+        };
         for effect in [0.0, -0.1, f64::NAN, f64::INFINITY] {
-            assert!(Question::new(Some(effect), 0.8, &analysis).is_err(), "{effect}");
+            let error = refused(Asked { effect: Some(effect), ..ASKED }, 0.005);
+            assert!(error.contains("is no difference to detect"), "{error}");
         }
         for power in [0.0, 0.05, 1.0, f64::NAN] {
-            assert!(Question::new(None, power, &analysis).is_err(), "{power}");
+            let error = refused(Asked { power, ..ASKED }, 0.005);
+            assert!(error.contains("is no power"), "{error}");
         }
-        let no_margin = Analysis { margin: Margin::Absolute(0.0), ..Analysis::default() };
-        let error = Question::new(None, 0.8, &no_margin).unwrap_err().to_string();
+        let error = refused(ASKED, 0.0);
         assert!(error.contains("--effect"), "{error}");
         for sd in [0.0, -1.0, f64::NAN] {
             assert!(Plan::new(sd, &question()).is_err(), "{sd}");

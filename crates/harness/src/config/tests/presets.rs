@@ -39,7 +39,7 @@ fn every_preset_is_a_grid_for_every_strategy() {
 #[test]
 fn snfs_lenet5_is_the_recipe_of_the_papers_code() {
     let trials = trials("--preset snfs-lenet5");
-    assert_eq!(trials.len(), 2 * 3, "SNFS and dense with three seeds");
+    assert_eq!(trials.len(), 2 * 5, "SNFS and dense with five seeds");
     for trial in &trials {
         assert_eq!(
             recipe(trial),
@@ -49,7 +49,7 @@ fn snfs_lenet5_is_the_recipe_of_the_papers_code() {
         assert_eq!(trial.training.clip_norm, 1.0, "it diverges without");
     }
     let snfs: Vec<_> = trials.iter().filter(|t| t.strategy_name() == "snfs").collect();
-    assert_eq!(snfs.iter().map(|trial| trial.seed).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(snfs.iter().map(|trial| trial.seed).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     assert!(snfs.iter().all(|trial| trial.sparsity == 0.95));
     assert_eq!(
         snfs[0].strategy,
@@ -65,7 +65,7 @@ fn snfs_lenet5_is_the_recipe_of_the_papers_code() {
 #[test]
 fn srigl_resnet18_is_the_recipe_behind_the_published_table() {
     let trials = trials("--preset srigl-resnet18");
-    assert_eq!(trials.len(), 5 * (7 + 1), "RigL at seven sparsities and dense with five seeds");
+    assert_eq!(trials.len(), 8 * (7 + 1), "RigL at seven sparsities and dense with eight seeds");
     for trial in &trials {
         assert_eq!(
             recipe(trial),
@@ -90,11 +90,11 @@ fn plan_has_the_plans_numbers_on_each_of_its_data_sets() {
     let trials = trials(
         "--preset plan --datasets mnist,cifar10,glue/sst2 --strategies prune-regrow,rigl,dense",
     );
-    assert_eq!(trials.len(), 3 * 3 * 6, "six seeds");
+    assert_eq!(trials.len(), 3 * 3 * 8, "eight seeds");
     let models = [("mnist", "lenet5"), ("cifar10", "resnet18"), ("glue/sst2", "bert-base")];
     for (dataset, model) in models {
         let own: Vec<_> = trials.iter().filter(|trial| trial.dataset == dataset).collect();
-        assert_eq!(own.len(), 3 * 6, "{dataset}");
+        assert_eq!(own.len(), 3 * 8, "{dataset}");
         for trial in own {
             assert_eq!(
                 recipe(trial),
@@ -123,7 +123,7 @@ fn plan_has_the_plans_numbers_on_each_of_its_data_sets() {
 fn plan_and_quick_need_no_files() {
     for preset in ["plan", "quick"] {
         let trials = trials(&format!("--preset {preset} --strategies dense"));
-        assert_eq!(trials.len(), 6, "{preset}");
+        assert_eq!(trials.len(), 8, "{preset}");
         assert!(trials.iter().all(|t| t.dataset == "mnist-10k" && t.model_name() == "lenet5"));
     }
 }
