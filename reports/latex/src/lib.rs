@@ -11,7 +11,7 @@ use dst_stats::verdict::Verdict;
 
 mod text;
 
-use text::escaped;
+use text::{escaped, number};
 
 /// Columns of costs that a paper has room for.
 const COST_COLUMNS: [&str; 5] =
@@ -109,7 +109,12 @@ fn family(section: &Section) -> String {
 fn table(table: &Table, columns: &[usize], heading: &str) -> String {
     let alignment: String =
         columns.iter().map(|&column| if table.is_numeric(column) { 'r' } else { 'l' }).collect();
-    let row = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
+    let row = |cells: Vec<String>| {
+        let line = cells.join(" & ");
+        // The end of the row above would take these for its argument.
+        let guard = if line.starts_with(['[', '*']) { "{}" } else { "" };
+        format!("    {guard}{line} \\\\\n")
+    };
     let heads = columns.iter().map(|&column| escaped(&table.columns[column].heading())).collect();
     let mut text = format!(
         "\n\\begin{{table}}\n  \\centering\n  \\begin{{tabular}}{{{alignment}}}\n    \\toprule\n{}    \
@@ -124,12 +129,14 @@ fn table(table: &Table, columns: &[usize], heading: &str) -> String {
         };
         text.push_str(&row(columns.iter().map(cell).collect()));
     }
+    let mut caption = format!("{}: {}.", escaped(heading), escaped(&table.caption));
+    // Notes speak of columns that may be left out here.
+    if columns.len() == table.columns.len() {
+        caption.extend(table.notes.iter().map(|note| format!(" {}", escaped(note))));
+    }
     text.push_str(&format!(
-        "    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{}: {}. {}}}\n  \
+        "    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{caption}}}\n  \
          \\label{{tab:{}}}\n\\end{{table}}\n",
-        escaped(heading),
-        escaped(&table.caption),
-        escaped(&table.notes.join(" ")),
         table.id
     ));
     text
@@ -137,11 +144,8 @@ fn table(table: &Table, columns: &[usize], heading: &str) -> String {
 
 /// A cell; signs of numbers and the sign between a mean and its deviation are set as mathematics.
 fn cell(cell: &Cell) -> String {
-    let text = escaped(cell.text());
     match cell {
-        Cell::Number { .. } | Cell::Interval { .. } => {
-            text.replace('±', "$\\pm$").replace('-', "$-$").replace('…', "$\\dots$")
-        }
-        _ => text,
+        Cell::Number { text, .. } | Cell::Interval { text, .. } => number(text),
+        _ => escaped(cell.text()),
     }
 }

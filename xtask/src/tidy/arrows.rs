@@ -13,6 +13,7 @@ struct Arrows {
 
 /// The arrows of a crate, by its folder; `None` where everything is allowed.
 fn allowed(folder: &str) -> Option<Arrows> {
+    const REPORTS: &[&str] = &["dst-analysis", "dst-figures", "dst-record", "dst-stats"];
     const TEST_HELP: &[&str] = &["dst-conformance", "dst-train", "dst-models"];
     let (uses, tests_use): (&[&str], &[&str]) = match folder {
         "crates/figures" | "crates/record" | "crates/stats" | "xtask" => (&[], &[]),
@@ -24,9 +25,12 @@ fn allowed(folder: &str) -> Option<Arrows> {
         "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),
         "crates/conformance" => (&["dst-core", "dst-train"], &["dst-models"]),
         "crates/harness" | "tests" => return None,
-        _ if folder.starts_with("reports/") => {
-            (&["dst-analysis", "dst-figures", "dst-record", "dst-stats"], &[])
-        }
+        // Its tests compare all forms of the report.
+        "reports/significance" => (
+            REPORTS,
+            &["report-csv", "report-html", "report-json", "report-latex", "report-markdown"],
+        ),
+        _ if folder.starts_with("reports/") => (REPORTS, &[]),
         _ if folder.starts_with("datasets/") => {
             (&["dst-augment", "dst-core", "dst-data"], TEST_HELP)
         }
