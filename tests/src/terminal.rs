@@ -91,8 +91,8 @@ fn open(columns: u16, rows: u16) -> (OwnedFd, OwnedFd) {
 
 /// The lines that stand on a terminal at the end, and the longest line that was written.
 ///
-/// It does the few things that the harness needs: lines that are wrapped at `columns`, the cursor up, the
-/// rest of the screen erased. The screen has as many rows as are needed.
+/// It does the few things that the harness needs: it wraps lines at `columns`, moves the cursor up
+/// and right, and erases a row or the rest of the screen. It has as many rows as are needed.
 ///
 /// # Panics
 /// If a program sends anything else.
@@ -117,6 +117,11 @@ pub fn seen(text: &str, columns: usize) -> (Vec<String>, usize) {
                 });
                 match command {
                     Some('A') => row -= number.parse::<usize>().expect("a number of rows"),
+                    Some('C') => column += 1,
+                    Some('K') => {
+                        assert_eq!(number, "2", "only whole rows are erased");
+                        lines[row].clear();
+                    }
                     Some('J') => {
                         lines[row].truncate(column);
                         lines.truncate(row + 1);
@@ -159,7 +164,8 @@ mod tests {
     fn lines_are_wrapped_and_written_over() {
         let (lines, longest) = seen("note\r\nabcdef\r\u{1b}[1A\u{1b}[Jxy\r\nlast", 5);
         assert_eq!((lines.join("|"), longest), ("note|xy|last".to_owned(), 5));
-        let (lines, _) = seen("one\r\ntwo\r\u{1b}[1A\u{1b}[J\u{1b}[31mred\u{1b}[0m\r\n", 80);
+        let (lines, _) =
+            seen("one\r\ntwo\r\u{1b}[1A\u{1b}[2K\u{1b}[C\u{1b}[J\r\u{1b}[31mred\u{1b}[0m\r\n", 80);
         assert_eq!(lines, ["red"]);
     }
 

@@ -10,6 +10,11 @@ use terminal_size::{Height, Width, terminal_size_of};
 /// Columns and rows of a terminal that does not know its size.
 const UNKNOWN: Size = Size { columns: 80, rows: 24 };
 
+const ERASE_ROW: &str = "\u{1b}[2K";
+/// From the cursor to the end of the screen.
+const ERASE_BELOW: &str = "\u{1b}[J";
+const RIGHT: &str = "\u{1b}[C";
+
 /// A terminal that kept its size for so long is no longer being resized.
 const SETTLED: Duration = Duration::from_millis(400);
 
@@ -93,9 +98,10 @@ impl Screen {
         if lines == self.drawn && size == self.drawn_at {
             return;
         }
-        // Whole rows are erased first: a row that was broken at its end keeps that mark as long as
-        // it is only written over, and would be joined with the next one when the terminal widens.
-        self.write(&format!("{}\u{1b}[J{}\r", self.to_top(), lines.join("\n")));
+        // Each row is erased as a whole: one that was broken at its end keeps that mark as long as it
+        // is only written over, and would be joined with the next when the terminal widens.
+        let rows = lines.join(&format!("\n{ERASE_ROW}"));
+        self.write(&format!("{}{ERASE_ROW}{rows}{ERASE_BELOW}\r", self.to_top()));
         self.drawn_at = size;
         self.drawn = lines;
     }
@@ -122,8 +128,9 @@ impl Screen {
     pub(crate) fn clear(&mut self) {
         if !self.drawn.is_empty() {
             self.settle();
-            let text = self.to_top() + "\u{1b}[J";
-            self.write(&text);
+            // Erased from the first character of its screen on, tmux would keep it all in its
+            // history.
+            self.write(&format!("{}{ERASE_ROW}{RIGHT}{ERASE_BELOW}\r", self.to_top()));
             self.drawn.clear();
         }
     }
@@ -236,13 +243,13 @@ mod tests {
     fn lines_are_written_over_themselves() {
         let (mut screen, written) = screen(true);
         screen.draw(&lines(&["one", "two"]));
-        assert_eq!(written.take(), "\r\u{1b}[Jone\ntwo\r");
+        assert_eq!(written.take(), "\r\u{1b}[2Kone\n\u{1b}[2Ktwo\u{1b}[J\r");
         screen.draw(&lines(&["one", "two"]));
         assert_eq!(written.take(), "", "nothing changed");
         screen.draw(&lines(&["three"]));
-        assert_eq!(written.take(), "\r\u{1b}[1A\u{1b}[Jthree\r");
+        assert_eq!(written.take(), "\r\u{1b}[1A\u{1b}[2Kthree\u{1b}[J\r");
         drop(screen);
-        assert_eq!(written.take(), "\r\u{1b}[J");
+        assert_eq!(written.take(), "\r\u{1b}[2K\u{1b}[C\u{1b}[J\r");
     }
 
     #[test]
@@ -252,7 +259,7 @@ mod tests {
             // Drawn when the terminal had 30 columns.
             screen.drawn = lines(&["a line of 25 characters..", "x", "the last one, long too"]);
             screen.clear();
-            assert_eq!(written.take(), format!("\r\u{1b}[{rows}A\u{1b}[J"));
+            assert_eq!(written.take(), format!("\r\u{1b}[{rows}A\u{1b}[2K\u{1b}[C\u{1b}[J\r"));
             screen.clear();
             assert_eq!(written.take(), "");
         }
@@ -262,12 +269,16 @@ mod tests {
     fn what_there_is_no_room_for_is_cut() {
         let (mut screen, written) = screen(true);
         screen.draw(&lines(&["0123456789", "b", "c", "d"]));
-        assert_eq!(written.take(), "\r\u{1b}[J01234567…\nb\nc\r", "a row stays free");
+        assert_eq!(
+            written.take(),
+            "\r\u{1b}[2K01234567…\n\u{1b}[2Kb\n\u{1b}[2Kc\u{1b}[J\r",
+            "a row stays free"
+        );
         let styled = "\u{1b}[32mfinished\u{1b}[0m";
         assert_eq!(cut(styled, 8), styled);
         assert_eq!(cut(styled, 4), "\u{1b}[32mfin…\u{1b}[0m");
         screen.styled = false;
         screen.draw(&lines(&[styled]));
-        assert_eq!(written.take(), "\r\u{1b}[2A\u{1b}[Jfinished\r");
+        assert_eq!(written.take(), "\r\u{1b}[2A\u{1b}[2Kfinished\u{1b}[J\r");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
+use dst_analysis::format::{count, operations, percent};
 use dst_core::record::{Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use dst_train::Estimate;
@@ -20,7 +21,7 @@ use crate::exit::Exit;
 use crate::output;
 use crate::progress::{Progress, span};
 use crate::store::{GridRecord, Store, TrialState};
-use crate::table::Table;
+use crate::table::{Column, Table};
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     for (name, meant) in
@@ -104,8 +105,8 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     }
     if !args.quiet && executed.finished + executed.failed > 0 {
         output::note(&format!(
-            "{} trials in {}, {} of them failed, {} were there before",
-            executed.finished + executed.failed,
+            "{} in {}, {} failed, {} done before",
+            count(executed.finished + executed.failed, "trial"),
             span(started.elapsed().as_secs_f64()),
             executed.failed - accepted,
             executed.skipped + grid.trials.len() - to_execute.len(),
@@ -141,9 +142,9 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     }
     if failed > 0 {
         output::note(&format!(
-            "{failed} of {} trials failed; the reasons stand in the report, and --retry-failed \
-             trains them again",
-            records.len()
+            "{failed} of {} failed; the reasons stand in the report, and --retry-failed trains \
+             again what failed",
+            count(records.len(), "trial")
         ));
     }
     let complete = failed == 0 && executed.unfinished.is_empty();
@@ -232,15 +233,20 @@ fn announce(
 ) {
     let new = pending.len();
     if new == 0 {
-        output::note(&format!("all {all} trials are done; nothing is trained"));
+        let done = match all {
+            1 => "the trial is done".to_owned(),
+            _ => format!("all {all} trials are done"),
+        };
+        output::note(&format!("{done}; nothing is trained"));
         return;
     }
     let flops: f64 = estimates.iter().map(|estimate| estimate.train_flops).sum();
     let ExecutionConfig { jobs, threads, device, store, .. } = execution;
     let each = if *threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") };
     output::note(&format!(
-        "{new} of {all} trials to train, {flops:.1e} FLOPs; {} at once, {each} each \
-         on {device}; store: {}",
+        "{new} of {} to train, {} FLOPs; {} at once, {each} each on {device}; store: {}",
+        count(all, "trial"),
+        operations(flops),
         jobs.min(&new),
         store.display(),
     ));
@@ -284,12 +290,13 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let checked = preflight::check(&grid.trials, grid, args.quiet)?;
     let estimates = &checked.estimates;
     let labels = Labels::of(grid.trials.iter());
-    let mut header = vec!["trial", "data set", "model", "strategy", "sparsity"];
+    let mut columns = vec![Column::new("trial"), Column::detail("data set")];
+    columns.extend([Column::detail("model"), Column::new("strategy"), Column::new("sparsity")]);
     if labels.has_training() {
-        header.push("training");
+        columns.push(Column::new("training"));
     }
-    header.extend(["seed", "state", "train FLOPs"]);
-    let mut table = Table::new(&header);
+    columns.extend([Column::new("seed"), Column::new("state"), Column::detail("train FLOPs")]);
+    let mut table = Table::new(&columns);
     let mut list = Vec::new();
     let mut to_train = Vec::new();
     for (spec, estimate) in grid.trials.iter().zip(estimates) {
@@ -327,11 +334,11 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             "memory_bytes": estimate.memory_bytes,
         }));
         let mut cells = vec![id, spec.dataset_label(), labels.model(spec), labels.strategy(spec)];
-        cells.push(spec.sparsity.to_string());
+        cells.push(percent(spec.sparsity));
         if labels.has_training() {
             cells.push(labels.training(spec));
         }
-        cells.extend([spec.seed.to_string(), state, format!("{:.2e}", estimate.train_flops)]);
+        cells.extend([spec.seed.to_string(), state, operations(estimate.train_flops)]);
         table.row(cells);
     }
     say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
@@ -347,9 +354,9 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         }))?;
     } else {
         output::print(&format!(
-            "{table}\n{} trials, {to_do} to train, {total:.2e} FLOPs if starting topologies keep \
-             their size\n",
-            grid.trials.len()
+            "{table}\n{}, {to_do} to train, {} FLOPs if starting topologies keep their size\n",
+            count(grid.trials.len(), "trial"),
+            operations(total)
         ))?;
     }
     Ok(Exit::Success)
