@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dst_analysis::ReportPlugin;
 use dst_analysis::document::Page;
 use dst_analysis::sample::{self, Size};
-use dst_analysis::{Analysis, Experiment, Study};
+use dst_analysis::{Analysis, Catalog, Experiment, StrategyFacts, Study};
 use dst_record::Plugin;
 use dst_record::record::{LayerRecord, Status};
 use prost::Message;
@@ -23,12 +23,13 @@ fn rigl() -> serde_json::Value {
 
 fn render(trials: &[TrialRecord]) -> Vec<Document> {
     let report = ReportPlugin::find("tensorboard").unwrap().report;
+    let facts = StrategyFacts { baseline: true, ..StrategyFacts::default() };
+    let strategies = [("dense".to_owned(), facts)].into();
+    let catalog = Catalog { strategies, ..Catalog::default() };
     let analysis = Analysis::default();
-    {
-        let study = Study::new(&Experiment::new(trials, &analysis)).unwrap();
-        report.render(&study, &Page::new(&study)).unwrap()
-    }
-    .documents
+    let experiment = Experiment { catalog: &catalog, ..Experiment::new(trials, &analysis) };
+    let study = Study::new(&experiment).unwrap();
+    report.render(&study, &Page::new(&study)).unwrap().documents
 }
 
 fn values(event: &Event) -> &[Value] {
