@@ -122,7 +122,7 @@ fn table(table: &Table, columns: &[usize], heading: &str) -> String {
         row(heads)
     );
     for cells in &table.rows {
-        let superior = cells.iter().any(|cell| *cell == Cell::Verdict(Verdict::Superior));
+        let superior = cells.contains(&Cell::Verdict(Verdict::Superior));
         let cell = |&column: &usize| {
             let text = cells.get(column).map_or_else(String::new, cell);
             if superior && !text.is_empty() { format!("\\textbf{{{text}}}") } else { text }

@@ -31,7 +31,8 @@ fn block(block: &Block) -> String {
     match block {
         Block::Paragraph { text } => format!("{}\n\n", escaped(text)),
         Block::Notes { notes } => {
-            let lines: String = notes.iter().map(|note| format!("- {}\n", escaped(note))).collect();
+            // Another mark than that of verdicts, so that notes below them begin a list of their own.
+            let lines: String = notes.iter().map(|note| format!("* {}\n", escaped(note))).collect();
             lines + "\n"
         }
         Block::Verdicts { groups } => groups.iter().map(verdicts).collect(),

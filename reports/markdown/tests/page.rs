@@ -53,6 +53,7 @@ fn it_begins_with_what_came_out() {
             ]
         );
         assert!(lines[3].starts_with("| rigl at 90 % | 97.30 ± 0.22 | -0.10 \\["), "{}", lines[3]);
+        assert!(text.contains("\n\n* Verdicts are by paired t"), "{text}");
         assert!(text.contains("Sparsity 98 %:\n\n- On toy, rigl at 98 % "), "{text}");
         assert!(
             text.contains("\n  - rigl at 98 % diverged at seed 5: scored against the claim.\n")
