@@ -27,6 +27,11 @@ fn list<'a>(answer: &'a Value, key: &str) -> &'a [Value] {
     answer[key].as_array().unwrap_or_else(|| panic!("a list {key}: {answer:#}"))
 }
 
+/// The comparisons of all families.
+fn comparisons(answer: &Value) -> Vec<&Value> {
+    list(answer, "families").iter().flat_map(|family| list(family, "comparisons")).collect()
+}
+
 #[test]
 fn files_of_other_tools_are_joined_in_any_spelling() {
     let sandbox = Sandbox::new();
@@ -35,7 +40,7 @@ fn files_of_other_tools_are_joined_in_any_spelling() {
     }
     for (theirs, pairs) in [("float32", 6), ("names", 6), ("dataset", 6), ("na", 5)] {
         let answer = answer(&sandbox, &format!("ours.csv {theirs}.csv"));
-        let comparisons = list(&answer, "comparisons");
+        let comparisons = comparisons(&answer);
         assert_eq!(comparisons.len(), 3, "{theirs}: {answer:#}");
         assert!(comparisons.iter().all(|one| one["pairs"] == pairs), "{theirs}: {answer:#}");
         // Where a score is missing, both trials of that seed stand alone.
@@ -102,13 +107,13 @@ fn parameters_and_trainings_are_compared_and_the_help_is_true() {
     let grid = "grid --strategies rigl,set --models mlp --set mlp.hidden=[16] --seeds 0..2 --quiet \
                 --set rigl.drop_fraction=0.1,0.3 --set training.epochs=1,5";
     let _ = sandbox.run(grid).well();
-    let count = |what: &str| list(&answer(&sandbox, what), "comparisons").len();
+    let count = |what: &str| comparisons(&answer(&sandbox, what)).len();
     // For each training one.
     assert_eq!(count("rigl[drop_fraction=0.1] rigl[drop_fraction=0.3]"), 2);
     assert_eq!(count("rigl[drop_fraction=0.1,training.epochs=5] rigl[drop_fraction=0.3]"), 1);
     // Both sets against one control, for each training.
     let several = answer(&sandbox, "RigL set");
-    assert_eq!(list(&several, "comparisons").len(), 4, "{several:#}");
+    assert_eq!(comparisons(&several).len(), 4, "{several:#}");
     assert!(several["notes"].to_string().contains("'rigl[drop_fraction=0.3]'"), "{several:#}");
     // Which control is meant has to be said.
     let message = sandbox.run("compare set rigl").refused(2);
@@ -117,9 +122,10 @@ fn parameters_and_trainings_are_compared_and_the_help_is_true() {
     assert_eq!(count("set[training.epochs=1] set[training.epochs=5]"), 1);
     // A store against the table made of it: everything has its partner.
     let same = answer(&sandbox, "runs runs/report/trials.csv");
-    assert_eq!(list(&same, "comparisons").len(), 6, "{same:#}");
+    assert_eq!(comparisons(&same).len(), 6, "{same:#}");
     assert!(list(&same, "not_compared").is_empty(), "{same:#}");
-    assert!(list(&same, "comparisons").iter().all(|one| one["untested"] == "identical"));
+    let scores = || comparisons(&same).into_iter().flat_map(|one| list(one, "scores"));
+    assert!(scores().count() == 12 && scores().all(|pair| pair["candidate"] == pair["control"]));
 
     // Other data are no partner.
     let table = fs::read_to_string(sandbox.path("runs/report/trials.csv")).expect("a table");

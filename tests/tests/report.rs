@@ -8,7 +8,15 @@ use serde_json::Value;
 fn compared(sandbox: &Sandbox, what: &str) -> Vec<Value> {
     let said = sandbox.run(&format!("compare {what} --json")).well();
     let answer: Value = serde_json::from_str(&said.stdout).expect("JSON");
-    answer["comparisons"].as_array().expect("a list").clone()
+    let families = answer["families"].as_array().expect("a list").iter();
+    families.flat_map(|family| family["comparisons"].as_array().expect("a list")).cloned().collect()
+}
+
+/// Differences of the pairs of a comparison.
+fn differences(comparison: &Value) -> Vec<f64> {
+    let pairs = comparison["scores"].as_array().expect("a list").iter();
+    let score = |pair: &Value, side: &str| pair[side].as_f64().expect("a number");
+    pairs.map(|pair| score(pair, "candidate") - score(pair, "control")).collect()
 }
 
 #[test]
@@ -31,21 +39,22 @@ fn strategies_stores_and_files_are_compared() {
     };
 
     let [answer] = &compared(&sandbox, "rigl set")[..] else { panic!("one sparsity") };
-    assert_eq!((&answer["pairs"], &answer["control"]), (&3.into(), &"set at 90 %".into()));
+    let pairs = differences(answer);
+    assert_eq!((pairs.len(), &answer["control"]), (3, &"set at 90 %".into()));
     // Neither has an update in one epoch, and the page says what its data are.
-    let notes = answer["notes"].to_string();
-    assert!(notes.contains("rigl at 90 % never changed a connection"), "{notes}");
+    let reason = answer["not_comparable"].to_string();
+    assert!(reason.contains("no connection of rigl at 90 % ever changed"), "{reason}");
     let report = fs::read_to_string(sandbox.path("runs/report/report.md")).expect("a report");
     assert!(report.contains("MNIST-10k (mnist-10k): 10,000 digits"), "{report}");
-    let difference = answer["difference"].as_f64().expect("a number");
+    let difference = pairs.iter().sum::<f64>() / 3.0;
     assert!((difference - (mean("rigl") - mean("set"))).abs() < 1e-12, "{answer:#}");
 
     // A store against the table that was made from it: nothing differs, and nobody makes up a p.
     let same = compared(&sandbox, "runs runs/report/trials.csv");
     assert_eq!(same.len(), 3);
     for answer in same {
-        assert_eq!(answer["untested"], "identical", "{answer:#}");
-        assert_eq!((&answer["difference"], &answer["p"]), (&0.0.into(), &Value::Null));
+        assert_eq!(differences(&answer), [0.0; 3], "{answer:#}");
+        assert!(answer["p_difference"]["raw"].is_null(), "{answer:#}");
     }
     // Another tool's results, all five points lower.
     let mut other = String::from("dataset,model,strategy,sparsity,seed,accuracy\n");
@@ -57,8 +66,9 @@ fn strategies_stores_and_files_are_compared() {
     }
     fs::write(sandbox.path("other.csv"), &other).expect("room");
     for answer in compared(&sandbox, "runs other.csv") {
-        assert!((answer["difference"].as_f64().expect("a number") - 0.05).abs() < 1e-9);
-        assert_eq!(answer["untested"], "no-variance", "{answer:#}");
+        let pairs = differences(&answer);
+        assert!(pairs.len() == 3 && pairs.iter().all(|pair| (pair - 0.05).abs() < 1e-9));
+        assert!(answer["p_difference"]["raw"].is_null(), "no variance: {answer:#}");
     }
 
     // A file without sparsities has none in common with 90 %.
