@@ -66,7 +66,7 @@ pub fn margin(metric: Metric, margin: f64) -> String {
 /// An end of an interval of differences. What lies on one side of 0 or of the margin is not printed as
 /// lying on it: more digits are shown until it does not.
 pub fn end(metric: Metric, value: f64, allowed_loss: f64) -> String {
-    if value == f64::NEG_INFINITY || value == f64::INFINITY {
+    if value.is_infinite() {
         return "no limit".to_owned();
     }
     let scaled = scale(metric) * value;

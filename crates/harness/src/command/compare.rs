@@ -50,12 +50,19 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
     let mut analysis = effective.analysis_over(Analysis { control, ..recorded })?;
     let present = |name: &String| trials.iter().any(|trial| trial.spec.dataset == *name);
     analysis.metrics.retain(|name, _| present(name));
-    let remarks =
-        Remarks { notes, differing: relabel::differing(&matched.pairings), alone: matched.alone };
+    let differing = relabel::differing(&matched.pairings);
+    let mut remarks = Remarks { notes, differing, alone: matched.alone };
     let catalog = catalog::catalog()?;
     let experiment =
         Experiment { post_hoc: true, catalog: &catalog, ..Experiment::new(&trials, &analysis) };
-    print(args, &Study::new(&experiment)?, &remarks)
+    let study = Study::new(&experiment)?;
+    if study.judgements.len() > 1 {
+        remarks.notes.push(format!(
+            "each of the {} tables is corrected for its own comparisons, not for those of the others",
+            study.judgements.len()
+        ));
+    }
+    print(args, &study, &remarks)
 }
 
 /// Trials that belong together, and what else was found on the way to them.
