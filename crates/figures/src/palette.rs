@@ -132,7 +132,7 @@ pub(crate) fn same(a: f64, b: f64) -> bool {
 
 /// A sparsity as a label, as `98 %`.
 pub(crate) fn sparsity_text(sparsity: f64) -> String {
-    if sparsity > 0.0 { crate::Notation::Percent.text(sparsity) } else { "dense".to_owned() }
+    if sparsity > 0.0 { crate::Notation::Percent.text(sparsity) } else { "unpruned".to_owned() }
 }
 
 #[cfg(test)]

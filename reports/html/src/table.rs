@@ -90,8 +90,8 @@ impl<'p> Table<'p> {
             notes: &table.notes,
             filter: table.rows.len() > FILTER,
             class: match (table.columns.len() > DENSE, table.rows.len() > TALL) {
-                (true, true) => "dense tall",
-                (true, false) => "dense",
+                (true, true) => "tight tall",
+                (true, false) => "tight",
                 (false, true) => "tall",
                 (false, false) => "",
             },

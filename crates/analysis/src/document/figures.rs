@@ -52,9 +52,9 @@ impl Figures {
         judgement: &Judgement<'_>,
         id: &str,
     ) -> Self {
-        let level = 1.0 - judgement.alpha.unwrap_or(study.analysis().alpha);
+        let alpha = judgement.alpha.unwrap_or(study.analysis().alpha);
         let mut figures = Self::default();
-        let drawn = Drawn { judgement, palette, id, level };
+        let drawn = Drawn { judgement, palette, id, alpha, level: 1.0 - alpha };
         drawn.forest(&mut figures);
         drawn.trade_offs(&mut figures);
         drawn.learning(&mut figures);
@@ -71,6 +71,7 @@ struct Drawn<'j, 't> {
     judgement: &'j Judgement<'t>,
     palette: &'j Palette,
     id: &'j str,
+    alpha: f64,
     level: f64,
 }
 
@@ -279,7 +280,7 @@ impl<'t> Drawn<'_, 't> {
         let data = PairMap {
             labels: pairs.labels.clone(),
             values: pairs.p_adjusted.clone(),
-            kind: PairKind::PValue { alpha: 1.0 - self.level },
+            kind: PairKind::PValue { alpha: self.alpha },
         };
         figures.pairs.push(dst_figures::pair_map(&self.heading("all-pairs", title), &data));
         let data = PairMap {

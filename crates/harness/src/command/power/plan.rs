@@ -265,7 +265,8 @@ mod tests {
             let plan = Plan::new(0.004 / 1.5, &among(comparisons, PrimaryTest::PairedT)).unwrap();
             plan.seeds_no_worse.unwrap()
         };
-        assert_eq!([1, 6, 12, 30].map(needed), [6, 9, 10, 11]);
+        // As scipy's noncentral t gives them.
+        assert_eq!([1, 6, 12, 30].map(needed), [6, 9, 11, 12]);
     }
 
     #[test]

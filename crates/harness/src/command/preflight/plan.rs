@@ -166,7 +166,7 @@ fn untuned(family: &Family, control: &str) -> Option<String> {
         "{strategy} is tried with {} and the control {control} with {control_tries}: the best of \
          several looks better than it is, and a control that is tuned less is a bias against it; tune \
          it as much, such as --set {control}.training.learning_rate=0.001,0.01",
-        plural(*most, "set") + " of parameters",
+        plural(*most, "choice") + " of parameters",
     ))
 }
 
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn what_the_seeds_can_show_is_told() {
         let words = detectable(&only(&grid(6, 8)), &Analysis::default()).unwrap();
-        let start = "12 comparisons with the control over 8 seeds: a difference of 2.1 standard";
+        let start = "12 comparisons with the control over 8 seeds: a difference of 1.9 standard";
         assert!(words.starts_with(start), "{words}");
     }
 
@@ -266,7 +266,7 @@ mod tests {
         let words = untuned(&only(&trials), "dense").unwrap();
         assert!(
             words.starts_with(
-                "set is tried with 2 sets of parameters and the control dense with 1:"
+                "set is tried with 2 choices of parameters and the control dense with 1:"
             ),
             "{words}"
         );
