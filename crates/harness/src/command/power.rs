@@ -226,7 +226,7 @@ fn pilot_text(planned: &[Planned]) -> String {
         if questions.len() > 1
             && let Some(question) = here.iter().find_map(Planned::question)
         {
-            let _ = write!(text, "{}{}\n", asked(question), wrapped(&floor(question), "", 100));
+            let _ = writeln!(text, "{}{}", asked(question), wrapped(&floor(question), "", 100));
         }
         text.push_str(&place_text(here));
     }

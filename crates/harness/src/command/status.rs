@@ -214,7 +214,7 @@ fn text(store: &Store, trials: &[Trial], width: usize) -> String {
     let mut text = table(trials, &labels, width);
     text.push('\n');
     text.push_str(&hanging(&summary(trials), "", "  ", width));
-    let sections: [(&str, &str, fn(&TrialState) -> bool); 4] = [
+    let sections: [(&str, &str, Belongs); 4] = [
         ("Running", "running", |state| matches!(state, TrialState::Running(_))),
         ("To continue", "", |state| matches!(state, TrialState::Interrupted)),
         (
@@ -266,7 +266,7 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
         columns.push(Column::new("training"));
     }
     columns.extend([Column::ornament(""), Column::new("finished")]);
-    let counted: Vec<(&str, fn(&Counts) -> usize)> = [
+    let counted: Vec<(&str, Counted)> = [
         ("running", (|counts| counts.running) as fn(&Counts) -> usize),
         ("to continue", |counts| counts.to_continue),
         ("to do", |counts| counts.to_do),
@@ -441,6 +441,12 @@ fn json(store: &Store, trials: &[Trial]) -> Value {
         "trials": list,
     })
 }
+
+/// Does a trial of that state belong there?
+type Belongs = fn(&TrialState) -> bool;
+
+/// One of the counts of a group.
+type Counted = fn(&Counts) -> usize;
 
 /// The state with a collapse that the latest grid accepts as an end like any other.
 fn accepted_is_finished(state: TrialState, spec: &TrialSpec, analysis: &Analysis) -> TrialState {

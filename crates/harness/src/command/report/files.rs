@@ -87,11 +87,10 @@ fn collect(folder: &Path, prefix: &str, names: &mut BTreeSet<String>) {
         let Ok(name) = entry.file_name().into_string() else { continue };
         let Ok(kind) = entry.file_type() else { continue };
         let full = format!("{prefix}{name}");
-        if kind.is_dir() && matches!(&*full, "figures" | "tensorboard") || !prefix.is_empty() {
-            if kind.is_dir() {
-                collect(&entry.path(), &format!("{full}/"), names);
-                continue;
-            }
+        let is_ours = !prefix.is_empty() || matches!(&*full, "figures" | "tensorboard");
+        if kind.is_dir() && is_ours {
+            collect(&entry.path(), &format!("{full}/"), names);
+            continue;
         }
         let ours = ["csv", "svg", "html", "md", "tex", "toml", "json", "bib"];
         let extension = Path::new(&name).extension().and_then(|extension| extension.to_str());
