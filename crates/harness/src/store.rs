@@ -29,7 +29,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use dst_core::record::{Status, TrialRecord, TrialSpec};
+use dst_core::record::{Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -231,6 +231,18 @@ impl Store {
             Attempts::Held(holder) => TrialState::Running(holder),
             Attempts::Idle(_) => TrialState::Interrupted,
         })
+    }
+
+    /// Of what and by what the result of that id was made; `None` if there is no whole result.
+    ///
+    /// # Errors
+    /// If its folder cannot be read.
+    pub fn provenance(&self, id: &str) -> Result<Option<Provenance>> {
+        match trial::read_result(&self.folder(id), id) {
+            Ok(result) => Ok(result.map(|result| result.provenance)),
+            Err(error) if error.kind() == dst_core::ErrorKind::Data => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The trial of that id, if it ended.

@@ -213,10 +213,8 @@ fn a_file_that_cannot_be_read_is_named() {
     let nameless = folder(&[("Cargo.toml", "[dependencies]\n")]);
     let message = Sources::of(nameless.path()).unwrap_err().to_string();
     assert!(message.ends_with("Cargo.toml: it names no package"), "{message}");
-    let alone = folder(&[(
-        "Cargo.toml",
-        "[package]\nname = \"a\"\n[dependencies]\nb.workspace = true\n",
-    )]);
+    let alone =
+        folder(&[("Cargo.toml", "[package]\nname = \"a\"\n[dependencies]\nb.workspace = true\n")]);
     let message = Sources::of(alone.path()).unwrap_err().to_string();
     assert!(message.ends_with("no folder above it is a workspace"), "{message}");
 }

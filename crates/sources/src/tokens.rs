@@ -86,9 +86,7 @@ impl Writer<'_> {
 
 /// How many tokens an attribute has that stands at the beginning and does not count.
 fn silent_attribute(tokens: &[TokenTree]) -> Option<usize> {
-    let is = |at: usize, character: char| {
-        matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == character)
-    };
+    let is = |at: usize, character: char| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == character);
     let bracket = if is(1, '!') { 2 } else { 1 };
     let Some(TokenTree::Group(group)) = tokens.get(bracket).filter(|_| is(0, '#')) else {
         return None;

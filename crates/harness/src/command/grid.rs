@@ -10,8 +10,9 @@ use dst_train::Estimate;
 use serde_json::json;
 
 use super::label::{self, Labels};
-use super::preflight::{self, Checked};
+use super::preflight::{self, Checked, Inputs};
 use super::report::default_folder;
+use super::standing::{Accepted, Standings};
 use super::{report, results};
 use crate::cli::GridArgs;
 use crate::config::{Effective, ExecutionConfig, GridConfig, mistyped, typed};
@@ -19,7 +20,7 @@ use crate::executor::{ExecutorOptions, execute};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::{Progress, span};
-use crate::store::{GridRecord, Store, TrialState};
+use crate::store::{GridRecord, Store};
 use crate::table::Table;
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
@@ -60,8 +61,9 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     if !args.no_report {
         preflight::writable(&folder)?;
     }
-    let pending = pending(&store, &grid.trials, args.retry_failed)?;
-    let checked = preflight::check(&pending, grid, args.quiet)?;
+    let (standings, inputs) = stand(Some(&store), grid, args)?;
+    let pending = standings.pending();
+    let checked = preflight::check(&pending, &inputs, args.quiet)?;
     let estimates = &checked.estimates;
     let about_memory = preflight::fit_memory(&mut execution, estimates);
     preflight::space(store.root(), estimates, execution.jobs)?;
@@ -72,6 +74,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     if !args.quiet {
         announce(&execution, grid.trials.len(), &pending, estimates);
     }
+    standings.notes().iter().for_each(|words| output::note(words));
     say(about_memory, args.quiet);
     warn(&pending, &checked, &labels);
     let names: BTreeMap<String, String> =
@@ -81,7 +84,11 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let costs = costs.map(|(spec, estimate)| (spec.id(), estimate.dense_train_flops)).collect();
     let mut progress = Progress::new(names, costs, args.quiet);
     let started = Instant::now();
-    let options = executor_options(&execution, args.retry_failed)?;
+    let options = ExecutorOptions {
+        outdated: standings.outdated(),
+        code: inputs.code(&pending)?,
+        ..executor_options(&execution, args)?
+    };
     let executed = execute(&store, &grid.trials, &options, &mut |event| progress.event(&event));
     progress.finish();
     let executed = executed?;
@@ -138,22 +145,24 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     Ok(if complete { Exit::Success } else { Exit::TrialsFailed })
 }
 
-/// The trials that will be trained.
-fn pending(store: &Store, trials: &[TrialSpec], retry_failed: bool) -> Result<Vec<TrialSpec>> {
-    let mut pending = Vec::new();
-    for spec in trials {
-        let ended = match store.state(&spec.id())? {
-            TrialState::Ended { status, .. } => status == Status::Finished || !retry_failed,
-            _ => false,
-        };
-        if !ended {
-            pending.push(spec.clone());
-        }
-    }
-    Ok(pending)
+/// Where the trials stand, and what they are built from. A dry run shows all of them, so it needs
+/// the data of all.
+fn stand<'a>(
+    store: Option<&Store>,
+    grid: &'a GridConfig,
+    args: &GridArgs,
+) -> Result<(Standings<'a>, Inputs)> {
+    let accepted = Accepted { retry_failed: args.retry_failed, accept_code: args.accept_code };
+    let mut standings = Standings::read(store, &grid.trials, accepted)?;
+    let trains: Vec<bool> = standings.iter().map(|(_, standing)| standing.trains()).collect();
+    let needed = |index: usize| args.dry_run || trains[index];
+    let metrics = &grid.analysis.metrics;
+    let inputs = preflight::load(&grid.trials, &needed, &grid.execution, metrics)?;
+    standings.compare(&inputs)?;
+    Ok((standings, inputs))
 }
 
-fn executor_options(execution: &ExecutionConfig, retry_failed: bool) -> Result<ExecutorOptions> {
+fn executor_options(execution: &ExecutionConfig, args: &GridArgs) -> Result<ExecutorOptions> {
     let program = std::env::current_exe()
         .map_err(|error| Error::io("find", Path::new("this program"), &error))?;
     Ok(ExecutorOptions {
@@ -162,9 +171,12 @@ fn executor_options(execution: &ExecutionConfig, retry_failed: bool) -> Result<E
         data_dir: execution.data_dir.clone(),
         hub_revision: execution.hub_revision.clone(),
         timeout: execution.timeout,
-        retry_failed,
+        retry_failed: args.retry_failed,
         program,
         device: execution.device.clone(),
+        accept_code: args.accept_code,
+        outdated: BTreeMap::new(),
+        code: BTreeMap::new(),
     })
 }
 
@@ -215,7 +227,8 @@ fn command_line() -> String {
 
 fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let store = Store::open_if_there(&grid.execution.store)?;
-    let checked = preflight::check(&grid.trials, grid, args.quiet)?;
+    let (standings, inputs) = stand(store.as_ref(), grid, args)?;
+    let checked = preflight::check(&grid.trials, &inputs, args.quiet)?;
     let estimates = &checked.estimates;
     let labels = Labels::of(grid.trials.iter());
     let mut header = vec!["trial", "data set", "model", "strategy", "sparsity"];
@@ -226,27 +239,12 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let mut table = Table::new(&header);
     let mut list = Vec::new();
     let mut to_train = Vec::new();
-    for (spec, estimate) in grid.trials.iter().zip(estimates) {
+    for ((spec, standing), estimate) in standings.iter().zip(estimates) {
         let id = spec.id();
-        let state = match &store {
-            Some(store) => store.state(&id)?,
-            None => TrialState::Pending,
-        };
-        let trains = match &state {
-            TrialState::Ended { status, .. } => *status != Status::Finished && args.retry_failed,
-            _ => true,
-        };
-        if trains {
+        if standing.trains() {
             to_train.push(*estimate);
         }
-        let state = match state {
-            TrialState::Ended { status: Status::Finished, .. } => "done".to_owned(),
-            TrialState::Ended { status, .. } if trains => format!("{status}, again"),
-            TrialState::Ended { status, .. } => status.to_string(),
-            TrialState::Running(_) => "running".to_owned(),
-            TrialState::Interrupted => "to continue".to_owned(),
-            TrialState::Pending | TrialState::Damaged(_) => "to do".to_owned(),
-        };
+        let state = standing.word();
         list.push(json!({
             "id": id,
             "spec": spec,
@@ -267,6 +265,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         cells.extend([spec.seed.to_string(), state, format!("{:.2e}", estimate.train_flops)]);
         table.row(cells);
     }
+    standings.notes().iter().for_each(|words| output::note(words));
     say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
     warn(&grid.trials, &checked, &labels);
     let to_do = to_train.len();

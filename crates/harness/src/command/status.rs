@@ -1,6 +1,6 @@
 //! `harness status`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dst_core::Result;
 use dst_core::record::{Status, TrialSpec};
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::label::{self, Labels};
 use crate::cli::StatusArgs;
+use crate::code;
 use crate::config::{Effective, Layer, typed};
 use crate::exit::Exit;
 use crate::output;
@@ -36,23 +37,48 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
         let state = store.state(&spec.id())?;
         trials.push((spec, state));
     }
+    let changes = changes(&store, &trials)?;
     if args.json {
         let list: Vec<_> = trials
             .iter()
-            .map(|(spec, state)| {
+            .zip(&changes)
+            .map(|((spec, state), changes)| {
                 json!({
                     "id": spec.id(),
                     "spec": spec,
                     "state": word(state),
                     "detail": detail(&store, spec, state),
+                    "other_code": changes,
                 })
             })
             .collect();
         output::print_json(&json!({ "store": store.root(), "trials": list }))?;
     } else {
-        output::print(&text(&store, &trials))?;
+        output::print(&(text(&store, &trials) + &about_code(&changes)))?;
     }
     Ok(Exit::Success)
+}
+
+/// By trial: why its result is of other code than this program, in words.
+fn changes(store: &Store, trials: &[(TrialSpec, TrialState)]) -> Result<Vec<BTreeSet<String>>> {
+    let of = |(spec, _): &(TrialSpec, TrialState)| match store.provenance(&spec.id())? {
+        Some(provenance) => code::changes(&provenance),
+        None => Ok(BTreeSet::new()),
+    };
+    trials.iter().map(of).collect()
+}
+
+fn about_code(changes: &[BTreeSet<String>]) -> String {
+    let count = changes.iter().filter(|changes| !changes.is_empty()).count();
+    if count == 0 {
+        return String::new();
+    }
+    let which: BTreeSet<&str> = changes.iter().flatten().map(String::as_str).collect();
+    format!(
+        "\nResults of other code: {count} ({}). A grid trains them again; --accept-code keeps \
+         them.\n",
+        Vec::from_iter(which).join(", ")
+    )
 }
 
 fn text(store: &Store, trials: &[(TrialSpec, TrialState)]) -> String {
@@ -161,6 +187,18 @@ fn epochs(store: &Store, spec: &TrialSpec) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn results_of_other_code_are_counted_with_their_reasons() {
+        let one = BTreeSet::from(["strategy-a changed".to_owned()]);
+        let two = BTreeSet::from(["strategy-b changed".to_owned()]);
+        assert_eq!(about_code(&[BTreeSet::new()]), "");
+        assert_eq!(
+            about_code(&[one.clone(), BTreeSet::new(), two, one]),
+            "\nResults of other code: 3 (strategy-a changed, strategy-b changed). A grid trains \
+             them again; --accept-code keeps them.\n"
+        );
+    }
 
     #[test]
     fn bars_have_one_width_and_hide_nothing() {
