@@ -1,6 +1,7 @@
 //! Runs built binaries in a folder of their own, as a user would.
 
 pub mod hub;
+pub mod terminal;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -99,7 +100,9 @@ impl Sandbox {
         command.args(line.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("HARNESS_") || text.starts_with("HF_") {
+            // Tables fit into COLUMNS.
+            let is_ours = text.starts_with("HARNESS_") || text.starts_with("HF_");
+            if is_ours || text == "COLUMNS" {
                 command.env_remove(name);
             }
         }

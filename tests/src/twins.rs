@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use dst_analysis::document::Page;
 use dst_analysis::{Rendering, Report, ReportPlugin, Study};
 use dst_core::Result;
 
@@ -9,7 +10,7 @@ use dst_core::Result;
 struct Nothing;
 
 impl Report for Nothing {
-    fn render(&self, _: &Study<'_>) -> Result<Rendering> {
+    fn render(&self, _: &Study<'_>, _: &Page) -> Result<Rendering> {
         Ok(Rendering::default())
     }
 }
@@ -20,6 +21,7 @@ inventory::submit! {
         summary: "Has the name of another report.",
         order: 1,
         report: &Nothing,
+        terminal: None,
     }
 }
 

@@ -3,16 +3,17 @@
 //! Data sets are the samples here, each with the mean over its seeds; seeds are never stacked. Below
 //! [`FEW_DATASETS`] data sets the tests have almost no power, and what they say is exploratory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Analysis;
 use dst_record::{Error, Result};
+use dst_stats::verdict::Run;
 use dst_stats::{CriticalDifference, Friedman, MeanRanks, RankComparison};
 
+use crate::format::percent;
 use crate::judgement::Judgement;
-use crate::table::{Group, common_seeds};
-use crate::words::percent;
+use crate::table::{Group, sparsity_key};
 
 /// Fewer data sets than this are exploratory (Demsar 2006 asks for more than 10, and none of his
 /// tables goes below 5).
@@ -27,6 +28,9 @@ pub struct Across {
     pub methods: Vec<String>,
     /// Mean score by data set (rows) and method (columns).
     pub scores: Vec<Vec<f64>>,
+    /// Scores of single runs as a share of the way from guessing to perfect, by method and data set; none
+    /// if what guessing scores is unknown for a data set.
+    pub normalized: Option<Vec<Vec<Vec<f64>>>>,
     /// Mean rank of each method; 1 is best.
     pub ranks: MeanRanks,
     /// Friedman's test with Iman and Davenport's correction; none of two methods.
@@ -46,10 +50,11 @@ pub struct Across {
 /// A strategy with its parameters at one sparsity.
 type Method<'a> = (&'a str, &'a str, u64);
 
-/// The groups of one table and the seeds that all of them finished.
-struct Shared<'a> {
+/// The groups of one table, and what a failed run counts as.
+struct Scored<'a> {
     groups: &'a [Arc<Group<'a>>],
-    seeds: BTreeSet<u64>,
+    seeds: &'a [u64],
+    chance: Option<f64>,
 }
 
 impl Across {
@@ -63,12 +68,14 @@ impl Across {
     /// # Errors
     /// If the analysis is out of range.
     pub(crate) fn new(judgements: &[Judgement<'_>], analysis: &Analysis) -> Result<Option<Self>> {
-        // A data set counts once, however many models or trainings it has.
-        let mut datasets: BTreeMap<&str, Vec<Shared<'_>>> = BTreeMap::new();
+        // A data set counts once, however many models it is trained with and in however many variants:
+        // its variants are not independent.
+        let mut datasets: BTreeMap<&str, Vec<Scored<'_>>> = BTreeMap::new();
         for judgement in judgements {
-            let groups = &judgement.table.groups;
-            let seeds = common_seeds(groups.iter().map(|group| &**group));
-            datasets.entry(&judgement.table.dataset).or_default().push(Shared { groups, seeds });
+            let table = &judgement.table;
+            let scored =
+                Scored { groups: &table.groups, seeds: &table.seeds, chance: judgement.chance };
+            datasets.entry(table.dataset_name).or_default().push(scored);
         }
         let mut found: BTreeMap<Method<'_>, Vec<Option<f64>>> = BTreeMap::new();
         for (place, tables) in datasets.values().enumerate() {
@@ -107,7 +114,12 @@ impl Across {
         };
         let labels = labels(&found.keys().copied().collect::<Vec<_>>());
         let name = |key: &Method<'_>| labels[key].clone();
+        let normalized = keys
+            .iter()
+            .map(|key| datasets.values().map(|tables| normalized(tables, *key)).collect())
+            .collect();
         Ok(Some(Self {
+            normalized,
             datasets: datasets.keys().map(|&name| name.to_owned()).collect(),
             methods: keys.iter().map(name).collect(),
             friedman: (keys.len() > 2)
@@ -126,22 +138,50 @@ impl Across {
 }
 
 fn method<'a>(group: &'a Arc<Group<'_>>) -> Method<'a> {
-    (group.strategy, &group.parameters, group.sparsity.to_bits())
+    (group.strategy, &group.parameters, sparsity_key(group.sparsity))
 }
 
-/// The mean of a method over the tables of one data set, of the seeds that all methods of a table
-/// finished: a method is not better for the seeds at which it failed. None if a table lacks it.
-fn mean(tables: &[Shared<'_>], wanted: Method<'_>) -> Option<f64> {
+/// The mean of a method over the tables of one data set. None if a table lacks it.
+fn mean(tables: &[Scored<'_>], wanted: Method<'_>) -> Option<f64> {
     let means: Option<Vec<f64>> = tables
         .iter()
         .map(|table| {
-            let group = table.groups.iter().find(|group| method(group) == wanted)?;
-            let scores: Option<Vec<f64>> =
-                table.seeds.iter().map(|seed| group.score(*seed)).collect();
-            dst_stats::summary(&scores?).ok().map(|summary| summary.mean)
+            // Several trainings of one method are one method here.
+            let groups = table.groups.iter().filter(|group| method(group) == wanted);
+            let scores: Option<Vec<Vec<f64>>> =
+                groups.map(|group| own_scores(group, table)).collect();
+            let scores: Vec<f64> = scores?.into_iter().flatten().collect();
+            dst_stats::summary(&scores).ok().map(|summary| summary.mean)
         })
         .collect();
     dst_stats::summary(&means?).ok().map(|summary| summary.mean)
+}
+
+/// The scores of a group at its own seeds: one method with few seeds does not take seeds from the
+/// others. A failed run counts as guessing, so no method is better for failing; none if what guessing
+/// scores is unknown.
+fn own_scores(group: &Group<'_>, table: &Scored<'_>) -> Option<Vec<f64>> {
+    let ended = table.seeds.iter().map(|seed| group.run(*seed));
+    ended
+        .filter_map(|run| match run {
+            Run::Finished(score) => Some(Some(score)),
+            Run::Failed => Some(table.chance),
+            Run::Missing | Run::Pending => None,
+        })
+        .collect()
+}
+
+/// Every run of a method on one data set, as a share of the way from guessing to perfect.
+fn normalized(tables: &[Scored<'_>], wanted: Method<'_>) -> Option<Vec<f64>> {
+    let mut runs = Vec::new();
+    for table in tables {
+        let chance = table.chance.filter(|chance| *chance < 1.0)?;
+        for group in table.groups.iter().filter(|group| method(group) == wanted) {
+            let scores = own_scores(group, table)?;
+            runs.extend(scores.into_iter().map(|score| (score - chance) / (1.0 - chance)));
+        }
+    }
+    Some(runs)
 }
 
 /// Names of methods: the strategy, its sparsity where it has several or is sparse, its parameters
@@ -155,8 +195,8 @@ fn labels<'a>(keys: &[Method<'a>]) -> BTreeMap<Method<'a>, String> {
             if siblings().any(|other| other.1 != parameters) {
                 label.push_str(&format!(" {parameters}"));
             }
-            if siblings().any(|other| f64::from_bits(other.2) > 0.0) {
-                label.push_str(&format!(" at {}", percent(f64::from_bits(sparsity))));
+            if siblings().any(|other| other.2 > 0) {
+                label.push_str(&format!(" at {}", percent(sparsity as f64 / 1e12)));
             }
             (*key, label)
         })

@@ -6,7 +6,7 @@ use crate::Analysis;
 use dst_record::{Error, Result};
 use dst_stats::Alternative;
 
-use crate::comparison::adjusted;
+use crate::judgement::correction;
 use crate::pairs::{self, Pair, scores};
 use crate::table::Group;
 
@@ -27,13 +27,17 @@ pub struct AllPairs {
 }
 
 impl AllPairs {
-    pub(crate) fn new(groups: &[Arc<Group<'_>>], analysis: &Analysis) -> Result<Self> {
+    pub(crate) fn new(
+        groups: &[Arc<Group<'_>>],
+        seeds: &[u64],
+        analysis: &Analysis,
+    ) -> Result<Self> {
         let empty = || vec![vec![None; groups.len()]; groups.len()];
         let (mut difference, mut p_adjusted, mut improvement) = (empty(), empty(), empty());
         let mut tests = Vec::new();
         for i in 0..groups.len() {
             for j in i + 1..groups.len() {
-                let pairs = pairs::pairs(&groups[i], &groups[j]);
+                let pairs = pairs::pairs(&groups[i], &groups[j], seeds);
                 if pairs.is_empty() {
                     continue;
                 }
@@ -56,7 +60,10 @@ impl AllPairs {
             }
         }
         let raw: Vec<f64> = tests.iter().map(|(_, p)| *p).collect();
-        for (((i, j), _), p) in tests.iter().zip(adjusted(&raw, analysis)?) {
+        let adjusted = dst_stats::adjust(&raw, correction(analysis.correction))
+            .map_err(|error| Error::contract(error.to_string()))?
+            .adjusted;
+        for (((i, j), _), p) in tests.iter().zip(adjusted) {
             p_adjusted[*i][*j] = Some(p);
             p_adjusted[*j][*i] = Some(p);
         }

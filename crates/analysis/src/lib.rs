@@ -1,45 +1,55 @@
-//! What trials say: tables, comparisons with the control, ranks over data sets.
+//! What trials say: families of comparisons with the control, ranks over data sets, and the one
+//! document that every form of the report draws.
 //!
-//! Within one data set, model and training (a [`Table`]), every [`Group`] of trials (a strategy with
-//! its parameters at one sparsity) is compared with the control on the metric of the data set.
-//! Seeds are the samples: two strategies with one seed start from the same weights and see the
-//! same batches, so their scores form a [`Pair`]. A trial that failed takes its seed from both
-//! members.
+//! Within one data set and model (a [`Table`]), every [`Group`] of trials (a strategy with its
+//! parameters and its training at one sparsity) is compared with the control on the metric of the data
+//! set. Seeds are the samples: two strategies with one seed start from the same weights and see the
+//! same batches, so their scores form a [`Pair`].
 //!
-//! The verdict follows from the primary test and the margin, by the rule of
-//! [`dst_stats::Verdict`]; p-values are adjusted over all comparisons of one table. Data sets are
-//! the samples of [`Across`], and never mixed otherwise.
+//! All comparisons of a table form one family. A verdict is corrected for the family *as planned*, and
+//! the procedure ([`dst_stats::verdict`]) scores runs that failed against the claim. It is withheld
+//! where networks are not what was asked for. Data sets are the samples of [`Across`], and never mixed
+//! otherwise.
 //!
-//! Statistics live in `dst-stats`; this crate forms the pairs and says what came out. Reports draw
-//! from it, so that all say the same.
+//! Statistics live in `dst-stats`; this crate forms the pairs and says what came out.
 
 use dst_record::{Error, Result};
 
 mod across;
 mod all_pairs;
+mod chance;
+mod comparable;
 mod comparison;
-mod evidence;
+mod diagnostics;
+pub mod document;
+mod examples;
 mod experiment;
+pub mod format;
+pub mod json;
 mod judgement;
 mod methods;
 mod pairs;
 mod report;
 pub mod sample;
 mod selection;
+mod sentence;
 mod settings;
+pub mod spreadsheet;
 mod table;
-pub mod words;
 
 pub use across::{Across, FEW_DATASETS};
 pub use all_pairs::AllPairs;
-pub use comparison::{Comparison, Untested, is_another_sparsity};
-pub use evidence::{Evidence, POWER, PValues, RESAMPLES, SeedMcNemar};
+pub use comparable::is_another_sparsity;
+pub use comparison::Comparison;
+pub use diagnostics::{Diagnostics, POWER, RESAMPLES, SeedMcNemar};
+pub use examples::OverExamples;
 pub use experiment::{Catalog, DatasetFacts, Experiment, Seen, StrategyFacts};
 pub use judgement::Judgement;
-pub use methods::methods;
+pub use methods::{methods, references};
 pub use pairs::{Pair, pairs};
 pub use report::{Document, Rendering, Report, ReportPlugin};
 pub use selection::Selection;
+pub use sentence::{sentence, verdict};
 pub use settings::{Analysis, Margin, Multiplicity, PrimaryTest};
 pub use table::{Group, Table, tables};
 
@@ -50,7 +60,7 @@ pub struct Study<'a> {
     pub experiment: Experiment<'a>,
     /// Name of the strategy that the others are compared with.
     pub control: String,
-    /// One for each data set, model and training.
+    /// One for each data set and model.
     pub judgements: Vec<Judgement<'a>>,
     /// Ranks over data sets, if there are two or more with methods in common.
     pub across: Option<Across>,
@@ -70,7 +80,10 @@ impl<'a> Study<'a> {
         let control = control(experiment)?;
         let judgements: Vec<Judgement<'a>> = tables(experiment)?
             .into_iter()
-            .map(|table| Judgement::new(table, &control, analysis))
+            .map(|table| {
+                let seen = experiment.seen.get(&table.key()).into_iter().flatten().copied();
+                Judgement::new(table, &control, analysis, seen)
+            })
             .collect::<Result<_>>()?;
         let across = Across::new(&judgements, analysis)?;
         Ok(Self { experiment: *experiment, control, judgements, across })

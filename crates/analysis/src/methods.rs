@@ -2,98 +2,55 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Multiplicity, PrimaryTest};
+use dst_record::record::TrialSpec;
+use serde_json::Value;
 
-use crate::Study;
-use crate::evidence::{POWER, RESAMPLES};
-use crate::words::{count, percent};
+use crate::diagnostics::RESAMPLES;
+use crate::format::{count, level, margin, percent, points};
+use crate::settings::{Margin, Multiplicity, PrimaryTest};
+use crate::{Judgement, Study};
 
-/// Plain sentences with the numbers of this study, to be pasted into a paper and cut to taste.
-pub fn methods(study: &Study<'_>) -> String {
-    let analysis = study.analysis();
-    let mut sentences = vec![trained(study)];
-    sentences.extend(data(study));
-    let level = percent(1.0 - analysis.alpha);
-    sentences.push(format!(
-        "The strategy {} was the control. Strategies were compared within one data set, model and \
-         training, paired by seed: trials with one seed start from the same weights and see the \
-         same batches. Weights of the epoch with the best validation score were tested once, after \
-         training. Where several sets of parameters are reported for one strategy, validation \
-         scores, not test scores, choose among them.",
-        study.control
-    ));
-    sentences.push(format!(
-        "We report the mean paired difference with its {level} confidence interval (Student) and \
-         test it by {}, two-sided at level {}, {}.",
-        match analysis.test {
-            PrimaryTest::PairedT => "the paired t test",
-            PrimaryTest::Wilcoxon => "the exact Wilcoxon signed-rank test",
-            PrimaryTest::SignFlips => "a sign-flip permutation test of the mean",
-        },
-        analysis.alpha,
-        match analysis.correction {
-            Multiplicity::None => "without adjustment for the number of comparisons".to_owned(),
-            other => format!("adjusted by {} over the comparisons of a table", citation(other)),
-        }
-    ));
-    sentences.push(format!(
-        "A strategy counts as non-inferior if the lower bound of the one-sided {level} interval lies \
-         above -{margin}, as inferior if the two-sided {level} interval lies below -{margin}, and as \
-         superior if it lies above 0; everything else is inconclusive. The margin of {margin} in \
-         units of the metric {}.",
-        if study.experiment.post_hoc {
-            "was chosen or changed after a trial had begun, so these comparisons are post hoc"
-        } else {
-            "was fixed before the first trial began"
-        },
-        margin = analysis.margin.size(),
-    ));
-    sentences.push(format!(
-        "No p-value is given for fewer than {} pairs. Bootstrap intervals are bias-corrected and \
-         accelerated with {RESAMPLES} resamples; the smallest detectable difference is that of a \
-         paired t test with power {POWER}. Trials that failed enter no mean, and their seed is \
-         dropped from both members of its pair; failure rates are given with Wilson intervals.",
-        analysis.minimum_pairs
-    ));
-    if let Some(across) = study.across.as_ref().filter(|across| !across.exploratory()) {
-        sentences.push(format!(
-            "Over {} data sets, strategies were ranked by their mean scores and compared by \
-             Friedman's test with Iman and Davenport's correction and Nemenyi's critical difference \
-             (Demsar 2006).",
-            across.datasets.len()
-        ));
-    }
-    sentences.push(
-        "Sparsity was simulated by masks: floating-point operations are those that the method \
-         needs in layers that can be pruned (others, biases, norms, activations and the products of \
-         attention are not counted), times are those of masked dense arithmetic."
-            .to_owned(),
-    );
-    sentences.join(" ")
+/// Plain sentences with the numbers of this study, to be pasted into a paper and cut to taste: what was
+/// trained and how, how it was compared, and what no procedure here cures.
+pub fn methods(study: &Study<'_>) -> Vec<String> {
+    let mut paragraphs = vec![trained(study)];
+    paragraphs.extend(data(study));
+    paragraphs.push(compared(study));
+    paragraphs.push(costs());
+    paragraphs
 }
 
-/// How many trials of what were trained with what.
+/// Entries of BibTeX of the strategies that took part; empty if none has one.
+pub fn references(study: &Study<'_>) -> String {
+    let catalog = &study.experiment.catalog.strategies;
+    let entries: BTreeSet<&str> = specs(study)
+        .filter_map(|spec| catalog.get(spec.strategy_name()))
+        .map(|facts| facts.bibtex.trim())
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    entries.into_iter().collect::<Vec<_>>().join("\n\n")
+}
+
+fn specs<'a>(study: &Study<'a>) -> impl Iterator<Item = &'a TrialSpec> {
+    let ended = study.experiment.trials.iter().map(|trial| &trial.spec);
+    ended.chain(study.experiment.pending)
+}
+
+/// How many trials of what were trained, and with what.
 fn trained(study: &Study<'_>) -> String {
     let trials = study.experiment.trials;
     let set = |of: &dyn Fn(usize) -> String| -> BTreeSet<String> {
         (0..trials.len()).map(of).filter(|text| !text.is_empty()).collect()
     };
-    let strategies = set(&|i| trials[i].spec.strategy_name().to_owned());
     let places =
         set(&|i| format!("{} on {}", trials[i].spec.model_name(), trials[i].spec.dataset_label()));
     let seeds = set(&|i| trials[i].spec.seed.to_string());
     let versions = set(&|i| trials[i].provenance.version.clone());
     let libtorch = set(&|i| trials[i].provenance.libtorch.clone());
-    let join = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
     let mut text = format!(
-        "We trained {} ({}) with {} ({}) over {}",
+        "We trained {} ({}) over {}",
         count(trials.len(), "trial"),
         join(&places),
-        match strategies.len() {
-            1 => "1 strategy".to_owned(),
-            several => format!("{several} strategies"),
-        },
-        join(&strategies),
         count(seeds.len(), "seed"),
     );
     if !versions.is_empty() {
@@ -102,8 +59,92 @@ fn trained(study: &Study<'_>) -> String {
             text.push_str(&format!(" on libtorch {}", join(&libtorch)));
         }
     }
+    text.push_str(". ");
+    text.push_str(&training(study));
+    let strategies = strategies(study);
+    if !strategies.is_empty() {
+        text.push_str(&format!(" Strategies, with their parameters: {strategies}."));
+    }
+    text
+}
+
+fn join(names: &BTreeSet<String>) -> String {
+    names.iter().cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// Every setting of training, with all values that it had.
+fn training(study: &Study<'_>) -> String {
+    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for spec in specs(study) {
+        if let Value::Object(map) = crate::table::training(spec) {
+            for (key, value) in map {
+                values.entry(key).or_default().insert(plain(&value));
+            }
+        }
+    }
+    let of = |key: &str| values.get(key).map(join).unwrap_or_default();
+    if values.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "Trainings took {} epochs in batches of {}, with the optimiser {} at a learning rate of {} \
+         ({})",
+        of("epochs"),
+        of("batch_size"),
+        of("optimizer"),
+        of("learning_rate"),
+        of("learning_rate_shape"),
+    );
+    for (key, name, usual) in [
+        ("weight_decay", "weight decay", "0.0"),
+        ("warmup", "warm-up", "0 steps"),
+        ("accumulate", "gradient accumulation", "1"),
+        ("label_smoothing", "label smoothing", "0.0"),
+        ("clip_norm", "gradients clipped to a norm of", "0.0"),
+        ("precision", "precision", ""),
+    ] {
+        let value = of(key);
+        if !value.is_empty() && value != usual && value != usual.trim_end_matches(".0") {
+            text.push_str(&format!(", {name} {value}"));
+        }
+    }
     text.push('.');
     text
+}
+
+/// Strategies, each with its parameters and all values that they had.
+fn strategies(study: &Study<'_>) -> String {
+    let mut strategies: BTreeMap<&str, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    let mut sparsities: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for spec in specs(study) {
+        let known = strategies.entry(spec.strategy_name()).or_default();
+        for (key, value) in spec.strategy.as_object().into_iter().flatten() {
+            if key != "name" {
+                known.entry(key.clone()).or_default().insert(plain(value));
+            }
+        }
+        if spec.sparsity > 0.0 {
+            sparsities.entry(spec.strategy_name()).or_default().insert(percent(spec.sparsity));
+        }
+    }
+    let each = strategies.into_iter().map(|(name, parameters)| {
+        let mut parts: Vec<String> =
+            sparsities.get(name).map(|all| format!("sparsity {}", join(all))).into_iter().collect();
+        parts.extend(
+            parameters
+                .iter()
+                .map(|(key, values)| format!("{} {}", key.replace('_', " "), join(values))),
+        );
+        if parts.is_empty() { name.to_owned() } else { format!("{name} ({})", parts.join("; ")) }
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// What each data set is and how it was split, as its plug-in says, and which options changed that.
@@ -121,18 +162,162 @@ fn data(study: &Study<'_>) -> Vec<String> {
         Some((name, facts, labels))
     });
     known
-        .map(|(name, plugin, labels)| {
-            let mut text = format!("{} ({}): {}", plugin.title, name, plugin.summary);
-            if !plugin.split.is_empty() {
-                text.push_str(&format!(" {}", plugin.split));
+        .map(|(name, facts, labels)| {
+            let mut text = format!("{} ({name}): {}", facts.title, facts.summary);
+            if !facts.split.is_empty() {
+                text.push_str(&format!(" {}", facts.split));
             }
-            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-            match labels[..] {
-                [] => text,
-                _ => format!("{text} It was changed by options: {}.", labels.join(", ")),
+            if !labels.is_empty() {
+                text.push_str(&format!(" It was changed by options: {}.", join(labels)));
             }
+            text
         })
         .collect()
+}
+
+/// How strategies were compared, and what the comparison does not show.
+fn compared(study: &Study<'_>) -> String {
+    let analysis = study.analysis();
+    let alpha = analysis.alpha;
+    let mut sentences = vec![
+        format!(
+            "The strategy {} was the control. Strategies were compared within one data set and model, \
+             paired by seed: trials with one seed start from the same weights and see the same \
+             batches. Weights of the epoch with the best validation score were tested once, after \
+             training.",
+            study.control
+        ),
+        format!(
+            "Each family of comparisons with the control ({}) was tested by {}, {}: for a difference \
+             at level {alpha}, and one-sided at {} for a loss smaller, and for a loss larger, than \
+             the margin. {}",
+            families(study),
+            match analysis.test {
+                PrimaryTest::PairedT => "the paired t test",
+                PrimaryTest::Wilcoxon => "the exact Wilcoxon signed-rank test",
+                PrimaryTest::SignFlips => "sign flips of the mean difference",
+            },
+            match analysis.correction {
+                Multiplicity::None => "without correction".to_owned(),
+                other => format!("corrected by {} for all planned comparisons", citation(other)),
+            },
+            alpha / 2.0,
+            margins(study),
+        ),
+        "An interval is that of the test at the levels at which the correction decided the comparison, \
+         so the verdict can be read from it: superior if it lies above 0, non-inferior if above minus \
+         the margin, worse if below 0 but not below minus the margin, inferior if below minus the \
+         margin, and otherwise inconclusive. Such intervals are not simultaneous unless the correction \
+         is Bonferroni's."
+            .to_owned(),
+    ];
+    if matches!(
+        analysis.correction,
+        Multiplicity::BenjaminiHochberg | Multiplicity::BenjaminiYekutieli | Multiplicity::None
+    ) {
+        sentences.push(
+            "This correction does not bound the chance of a false claim in a family.".to_owned(),
+        );
+    }
+    if !analysis.looks.is_empty() {
+        let looks: Vec<String> = analysis.looks.iter().map(usize::to_string).collect();
+        sentences.push(format!(
+            "Verdicts were planned after {} seeds; each look spends a part of the level by the cube of \
+             its share of seeds, and only the last one counts.",
+            looks.join(", ")
+        ));
+    }
+    let looks = study.judgements.iter().map(|judgement| judgement.post_hoc_looks).max();
+    if let Some(looks @ 1..) = looks {
+        sentences.push(format!(
+            "Seeds were added after verdicts had been shown at {}: the chance of a false claim may \
+             reach {}.",
+            count(looks, "other count"),
+            percent(((1 + looks) as f64 * alpha).min(1.0))
+        ));
+    }
+    sentences.push(format!(
+        "No test is made with fewer than {} pairs. Runs that diverged or collapsed are outcomes of a \
+         method: they are scored against each claim, as guessing or left out, whichever weakens it. \
+         Runs that crashed, timed out or ran out of memory are missing, and their pairs are left out. \
+         Bootstrap intervals are bias-corrected and accelerated with {RESAMPLES} resamples; failure \
+         rates have Wilson intervals at {}.",
+        analysis.minimum_pairs,
+        level(1.0 - alpha),
+    ));
+    if study.judgements.iter().any(|judgement| !judgement.selections.is_empty()) {
+        sentences.push(
+            "Where several sets of parameters were tried, validation scores over all seeds chose among \
+             them; every set counts in the correction, and the estimate of a chosen one is somewhat too \
+             good."
+                .to_owned(),
+        );
+    }
+    sentences.push(
+        "The tests assume that differences between seeds are symmetric: with long tails of bad runs, \
+         claims of non-inferiority are wrong more often than their level says. Failures that did not \
+         show in these seeds are not counted. One test set was used: the intervals speak of other seeds \
+         on it, not of other examples."
+            .to_owned(),
+    );
+    if let Some(across) = study.across.as_ref().filter(|across| !across.exploratory()) {
+        sentences.push(format!(
+            "Over {} data sets, strategies were ranked by their mean scores and compared by Friedman's \
+             test with Iman and Davenport's correction and Nemenyi's critical difference (Demsar 2006).",
+            across.datasets.len()
+        ));
+    }
+    sentences.join(" ")
+}
+
+/// The sizes of the families.
+fn families(study: &Study<'_>) -> String {
+    let sizes: BTreeSet<usize> =
+        study.judgements.iter().map(|judgement| judgement.family).filter(|k| *k > 0).collect();
+    match (sizes.first(), sizes.last()) {
+        (Some(1), Some(1)) => "1 comparison".to_owned(),
+        (Some(fewest), Some(most)) if fewest == most => format!("{most} comparisons"),
+        (Some(fewest), Some(most)) => format!("{fewest} to {most} comparisons"),
+        _ => "none yet".to_owned(),
+    }
+}
+
+/// The margins, where they are from, and when they were chosen.
+fn margins(study: &Study<'_>) -> String {
+    let analysis = study.analysis();
+    let when = if study.experiment.post_hoc {
+        "chosen or changed after a trial had begun, so these comparisons are post hoc"
+    } else {
+        "fixed before the first trial began"
+    };
+    let one = |judgement: &Judgement<'_>| {
+        let metric = judgement.table.metric;
+        let table = &judgement.table;
+        let asked = analysis.margin_on(table.dataset_name, &table.dataset, metric);
+        let size = judgement.margin.map_or_else(
+            || "unknown".to_owned(),
+            |size| format!("{}{} of {}", margin(metric, size), points(metric), metric.title()),
+        );
+        match asked {
+            Margin::Absolute(_) => size,
+            Margin::Relative(_) => {
+                format!("{size} ({asked} of what the control scored above chance)")
+            }
+        }
+    };
+    let all: BTreeSet<String> = study.judgements.iter().map(one).collect();
+    match all.len() {
+        0 => format!("The margin of {} was {when}.", analysis.margin),
+        1 => format!("The margin of {} was {when}.", join(&all)),
+        _ => format!("The margins ({}) were {when}.", join(&all)),
+    }
+}
+
+fn costs() -> String {
+    "Sparsity was simulated by masks: floating-point operations are those that the method needs in \
+     layers that can be pruned (others, biases, norms, activations and the products of attention are \
+     not counted), times are those of masked dense arithmetic."
+        .to_owned()
 }
 
 fn citation(correction: Multiplicity) -> &'static str {

@@ -1,8 +1,4 @@
-//! Pairs of one seed, and why a seed is in none.
-
-use std::collections::BTreeSet;
-
-use dst_record::record::Status;
+//! Pairs of one seed.
 
 use crate::table::Group;
 
@@ -24,8 +20,8 @@ impl Pair {
     }
 }
 
-/// Seeds that finished on both sides, in order.
-pub fn pairs(candidate: &Group<'_>, control: &Group<'_>) -> Vec<Pair> {
+/// Those of `seeds` that finished on both sides.
+pub fn pairs(candidate: &Group<'_>, control: &Group<'_>, seeds: &[u64]) -> Vec<Pair> {
     let pair = |seed: &u64| {
         Some(Pair {
             seed: *seed,
@@ -33,52 +29,11 @@ pub fn pairs(candidate: &Group<'_>, control: &Group<'_>) -> Vec<Pair> {
             control: control.score(*seed)?,
         })
     };
-    candidate.trials.keys().filter_map(pair).collect()
+    seeds.iter().filter_map(pair).collect()
 }
 
 /// Scores of the first group and of the second, in the order of the pairs.
 pub(crate) fn scores(pairs: &[Pair]) -> [Vec<f64>; 2] {
     let of = |score: fn(&Pair) -> f64| pairs.iter().map(score).collect();
     [of(|pair| pair.candidate), of(|pair| pair.control)]
-}
-
-/// Seeds that either side has or is to have.
-pub(crate) fn planned(candidate: &Group<'_>, control: &Group<'_>) -> BTreeSet<u64> {
-    let seeds = |group: &Group<'_>| -> Vec<u64> {
-        group.trials.keys().chain(&group.pending).copied().collect()
-    };
-    seeds(candidate).into_iter().chain(seeds(control)).collect()
-}
-
-/// Says which of the planned seeds have no partner, and why.
-pub(crate) fn dropped(candidate: &Group<'_>, control: &Group<'_>) -> Vec<String> {
-    let planned = planned(candidate, control);
-    let mut notes = Vec::new();
-    for group in [candidate, control] {
-        let missing: Vec<String> = planned
-            .iter()
-            .filter(|seed| !group.trials.contains_key(seed))
-            .map(u64::to_string)
-            .collect();
-        if !missing.is_empty() {
-            notes.push(format!(
-                "no trial of {} has ended for seed {}: dropped from both",
-                group.label,
-                missing.join(", ")
-            ));
-        }
-        for (seed, trial) in &group.trials {
-            if group.outcome(*seed).is_none() {
-                let lack = match trial.status {
-                    Status::Finished => format!(" without a {}", group.metric.title()),
-                    _ => String::new(),
-                };
-                notes.push(format!(
-                    "{} {}{lack} at seed {seed}: dropped from both",
-                    group.label, trial.status
-                ));
-            }
-        }
-    }
-    notes
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use dst_record::{Error, Result};
 
 use crate::Study;
+use crate::document::Page;
 
 /// A file that a report makes, in memory; the harness writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +41,10 @@ impl Document {
 pub struct Rendering {
     /// Files to write.
     pub documents: Vec<Document>,
-    /// Plain text for the terminal, if people should see it at the end of a grid.
-    pub summary: String,
 }
 
-/// Turns a study into documents. Reports never train, read no files and write none, so they can be
+/// Turns a study, and the page that was made of it, into documents. Files for programs are made from
+/// the study, what people read from the page. Reports never train, read no files and write none, so they can be
 /// rebuilt at any time.
 pub trait Report: Sync {
     /// Renders a study. The order of its trials changes nothing.
@@ -52,7 +52,7 @@ pub trait Report: Sync {
     /// # Errors
     /// If the report itself is at fault. Failed trials and missing pairs are no errors: they are
     /// reported.
-    fn render(&self, study: &Study<'_>) -> Result<Rendering>;
+    fn render(&self, study: &Study<'_>, page: &Page) -> Result<Rendering>;
 }
 
 /// A registered report.
@@ -65,6 +65,9 @@ pub struct ReportPlugin {
     pub order: u32,
     /// The report itself.
     pub report: &'static dyn Report,
+    /// What people see on a terminal at the end of a grid, if it has something to say there: the page
+    /// in lines of at most so many characters, with ANSI styles for who shows colours.
+    pub terminal: Option<fn(&Page, usize) -> String>,
 }
 
 inventory::collect!(ReportPlugin);

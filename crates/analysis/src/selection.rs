@@ -1,57 +1,79 @@
-//! Parameters that were tried, and the best of them on validation.
+//! Sets of parameters that were tried, and the best of them on validation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::table::{Group, common_seeds};
+use dst_stats::verdict::Run;
 
-/// One strategy at one sparsity with several sets of parameters.
+use crate::table::{Group, Table, sparsity_key};
+
+/// One strategy at one sparsity with several sets of parameters or of training.
 #[derive(Debug, Clone)]
 pub struct Selection<'t> {
     /// Name of the strategy.
     pub strategy: String,
     /// The sparsity to reach.
     pub sparsity: f64,
-    /// Sets of parameters that were tried.
+    /// Sets that were tried.
     pub tried: usize,
-    /// The one with the best mean on validation over the seeds that all sets finished; none if
-    /// there is no such seed.
+    /// Seeds that each was tried with, for all sets together.
+    pub runs: usize,
+    /// The one with the best mean on validation over all planned seeds, where a failed run counts as
+    /// guessing.
     pub chosen: Option<Arc<Group<'t>>>,
     /// That mean.
     pub validation: Option<f64>,
+    /// Why none is chosen, in a sentence without a full stop.
+    pub undecided: Option<String>,
 }
 
 /// Of every strategy and sparsity, what validation chooses; empty if no strategy has a choice.
-pub(crate) fn selections<'t>(groups: &[Arc<Group<'t>>]) -> Vec<Selection<'t>> {
-    let mut families: BTreeMap<(&str, u64), Vec<&Arc<Group<'t>>>> = BTreeMap::new();
-    for group in groups {
-        families.entry((group.strategy, group.sparsity.to_bits())).or_default().push(group);
+pub(crate) fn selections<'t>(table: &Table<'t>, chance: Option<f64>) -> Vec<Selection<'t>> {
+    let mut sets: BTreeMap<(&str, u64), Vec<&Arc<Group<'t>>>> = BTreeMap::new();
+    for group in &table.groups {
+        sets.entry((group.strategy, sparsity_key(group.sparsity))).or_default().push(group);
     }
-    if families.values().all(|family| family.len() < 2) {
+    if sets.values().all(|sets| sets.len() < 2) {
         return Vec::new();
     }
-    families
-        .into_iter()
-        .map(|((strategy, sparsity), family)| {
-            let seeds = common_seeds(family.iter().map(|group| &***group));
-            let means =
-                family.iter().filter_map(|group| Some((validation(group, &seeds)?, *group)));
-            // The first of equal ones, by its parameters.
-            let best = means.reduce(|best, next| if next.0 > best.0 { next } else { best });
-            Selection {
-                strategy: strategy.to_owned(),
-                sparsity: f64::from_bits(sparsity),
-                tried: family.len(),
-                chosen: best.map(|(_, group)| Arc::clone(group)),
-                validation: best.map(|(mean, _)| mean),
-            }
-        })
-        .collect()
+    sets.into_values().map(|sets| selection(&sets, &table.seeds, chance)).collect()
 }
 
-/// Mean over `seeds`; none if the group lacks one of them.
-fn validation(group: &Group<'_>, seeds: &BTreeSet<u64>) -> Option<f64> {
-    let score = |seed: &u64| group.outcome(*seed)?.validation.get(group.metric);
-    let scores: Vec<f64> = seeds.iter().map(score).collect::<Option<_>>()?;
-    dst_stats::summary(&scores).ok().map(|summary| summary.mean)
+fn selection<'t>(sets: &[&Arc<Group<'t>>], seeds: &[u64], chance: Option<f64>) -> Selection<'t> {
+    let means: Result<Vec<(f64, &Arc<Group<'t>>)>, String> =
+        sets.iter().map(|group| Ok((validation(group, seeds, chance)?, *group))).collect();
+    let (best, undecided) = match means {
+        // The first of equal ones, by its parameters.
+        Ok(means) => {
+            (means.into_iter().reduce(|best, next| if next.0 > best.0 { next } else { best }), None)
+        }
+        Err(reason) => (None, Some(reason)),
+    };
+    Selection {
+        strategy: sets[0].strategy.to_owned(),
+        sparsity: sets[0].sparsity,
+        tried: sets.len(),
+        runs: sets.iter().map(|group| group.planned()).sum(),
+        chosen: best.map(|(_, group)| Arc::clone(group)),
+        validation: best.map(|(mean, _)| mean),
+        undecided,
+    }
+}
+
+/// Mean over all planned seeds.
+fn validation(group: &Group<'_>, seeds: &[u64], chance: Option<f64>) -> Result<f64, String> {
+    let score = |seed: &u64| match group.run(*seed) {
+        Run::Finished(_) => group
+            .outcome(*seed)
+            .and_then(|outcome| outcome.validation.get(group.metric))
+            .ok_or_else(|| format!("{} has no validation score at seed {seed}", group.label)),
+        Run::Failed => chance.ok_or_else(|| {
+            format!("{} failed at seed {seed}, and what guessing scores is unknown", group.label)
+        }),
+        Run::Missing => Err(format!("the run of {} at seed {seed} is missing", group.label)),
+        Run::Pending => Err(format!("{} has not ended at seed {seed}", group.label)),
+    };
+    let scores: Vec<f64> = seeds.iter().map(score).collect::<Result<_, _>>()?;
+    let mean = dst_stats::summary(&scores).map(|summary| summary.mean);
+    mean.map_err(|_| format!("{} has no seed", group.label))
 }

@@ -37,6 +37,9 @@ pub struct Analysis {
     /// Data sets on which a network that predicts one class counts as trained, not as collapsed:
     /// `["glue/wnli"]`.
     pub accept_collapse: Vec<String>,
+    /// Sets of parameters and of training are choices made on validation: every strategy is compared
+    /// with the control's best set. Otherwise with the control that trained as it did.
+    pub tuned: bool,
 }
 
 /// The largest loss that still counts as no worse.
@@ -182,6 +185,7 @@ impl Default for Analysis {
             looks: Vec::new(),
             metrics: BTreeMap::new(),
             accept_collapse: Vec::new(),
+            tuned: false,
         }
     }
 }

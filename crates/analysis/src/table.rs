@@ -3,30 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Catalog, Experiment};
 use dst_record::record::{Outcome, Status, TrialRecord, TrialSpec};
 use dst_record::{Error, Metric, Result, measure};
+use dst_stats::verdict::Run;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::words::percent;
+use crate::format::percent;
+use crate::{Catalog, Experiment};
 
-/// Trials of one data set, model and training: what may be compared.
+/// Trials of one data set and model: what may be compared.
 #[derive(Debug, Clone)]
 pub struct Table<'a> {
     /// The data set with its options that are not at their default: results on other data are
     /// not compared.
     pub dataset: String,
+    /// The data set's name alone.
+    pub dataset_name: &'a str,
     /// Name of the architecture.
     pub model: &'a str,
     /// The architecture's parameters, compact JSON with sorted keys.
     pub model_parameters: String,
-    /// The training, compact JSON with sorted keys.
-    pub training: String,
     /// Data set, and in brackets what tells the table from others of that data set.
     pub place: String,
     /// What is compared.
     pub metric: Metric,
-    /// By strategy, parameters and sparsity.
+    /// All planned seeds, rising: the order in which looks count them.
+    pub seeds: Vec<u64>,
+    /// By strategy, parameters, training and sparsity.
     pub groups: Vec<Arc<Group<'a>>>,
 }
 
@@ -38,6 +42,17 @@ impl Table<'_> {
         }
         self.place.clone()
     }
+
+    /// A name for programs, the same whatever else a store holds: 16 hexadecimal digits.
+    pub fn key(&self) -> String {
+        let text = [&self.dataset, self.model, &self.model_parameters].join("\n");
+        Sha256::digest(text.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Trials that ended, by group and seed.
+    pub fn trials(&self) -> impl Iterator<Item = &TrialRecord> {
+        self.groups.iter().flat_map(|group| group.trials.values().copied())
+    }
 }
 
 /// Trials of one table that differ in their seed alone.
@@ -47,29 +62,59 @@ pub struct Group<'a> {
     pub strategy: &'a str,
     /// The strategy's parameters, compact JSON with sorted keys.
     pub parameters: String,
+    /// How it trained, compact JSON with sorted keys.
+    pub training: String,
     /// The sparsity to reach, of the prunable weights, in [0, 1).
     pub sparsity: f64,
     /// The strategy, and what else tells the group from others of its table.
     pub label: String,
     /// That of the table.
     pub metric: Metric,
+    /// Does a network that predicts one class count as trained?
+    pub accepts_collapse: bool,
     /// Trials that ended, by seed.
     pub trials: BTreeMap<u64, &'a TrialRecord>,
     /// Seeds that were planned and have not ended.
     pub pending: BTreeSet<u64>,
 }
 
+/// What a status means for a comparison.
+fn outcome_of_method(status: Status) -> bool {
+    matches!(status, Status::Finished | Status::Diverged | Status::Collapsed)
+}
+
 impl<'a> Group<'a> {
-    /// What a trial measured, if it may enter a comparison: a collapsed one has numbers, but
-    /// they are no sample of what the method does when it works.
+    /// What became of the trial at a seed. One that finished without the metric that is compared has
+    /// collapsed: its predictions do not define it.
+    pub fn run(&self, seed: u64) -> Run {
+        match self.trials.get(&seed) {
+            Some(_) if self.score(seed).is_some() => {
+                self.score(seed).map_or(Run::Failed, Run::Finished)
+            }
+            Some(trial) if outcome_of_method(trial.status) => Run::Failed,
+            Some(_) => Run::Missing,
+            None if self.pending.contains(&seed) => Run::Pending,
+            None => Run::Missing,
+        }
+    }
+
+    /// Did a trial end as a trained network?
+    fn is_finished(&self, trial: &TrialRecord) -> bool {
+        trial.outcome.is_some()
+            && (trial.status == Status::Finished
+                || self.accepts_collapse && trial.status == Status::Collapsed)
+    }
+
+    /// What a trial measured, if it may enter a mean: a collapsed one has numbers, but they are no
+    /// sample of what the method does when it works, unless the analysis accepts them.
     pub fn outcome(&self, seed: u64) -> Option<&'a Outcome> {
-        let trial = self.trials.get(&seed)?;
-        let outcome = trial.outcome.as_ref().filter(|_| trial.status == Status::Finished)?;
+        let trial = self.trials.get(&seed).filter(|trial| self.is_finished(trial))?;
+        let outcome = trial.outcome.as_ref()?;
         outcome.test.get(self.metric).filter(|score| score.is_finite())?;
         Some(outcome)
     }
 
-    /// The test score of a trial, if it may enter a comparison.
+    /// The test score of a trial, if it may enter a mean.
     pub fn score(&self, seed: u64) -> Option<f64> {
         self.outcome(seed)?.test.get(self.metric)
     }
@@ -79,7 +124,7 @@ impl<'a> Group<'a> {
         self.trials.keys().filter_map(|seed| self.outcome(*seed)).collect()
     }
 
-    /// Trials whose outcome may enter a comparison, by seed.
+    /// Trials whose outcome may enter a mean, by seed.
     pub fn finished(&self) -> Vec<&'a TrialRecord> {
         let finished = self.trials.iter().filter(|(seed, _)| self.outcome(**seed).is_some());
         finished.map(|(_, trial)| *trial).collect()
@@ -87,9 +132,8 @@ impl<'a> Group<'a> {
 
     /// Trials that did not finish, by seed.
     pub fn failures(&self) -> Vec<&'a TrialRecord> {
-        let failed =
-            |trial: &&TrialRecord| trial.status != Status::Finished || trial.outcome.is_none();
-        self.trials.values().copied().filter(failed).collect()
+        let failed = self.trials.iter().filter(|(seed, _)| self.outcome(**seed).is_none());
+        failed.map(|(_, trial)| *trial).collect()
     }
 
     /// Trials that were planned: those that ended and those that did not.
@@ -117,26 +161,16 @@ impl<'a> Group<'a> {
         dst_stats::summary(&self.values(value)).ok().map(|summary| summary.mean)
     }
 
-    /// Mean of a measure over trials that finished; none if one of them has no such number.
-    pub fn measured(&self, name: &str) -> Option<f64> {
+    /// A measure of every finished trial; none if one of them has no such number.
+    pub fn measures(&self, name: &str) -> Option<Vec<f64>> {
         let measure = measure::find(name)?;
-        let finished = self.trials.values().filter(|trial| trial.status == Status::Finished);
-        let values: Option<Vec<f64>> = finished.map(|trial| (measure.value)(trial)).collect();
-        dst_stats::summary(&values?).ok().map(|summary| summary.mean)
+        self.finished().into_iter().map(measure.value).collect()
     }
-}
 
-/// Seeds that every group finished; groups that finished none do not count.
-pub(crate) fn common_seeds<'g, 'a: 'g>(
-    groups: impl Iterator<Item = &'g Group<'a>>,
-) -> BTreeSet<u64> {
-    let finished = groups.map(|group| -> BTreeSet<u64> {
-        group.trials.keys().copied().filter(|seed| group.outcome(*seed).is_some()).collect()
-    });
-    finished
-        .filter(|seeds| !seeds.is_empty())
-        .reduce(|common, seeds| &common & &seeds)
-        .unwrap_or_default()
+    /// Mean of a measure over finished trials; none if one of them has no such number.
+    pub fn measured(&self, name: &str) -> Option<f64> {
+        dst_stats::summary(&self.measures(name)?).ok().map(|summary| summary.mean)
+    }
 }
 
 /// One trial as far as tables are concerned.
@@ -162,7 +196,7 @@ impl<'a> Planned<'a> {
     }
 }
 
-/// All tables, by data set, model, its parameters and training.
+/// All tables, by data set, model and its parameters.
 ///
 /// # Errors
 /// If two records have one seed in one group: they cannot both be the trial.
@@ -175,7 +209,6 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<Table<'a>>> {
             spec.dataset_label(),
             spec.model_name().to_owned(),
             without_name(&spec.model).to_string(),
-            training(spec).to_string(),
         ];
         by_table.entry(key).or_default().push(trial);
     }
@@ -183,18 +216,21 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<Table<'a>>> {
     by_table
         .into_iter()
         .zip(places)
-        .map(|(([dataset, _, model_parameters, training], trials), place)| {
+        .map(|(([dataset, _, model_parameters], trials), place)| {
             let spec = trials[0].spec();
             let chosen = experiment.analysis.metrics.get(&spec.dataset).copied();
             let metric = chosen.unwrap_or_else(|| official(&trials, experiment.catalog));
+            let seeds: BTreeSet<u64> = trials.iter().map(|trial| trial.spec().seed).collect();
+            let accepts_collapse = experiment.analysis.accepts_collapse(&spec.dataset);
             Ok(Table {
                 dataset,
+                dataset_name: &spec.dataset,
                 model: spec.model_name(),
                 model_parameters,
-                training,
                 place,
                 metric,
-                groups: groups(&trials, metric)?,
+                seeds: seeds.into_iter().collect(),
+                groups: groups(&trials, metric, accepts_collapse)?,
             })
         })
         .collect()
@@ -212,13 +248,26 @@ fn official(trials: &[Planned<'_>], catalog: &Catalog) -> Metric {
     if metrics.all(|other| other == first) { first } else { Metric::Accuracy }
 }
 
-fn groups<'a>(trials: &[Planned<'a>], metric: Metric) -> Result<Vec<Arc<Group<'a>>>> {
+/// A sparsity as a key: what floating-point arithmetic made of one number is one sparsity.
+pub(crate) fn sparsity_key(sparsity: f64) -> u64 {
+    // Sparsities lie in [0, 1), so a grid of 1e-12 fits.
+    (sparsity * 1e12).round() as u64
+}
+
+fn groups<'a>(
+    trials: &[Planned<'a>],
+    metric: Metric,
+    accepts_collapse: bool,
+) -> Result<Vec<Arc<Group<'a>>>> {
     let mut by_group: BTreeMap<_, Vec<Planned<'a>>> = BTreeMap::new();
     for trial in trials {
         let spec = trial.spec();
-        // Sparsity is not negative, so its bits sort like the number; adding 0 removes -0.
-        let sparsity = (spec.sparsity + 0.0).to_bits();
-        let key = (spec.strategy_name(), spec.strategy_parameters(), sparsity);
+        let key = (
+            spec.strategy_name(),
+            spec.strategy_parameters(),
+            training(spec).to_string(),
+            sparsity_key(spec.sparsity),
+        );
         by_group.entry(key).or_default().push(*trial);
     }
     let firsts: Vec<&TrialSpec> = by_group.values().map(|trials| trials[0].spec()).collect();
@@ -226,7 +275,8 @@ fn groups<'a>(trials: &[Planned<'a>], metric: Metric) -> Result<Vec<Arc<Group<'a
     by_group
         .into_iter()
         .zip(labels)
-        .map(|(((strategy, parameters, sparsity), members), label)| {
+        .map(|(((strategy, parameters, training, _), members), label)| {
+            let sparsity = members[0].spec().sparsity + 0.0;
             let mut trials = BTreeMap::new();
             let mut pending = BTreeSet::new();
             for member in members {
@@ -245,20 +295,31 @@ fn groups<'a>(trials: &[Planned<'a>], metric: Metric) -> Result<Vec<Arc<Group<'a
                 }
             }
             pending.retain(|seed| !trials.contains_key(seed));
-            let sparsity = f64::from_bits(sparsity);
-            Ok(Arc::new(Group { strategy, parameters, sparsity, label, metric, trials, pending }))
+            Ok(Arc::new(Group {
+                strategy,
+                parameters,
+                training,
+                sparsity,
+                label,
+                metric,
+                accepts_collapse,
+                trials,
+                pending,
+            }))
         })
         .collect()
 }
 
-/// The strategy, the parameters in which its groups differ, and the sparsity unless the
-/// strategy has none.
+/// The strategy, the parameters and settings of training in which groups differ, and the sparsity
+/// unless the strategy has none.
 fn label(spec: &TrialSpec, firsts: &[&TrialSpec]) -> String {
     let name = spec.strategy_name();
     let siblings = || firsts.iter().filter(|other| other.strategy_name() == name);
     let configs: Vec<&Value> = siblings().map(|other| &other.strategy).collect();
+    let trainings: Vec<Value> = firsts.iter().map(|other| training(other)).collect();
     let mut parts = vec![name.to_owned()];
     parts.extend(differing(&spec.strategy, &configs));
+    parts.extend(differing(&training(spec), &trainings.iter().collect::<Vec<_>>()));
     if siblings().any(|other| other.sparsity > 0.0) {
         parts.push(format!("at {}", percent(spec.sparsity)));
     }
@@ -282,10 +343,8 @@ fn places(firsts: &[&TrialSpec]) -> Vec<String> {
                 .filter(|other| other.model_name() == spec.model_name())
                 .map(|other| &other.model)
                 .collect();
-            let trainings: Vec<Value> = siblings.iter().map(|other| training(other)).collect();
             let mut parts = vec![spec.model_name().to_owned()];
             parts.extend(differing(&spec.model, &models));
-            parts.extend(differing(&training(spec), &trainings.iter().collect::<Vec<_>>()));
             format!("{dataset} ({})", parts.join(" "))
         })
         .collect()
@@ -314,13 +373,15 @@ fn without_name(tagged: &Value) -> Value {
     parameters
 }
 
-fn training(spec: &TrialSpec) -> Value {
+pub(crate) fn training(spec: &TrialSpec) -> Value {
     serde_json::to_value(&spec.training).expect("a training is plain data")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Analysis;
+    use crate::sample::{baseline, failed, finished, spec};
     use serde_json::json;
 
     #[test]
@@ -330,5 +391,50 @@ mod tests {
         assert_eq!(differing(&one, &[&one, &other]), ["every=100 steps"]);
         assert_eq!(differing(&other, &[&one, &other]), ["every=200 steps", "new=null"]);
         assert!(differing(&one, &[&one]).is_empty());
+    }
+
+    #[test]
+    fn what_rounding_made_of_one_sparsity_is_one_group() {
+        let rigl = || json!({"name": "rigl"});
+        let trials =
+            [finished(spec(rigl(), 0.3, 0), 0.9), finished(spec(rigl(), 0.1 + 0.2, 1), 0.9)];
+        let analysis = Analysis::default();
+        let tables = tables(&Experiment::new(&trials, &analysis)).unwrap();
+        assert_eq!(tables[0].groups.len(), 1);
+        assert_eq!(tables[0].groups[0].label, "rigl at 30 %");
+    }
+
+    #[test]
+    fn trainings_are_groups_of_one_table() {
+        let mut longer = finished(spec(baseline(), 0.0, 0), 0.9);
+        longer.spec.training.epochs = 5;
+        let trials = [finished(spec(baseline(), 0.0, 0), 0.9), longer];
+        let analysis = Analysis::default();
+        let tables = tables(&Experiment::new(&trials, &analysis)).unwrap();
+        let labels: Vec<&str> = tables[0].groups.iter().map(|g| g.label.as_str()).collect();
+        assert_eq!(labels, ["baseline epochs=2", "baseline epochs=5"]);
+    }
+
+    #[test]
+    fn runs_tell_outcomes_of_a_method_from_accidents() {
+        let analysis = Analysis::default();
+        let at = |seed| spec(baseline(), 0.0, seed);
+        let mut undefined = finished(at(1), 0.5);
+        if let Some(outcome) = &mut undefined.outcome {
+            outcome.test.accuracy = None;
+        }
+        let trials = [
+            finished(at(0), 0.9),
+            undefined,
+            failed(at(2), Status::Diverged, "loss is NaN"),
+            failed(at(3), Status::Crashed, "out of luck"),
+        ];
+        let pending = [at(4)];
+        let experiment = Experiment { pending: &pending, ..Experiment::new(&trials, &analysis) };
+        let tables = tables(&experiment).unwrap();
+        let group = &tables[0].groups[0];
+        let runs: Vec<Run> = (0..6).map(|seed| group.run(seed)).collect();
+        let (failed, missing) = (Run::Failed, Run::Missing);
+        assert_eq!(runs, [Run::Finished(0.9), failed, failed, missing, Run::Pending, missing]);
     }
 }

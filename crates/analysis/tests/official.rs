@@ -30,7 +30,7 @@ fn the_methods_paragraph_says_how_a_data_set_is_split() {
     let spec = TrialSpec { dataset: "test-pairs".to_owned(), ..spec(baseline(), 0.0, 0) };
     let trials = [finished(spec, 0.5)];
     let study = Study::new(&experiment(&trials, &analysis, &catalog)).unwrap();
-    let said = methods(&study);
+    let said = methods(&study).join(" ");
     let expected = "Pairs (test-pairs): Pairs of nothing. Rows were shared out by hand.";
     assert!(said.contains(expected), "{said}");
 }

@@ -26,8 +26,8 @@ pub mod topology;
 
 /// What a trial is and what it measured; re-exported so that plug-ins depend on this crate alone.
 pub use dst_record::{
-    Error, ErrorKind, Metric, Precision, Predictions, Result, Span, Task, Training, error, measure,
-    metric, predictions, record, training,
+    Confusion, Error, ErrorKind, Metric, Precision, Predictions, Result, Span, Task, Training,
+    correlation, error, measure, metric, predictions, record, training,
 };
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};

@@ -1,12 +1,16 @@
 //! Lines over epochs: metrics, losses, churn, exploration.
 
 use crate::{
-    Figure, Heading, Interval,
-    frame::{ABOVE, BELOW, FIELD, Frame, Legend, left_margin, spread, widest},
+    Figure, Heading, Interval, Palette, Series,
+    frame::{
+        ABOVE, BELOW, EndLabel, FIELD, Frame, LEAD, Side, axis_margin, end_labels, labels_height,
+        labels_width,
+    },
+    palette::Look,
     scale::{Axis, Scale, Spacing},
-    sheet::{Label, Point, Sheet, WIDTH},
-    style::{Paint, Pen, SERIES_LIMIT},
-    table::{Table, cell, ends},
+    sheet::{Point, Sheet, figure, sentence},
+    style::SERIES_LIMIT,
+    table::{METHOD, Table, cell, ends, method},
 };
 
 /// One value of a curve, such as the mean over seeds after an epoch.
@@ -20,11 +24,11 @@ pub struct CurvePoint {
     pub interval: Option<Interval>,
 }
 
-/// A line of one strategy.
+/// A line of one method.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// The strategy, as `rigl at 98 %`.
-    pub label: String,
+    /// The method.
+    pub series: Series,
     /// Its values, in any order.
     pub points: Vec<CurvePoint>,
 }
@@ -32,106 +36,193 @@ pub struct Curve {
 /// With more lines than this, bands would cover one another.
 const BANDS: usize = 6;
 
-/// With more lines than this, labels at their ends have no room.
-const DIRECT: usize = 10;
-
 /// Lines are told apart by markers too, about so many on each.
 const MARKERS: usize = 5;
 
 /// A metric or a loss against the epoch; see [`curves`].
 #[must_use]
-pub fn learning_curves(heading: &Heading, metric: &Axis, lines: &[Curve]) -> Figure {
-    curves(heading, &epochs(), metric, lines)
+pub fn learning_curves(
+    heading: &Heading,
+    palette: &Palette,
+    metric: &Axis,
+    lines: &[Curve],
+) -> Figure {
+    curves(heading, palette, &epochs(), metric, lines)
 }
 
 /// Connections born in an epoch, in all of its updates, per connection active at its end: more than 1
 /// where several updates replace much; see [`curves`].
 #[must_use]
-pub fn churn_curves(heading: &Heading, lines: &[Curve]) -> Figure {
+pub fn churn_curves(heading: &Heading, palette: &Palette, lines: &[Curve]) -> Figure {
     let churn = Axis::new("connections replaced").percent();
-    curves(heading, &epochs(), &churn, lines)
+    curves(heading, palette, &epochs(), &churn, lines)
 }
 
 /// In-time over-parameterisation `R_s`: the share of all prunable weights that were active at least
 /// once so far (Liu et al., 2021, "Do We Actually Need Dense Over-Parameterization?"); see
 /// [`curves`].
 #[must_use]
-pub fn exploration_curves(heading: &Heading, lines: &[Curve]) -> Figure {
+pub fn exploration_curves(heading: &Heading, palette: &Palette, lines: &[Curve]) -> Figure {
     let explored = Axis::new("weights explored so far, R_s").percent();
-    curves(heading, &epochs(), &explored, lines)
+    curves(heading, palette, &epochs(), &explored, lines)
 }
 
 fn epochs() -> Axis {
     Axis::new("epoch").whole()
 }
 
-/// One line a strategy, with a band where there are at most six. Lines end at their label, or have
-/// a legend below where labels are many or long. More than 24 lines are cut; the CSV has all.
+/// One line a method, labelled at its end, with a band where there are at most six. More than 24
+/// lines are cut; the CSV has all.
 #[must_use]
-pub fn curves(heading: &Heading, x: &Axis, y: &Axis, lines: &[Curve]) -> Figure {
-    let csv = table(x, y, lines);
+pub fn curves(heading: &Heading, palette: &Palette, x: &Axis, y: &Axis, lines: &[Curve]) -> Figure {
+    let mut table = Table::new(&[&METHOD[..], &[&x.label, &y.label, "lower", "upper"]].concat());
+    for line in lines {
+        write(&mut table, &[], line);
+    }
+    let csv = table.finish();
     let shown = &lines[..lines.len().min(SERIES_LIMIT)];
-    let points = || shown.iter().flat_map(|line| &line.points);
-    let banded = shown.len() <= BANDS;
-    let xs: Vec<f64> = points().filter(|point| point.y.is_finite()).map(|point| point.x).collect();
-    // The lines decide whether the axis is logarithmic: the lower end of an interval of few seeds is
-    // near 0, or below, by chance.
-    let placeable = || points().filter(|point| point.x.is_finite());
-    let y = &y.clone().settled(&placeable().map(|point| point.y).collect::<Vec<_>>());
-    let ends = |point: &CurvePoint| {
-        let interval = point.interval.filter(|_| banded)?;
-        let lower = if y.spacing == Spacing::Log { point.y } else { interval.lower };
-        Some([lower, interval.upper])
+    let field = match Field::new(x, y, &[shown]) {
+        Ok(field) => field,
+        Err(reason) => return sentence(heading, &reason, csv),
     };
-    let ys: Vec<f64> = placeable()
-        .flat_map(|point| [[point.y; 2], ends(point).unwrap_or([point.y; 2])].concat())
-        .collect();
-
-    // Vertical positions do not depend on the width, so the margin can be known first.
-    let (top, bottom) = (ABOVE, ABOVE + FIELD);
-    let Some(up) = Scale::new(y, &ys, 0.04, (bottom, top)) else {
-        return Sheet::sentence(heading, &format!("No finite values of {}.", y.label), csv);
-    };
-    let labels = || shown.iter().map(|line| line.label.as_str());
-    let direct = shown.len() <= DIRECT && widest(labels()) <= 170.0;
-    let right = if direct { WIDTH - widest(labels()) - 28.0 } else { WIDTH - 14.0 };
-    let frame = Frame { left: left_margin(&up), right, top, bottom };
-    let Some(along) = Scale::new(x, &xs, 0.0, (frame.left, frame.right)) else {
-        return Sheet::sentence(heading, &format!("No finite values of {}.", x.label), csv);
-    };
-
-    let legend = Legend::new(&labels().collect::<Vec<_>>());
-    let legend_height = if direct { 0.0 } else { legend.height() };
-    let sheet = Sheet::new(WIDTH, bottom + BELOW + legend_height);
-    frame.vertical_axis(&sheet, &up, &y.label);
-    frame.horizontal_axis(&sheet, &along, &x.label);
-    let placed: Vec<Vec<Placed>> = shown.iter().map(|line| place(line, &along, &up)).collect();
-    if banded {
-        for (index, line) in placed.iter().enumerate() {
-            draw_band(&sheet, index, line);
-        }
-    }
-    // The first line is often the control and should lie on top.
-    for (index, line) in placed.iter().enumerate().rev() {
-        draw_line(&sheet, index, line);
-    }
-    if direct {
-        draw_labels(&sheet, &frame, shown, &placed);
-    } else {
-        legend.draw(&sheet, bottom + BELOW, labels(), |sheet, index, from, to| {
-            sheet.line(&[from, to], Pen::series(index), 2.0);
-            let middle = (f64::midpoint(from.0, to.0), from.1);
-            sheet.marker(middle, index, 3.6, Paint::series(index), index.is_multiple_of(2));
-        });
-    }
-    let missing = points().filter(|p| along.at(p.x).is_none() || up.at(p.y).is_none()).count();
-    sheet.finish(heading, describe(x, y, lines, shown, missing), csv)
+    let text = describe(&field, lines, shown);
+    figure(heading, text, csv, |format| {
+        let labels = || shown.iter().map(|line| line.series.label.as_str());
+        let room = labels_width(labels(), format.pick(170.0, 104.0));
+        let least = format.pick(FIELD, 250.0);
+        let (top, bottom) = (ABOVE, ABOVE + least.max(labels_height(labels(), room)));
+        let left = axis_margin(&field.up((bottom, top)));
+        let right = format.width() - room - LEAD - 4.0;
+        let frame = Frame { left, right, top, bottom };
+        let sheet = Sheet::new(format.width(), bottom + BELOW);
+        let (along, up) = (field.along((left, right)), field.up((bottom, top)));
+        frame.vertical_axis(&sheet, &up, &y.label, Side::Left);
+        frame.horizontal_axis(&sheet, &along, &x.label);
+        field.draw(&sheet, palette, &frame, shown, Some(room));
+        sheet
+    })
 }
 
-/// A point in the picture, with the ends of its interval; `None` breaks the line.
-type Placed = Option<(Point, Option<(f64, f64)>)>;
+/// Writes a line into a table whose columns are `before`, [`METHOD`], the two axes and the interval.
+pub(crate) fn write(table: &mut Table, before: &[String], line: &Curve) {
+    for point in &line.points {
+        let own = [cell(point.x), cell(point.y)];
+        let row = before.iter().cloned().chain(method(&line.series));
+        table.row(row.chain(own).chain(ends(point.interval)));
+    }
+}
 
-fn place(line: &Curve, along: &Scale, up: &Scale) -> Vec<Placed> {
+/// The axes of lines, of one field or of several alike.
+pub(crate) struct Field {
+    x: Axis,
+    y: Axis,
+    xs: Vec<f64>,
+    ys: Vec<f64>,
+    /// Whether intervals are drawn.
+    banded: bool,
+}
+
+impl Field {
+    /// The axes that hold all of these groups of lines, or the reason why there are none.
+    pub(crate) fn new(x: &Axis, y: &Axis, groups: &[&[Curve]]) -> Result<Self, String> {
+        let banded = groups.iter().all(|lines| lines.len() <= BANDS);
+        let points = || groups.iter().copied().flatten().flat_map(|line| &line.points);
+        let xs: Vec<f64> =
+            points().filter(|point| point.y.is_finite()).map(|point| point.x).collect();
+        // The lines decide whether the axis is logarithmic: the lower end of an interval of few
+        // seeds is near 0, or below, by chance.
+        let placeable = || points().filter(|point| point.x.is_finite());
+        let y = y.clone().settled(&placeable().map(|point| point.y).collect::<Vec<_>>());
+        let ends = |point: &CurvePoint| {
+            let interval = point.interval.filter(|_| banded)?;
+            let lower = if y.spacing == Spacing::Log { point.y } else { interval.lower };
+            Some([lower, interval.upper])
+        };
+        let ys: Vec<f64> = placeable()
+            .flat_map(|point| [[point.y; 2], ends(point).unwrap_or([point.y; 2])].concat())
+            .collect();
+        let holds = |axis: &Axis, values: &[f64]| {
+            let found = Scale::new(axis, values, 0.0, (0.0, 1.0)).is_some();
+            if found { Ok(()) } else { Err(format!("No finite values of {}.", axis.label)) }
+        };
+        holds(&y, &ys)?;
+        holds(x, &xs)?;
+        Ok(Self { x: x.clone(), y, xs, ys, banded })
+    }
+
+    pub(crate) fn along(&self, ends: (f64, f64)) -> Scale {
+        self.scale(&self.x, &self.xs, 0.0, ends)
+    }
+
+    pub(crate) fn up(&self, ends: (f64, f64)) -> Scale {
+        self.scale(&self.y, &self.ys, 0.04, ends)
+    }
+
+    fn scale(&self, axis: &Axis, values: &[f64], pad: f64, ends: (f64, f64)) -> Scale {
+        Scale::new(axis, values, pad, ends).expect("a field is made of values that an axis holds")
+    }
+
+    /// Draws the lines with their bands, and their labels right of the field where there is room.
+    pub(crate) fn draw(
+        &self,
+        sheet: &Sheet,
+        palette: &Palette,
+        frame: &Frame,
+        lines: &[Curve],
+        room: Option<f64>,
+    ) {
+        let along = self.along((frame.left, frame.right));
+        let up = self.up((frame.bottom, frame.top));
+        let placed: Vec<(Look, Vec<Placed>)> = lines
+            .iter()
+            .map(|line| (palette.look(&line.series), place(line, &along, &up)))
+            .collect();
+        if self.banded {
+            for (look, line) in &placed {
+                draw_band(sheet, *look, line);
+            }
+        }
+        // The first line is often the control and should lie on top.
+        for (index, (look, line)) in placed.iter().enumerate().rev() {
+            draw_line(sheet, index, *look, line);
+        }
+        let Some(room) = room else { return };
+        let labels: Vec<EndLabel> = placed
+            .iter()
+            .zip(lines)
+            .filter_map(|((look, placed), line)| {
+                let end = placed.iter().flatten().last()?.0;
+                Some(EndLabel::new(end, *look, &line.series.label, room))
+            })
+            .collect();
+        end_labels(sheet, frame, Side::Right, &labels);
+    }
+
+    /// How many points lie on neither axis.
+    pub(crate) fn missing(&self, lines: &[Curve]) -> usize {
+        let (along, up) = (self.along((0.0, 1.0)), self.up((0.0, 1.0)));
+        let points = lines.iter().flat_map(|line| &line.points);
+        points.filter(|p| along.at(p.x).is_none() || up.at(p.y).is_none()).count()
+    }
+
+    /// The last value of a line with its interval.
+    pub(crate) fn last(&self, line: &Curve) -> String {
+        let known = line.points.iter().filter(|point| point.x.is_finite() && point.y.is_finite());
+        let last = known.max_by(|a, b| a.x.total_cmp(&b.x));
+        let text = |value: f64| self.y.notation.text(value);
+        last.map_or("none".to_owned(), |point| match point.interval {
+            Some(i) if i.lower.is_finite() && i.upper.is_finite() => {
+                format!("{} ({} to {})", text(point.y), text(i.lower), text(i.upper))
+            }
+            _ => text(point.y),
+        })
+    }
+}
+
+/// A point in the figure, with the ends of its interval; `None` breaks the line.
+pub(crate) type Placed = Option<(Point, Option<(f64, f64)>)>;
+
+pub(crate) fn place(line: &Curve, along: &Scale, up: &Scale) -> Vec<Placed> {
     let mut points: Vec<&CurvePoint> =
         line.points.iter().filter(|point| along.at(point.x).is_some()).collect();
     points.sort_by(|a, b| a.x.total_cmp(&b.x));
@@ -144,26 +235,25 @@ fn place(line: &Curve, along: &Scale, up: &Scale) -> Vec<Placed> {
     points.iter().map(place).collect()
 }
 
-fn draw_band(sheet: &Sheet, index: usize, line: &[Placed]) {
+pub(crate) fn draw_band(sheet: &Sheet, look: Look, line: &[Placed]) {
     for run in line.split(|point| point.is_none_or(|(_, ends)| ends.is_none())) {
         let sides = run.iter().flatten().filter_map(|((x, _), ends)| Some((*x, (*ends)?)));
         let sides: Vec<(f64, (f64, f64))> = sides.collect();
         if let [(x, (lower, upper))] = sides[..] {
-            sheet.line(&[(x, lower), (x, upper)], Pen::new(Paint::series(index)).alpha(0.5), 2.0);
+            sheet.line(&[(x, lower), (x, upper)], look.solid().alpha(0.5), 2.0);
         } else if !sides.is_empty() {
             let there = sides.iter().map(|(x, (_, upper))| (*x, *upper));
             let back = sides.iter().rev().map(|(x, (lower, _))| (*x, *lower));
-            let pen = Pen::new(Paint::series(index)).alpha(0.2);
-            sheet.polygon(&there.chain(back).collect::<Vec<_>>(), pen);
+            sheet.polygon(&there.chain(back).collect::<Vec<_>>(), look.solid().alpha(0.15));
         }
     }
 }
 
-fn draw_line(sheet: &Sheet, index: usize, line: &[Placed]) {
+pub(crate) fn draw_line(sheet: &Sheet, index: usize, look: Look, line: &[Placed]) {
     for run in line.split(Option::is_none) {
         let points: Vec<Point> = run.iter().flatten().map(|(point, _)| *point).collect();
         if points.len() > 1 {
-            sheet.line(&points, Pen::series(index), 2.0);
+            sheet.line(&points, look.pen(), 2.0);
         }
     }
     // Staggered, so that the markers of lines that run together do not hide one another.
@@ -178,66 +268,27 @@ fn draw_line(sheet: &Sheet, index: usize, line: &[Placed]) {
         .enumerate()
         .filter_map(|(at, point)| point.filter(|_| marked(at)).map(|(point, _)| point))
         .collect();
-    sheet.markers(&places, index, 3.6, Paint::series(index), index.is_multiple_of(2));
+    sheet.markers(&places, look, 3.6);
 }
 
-/// Labels right of the field, each led to the end of its line.
-fn draw_labels(sheet: &Sheet, frame: &Frame, shown: &[Curve], placed: &[Vec<Placed>]) {
-    let ends = placed.iter().map(|line| line.iter().flatten().last().map(|(point, _)| *point));
-    let ends: Vec<(usize, Point)> =
-        ends.enumerate().filter_map(|(index, end)| Some((index, end?))).collect();
-    let wanted: Vec<f64> = ends.iter().map(|(_, (_, y))| *y).collect();
-    let heights = spread(&wanted, 17.0, frame.top, frame.bottom - 4.0);
-    for ((index, end), height) in ends.into_iter().zip(heights) {
-        // A line that ends early must not seem to go on.
-        let dash = if end.0 < frame.right - 1.0 { 2 } else { 0 };
-        let pen = Pen::new(Paint::series(index)).dashed(dash).alpha(0.6);
-        sheet.line(&[(end.0 + 3.0, end.1), (frame.right + 18.0, height)], pen, 1.0);
-        sheet.text((frame.right + 22.0, height), &shown[index].label, Label::left());
-    }
-}
-
-fn table(x: &Axis, y: &Axis, lines: &[Curve]) -> Vec<u8> {
-    let mut table = Table::new(&["series", &x.label, &y.label, "lower", "upper"]);
-    for line in lines {
-        for point in &line.points {
-            let [lower, upper] = ends(point.interval);
-            table.row([line.label.clone(), cell(point.x), cell(point.y), lower, upper]);
-        }
-    }
-    table.finish()
-}
-
-fn describe(x: &Axis, y: &Axis, all: &[Curve], shown: &[Curve], missing: usize) -> String {
+fn describe(field: &Field, all: &[Curve], shown: &[Curve]) -> String {
     let count = crate::count(shown.len(), "line");
-    let mut text = format!("{} against {}, {count}. Last values:", y.label, x.label);
-    for (index, line) in shown.iter().enumerate() {
-        let known = line.points.iter().filter(|point| point.x.is_finite() && point.y.is_finite());
-        let last = known.max_by(|a, b| a.x.total_cmp(&b.x));
-        let value = last.map_or("none".to_owned(), |point| {
-            let value = y.notation.text(point.y);
-            match point.interval.filter(|i| i.lower.is_finite() && i.upper.is_finite()) {
-                Some(i) => {
-                    let [lower, upper] = [i.lower, i.upper].map(|end| y.notation.text(end));
-                    format!("{value} ({lower} to {upper})")
-                }
-                None => value,
-            }
-        });
-        let separator = if index == 0 { " " } else { "; " };
-        text.push_str(&format!("{separator}{} {value}", line.label));
-    }
-    text.push('.');
-    if shown.len() > BANDS
-        && shown.iter().any(|line| line.points.iter().any(|p| p.interval.is_some()))
-    {
-        text.push_str(" Intervals are in the CSV, not in the picture.");
+    let last: Vec<String> =
+        shown.iter().map(|line| format!("{} {}", line.series.label, field.last(line))).collect();
+    let mut text = format!(
+        "{} against {}, {count}. Last values: {}.",
+        field.y.label,
+        field.x.label,
+        last.join("; ")
+    );
+    if !field.banded && shown.iter().any(|line| line.points.iter().any(|p| p.interval.is_some())) {
+        text.push_str(" Intervals are in the CSV, not in the figure.");
     }
     if all.len() > shown.len() {
         let more = all.len() - shown.len();
-        text.push_str(&format!(" Lines that are in the CSV alone: {more}."));
+        text.push_str(&format!(" Lines that are only in the CSV: {more}."));
     }
-    text.push_str(&crate::left_out(missing));
+    text.push_str(&crate::left_out(field.missing(shown)));
     text
 }
 

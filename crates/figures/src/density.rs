@@ -4,7 +4,7 @@ use crate::{
     Figure, Heading,
     frame::widest,
     grid::{Cell, Grid, ramp},
-    sheet::{Label, Sheet, WIDTH},
+    sheet::{Format, Label, Sheet, figure, sentence},
     style::{Paint, Pen},
     table::{Table, cell},
     text::{FONT, Notation, digits, width, without_shared},
@@ -24,7 +24,7 @@ pub struct DensityMap {
 /// More columns than these would be finer than a screen; epochs are then left out evenly.
 const COLUMNS: usize = 120;
 
-/// Up to so many layers each have their name in the picture.
+/// Up to so many layers each have their name in the figure.
 const NAMED: usize = 48;
 
 /// Densities that span more than this ratio are shaded by their logarithm.
@@ -41,37 +41,67 @@ pub fn density_map(heading: &Heading, data: &DensityMap) -> Figure {
     };
     let (layers, epochs) = (data.layers.len(), data.epochs.len());
     let all = || (0..layers).flat_map(|layer| (0..epochs).map(move |epoch| (layer, epoch)));
-    let known = || all().filter_map(|(layer, epoch)| value(layer, epoch));
-    let low = known().fold(f64::INFINITY, f64::min);
-    let high = known().fold(f64::NEG_INFINITY, f64::max);
-    if low > high {
-        return Sheet::sentence(heading, "No densities of layers.", csv);
-    }
-    // Layers of density 0 are dead; they take the lightest shade of either scale.
-    let positive = known().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
-    let log = high / positive > WIDE;
-    let share = |value: f64| match (log, high > low) {
-        (true, _) if value > 0.0 => (value / positive).ln() / (high / positive).ln(),
-        (true, _) => 0.0,
-        (false, true) => (value - low) / (high - low),
-        (false, false) => 0.5,
+    let Some(shades) = Shades::of(all().filter_map(|(layer, epoch)| value(layer, epoch))) else {
+        return sentence(heading, "No densities of layers.", csv);
     };
+    let missing = all().filter(|(layer, epoch)| value(*layer, *epoch).is_none()).count();
+    let text = describe(data, &value, missing);
+    figure(heading, text, csv, |format| draw(data, &value, &shades, format))
+}
 
+/// From densities to shades.
+struct Shades {
+    low: f64,
+    high: f64,
+    /// The smallest density above 0. Layers of density 0 are dead; they take the lightest shade.
+    positive: f64,
+    log: bool,
+}
+
+impl Shades {
+    fn of(known: impl Iterator<Item = f64>) -> Option<Self> {
+        let known: Vec<f64> = known.collect();
+        let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
+        let low = least(&mut known.iter().copied());
+        let high = known.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let positive = least(&mut known.iter().copied().filter(|value| *value > 0.0));
+        (low <= high).then_some(Self { low, high, positive, log: high / positive > WIDE })
+    }
+
+    fn share(&self, value: f64) -> f64 {
+        match (self.log, self.high > self.low) {
+            (true, _) if value > 0.0 => {
+                (value / self.positive).ln() / (self.high / self.positive).ln()
+            }
+            (true, _) => 0.0,
+            (false, true) => (value - self.low) / (self.high - self.low),
+            (false, false) => 0.5,
+        }
+    }
+}
+
+fn draw(
+    data: &DensityMap,
+    value: &impl Fn(usize, usize) -> Option<f64>,
+    shades: &Shades,
+    format: Format,
+) -> Sheet {
+    let (layers, epochs) = (data.layers.len(), data.epochs.len());
     let shown: Vec<usize> = (0..epochs.min(COLUMNS))
         .map(|column| column * (epochs - 1) / epochs.min(COLUMNS).saturating_sub(1).max(1))
         .collect();
     let names = without_shared(&data.layers);
-    let left = widest(names.iter().map(String::as_str)).min(200.0) + 14.0;
+    let left = widest(names.iter().map(String::as_str)).min(format.pick(200.0, 110.0)) + 14.0;
     let least = if layers <= NAMED { 15.0 } else { 6.0 };
     let height = (300.0 / layers as f64).clamp(least, 28.0);
     let right = width("100 %", FONT) + 14.0;
-    let across = (WIDTH - left - right) / shown.len() as f64;
+    let across = (format.width() - left - right) / shown.len() as f64;
     let grid =
         Grid { origin: (left, 30.0), cell: (across, height), rows: layers, columns: shown.len() };
-    let sheet = Sheet::new(WIDTH, grid.bottom() + 76.0);
+    let sheet = Sheet::new(format.width(), grid.bottom() + 76.0);
     grid.row_names(&sheet, &names);
     grid.draw(&sheet, FONT, |layer, column| match value(layer, shown[column]) {
-        Some(value) => Cell::Shade { paint: Paint::heat(share(value)), text: None },
+        Some(value) => Cell::Shade { paint: Paint::heat(shades.share(value)), text: None },
         None => Cell::Missing,
     });
     let percent = |value: f64| format!("{} %", digits(value * 100.0, 2));
@@ -82,18 +112,21 @@ pub fn density_map(heading: &Heading, data: &DensityMap) -> Figure {
             sheet.text(at, &percent(last), Label::left().muted());
         }
     }
-    sheet.text((WIDTH - 4.0, 15.0), "density at the end", Label::right().muted());
+    sheet.text((format.width() - 4.0, 15.0), "density at the end", Label::right().muted());
     draw_epochs(&sheet, &grid, data, &shown);
-    let scale = if log { "density, log scale: " } else { "density: " };
-    let least = if log { positive } else { low };
+    let scale = match (shades.log, format.is_narrow()) {
+        (true, false) => "density, log scale: ",
+        (true, true) => "log scale: ",
+        (false, _) => "density: ",
+    };
+    let least = if shades.log { shades.positive } else { shades.low };
     ramp(
         &sheet,
         (4.0, grid.bottom() + 60.0),
         &format!("{scale}{}", percent(least)),
-        &percent(high),
+        &percent(shades.high),
     );
-    let missing = all().filter(|(layer, epoch)| value(*layer, *epoch).is_none()).count();
-    sheet.finish(heading, describe(data, &value, missing), csv)
+    sheet
 }
 
 fn draw_epochs(sheet: &Sheet, grid: &Grid, data: &DensityMap, shown: &[usize]) {

@@ -8,13 +8,16 @@ use crate::{
 
 /// What a cell shows.
 pub(crate) enum Cell {
-    /// A shade, with a text where the picture has room for it.
+    /// A shade, with a text where the figure has room for it.
     Shade { paint: Paint, text: Option<(String, bool)> },
     /// No value: crossed out.
     Missing,
     /// Not a cell, as on the diagonal of pairs.
     Blank,
 }
+
+/// No matrix is wider than this, so that a page of 1280 pixels shows it whole.
+pub(crate) const MATRIX: f64 = 1160.0;
 
 /// A rectangle of equal cells.
 #[derive(Clone, Copy)]
@@ -120,9 +123,10 @@ impl Grid {
     }
 }
 
-/// Names for columns: the names themselves where they fit, else numbers that the rows carry too.
+/// Names for columns: the names themselves where they fit or are numbers, else numbers that the rows carry too.
 pub(crate) fn numbered(names: &[String], cell: f64) -> (Vec<String>, Vec<String>) {
-    if names.iter().all(|name| width(name, FONT) <= cell - 6.0) {
+    let short = |name: &String| name.chars().count() <= 3 || width(name, FONT) <= cell - 6.0;
+    if names.iter().all(short) {
         return (names.to_vec(), names.to_vec());
     }
     let rows = names.iter().enumerate().map(|(index, name)| format!("{name}\u{2002}{}", index + 1));

@@ -1,67 +1,82 @@
-//! The pictures of a report as SVG with their data; pure functions
+//! The figures of a report as SVG with their data; pure functions
 //!
 //! Plain structs in, a [`Figure`] out: no tensors, no files, no clock, no fonts, and the same bytes
 //! on every machine. Statistics are done elsewhere (`dst-stats`); here they are only drawn.
 //!
 //! | question | function |
 //! | --- | --- |
-//! | how did it train? | [`learning_curves`], [`churn_curves`], [`exploration_curves`], [`curves`] |
-//! | what does a score cost? | [`trade_off`], [`pareto_front`] |
-//! | does every seed agree? | [`slope_chart`] |
 //! | by how much, and how surely? | [`forest_plot`] |
+//! | how did it train? | [`learning_curves`], [`churn_curves`], [`exploration_curves`], [`curves`], [`curve_panels`] |
+//! | what does a score cost? | [`trade_off`], [`pareto_front`] |
+//! | does every seed agree? | [`slope_charts`] |
+//! | how do methods score over many tasks? | [`performance_profiles`], [`interval_plot`] |
 //! | which methods differ over data sets? | [`critical_difference_diagram`], [`pair_map`] |
 //! | where do connections lie, and how long do they live? | [`density_map`], [`age_histograms`] |
 //! | which classes are confused? | [`confusion_matrix`] |
 //!
 //! Conventions that hold for all of them:
 //!
+//! - **Colour is the strategy, line style and marker shape are the sparsity**, as one [`Palette`]
+//!   says for all figures of a page. Lines are labelled at their ends.
+//! - **Two layouts**: [`Figure::svg`] for half of a screen and more, [`Figure::narrow`] for a
+//!   telephone. Both have a view box and no fixed size. Text is 13 units high, and the style sheet
+//!   draws a unit as at most 1.2 pixels.
 //! - **Bad input** never fails. Values that are missing, not finite, or not positive on a
 //!   logarithmic axis are left out and counted in the description. Where nothing is left, the
 //!   figure is a sentence instead of axes. The CSV has every row that was given, with empty cells
-//!   for what is not finite.
-//! - **Labels** may hold anything. Long ones are wrapped or shortened in the middle in the picture;
+//!   for what is not finite. CSV of methods begins with `strategy`, `sparsity` and `label`.
+//! - **Labels** may hold anything. Long ones are wrapped or shortened in the middle in the figure;
 //!   description and CSV have them in full.
-//! - **Size**: a view box 600 units wide and no fixed size, so that a page decides. Text is 13
-//!   units high.
 //! - **Colours** come from [`STYLE_SHEET`] on a page, light and dark; a figure that stands alone is
-//!   right on white. Series differ by colour, dash and marker, so that greyscale and colour
-//!   blindness lose nothing.
+//!   right on white.
 //! - **Shares** are in [0, 1] and written as percent by [`Notation::Percent`].
 
 mod ages;
 mod backend;
+mod conclusion;
 mod confusion;
 mod curves;
 mod density;
+mod estimates;
 mod forest;
 mod frame;
 mod grid;
 mod pairs;
+mod palette;
+mod panels;
 mod pareto;
+mod placing;
+mod profiles;
 mod ranks;
+mod rows;
 mod scale;
 mod sheet;
-mod slope;
+mod slopes;
 mod style;
 mod table;
 mod text;
 mod tradeoff;
 
 pub use ages::{AgeBin, AgeHistogram, age_histograms};
+pub use conclusion::Conclusion;
 pub use confusion::{ConfusionMatrix, confusion_matrix};
 pub use curves::{Curve, CurvePoint, churn_curves, curves, exploration_curves, learning_curves};
 pub use density::{DensityMap, density_map};
+pub use estimates::{Estimate, IntervalPlot, interval_plot};
 pub use forest::{ForestPlot, ForestRow, forest_plot};
 pub use pairs::{PairKind, PairMap, pair_map};
+pub use palette::{Palette, Series};
+pub use panels::{CurvePanel, curve_panels};
 pub use pareto::{Better, pareto_front};
+pub use profiles::performance_profiles;
 pub use ranks::{CriticalDifferenceDiagram, RankedMethod, critical_difference_diagram};
 pub use scale::{Axis, Spacing};
-pub use slope::{SeedPair, SlopeChart, slope_chart};
+pub use slopes::{SeedPair, SlopeCharts, SlopePanel, slope_charts};
 pub use style::STYLE_SHEET;
 pub use text::Notation;
 pub use tradeoff::{TradeOff, TradeOffPoint, trade_off};
 
-/// A picture, its text alternative and the data behind it.
+/// A figure, its text alternative and the data behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figure {
     /// The stem of its file names, and the prefix of the ids in [`Figure::svg`].
@@ -72,10 +87,19 @@ pub struct Figure {
     pub description: String,
     /// An `svg` element that can stand in HTML or alone in a file.
     pub svg: String,
-    /// Whether it is wider than most, so that a narrow page has to scroll it.
-    pub wide: bool,
+    /// The same figure laid out for a narrow screen, as a second `svg` element.
+    pub narrow: String,
     /// The data behind it, with a header.
     pub csv: Vec<u8>,
+}
+
+impl Figure {
+    /// Both layouts, to be put into a block of class `figure-frame` on a page that has
+    /// [`STYLE_SHEET`]: the width of that block decides which one is seen and read aloud.
+    #[must_use]
+    pub fn inline(&self) -> String {
+        format!("{}{}", self.svg, self.narrow)
+    }
 }
 
 /// What a figure is called.
@@ -110,13 +134,13 @@ impl Heading {
 /// The ends of an interval, in the unit of what it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// The lower end.
+    /// The lower end; negative infinity where there is no limit.
     pub lower: f64,
-    /// The upper end.
+    /// The upper end; infinity where there is no limit.
     pub upper: f64,
 }
 
-/// The sentence about values that are not in a picture; empty where there are none.
+/// The sentence about values that are not in a figure; empty where there are none.
 pub(crate) fn left_out(count: usize) -> String {
     match count {
         0 => String::new(),

@@ -2,10 +2,10 @@
 
 use crate::{
     Figure, Heading,
-    frame::widest,
-    grid::{Cell, Grid, ramp},
-    sheet::{Label, Sheet, WIDTH},
-    style::{Paint, Pen},
+    frame::{Key, Sign, widest},
+    grid::{Cell, Grid, MATRIX, ramp},
+    sheet::{Format, Sheet, figure, sentence},
+    style::Paint,
     table::{Table, cell},
     text::{FONT, width},
 };
@@ -39,7 +39,7 @@ const LEVELS: [(f64, u8, &str); 4] =
     [(0.001, 8, "< 0.001"), (0.01, 6, "< 0.01"), (0.05, 4, "< 0.05"), (0.1, 2, "< 0.1")];
 
 /// A heat map with the number in each cell; pairs without one are crossed out. Columns are numbered
-/// as the rows are.
+/// as the rows are. Where cells are too small for numbers, those below `alpha` have a dot.
 #[must_use]
 pub fn pair_map(heading: &Heading, data: &PairMap) -> Figure {
     let csv = table(data);
@@ -51,8 +51,15 @@ pub fn pair_map(heading: &Heading, data: &PairMap) -> Figure {
     let pairs = || (0..count).flat_map(|row| (0..count).map(move |column| (row, column)));
     let pairs = || pairs().filter(|(row, column)| row != column);
     if pairs().all(|(row, column)| value(row, column).is_none()) {
-        return Sheet::sentence(heading, "No pair was compared.", csv);
+        return sentence(heading, "No pair was compared.", csv);
     }
+    let compared = pairs().filter(|(row, column)| value(*row, *column).is_some()).count();
+    let text = describe(data, &value, compared, pairs().count() - compared);
+    figure(heading, text, csv, |format| draw(data, &value, format))
+}
+
+fn draw(data: &PairMap, value: &impl Fn(usize, usize) -> Option<f64>, format: Format) -> Sheet {
+    let count = data.labels.len();
     let numbered: Vec<String> = data
         .labels
         .iter()
@@ -60,28 +67,49 @@ pub fn pair_map(heading: &Heading, data: &PairMap) -> Figure {
         .map(|(i, label)| format!("{label}\u{2002}{}", i + 1))
         .collect();
     let numbers: Vec<String> = (1..=count).map(|number| number.to_string()).collect();
-    let left = widest(numbered.iter().map(String::as_str)).min(250.0) + 14.0;
-    // Text of ten pixels in many columns, on a picture that is drawn larger.
-    let size = if count > 10 { 11.0 } else { FONT };
-    let least = width(" <.001", size);
-    let across = ((WIDTH - left - 8.0) / count as f64).clamp(least, least.max(72.0));
-    let grid = Grid { origin: (left, 30.0), cell: (across, 27.0), rows: count, columns: count };
-    let sheet = Sheet::new(WIDTH.max(grid.right() + 8.0), grid.bottom() + 34.0);
+    let size = match count {
+        _ if format.is_narrow() => 10.0,
+        0..=10 => FONT,
+        11..=20 => 11.0,
+        _ => 10.0,
+    };
+    let names = widest(numbered.iter().map(String::as_str));
+    let left = names.min(format.pick(if count > 20 { 180.0 } else { 250.0 }, 130.0)) + 14.0;
+    // The numbers, where the widest layout has room for them all.
+    let least = width("<.001", size) + 3.0;
+    let most = format.pick(MATRIX, format.width()) - left - 8.0;
+    let printed = least * count as f64 <= most;
+    let fair = (format.width() - left - 8.0) / count as f64;
+    let across =
+        if printed { fair.clamp(least, least.max(72.0)) } else { (most / count as f64).min(27.0) };
+    let down = if printed { 27.0 } else { across.max(15.0) };
+    let grid = Grid { origin: (left, 30.0), cell: (across, down), rows: count, columns: count };
+    let key = key(data.kind, printed);
+    let total = format.width().max(grid.right() + 8.0);
+    let below = if data.kind == PairKind::Improvement { 34.0 } else { 8.0 + key.height(total) };
+    let sheet = Sheet::new(total, grid.bottom() + below);
     grid.row_names(&sheet, &numbered);
     grid.column_names(&sheet, &numbers);
+    let bold = |value: f64| matches!(data.kind, PairKind::PValue { alpha } if value < alpha);
     grid.draw(&sheet, size, |row, column| match value(row, column) {
         _ if row == column => Cell::Blank,
         None => Cell::Missing,
         Some(value) => {
-            let bold = matches!(data.kind, PairKind::PValue { alpha } if value < alpha);
+            let text = match (printed, bold(value)) {
+                (true, _) => Some(short(data.kind, value)),
+                (false, true) if across >= 5.0 => Some("\u{2022}".to_owned()),
+                (false, _) => None,
+            };
             let paint = shade(data.kind, value);
-            Cell::Shade { paint, text: Some((short(data.kind, value), bold)) }
+            Cell::Shade { paint, text: text.map(|text| (text, bold(value))) }
         }
     });
-    key(&sheet, data.kind, grid.bottom() + 18.0);
-    let compared = pairs().filter(|(row, column)| value(*row, *column).is_some()).count();
-    let missing = pairs().count() - compared;
-    sheet.finish(heading, describe(data, &value, compared, missing), csv)
+    if data.kind == PairKind::Improvement {
+        ramp(&sheet, (4.0, grid.bottom() + 18.0), "0, column better", "1, row better");
+    } else {
+        key.draw(&sheet, grid.bottom() + 6.0);
+    }
+    sheet
 }
 
 fn shade(kind: PairKind, value: f64) -> Paint {
@@ -116,19 +144,21 @@ fn short(kind: PairKind, value: f64) -> String {
     text.replacen("0.", ".", 1)
 }
 
-fn key(sheet: &Sheet, kind: PairKind, y: f64) {
-    if kind == PairKind::Improvement {
-        ramp(sheet, (4.0, y), "0, column better", "1, row better");
-        return;
-    }
-    sheet.text((4.0, y), "p", Label::left().muted());
-    let mut x = 4.0 + width("p", FONT) + 12.0;
+fn key(kind: PairKind, printed: bool) -> Key {
     let levels = LEVELS.into_iter().map(|(_, shade, text)| (shade, text));
-    for (shade, text) in levels.chain([(0, "\u{2265} 0.1")]) {
-        sheet.rect((x, y - 7.0), (x + 18.0, y + 7.0), Pen::new(Paint::Heat(shade)));
-        sheet.text((x + 23.0, y), text, Label::left().muted());
-        x += 23.0 + width(text, FONT) + 12.0;
+    let mut entries: Vec<(Sign, String)> = levels
+        .chain([(0, "\u{2265} 0.1")])
+        .map(|(shade, text)| (Sign::Zone(Paint::Heat(shade)), text.to_owned()))
+        .collect();
+    if let Some((_, text)) = entries.first_mut() {
+        text.insert_str(0, "p ");
     }
+    if let PairKind::PValue { alpha } = kind
+        && !printed
+    {
+        entries.push((Sign::Dot, format!("below {alpha}")));
+    }
+    Key::new(entries)
 }
 
 fn table(data: &PairMap) -> Vec<u8> {

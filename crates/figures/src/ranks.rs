@@ -3,8 +3,8 @@
 
 use crate::{
     Figure, Heading,
-    frame::widest,
-    sheet::{Label, Sheet, WIDTH},
+    frame::{LINE, block, widest},
+    sheet::{Format, Label, Sheet, figure, sentence},
     style::{Paint, Pen},
     table::{Table, cell},
     text::{FONT, Notation, width, wrap},
@@ -38,7 +38,7 @@ const COLUMN: f64 = 185.0;
 const OVERHANG: f64 = 4.0;
 
 /// Methods on an axis of mean ranks, the best at the left; a bar joins those that the critical
-/// difference cannot tell apart.
+/// difference cannot tell apart. On a narrow screen it is a list with the bars beside it.
 #[must_use]
 pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceDiagram) -> Figure {
     let csv = table(data);
@@ -47,8 +47,74 @@ pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceD
         (0..data.methods.len()).filter(|index| known(data.methods[*index].mean_rank)).collect();
     order.sort_by(|a, b| data.methods[*a].mean_rank.total_cmp(&data.methods[*b].mean_rank));
     if order.len() < 2 {
-        return Sheet::sentence(heading, "Fewer than two methods with a mean rank.", csv);
+        return sentence(heading, "Fewer than two methods with a mean rank.", csv);
     }
+    let missing = data.methods.len() - order.len();
+    figure(heading, describe(data, &order, missing), csv, |format| match format {
+        Format::Wide => diagram(data, &order, format),
+        Format::Narrow => list(data, &order, format),
+    })
+}
+
+/// Methods from the best, each in a row with its rank; an upright bar joins those that cannot be
+/// told apart.
+fn list(data: &CriticalDifferenceDiagram, order: &[usize], format: Format) -> Sheet {
+    const STEP: f64 = 12.0;
+    let place = |index: &usize| order.iter().position(|other| other == index);
+    let mut spans: Vec<(usize, usize)> = data
+        .cliques
+        .iter()
+        .filter_map(|clique| {
+            let places: Vec<usize> = clique.iter().filter_map(place).collect();
+            let (first, last) = (*places.iter().min()?, *places.iter().max()?);
+            (first < last).then_some((first, last))
+        })
+        .collect();
+    spans.sort_unstable();
+    spans.dedup();
+    // Bars that share a row lie beside one another.
+    let mut ends: Vec<usize> = Vec::new();
+    let mut bars: Vec<(usize, usize, usize)> = Vec::new();
+    for (first, last) in spans {
+        let level = ends.iter().position(|end| *end < first).unwrap_or(ends.len());
+        if level == ends.len() {
+            ends.push(last);
+        }
+        ends[level] = last;
+        bars.push((level, first, last));
+    }
+    let numbers = width("00.00", FONT) + 14.0;
+    let right = format.width() - (ends.len() as f64 * STEP).min(140.0) - 10.0;
+    let step = (format.width() - 8.0 - right) / ends.len().max(1) as f64;
+    let names: Vec<Vec<String>> = order
+        .iter()
+        .map(|index| wrap(&data.methods[*index].label, FONT, right - numbers - 8.0))
+        .collect();
+    let mut tops = vec![40.0];
+    for lines in &names {
+        tops.push(tops[tops.len() - 1] + lines.len() as f64 * LINE + 8.0);
+    }
+    let sheet = Sheet::new(format.width(), tops[order.len()] + 6.0);
+    sheet.text((4.0, 12.0), "mean rank, best first", Label::left().muted());
+    if data.critical_difference > 0.0 && data.critical_difference < 1e6 {
+        let text = format!("critical difference {:.2}", data.critical_difference);
+        sheet.text((format.width() - 4.0, 12.0), &text, Label::right().muted());
+    }
+    for (row, index) in order.iter().enumerate() {
+        let middle = f64::midpoint(tops[row], tops[row + 1]);
+        let rank = format!("{:.2}", data.methods[*index].mean_rank);
+        sheet.text((numbers - 12.0, middle), &rank, Label::right().bold());
+        block(&sheet, (numbers, middle), &names[row], Label::left());
+    }
+    for (level, first, last) in bars {
+        let x = right + (level as f64 + 0.5) * step;
+        let bar = [(x, tops[first] + 3.0), (x, tops[last + 1] - 3.0)];
+        sheet.line(&bar, Pen::new(Paint::Ink), 4.0);
+    }
+    sheet
+}
+
+fn diagram(data: &CriticalDifferenceDiagram, order: &[usize], format: Format) -> Sheet {
     let rank = |index: usize| data.methods[index].mean_rank;
     let last = order.iter().fold(order.len() as f64, |top, index| top.max(rank(*index).ceil()));
     let first = order.iter().fold(1.0_f64, |low, index| low.min(rank(*index).floor()));
@@ -72,17 +138,17 @@ pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceD
         side.iter().map(|index| name(*index, left)).collect::<Vec<_>>()
     });
     let room = |side: usize| widest(names[side].iter().flatten().map(String::as_str)) + 18.0;
-    let (from, to) = (room(0), WIDTH - room(1));
+    let (from, to) = (room(0), format.width() - room(1));
     let at = |value: f64| from + (value - first) / (last - first) * (to - from);
 
     // Bars on one level are drawn a little longer than they are, and must not touch.
     let apart = 2.0 * (OVERHANG + 1.0) * (last - first) / (to - from);
-    let bars = levels(data, &order, apart);
+    let bars = levels(data, order, apart);
     let deepest = bars.iter().map(|(level, ..)| level + 1).max().unwrap_or(0);
     let rows_top = AXIS + 26.0 + deepest as f64 * BAR;
     let row = |lines: &[String]| if lines.len() > 1 { 38.0 } else { 22.0 };
     let tallest = names.iter().map(|side| side.iter().map(|lines| row(lines)).sum::<f64>());
-    let sheet = Sheet::new(WIDTH, rows_top + tallest.fold(0.0, f64::max) + 6.0);
+    let sheet = Sheet::new(format.width(), rows_top + tallest.fold(0.0, f64::max) + 6.0);
 
     let thin = Pen::new(Paint::Muted);
     for side in 0..2 {
@@ -97,7 +163,7 @@ pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceD
                 (to + 10.0, to + 16.0, Label::left())
             };
             sheet.line(&[(x, AXIS), (x, middle), (end, middle)], thin, 1.2);
-            sheet.marker((x, AXIS), 0, 3.2, Paint::Ink, true);
+            sheet.disc((x, AXIS), 3.2, Pen::new(Paint::Ink));
             for (line, content) in lines.iter().enumerate() {
                 let shift = (line as f64 - (lines.len() as f64 - 1.0) / 2.0) * 16.0;
                 sheet.text((text, middle + shift), content, label);
@@ -110,8 +176,7 @@ pub fn critical_difference_diagram(heading: &Heading, data: &CriticalDifferenceD
         let ends = [(at(*low) - OVERHANG, y), (at(*high) + OVERHANG, y)];
         sheet.line(&ends, Pen::new(Paint::Ink), 4.0);
     }
-    let missing = data.methods.len() - order.len();
-    sheet.finish(heading, describe(data, &order, missing), csv)
+    sheet
 }
 
 fn draw_axis(sheet: &Sheet, length: f64, (first, last): (f64, f64), at: impl Fn(f64) -> f64) {

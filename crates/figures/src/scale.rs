@@ -64,7 +64,7 @@ impl Axis {
         Self { notation: Notation::Si, ..self }
     }
 
-    /// With ticks at whole numbers alone: there is no epoch 1.5.
+    /// With ticks at whole numbers only: there is no epoch 1.5.
     #[must_use]
     pub fn whole(self) -> Self {
         Self { whole: true, ..self }
@@ -95,7 +95,7 @@ enum Map {
     Log(LogCoord<f64>),
 }
 
-/// Values of one axis to positions in the picture.
+/// Values of one axis to positions in the figure.
 pub(crate) struct Scale {
     map: Map,
     range: (f64, f64),
@@ -115,6 +115,18 @@ impl Scale {
                 let (low, high) = extremes(known);
                 low > 1.0 / LARGEST && high / low >= WIDE
             }
+        }
+    }
+
+    /// A linear axis from one value to another, without air.
+    pub(crate) fn between(axis: &Axis, range: (f64, f64), ends: (f64, f64)) -> Self {
+        let tenths = |position: f64| (position * 10.0).round() as i32;
+        Self {
+            map: Map::Linear((range.0..range.1).into()),
+            range,
+            ends: (tenths(ends.0), tenths(ends.1)),
+            notation: axis.notation,
+            whole: axis.whole,
         }
     }
 
@@ -153,6 +165,12 @@ impl Scale {
         };
         let (low, high) = (self.ends.0.min(self.ends.1), self.ends.0.max(self.ends.1));
         Some(f64::from(tenths.clamp(low, high)) / 10.0)
+    }
+
+    /// Whether the axis reaches to a value, so that it does not lie at an end for want of room.
+    pub(crate) fn reaches(&self, value: f64) -> bool {
+        let slack = (self.range.1 - self.range.0).abs() * 1e-9;
+        (self.range.0 - slack..=self.range.1 + slack).contains(&value)
     }
 
     /// Where the least value lies.
@@ -265,6 +283,21 @@ mod tests {
     }
 
     #[test]
+    fn places_rise_with_values() {
+        let values: Vec<f64> = (1..=300).map(|step| 1.07_f64.powi(step)).collect();
+        for spacing in [Spacing::Linear, Spacing::Log] {
+            let axis = Axis::new("cost").spaced(spacing);
+            for (from, to) in [(0.0, 500.0), (500.0, 0.0)] {
+                let scale = Scale::new(&axis, &values, 0.04, (from, to)).unwrap();
+                let places: Vec<f64> = values.iter().map(|v| scale.at(*v).unwrap()).collect();
+                let onwards = |pair: &[f64]| (pair[1] - pair[0]) * (to - from) >= 0.0;
+                assert!(places.windows(2).all(onwards), "{spacing:?}");
+                assert!((places[299] - places[0]).abs() > 400.0, "{spacing:?}");
+            }
+        }
+    }
+
+    #[test]
     fn one_value_lies_in_the_middle() {
         for value in [0.97, -4.0, 1e-30, 1e30] {
             let scale = Scale::new(&Axis::new("x"), &[value; 3], 0.1, (0.0, 100.0)).unwrap();
@@ -281,7 +314,7 @@ mod tests {
         assert_eq!(settled(&[2.3, 0.5, 0.0]), Spacing::Linear);
         // The interval of the last point goes below 0, where there is no logarithm.
         let line = crate::Curve {
-            label: "a".to_owned(),
+            series: crate::Series::new("a", 0.0, "a"),
             points: [(1.0, 2.3, 2.0, 2.6), (2.0, 0.011, -0.002, 0.02)]
                 .map(|(x, y, lower, upper)| crate::CurvePoint {
                     x,
@@ -292,6 +325,7 @@ mod tests {
         };
         let figure = crate::learning_curves(
             &crate::Heading::new("loss", "Loss"),
+            &crate::Palette::default(),
             &Axis::loss("loss"),
             &[line],
         );

@@ -1,10 +1,11 @@
-//! A picture while it is drawn, in units of its view box.
+//! A figure while it is drawn, in units of its view box.
 
 use crate::{
-    Figure, Heading,
+    Conclusion, Figure, Heading,
     backend::{Ink, escape},
+    palette::{Fill, Look},
     style::{Paint, Pen, marker_outline},
-    text::FONT,
+    text::{FONT, paragraph},
 };
 use plotters::{
     coord::Shift,
@@ -15,8 +16,38 @@ use plotters::{
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use std::{cell::RefCell, convert::Infallible, rc::Rc};
 
-/// The width of a picture. At 400 pixels its text is 9 pixels high, which is still read.
-pub(crate) const WIDTH: f64 = 600.0;
+/// The two layouts of each figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For half of a screen and more.
+    Wide,
+    /// For a telephone, at about one pixel a unit.
+    Narrow,
+}
+
+impl Format {
+    pub(crate) const fn width(self) -> f64 {
+        match self {
+            Self::Wide => 600.0,
+            Self::Narrow => 360.0,
+        }
+    }
+
+    pub(crate) fn is_narrow(self) -> bool {
+        self == Self::Narrow
+    }
+
+    /// One of two values.
+    pub(crate) fn pick<T>(self, wide: T, narrow: T) -> T {
+        if self.is_narrow() { narrow } else { wide }
+    }
+}
+
+/// Figures that are wider than this change to their narrow layout earlier; see the style sheet.
+const WIDE: f64 = 600.0;
+
+/// As [`WIDE`], once more.
+const WIDER: f64 = 780.0;
 
 /// A position: to the right, and down.
 pub(crate) type Point = (f64, f64);
@@ -60,7 +91,7 @@ impl Label {
     }
 }
 
-/// A picture in the making. Drawing goes through the elements of plotters into [`Ink`].
+/// A figure in the making. Drawing goes through the elements of plotters into [`Ink`].
 pub(crate) struct Sheet {
     area: DrawingArea<Ink, Shift>,
     body: Rc<RefCell<String>>,
@@ -101,29 +132,24 @@ impl Sheet {
         self.draw(&Rectangle::new(corners, pen.colour().filled()));
     }
 
-    /// A marker of the shape of this index, full or hollow.
-    pub(crate) fn marker(&self, at: Point, shape: usize, radius: f64, paint: Paint, full: bool) {
-        self.markers(&[at], shape, radius, paint, full);
+    /// The marker of a look.
+    pub(crate) fn marker(&self, at: Point, look: Look, radius: f64) {
+        self.markers(&[at], look, radius);
     }
 
     /// Equal markers: all insides first and all edges then, which makes two groups in the file.
-    pub(crate) fn markers(
-        &self,
-        places: &[Point],
-        shape: usize,
-        radius: f64,
-        paint: Paint,
-        full: bool,
-    ) {
-        let (edge, inside) = (Pen::new(paint), Pen::new(if full { paint } else { Paint::Paper }));
+    pub(crate) fn markers(&self, places: &[Point], look: Look, radius: f64) {
+        let full = look.fill == Fill::Full;
+        let (edge, inside) =
+            (Pen::new(look.paint), Pen::new(if full { look.paint } else { Paint::Paper }));
         for at in places {
-            match outline(*at, shape, radius) {
+            match outline(*at, look.shape, radius) {
                 Some(points) => self.polygon(&points, inside),
-                None => self.circle(*at, radius, inside.colour().filled()),
+                None => self.disc(*at, radius, inside),
             }
         }
         for at in places.iter().filter(|_| !full) {
-            match outline(*at, shape, radius) {
+            match outline(*at, look.shape, radius) {
                 Some(mut points) => {
                     // Once more along the first edge, so that its corner is joined too.
                     points.extend_from_within(..2);
@@ -132,6 +158,27 @@ impl Sheet {
                 None => self.circle(*at, radius, stroke(edge, 1.5)),
             }
         }
+        for at in places.iter().filter(|_| look.fill == Fill::Dotted) {
+            self.disc(*at, radius * 0.35, edge);
+        }
+    }
+
+    /// The sign of a verdict: full where something is shown, else a ring.
+    pub(crate) fn badge(&self, at: Point, conclusion: Conclusion) {
+        let (paint, radius) = (Paint::Verdict(conclusion), 8.0);
+        let sign = if conclusion.decides() {
+            self.disc(at, radius, Pen::new(paint));
+            Paint::Paper
+        } else {
+            self.disc(at, radius, Pen::new(Paint::Paper));
+            self.circle(at, radius - 0.7, stroke(Pen::new(paint), 1.4));
+            paint
+        };
+        self.text(at, conclusion.sign(), Label::centre().bold().paint(sign));
+    }
+
+    pub(crate) fn disc(&self, at: Point, radius: f64, pen: Pen) {
+        self.circle(at, radius, pen.colour().filled());
     }
 
     fn circle(&self, at: Point, radius: f64, style: ShapeStyle) {
@@ -151,40 +198,60 @@ impl Sheet {
     }
 
     /// Backends count in whole numbers, so a whole number is a tenth here. Whatever the data, no
-    /// point leaves the picture.
+    /// point leaves the figure.
     fn tenths(&self, (x, y): Point) -> (i32, i32) {
         let tenth = |value: f64, limit: f64| (value.clamp(0.0, limit) * 10.0).round() as i32;
         (tenth(x, self.width), tenth(y, self.height))
     }
 
-    /// The figure, with its title and its text alternative inside.
-    pub(crate) fn finish(self, heading: &Heading, description: String, csv: Vec<u8>) -> Figure {
+    /// The figure as an element, with its title and its text alternative inside.
+    fn finish(self, heading: &Heading, description: &str, format: Format) -> String {
         infallible(self.area.present());
         let Self { area, body, width, height } = self;
         drop(area);
-        let name = heading.stem();
-        let wide = width > WIDTH;
-        let class = if wide { "figure figure-wide" } else { "figure" };
-        let svg = format!(
+        let (class, id) = match format {
+            Format::Narrow => ("figure figure-narrow", format!("{}-narrow", heading.stem())),
+            Format::Wide if width > WIDER => ("figure figure-layout figure-wider", heading.stem()),
+            Format::Wide if width > WIDE => ("figure figure-layout figure-wide", heading.stem()),
+            Format::Wide => ("figure figure-layout", heading.stem()),
+        };
+        format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"{class}\" \
-             viewBox=\"0 0 {width} {height}\" role=\"img\" \
-             aria-labelledby=\"{name}-title {name}-description\" \
+             style=\"--figure-units: {width}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-labelledby=\"{id}-title {id}-description\" \
              stroke-linejoin=\"round\" font-family=\"Helvetica, Arial, sans-serif\">\n\
-             <title id=\"{name}-title\">{}</title>\n\
-             <desc id=\"{name}-description\">{}</desc>\n{}</svg>\n",
+             <title id=\"{id}-title\">{}</title>\n\
+             <desc id=\"{id}-description\">{}</desc>\n{}</svg>\n",
             escape(&heading.title),
-            escape(&description),
+            escape(description),
             body.borrow(),
-        );
-        Figure { name, title: heading.title.clone(), description, svg, wide, csv }
+        )
     }
+}
 
-    /// A figure of one sentence, where there is nothing to draw.
-    pub(crate) fn sentence(heading: &Heading, reason: &str, csv: Vec<u8>) -> Figure {
-        let sheet = Self::new(WIDTH, 64.0);
-        sheet.text((WIDTH / 2.0, 32.0), reason, Label::centre().muted());
-        sheet.finish(heading, reason.to_owned(), csv)
-    }
+/// The figure of a figure in its two layouts.
+pub(crate) fn figure(
+    heading: &Heading,
+    description: String,
+    csv: Vec<u8>,
+    draw: impl Fn(Format) -> Sheet,
+) -> Figure {
+    let [svg, narrow] = [Format::Wide, Format::Narrow]
+        .map(|format| draw(format).finish(heading, &description, format));
+    Figure { name: heading.stem(), title: heading.title.clone(), description, svg, narrow, csv }
+}
+
+/// A figure of one sentence, where there is nothing to draw.
+pub(crate) fn sentence(heading: &Heading, reason: &str, csv: Vec<u8>) -> Figure {
+    figure(heading, reason.to_owned(), csv, |format| {
+        let lines = paragraph(reason, FONT, format.width() - 16.0);
+        let sheet = Sheet::new(format.width(), 48.0 + lines.len() as f64 * 16.0);
+        for (index, line) in lines.iter().enumerate() {
+            let at = (format.width() / 2.0, 32.0 + index as f64 * 16.0);
+            sheet.text(at, line, Label::centre().muted());
+        }
+        sheet
+    })
 }
 
 /// The corners of a marker; a circle has none.

@@ -30,3 +30,11 @@ pub(crate) fn cell(value: f64) -> String {
 pub(crate) fn ends(interval: Option<crate::Interval>) -> [String; 2] {
     interval.map_or_else(Default::default, |interval| [cell(interval.lower), cell(interval.upper)])
 }
+
+/// The columns that every table of methods begins with.
+pub(crate) const METHOD: [&str; 3] = ["strategy", "sparsity", "label"];
+
+/// The cells of [`METHOD`].
+pub(crate) fn method(series: &crate::Series) -> [String; 3] {
+    [series.strategy.clone(), cell(series.sparsity), series.label.clone()]
+}

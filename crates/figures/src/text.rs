@@ -1,6 +1,6 @@
 //! Widths of text without a font, and numbers as text.
 
-/// The font size of labels, in units of the picture.
+/// The font size of labels, in units of the figure.
 pub(crate) const FONT: f64 = 13.0;
 
 /// Advance widths of Helvetica in thousandths of the font size, from space to tilde.
@@ -51,18 +51,75 @@ pub(crate) fn fit(text: &str, size: f64, limit: f64) -> String {
     shortened(low)
 }
 
-/// The text in at most two lines within a width, broken at the space that makes them most alike.
+/// The text in at most two lines within a width, broken where the lines are most alike: at a space,
+/// after a comma, or before the bracket of parameters.
 pub(crate) fn wrap(text: &str, size: f64, limit: f64) -> Vec<String> {
     if width(text, size) <= limit {
         return vec![text.to_owned()];
     }
-    let longer = |at: &usize| width(&text[..*at], size).max(width(&text[*at..], size));
-    let spaces = text.match_indices(' ').map(|(at, _)| at);
-    let fitting = spaces.filter(|at| *at > 0 && width(&text[..*at], size) <= limit);
+    let parts = |at: usize| (text[..at].trim_end(), text[at..].trim_start());
+    let longer = |at: &usize| width(parts(*at).0, size).max(width(parts(*at).1, size));
+    let breaks = text.char_indices().filter_map(|(at, character)| match character {
+        ' ' | '[' | '@' => Some(at),
+        ',' => Some(at + 1),
+        _ => None,
+    });
+    let fitting = breaks.filter(|at| {
+        let (head, tail) = parts(*at);
+        !head.is_empty() && !tail.is_empty() && width(head, size) <= limit
+    });
     let Some(at) = fitting.min_by(|a, b| longer(a).total_cmp(&longer(b))) else {
         return vec![fit(text, size, limit)];
     };
-    vec![text[..at].to_owned(), fit(text[at..].trim_start(), size, limit)]
+    let (head, tail) = parts(at);
+    vec![head.to_owned(), fit(tail, size, limit)]
+}
+
+/// As [`wrap`], in up to four lines where two would lose some of the text: methods often differ in
+/// the middle of their labels.
+pub(crate) fn wrap_label(text: &str, size: f64, limit: f64) -> Vec<String> {
+    const MOST: usize = 4;
+    let two = wrap(text, size, limit);
+    if !two.iter().any(|line| line.contains('\u{2026}')) {
+        return two;
+    }
+    let mut lines: Vec<String> = vec![String::new()];
+    let mut part = String::new();
+    let mut parts = Vec::new();
+    for character in text.chars() {
+        if matches!(character, ' ' | '[' | '@' | '=') && !part.is_empty() {
+            parts.push(std::mem::take(&mut part));
+        }
+        part.push(character);
+        if matches!(character, ',' | '_') {
+            parts.push(std::mem::take(&mut part));
+        }
+    }
+    parts.push(part);
+    for part in parts {
+        let full = lines.len() == MOST;
+        let last = lines.last_mut().expect("lines begin with one");
+        let joined = format!("{last}{part}");
+        if full || last.is_empty() || width(joined.trim(), size) <= limit {
+            *last = joined;
+        } else {
+            lines.push(part);
+        }
+    }
+    lines.iter().map(|line| fit(line.trim(), size, limit)).collect()
+}
+
+/// The text in as many lines as it needs within a width.
+pub(crate) fn paragraph(text: &str, size: f64, limit: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let joined = lines.last().map(|line| format!("{line} {word}"));
+        match (joined, lines.last_mut()) {
+            (Some(joined), Some(last)) if width(&joined, size) <= limit => *last = joined,
+            _ => lines.push(fit(word, size, limit)),
+        }
+    }
+    lines
 }
 
 /// How numbers of an axis are written.
@@ -125,9 +182,11 @@ impl Notation {
 }
 
 /// A true minus sign, and none before a zero.
-fn minus(text: String) -> String {
+pub(crate) fn minus(text: String) -> String {
     match text.strip_prefix('-') {
-        Some(rest) if rest.chars().any(|c| ('1'..='9').contains(&c)) => format!("\u{2212}{rest}"),
+        Some(rest) if rest.chars().any(|c| ('1'..='9').contains(&c) || c == '\u{221E}') => {
+            format!("\u{2212}{rest}")
+        }
         Some(rest) => rest.to_owned(),
         None => text,
     }
@@ -233,5 +292,11 @@ mod tests {
         let lines = wrap("rigl drop_fraction=0.3 at 98 %", FONT, 170.0);
         assert_eq!(lines, ["rigl drop_fraction=0.3", "at 98 %"]);
         assert_eq!(wrap("unbreakable-and-long-name", FONT, 80.0).len(), 1);
+        let lines = wrap("rigl[drop_fraction=0.3]", FONT, 140.0);
+        assert_eq!(lines, ["rigl", "[drop_fraction=0.3]"]);
+        let lines = wrap_label("rigl[drop_fraction=0.3] at 98 %", FONT, 104.0);
+        assert_eq!(lines, ["rigl[drop_", "fraction=0.3] at", "98 %"]);
+        let lines = paragraph("No finite values of accuracy.", FONT, 100.0);
+        assert_eq!(lines, ["No finite values", "of accuracy."]);
     }
 }

@@ -1,23 +1,28 @@
 //! A score against what it costs.
 
 use crate::{
-    Better, Figure, Heading, Interval,
-    frame::{ABOVE, BELOW, FIELD, Frame, Legend, left_margin},
+    Better, Figure, Heading, Interval, Palette, Series,
+    frame::{
+        ABOVE, BELOW, EndLabel, FIELD, Frame, Key, LEAD, Side, Sign, axis_margin, end_labels,
+        labels_height, labels_width,
+    },
+    palette::{Look, same, sparsity_text},
     pareto_front,
-    scale::{Axis, Scale},
-    sheet::{Label, Point, Sheet, WIDTH},
-    style::{Paint, Pen, SERIES_LIMIT},
-    table::{Table, cell, ends},
-    text::{FONT, width},
+    placing::{Segment, find_place, segments},
+    scale::{Axis, Scale, Spacing},
+    sheet::{Format, Label, Point, Sheet, figure, sentence},
+    style::{DOTTED, Paint, Pen, SERIES_LIMIT},
+    table::{METHOD, Table, cell, ends, method},
 };
 
 /// One configuration, as a strategy at a density.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TradeOffPoint {
-    /// The strategy: colour, marker and line.
-    pub series: String,
-    /// What stands beside the point where there is room, as `98 %`; may be empty.
-    pub label: String,
+    /// The method: its colour and its marker. Its label is in the description and in the CSV.
+    pub series: Series,
+    /// The line that it belongs to, by the label of that line: the strategy with its parameters,
+    /// without a sparsity.
+    pub line: String,
     /// What it costs.
     pub x: f64,
     /// The score.
@@ -37,211 +42,296 @@ pub struct TradeOff {
     pub x_better: Better,
     /// The good direction of the vertical axis.
     pub y_better: Better,
-    /// Whether a line joins the points of a strategy in order of x.
+    /// Whether the points of a line are joined in order of x.
     pub connect: bool,
-    /// The points, in any order; strategies are listed in order of appearance.
+    /// The points, in any order.
     pub points: Vec<TradeOffPoint>,
 }
 
-struct Placed<'a> {
-    point: &'a TradeOffPoint,
-    series: usize,
-    at: Point,
-    on_front: bool,
+/// The points of one line, by their place in [`TradeOff::points`], in order of x.
+struct Line<'a> {
+    name: &'a str,
+    points: Vec<usize>,
+    control: bool,
 }
 
-/// Points with intervals; those on the Pareto front are full and joined by a staircase: what is
-/// below it costs more for less. More than 24 strategies are cut; the CSV has all.
+/// What does not depend on the layout.
+struct Plan<'a> {
+    data: &'a TradeOff,
+    palette: &'a Palette,
+    lines: Vec<Line<'a>>,
+    front: Vec<usize>,
+    xs: Vec<f64>,
+    ys: Vec<f64>,
+    /// Where lines have their labels: where they are more apart.
+    side: Side,
+}
+
+/// A line for the points of each strategy, labelled once, with intervals, and a staircase along the
+/// Pareto front: what is below it costs more for less. A control with one point has a line across.
+/// More than 24 lines are cut; the CSV has all.
 #[must_use]
-pub fn trade_off(heading: &Heading, data: &TradeOff) -> Figure {
-    let mut names: Vec<&str> = Vec::new();
-    for point in &data.points {
-        if !names.contains(&point.series.as_str()) {
-            names.push(&point.series);
-        }
-    }
-    let series_count = names.len();
-    names.truncate(SERIES_LIMIT);
+pub fn trade_off(heading: &Heading, palette: &Palette, data: &TradeOff) -> Figure {
     let all: Vec<Point> = data.points.iter().map(|point| (point.x, point.y)).collect();
     let front = pareto_front(&all, data.x_better, data.y_better);
     let csv = table(data, &front);
-
+    let empty = |axis: &Axis| {
+        sentence(heading, &format!("No finite values of {}.", axis.label), csv.clone())
+    };
     let known = || data.points.iter().filter(|p| p.x.is_finite() && p.y.is_finite());
     let xs: Vec<f64> = known().map(|point| point.x).collect();
     let ys: Vec<f64> =
         known().flat_map(|p| p.interval.map_or([p.y; 3], |i| [i.lower, p.y, i.upper])).collect();
-    let (top, bottom) = (ABOVE, ABOVE + FIELD);
-    let empty = |axis: &Axis| {
-        Sheet::sentence(heading, &format!("No finite values of {}.", axis.label), csv.clone())
+    let data = &TradeOff { x: cost_axis(&data.x, &xs), ..data.clone() };
+    let scales =
+        (Scale::new(&data.x, &xs, 0.03, (0.0, 1.0)), Scale::new(&data.y, &ys, 0.06, (0.0, 1.0)));
+    let (Some(along), Some(up)) = scales else {
+        return empty(if scales.1.is_none() { &data.y } else { &data.x });
     };
-    let Some(up) = Scale::new(&data.y, &ys, 0.06, (bottom, top)) else { return empty(&data.y) };
-    let frame = Frame { left: left_margin(&up), right: WIDTH - 14.0, top, bottom };
-    let ends = (frame.left + 8.0, frame.right - 8.0);
-    let Some(along) = Scale::new(&data.x, &xs, 0.03, ends) else { return empty(&data.x) };
 
-    let placed: Vec<Placed<'_>> = data
-        .points
-        .iter()
-        .enumerate()
-        .filter_map(|(index, point)| {
-            Some(Placed {
-                point,
-                series: names.iter().position(|name| *name == point.series)?,
-                at: (along.at(point.x)?, up.at(point.y)?),
-                on_front: front.contains(&index),
-            })
-        })
-        .collect();
-    let legend = Legend::new(&names);
-    let sheet = Sheet::new(WIDTH, bottom + BELOW + legend.height());
-    frame.vertical_axis(&sheet, &up, &data.y.label);
-    frame.horizontal_axis(&sheet, &along, &data.x.label);
-    let mut lines = draw_front(&sheet, data, &placed);
-    for series in 0..names.len() {
-        lines.extend(draw_series(&sheet, data, series, &placed, &up));
-    }
-    draw_labels(&sheet, &frame, &placed, &lines);
-    legend.draw(&sheet, bottom + BELOW, names.iter().copied(), |sheet, index, from, to| {
-        if data.connect {
-            sheet.line(&[from, to], Pen::series(index), 1.5);
-        }
-        let middle = (f64::midpoint(from.0, to.0), from.1);
-        sheet.marker(middle, index, 4.2, Paint::series(index), true);
-    });
-    let hidden = data.points.iter().filter(|p| !names.contains(&p.series.as_str())).count();
-    let missing = data.points.len() - hidden - placed.len();
-    let mut text = describe(data, &front, missing);
-    if series_count > names.len() {
-        let more = series_count - names.len();
-        text.push_str(&format!(" Strategies that are in the CSV alone: {more}."));
-    }
-    sheet.finish(heading, text, csv)
-}
-
-/// A line that labels should not cover.
-type Segment = (Point, Point);
-
-fn segments(line: &[Point]) -> impl Iterator<Item = Segment> {
-    line.windows(2).map(|pair| (pair[0], pair[1]))
-}
-
-/// A staircase through the front: between two points the worse x buys nothing until the next.
-fn draw_front(sheet: &Sheet, data: &TradeOff, placed: &[Placed<'_>]) -> Vec<Segment> {
-    let mut corners: Vec<&Placed<'_>> = placed.iter().filter(|point| point.on_front).collect();
-    corners.sort_by(|a, b| data.x_better.order(a.point.x, b.point.x));
-    let mut stairs: Vec<Point> = Vec::new();
-    for corner in corners {
-        if let Some(last) = stairs.last().copied() {
-            stairs.push((corner.at.0, last.1));
-        }
-        stairs.push(corner.at);
-    }
-    if stairs.len() > 1 {
-        sheet.line(&stairs, Pen::new(Paint::Muted).dashed(2), 1.5);
-    }
-    segments(&stairs).collect()
-}
-
-fn draw_series(
-    sheet: &Sheet,
-    data: &TradeOff,
-    series: usize,
-    all: &[Placed<'_>],
-    up: &Scale,
-) -> Vec<Segment> {
-    let mut drawn = Vec::new();
-    let mut points: Vec<&Placed<'_>> = all.iter().filter(|point| point.series == series).collect();
-    points.sort_by(|a, b| a.point.x.total_cmp(&b.point.x));
-    let paint = Paint::series(series);
-    if data.connect && points.len() > 1 {
-        let line: Vec<Point> = points.iter().map(|point| point.at).collect();
-        sheet.line(&line, Pen::series(series).alpha(0.8), 1.5);
-        drawn.extend(segments(&line));
-    }
-    for Placed { point, at, .. } in &points {
-        if let Some((lower, upper)) =
-            point.interval.and_then(|i| Some((up.at(i.lower)?, up.at(i.upper)?)))
-        {
-            let bar = [(at.0, lower), (at.0, upper)];
-            sheet.line(&bar, Pen::new(paint), 1.5);
-            drawn.extend(segments(&bar));
-        }
-    }
-    for point in points {
-        sheet.marker(point.at, series, 4.2, paint, point.on_front);
-    }
-    drawn
-}
-
-/// A box by its centre and its half extents.
-type Extent = (Point, Point);
-
-/// Whether a line passes through a box: clips it by one side after the other (Liang and Barsky).
-fn crosses(((x, y), (half_width, half_height)): &Extent, ((ax, ay), (bx, by)): &Segment) -> bool {
-    let (mut from, mut to) = (0.0_f64, 1.0_f64);
-    for (start, step, half) in [(ax - x, bx - ax, half_width), (ay - y, by - ay, half_height)] {
-        if step == 0.0 {
-            if start.abs() >= *half {
-                return false;
+    let placeable = |index: &usize| {
+        let point = &data.points[*index];
+        along.at(point.x).is_some() && up.at(point.y).is_some()
+    };
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for (index, point) in data.points.iter().enumerate() {
+        let key = |line: &Line<'_>| {
+            let first = &data.points[line.points[0]];
+            line.name == point.line && first.series.strategy == point.series.strategy
+        };
+        match lines.iter_mut().find(|line| key(line)) {
+            Some(line) => line.points.push(index),
+            None => {
+                let control = palette.is_control(&point.series);
+                lines.push(Line { name: &point.line, points: vec![index], control });
             }
-            continue;
         }
-        let ends = ((-half - start) / step, (half - start) / step);
-        from = from.max(ends.0.min(ends.1));
-        to = to.min(ends.0.max(ends.1));
     }
-    from < to
+    let all = lines.len();
+    lines.truncate(SERIES_LIMIT);
+    let hidden = data.points.len() - lines.iter().map(|line| line.points.len()).sum::<usize>();
+    for line in &mut lines {
+        line.points.retain(placeable);
+        line.points.sort_by(|a, b| data.points[*a].x.total_cmp(&data.points[*b].x));
+    }
+    let drawn: usize = lines.iter().map(|line| line.points.len()).sum();
+    lines.retain(|line| !line.points.is_empty());
+    let mut text = describe(data, &front, data.points.len() - hidden - drawn);
+    if all > SERIES_LIMIT {
+        text.push_str(&format!(" Lines that are only in the CSV: {}.", all - SERIES_LIMIT));
+    }
+    let side = side(data, &lines);
+    let plan = Plan { data, palette, lines, front, xs, ys, side };
+    figure(heading, text, csv, |format| plan.draw(format))
 }
 
-/// Labels beside their points, the front first, where they cover nothing.
-fn draw_labels(sheet: &Sheet, frame: &Frame, placed: &[Placed<'_>], lines: &[Segment]) {
-    let apart = |((ax, ay), (aw, ah)): &Extent, ((bx, by), (bw, bh)): &Extent| {
-        (ax - bx).abs() >= aw + bw || (ay - by).abs() >= ah + bh
-    };
-    let mut taken: Vec<Extent> = placed.iter().map(|point| (point.at, (5.0, 5.0))).collect();
-    let mut order: Vec<&Placed<'_>> = placed.iter().collect();
-    order.sort_by_key(|point| !point.on_front);
-    for Placed { point, at, .. } in
-        order.into_iter().filter(|placed| !placed.point.label.is_empty())
-    {
-        let half = (width(&point.label, FONT) / 2.0, 7.0);
-        let (dx, dy) = (half.0 + 7.0, 13.0);
-        let places = [
-            (dx, 0.0),
-            (-dx, 0.0),
-            (0.0, -dy),
-            (0.0, dy),
-            (dx, -dy),
-            (-dx, -dy),
-            (dx, dy),
-            (-dx, dy),
-        ];
-        let fits = places.into_iter().map(|(x, y)| ((at.0 + x, at.1 + y), half)).find(|place| {
-            let ((x, y), _) = place;
-            let inside = x - half.0 >= frame.left
-                && x + half.0 <= sheet.width
-                && y - half.1 >= frame.top
-                && y + half.1 <= frame.bottom;
-            inside
-                && taken.iter().all(|other| apart(place, other))
-                && !lines.iter().any(|line| crosses(place, line))
-        });
-        if let Some(place) = fits {
-            sheet.text(place.0, &point.label, Label::centre().muted());
-            taken.push(place);
-        }
+/// The axis of costs. Those of sparse networks and of a dense one are read by their ratios long
+/// before they span as much as other quantities that are logarithmic.
+fn cost_axis(axis: &Axis, values: &[f64]) -> Axis {
+    const RATIO: f64 = 8.0;
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(0.0, f64::max);
+    match axis.spacing {
+        Spacing::Auto if low > 0.0 && high / low >= RATIO => axis.clone().spaced(Spacing::Log),
+        _ => axis.clone(),
     }
+}
+
+/// The side at which the ends of lines are more apart.
+fn side(data: &TradeOff, lines: &[Line<'_>]) -> Side {
+    let spread = |end: fn(&[usize]) -> Option<&usize>| {
+        let joined = lines.iter().filter(|line| line.points.len() > 1);
+        let ends: Vec<f64> =
+            joined.filter_map(|line| Some(data.points[*end(&line.points)?].y)).collect();
+        let mean = ends.iter().sum::<f64>() / ends.len().max(1) as f64;
+        ends.iter().map(|end| (end - mean).abs()).sum::<f64>()
+    };
+    if data.connect && spread(|points| points.first()) > 1.3 * spread(|points| points.last()) {
+        Side::Left
+    } else {
+        Side::Right
+    }
+}
+
+impl Plan<'_> {
+    fn look(&self, index: usize) -> Look {
+        self.palette.look(&self.data.points[index].series)
+    }
+
+    /// Whether a line has its label beside the field, since it has an end to be led to.
+    fn at_end(&self, line: &Line<'_>) -> bool {
+        self.data.connect && (line.points.len() > 1 || line.control)
+    }
+
+    fn draw(&self, format: Format) -> Sheet {
+        let data = self.data;
+        let outside = || self.lines.iter().filter(|line| self.at_end(line)).map(|line| line.name);
+        let room = labels_width(outside(), format.pick(170.0, 100.0));
+        let beside = if room > 0.0 { room + LEAD + 4.0 } else { 12.0 };
+        let least = format.pick(FIELD, 260.0);
+        let (top, bottom) = (ABOVE, ABOVE + least.max(labels_height(outside(), room)));
+        // These hold the values that the caller has tried.
+        let up = |ends| Scale::new(&data.y, &self.ys, 0.06, ends).expect("usable values");
+        let along = |ends| Scale::new(&data.x, &self.xs, 0.03, ends).expect("usable values");
+        let up: Scale = up((bottom, top));
+        let numbers = axis_margin(&up);
+        let (left, right) = match self.side {
+            Side::Left => (beside, format.width() - numbers),
+            Side::Right => (numbers, format.width() - beside),
+        };
+        let frame = Frame { left, right, top, bottom };
+        let along: Scale = along((left + 8.0, right - 8.0));
+        let at = |index: usize| -> Point {
+            let point = &data.points[index];
+            (along.at(point.x).unwrap_or(left), up.at(point.y).unwrap_or(bottom))
+        };
+        let places: Vec<Vec<Point>> = self
+            .lines
+            .iter()
+            .map(|line| line.points.iter().map(|index| at(*index)).collect())
+            .collect();
+        let bars: Vec<(usize, [Point; 2])> = self
+            .lines
+            .iter()
+            .flat_map(|line| &line.points)
+            .filter_map(|index| {
+                let interval = data.points[*index].interval?;
+                let (x, _) = at(*index);
+                Some((*index, [(x, up.at(interval.lower)?), (x, up.at(interval.upper)?)]))
+            })
+            .collect();
+        let stairs = self.stairs(&at);
+
+        // Labels of single points lie where they cover nothing.
+        let mut covered: Vec<Segment> = segments(&stairs).collect();
+        covered.extend(bars.iter().flat_map(|(_, bar)| segments(bar)));
+        if data.connect {
+            covered.extend(places.iter().flat_map(|points| segments(points)));
+            let across = self.lines.iter().zip(&places).filter(|(line, _)| self.is_across(line));
+            covered.extend(across.map(|(_, at)| ((left, at[0].1), (right, at[0].1))));
+        }
+        let mut taken: Vec<(Point, Point)> =
+            places.iter().flatten().map(|at| (*at, (5.0, 5.0))).collect();
+        let mut inside: Vec<(Point, &str)> = Vec::new();
+        let mut unplaced: Vec<(Sign, String)> = Vec::new();
+        for (line, points) in self.lines.iter().zip(&places).filter(|(l, _)| !self.at_end(l)) {
+            match find_place(&frame, line.name, points, &covered, &taken) {
+                Some(place) => {
+                    taken.push(place);
+                    inside.push((place.0, line.name));
+                }
+                None => {
+                    let sign = Sign::Marker(self.look(line.points[0]));
+                    unplaced.push((sign, line.name.to_owned()));
+                }
+            }
+        }
+
+        let key = self.key(unplaced, stairs.len() > 1);
+        let sheet = Sheet::new(format.width(), bottom + BELOW + key.height(format.width()));
+        let numbered = match self.side {
+            Side::Left => Side::Right,
+            Side::Right => Side::Left,
+        };
+        frame.vertical_axis(&sheet, &up, &data.y.label, numbered);
+        frame.horizontal_axis(&sheet, &along, &data.x.label);
+        if stairs.len() > 1 {
+            sheet.line(&stairs, front_pen(), 1.5);
+        }
+        let mut ends = Vec::new();
+        for (line, points) in self.lines.iter().zip(&places) {
+            let last = match self.side {
+                Side::Left => 0,
+                Side::Right => points.len() - 1,
+            };
+            let look = Look { dash: 0, ..self.look(line.points[last]) };
+            if data.connect && points.len() > 1 {
+                sheet.line(points, look.pen().alpha(0.8), 1.8);
+            }
+            let mut end = points[last];
+            if self.is_across(line) {
+                sheet.line(&[(left, end.1), (right, end.1)], look.pen().alpha(0.5), 1.0);
+                end.0 = if self.side == Side::Left { left } else { right };
+            }
+            if self.at_end(line) {
+                ends.push(EndLabel::new(end, look, line.name, room));
+            }
+        }
+        for (index, bar) in &bars {
+            sheet.line(bar, self.look(*index).solid().alpha(0.8), 1.4);
+        }
+        for (line, points) in self.lines.iter().zip(&places) {
+            for (index, at) in line.points.iter().zip(points) {
+                sheet.marker(*at, self.look(*index), 4.4);
+            }
+        }
+        end_labels(&sheet, &frame, self.side, &ends);
+        for (at, name) in inside {
+            sheet.text(at, name, Label::centre());
+        }
+        key.draw(&sheet, bottom + BELOW);
+        sheet
+    }
+
+    /// Whether the line is a level to compare with: a control with one point.
+    fn is_across(&self, line: &Line<'_>) -> bool {
+        self.data.connect && line.control && line.points.len() == 1
+    }
+
+    /// A staircase through the front: between two points the worse x buys nothing until the next.
+    fn stairs(&self, at: &impl Fn(usize) -> Point) -> Vec<Point> {
+        let drawn = |index: &&usize| self.lines.iter().any(|line| line.points.contains(index));
+        let mut stairs: Vec<Point> = Vec::new();
+        for corner in self.front.iter().filter(drawn).map(|index| at(*index)) {
+            if let Some(last) = stairs.last().copied() {
+                stairs.push((corner.0, last.1));
+            }
+            stairs.push(corner);
+        }
+        stairs
+    }
+
+    /// The markers of sparsities, the front, and what found no place in the field.
+    fn key(&self, unplaced: Vec<(Sign, String)>, front: bool) -> Key {
+        let mut levels: Vec<f64> = Vec::new();
+        for index in self.lines.iter().flat_map(|line| &line.points) {
+            let sparsity = self.data.points[*index].series.sparsity;
+            if !levels.iter().any(|level| same(*level, sparsity)) {
+                levels.push(sparsity);
+            }
+        }
+        levels.retain(|level| level.is_finite());
+        levels.sort_by(f64::total_cmp);
+        let mut entries = unplaced;
+        if levels.iter().filter(|level| **level > 0.0).count() > 1 {
+            entries.extend(levels.iter().map(|level| {
+                let text = match *level > 0.0 {
+                    true => format!("{} sparse", sparsity_text(*level)),
+                    false => sparsity_text(*level),
+                };
+                (Sign::Marker(self.palette.level_look(*level)), text)
+            }));
+        }
+        if front {
+            entries.push((Sign::Line(front_pen()), "Pareto front".to_owned()));
+        }
+        Key::new(entries)
+    }
+}
+
+fn front_pen() -> Pen {
+    Pen::new(Paint::Muted).dashed(DOTTED)
 }
 
 fn table(data: &TradeOff, front: &[usize]) -> Vec<u8> {
-    let header =
-        ["series", "label", &data.x.label, &data.y.label, "lower", "upper", "on Pareto front"];
-    let mut table = Table::new(&header);
+    let own =
+        ["line", data.x.label.as_str(), data.y.label.as_str(), "lower", "upper", "on Pareto front"];
+    let mut table = Table::new(&[&METHOD[..], &own[..]].concat());
     for (index, point) in data.points.iter().enumerate() {
         let [lower, upper] = ends(point.interval);
         let on_front = front.contains(&index).to_string();
-        let (series, label) = (point.series.clone(), point.label.clone());
-        table.row([series, label, cell(point.x), cell(point.y), lower, upper, on_front]);
+        let own = [point.line.clone(), cell(point.x), cell(point.y), lower, upper, on_front];
+        table.row(method(&point.series).into_iter().chain(own));
     }
     table.finish()
 }
@@ -249,14 +339,8 @@ fn table(data: &TradeOff, front: &[usize]) -> Vec<u8> {
 fn describe(data: &TradeOff, front: &[usize], missing: usize) -> String {
     let name = |index: &usize| {
         let point = &data.points[*index];
-        // A label often begins with the series; nobody wants to hear it twice.
-        let label = match point.label.strip_prefix(&point.series) {
-            Some(rest) => format!("{}{rest}", point.series),
-            None => format!("{} {}", point.series, point.label),
-        };
-        let label = label.trim_end();
         let (x, y) = (data.x.notation.text(point.x), data.y.notation.text(point.y));
-        format!("{label} ({x}, {y})")
+        format!("{} ({x}, {y})", point.series.label)
     };
     // Whole fronts of large grids would be recited for minutes.
     const RECITED: usize = 30;
@@ -273,20 +357,4 @@ fn describe(data: &TradeOff, front: &[usize], missing: usize) -> String {
         points.join("; "),
         crate::left_out(missing)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_through_a_box_is_seen() {
-        let extent = ((10.0, 10.0), (5.0, 2.0));
-        assert!(crosses(&extent, &((0.0, 10.0), (20.0, 10.0))));
-        assert!(crosses(&extent, &((8.0, 0.0), (12.0, 20.0))));
-        assert!(crosses(&extent, &((9.0, 9.0), (11.0, 11.0))));
-        assert!(!crosses(&extent, &((0.0, 13.0), (20.0, 13.0))));
-        assert!(!crosses(&extent, &((0.0, 0.0), (4.0, 4.0))));
-        assert!(!crosses(&extent, &((0.0, 20.0), (8.0, 12.5))));
-    }
 }

@@ -8,6 +8,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dst_analysis::ReportPlugin;
+use dst_analysis::document::Page;
 use dst_analysis::sample::{self, Size};
 use dst_analysis::{Analysis, Experiment, Study};
 use dst_core::plugin::Plugin;
@@ -30,11 +31,14 @@ fn reports(criterion: &mut Criterion) {
         let experiment = Experiment::new(&trials, &analysis);
         let study = || Study::new(&experiment).expect("the trials are in order");
         let made = study();
-        let render =
-            |plugin: &ReportPlugin| plugin.report.render(&made).expect("the trials are in order");
+        let page = Page::new(&made);
+        let render = |plugin: &ReportPlugin| {
+            plugin.report.render(&made, &page).expect("the trials are in order")
+        };
         let mut group = criterion.benchmark_group(format!("reports of {} trials", trials.len()));
         group.sample_size(10);
         group.bench_function("study", |bencher| bencher.iter(|| black_box(study())));
+        group.bench_function("page", |bencher| bencher.iter(|| black_box(Page::new(&made))));
         for plugin in plugins {
             group.bench_function(BenchmarkId::from_parameter(plugin.name), |bencher| {
                 bencher.iter(|| black_box(render(plugin)));

@@ -31,7 +31,7 @@ pub enum Command {
     /// Train one trial in this process
     #[command(after_long_help = RUN_HELP)]
     Run(RunArgs),
-    /// Show which trials of a store are done, running or failed
+    /// Show which trials of a store are done, running or failed, and how long the rest takes
     #[command(after_long_help = STATUS_HELP)]
     Status(StatusArgs),
     /// Build the reports anew from a store; trains nothing
@@ -106,7 +106,12 @@ The result goes into the store, so a grid that contains this trial will not trai
 const STATUS_HELP: &str = "\
 Examples:
   harness status
-  harness status --store runs --json";
+  harness status --watch                           beside a grid that runs
+  harness status --store runs --json
+
+Trials that differ in their seed alone are in one line. The metric is mean ± standard deviation
+over the seeds that finished; the time that is left follows from how long finished trials took,
+and from how many run at once now.";
 
 const REPORT_HELP: &str = "\
 Examples:
@@ -324,6 +329,10 @@ pub struct StatusArgs {
     /// Folder of the run store [default: runs]
     #[arg(long, value_name = "DIR")]
     pub store: Option<String>,
+    /// Look again every so many seconds, until all trials have ended or Ctrl-C
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2",
+          conflicts_with = "json", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub watch: Option<u64>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

@@ -43,9 +43,8 @@ pub fn of(
     dataset: &dyn Dataset,
 ) -> Result<BTreeMap<String, String>> {
     let libraries = [strategy.crate_name(), architecture.crate_name(), dataset.crate_name()];
-    let known = |library: &str| {
-        inventory::iter::<Sources>().find(|sources| sources.library == library)
-    };
+    let known =
+        |library: &str| inventory::iter::<Sources>().find(|sources| sources.library == library);
     let digests = libraries.map(|library| match known(library) {
         Some(sources) => Ok((sources.package.to_owned(), sources.digest.to_owned())),
         None => Ok((library.to_owned(), of_program()?.to_owned())),

@@ -17,6 +17,7 @@ mod results;
 mod run;
 mod standing;
 mod status;
+mod watch;
 
 use dst_analysis::ReportPlugin;
 use dst_core::Result;

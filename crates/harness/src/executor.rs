@@ -61,7 +61,7 @@ impl ExecutorOptions {
     /// Why the result that is there now does not count; none if it does, or there is none.
     fn outdated(&self, store: &Store, id: &str) -> Result<Option<&'static str>> {
         let Some(outdated) = self.outdated.get(id) else { return Ok(None) };
-        let found = store.provenance(id)?;
+        let found = store.result(id)?.map(|result| result.provenance);
         Ok((found.as_ref() == Some(&outdated.provenance)).then_some(outdated.why))
     }
 }

@@ -35,6 +35,7 @@ mod output;
 mod plugins;
 mod progress;
 mod schema;
+mod screen;
 mod table;
 
 use std::process::ExitCode;

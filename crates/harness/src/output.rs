@@ -3,14 +3,32 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use anstyle::{AnsiColor, Effects, Style};
 use dst_core::{Error, Result};
+use terminal_size::{Width, terminal_size_of};
+
+/// The longest line of running text, in characters: longer ones are hard to read, however wide the
+/// terminal is.
+const LONGEST_LINE: usize = 100;
 
 /// Writes to stdout. A reader that went away, such as `head`, is no error.
 ///
 /// # Errors
 /// If stdout cannot be written, for example because the disk behind it is full.
 pub(crate) fn print(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
+    print_to(std::io::stdout().lock(), text)
+}
+
+/// As [`print`], for text with styles. They are left out unless stdout is a terminal that shows
+/// colours, and if `NO_COLOR` is set.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_styled(text: &str) -> Result<()> {
+    print_to(anstream::stdout().lock(), text)
+}
+
+fn print_to(mut stdout: impl Write, text: &str) -> Result<()> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io("write to", Path::new("stdout"), &error))
@@ -34,6 +52,54 @@ pub(crate) fn note(line: &str) {
 
 /// Tells people why the harness stops.
 pub(crate) fn complain(error: &Error) {
-    let style = anstyle::AnsiColor::Red.on_default().bold();
+    let style = AnsiColor::Red.on_default().bold();
     note(&format!("{style}error:{style:#} {error}"));
+}
+
+/// Characters in a line of stdout: what the terminal has, else what `COLUMNS` says. What goes
+/// through a pipe into `grep` has no limit, so that a row stays one line.
+pub(crate) fn width() -> usize {
+    let terminal = terminal_size_of(std::io::stdout()).map(|(Width(columns), _)| columns);
+    // A terminal that does not know its size says 0.
+    let terminal = terminal.filter(|columns| *columns > 0).map(usize::from);
+    let typed =
+        || std::env::var("COLUMNS").ok()?.trim().parse().ok().filter(|columns| *columns > 0);
+    terminal.or_else(typed).unwrap_or(usize::MAX)
+}
+
+/// Characters in a line of running text on stdout: the width, or fewer on a wide terminal.
+pub(crate) fn text_width() -> usize {
+    width().min(LONGEST_LINE)
+}
+
+/// How a verdict, or the state of a trial, is shown where there are colours.
+pub(crate) fn style_of(word: &str) -> Style {
+    match word {
+        "finished" | "done" | "superior" => AnsiColor::Green.on_default(),
+        "non-inferior" => AnsiColor::Cyan.on_default(),
+        "worse" => AnsiColor::Yellow.on_default(),
+        "inconclusive" => Style::new().effects(Effects::DIMMED),
+        "inferior" | "failed" | "diverged" | "collapsed" | "crashed" | "timed-out"
+        | "out-of-memory" | "damaged" => AnsiColor::Red.on_default(),
+        _ => Style::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_and_states_have_colours_of_their_own() {
+        let verdicts = ["superior", "non-inferior", "worse", "inferior", "inconclusive"];
+        for (index, verdict) in verdicts.iter().enumerate() {
+            assert_ne!(style_of(verdict), Style::new(), "{verdict}");
+            for other in &verdicts[..index] {
+                assert_ne!(style_of(verdict), style_of(other), "{verdict}, {other}");
+            }
+        }
+        assert_eq!(style_of("finished"), style_of("superior"));
+        assert_eq!(style_of("crashed"), style_of("inferior"));
+        assert_eq!(style_of("rigl"), Style::new());
+    }
 }

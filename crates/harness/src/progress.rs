@@ -1,17 +1,21 @@
-//! Progress of a grid on stderr: bars on a terminal, a line every few seconds otherwise.
+//! Progress of a grid on stderr: lines that change in place on a terminal, a line every few seconds
+//! otherwise.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
-
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use dst_core::record::Status;
 
 use crate::executor::Event;
 use crate::output;
+use crate::screen::Screen;
 
-mod pace;
+mod layout;
+mod names;
+pub(crate) mod pace;
+use layout::{Overall, Position, Running};
+pub(crate) use layout::{bar, first_that_fits};
+use names::Names;
 use pace::Pace;
 
 /// The time between two lines about running trials, at first; it grows to the longest, so that
@@ -22,18 +26,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Running trials that a line names.
 const NAMED: usize = 2;
 
-/// Steps of the bar for one trial.
-const UNITS: f64 = 1000.0;
+/// The time between two pictures of the screen.
+const FRAME: Duration = Duration::from_millis(100);
 
 /// Shows people how a grid gets on.
 pub(crate) struct Progress {
-    /// Trials in words, by id.
-    names: BTreeMap<String, String>,
-    /// The trials that run and how far they are, in words, by id.
-    running: BTreeMap<String, String>,
+    names: Names,
+    /// The trials that run, in the order in which they began.
+    running: Vec<Running>,
     pace: Pace,
     started: Instant,
-    total: usize,
     skipped: usize,
     ended: usize,
     failed: usize,
@@ -46,10 +48,9 @@ enum Display {
     Lines {
         last: Instant,
     },
-    Bars {
-        all: MultiProgress,
-        main: ProgressBar,
-        trials: BTreeMap<String, ProgressBar>,
+    Screen {
+        screen: Screen,
+        last: Option<Instant>,
     },
 }
 
@@ -61,23 +62,19 @@ impl Progress {
         costs: BTreeMap<String, f64>,
         quiet: bool,
     ) -> Self {
-        let total = names.len();
         let display = if quiet {
             Display::Quiet
-        } else if std::io::stderr().is_terminal() {
-            let all = MultiProgress::new();
-            let main = all.add(ProgressBar::new((total as f64 * UNITS) as u64));
-            main.set_style(style("{bar:30} {percent:>3} %  {wide_msg}"));
-            Display::Bars { all, main, trials: BTreeMap::new() }
         } else {
-            Display::Lines { last: Instant::now() }
+            match Screen::on_stderr() {
+                Some(screen) => Display::Screen { screen, last: None },
+                None => Display::Lines { last: Instant::now() },
+            }
         };
         Self {
-            names,
-            running: BTreeMap::new(),
+            names: Names::new(names),
+            running: Vec::new(),
             pace: Pace::new(costs),
             started: Instant::now(),
-            total,
             skipped: 0,
             ended: 0,
             failed: 0,
@@ -87,34 +84,29 @@ impl Progress {
 
     /// Takes in what happened.
     pub(crate) fn event(&mut self, event: &Event) {
+        let mut is_small = false;
         match event {
             Event::Skipped { id, .. } => {
+                is_small = true;
                 self.skipped += 1;
                 self.pace.end(id);
             }
             Event::Started { id } => {
-                self.running.insert(id.clone(), self.name(id).to_owned());
+                self.running.push(Running { id: id.clone(), at: None });
                 self.pace.start(id);
-                self.begin(id);
             }
             Event::Progress { id, epoch, epochs, fraction, train_loss, accuracy } => {
+                is_small = true;
                 self.pace.reach(id, *fraction);
-                let accuracy = accuracy.map_or(String::new(), |accuracy| {
-                    format!("  validation {:.2} %", 100.0 * accuracy)
-                });
-                let loss = if train_loss.is_finite() {
-                    format!("  loss {train_loss:.4}")
-                } else {
-                    String::new()
-                };
-                let words = format!("{}  epoch {epoch}/{epochs}{loss}{accuracy}", self.name(id));
-                if let Display::Bars { trials, .. } = &self.display
-                    && let Some(bar) = trials.get(id)
-                {
-                    bar.set_position((fraction * UNITS) as u64);
-                    bar.set_message(words.clone());
+                if let Some(running) = self.running.iter_mut().find(|running| running.id == *id) {
+                    running.at = Some(Position {
+                        epoch: *epoch,
+                        epochs: *epochs,
+                        fraction: *fraction,
+                        train_loss: *train_loss,
+                        accuracy: *accuracy,
+                    });
                 }
-                self.running.insert(id.clone(), words);
             }
             Event::Ended { id, status, reason, seconds } => {
                 if *status == Status::Finished {
@@ -122,114 +114,100 @@ impl Progress {
                 }
                 self.over(id);
                 self.ended += 1;
-                let name = self.name(id).to_owned();
+                let name = self.names.whole(id);
                 if *status == Status::Finished {
-                    let done = self.skipped + self.ended;
-                    let line = format!("{done} of {}: {name} in {}", self.total, span(*seconds));
-                    self.leave(id, (!matches!(self.display, Display::Bars { .. })).then_some(line));
+                    let (done, total) = (self.skipped + self.ended, self.names.count());
+                    let line = format!("{done} of {total}: {name} in {}", span(*seconds));
+                    if let Display::Lines { .. } = self.display {
+                        output::note(&line);
+                    }
                 } else {
+                    let line = format!("{status}: {name}: {reason}");
                     self.failed += 1;
-                    self.warn(id, &format!("{status}: {name}: {reason}"));
+                    self.say(&line);
                 }
             }
             Event::Held { id, holder } => {
                 self.over(id);
-                let line = format!("{} is trained by {holder}", self.name(id));
-                self.leave(id, Some(line));
+                if !matches!(self.display, Display::Quiet) {
+                    let line = format!("{} is trained by {holder}", self.names.whole(id));
+                    self.say(&line);
+                }
             }
             Event::Postponed { id, workers } => {
-                self.running.remove(id);
+                self.running.retain(|running| running.id != *id);
                 self.pace.postpone(id);
                 let from_now_on = match workers {
                     1 => "one trial runs at a time".to_owned(),
                     several => format!("{several} trials run at once"),
                 };
-                let name = self.name(id);
+                let name = self.names.whole(id);
                 let line = format!(
                     "killed, perhaps because memory ran out: {name}; it goes on later, and from \
                      now on {from_now_on}"
                 );
-                self.warn(id, &line);
+                self.say(&line);
             }
             Event::Unfinished { id, reason } => {
                 self.over(id);
-                self.warn(id, &format!("no result: {}: {reason}", self.name(id)));
+                let line = format!("no result: {}: {reason}", self.names.whole(id));
+                self.say(&line);
             }
         }
-        self.show();
+        self.show(is_small);
     }
 
-    /// Clears the bars.
+    /// Removes what changes in place.
     pub(crate) fn finish(&mut self) {
-        if let Display::Bars { all, .. } = &self.display {
-            let _ = all.clear();
+        if let Display::Screen { screen, .. } = &mut self.display {
+            screen.clear();
         }
-    }
-
-    fn name<'a>(&'a self, id: &'a str) -> &'a str {
-        self.names.get(id).map_or(id, String::as_str)
     }
 
     /// A trial no longer runs.
     fn over(&mut self, id: &str) {
-        self.running.remove(id);
+        self.running.retain(|running| running.id != id);
         self.pace.end(id);
     }
 
-    fn begin(&mut self, id: &str) {
-        let name = self.name(id).to_owned();
-        if let Display::Bars { all, trials, .. } = &mut self.display {
-            let bar = all.add(ProgressBar::new(UNITS as u64));
-            bar.set_style(style("  {bar:20} {wide_msg}"));
-            bar.set_message(name);
-            trials.insert(id.to_owned(), bar);
+    /// A line that stays.
+    fn say(&mut self, line: &str) {
+        if let Display::Screen { screen, .. } = &mut self.display {
+            screen.clear();
         }
+        output::note(line);
     }
 
-    /// Ends the line of a trial, perhaps with something to remember.
-    fn leave(&mut self, id: &str, line: Option<String>) {
-        match &mut self.display {
-            Display::Quiet => {}
-            Display::Lines { .. } => {
-                if let Some(line) = line {
-                    output::note(&line);
-                }
-            }
-            Display::Bars { all, trials, .. } => {
-                if let Some(bar) = trials.remove(id) {
-                    bar.finish_and_clear();
-                    all.remove(&bar);
-                }
-                if let Some(line) = line {
-                    all.suspend(|| output::note(&line));
-                }
-            }
-        }
-    }
-
-    fn warn(&mut self, id: &str, line: &str) {
-        self.leave(id, None);
-        match &self.display {
-            Display::Bars { all, .. } => all.suspend(|| output::note(line)),
-            _ => output::note(line),
-        }
-    }
-
-    fn show(&mut self) {
-        let message = self.message();
-        let units = self.done() * UNITS;
+    /// Shows where the grid is; what is small may wait for the next event.
+    fn show(&mut self, is_small: bool) {
+        let overall = self.overall();
         match &mut self.display {
             Display::Quiet => {}
             Display::Lines { last } => {
                 let pause = (self.started.elapsed() / 60).clamp(PAUSE, LONGEST_PAUSE);
                 if last.elapsed() >= pause {
                     *last = Instant::now();
-                    output::note(&with_trials(message, &self.running));
+                    let running = self.running.iter().map(|running| match running.at {
+                        Some(at) => format!("{}  {}", self.names.whole(&running.id), at),
+                        None => self.names.whole(&running.id).to_owned(),
+                    });
+                    output::note(&with_trials(overall.words(), &running.collect::<Vec<_>>()));
                 }
             }
-            Display::Bars { main, .. } => {
-                main.set_position(units as u64);
-                main.set_message(message);
+            Display::Screen { last, .. }
+                if is_small && last.is_some_and(|at| at.elapsed() < FRAME) => {}
+            Display::Screen { screen, last } => {
+                *last = Some(Instant::now());
+                let room = screen.room();
+                let mut lines = vec![overall.fitted(room.columns)];
+                // The line of the grid, and one for those that have none.
+                let most = room.rows.saturating_sub(2).max(1);
+                let shown: Vec<&Running> = self.running.iter().take(most).collect();
+                lines.extend(layout::trials(&shown, &self.names, room.columns));
+                if self.running.len() > shown.len() {
+                    lines.push(format!("  and {} more", self.running.len() - shown.len()));
+                }
+                screen.draw(&lines);
             }
         }
     }
@@ -239,22 +217,22 @@ impl Progress {
         (self.skipped + self.ended) as f64 + self.pace.running()
     }
 
-    fn message(&self) -> String {
-        let mut parts = vec![format!("{} of {} trials", self.skipped + self.ended, self.total)];
-        if self.failed > 0 {
-            parts.push(format!("{} failed", self.failed));
+    fn overall(&self) -> Overall {
+        let total = self.names.count();
+        Overall {
+            done: self.skipped + self.ended,
+            total,
+            failed: self.failed,
+            running: self.running.len(),
+            fraction: if total == 0 { 1.0 } else { self.done() / total as f64 },
+            left: self.pace.left(self.started.elapsed().as_secs_f64()).map(span),
         }
-        parts.push(format!("{} running", self.running.len()));
-        if let Some(left) = self.pace.left(self.started.elapsed().as_secs_f64()) {
-            parts.push(format!("about {} left", span(left)));
-        }
-        parts.join(", ")
     }
 }
 
 /// A line about a grid with the first of its running trials.
-fn with_trials(mut line: String, running: &BTreeMap<String, String>) -> String {
-    let named: Vec<&str> = running.values().take(NAMED).map(String::as_str).collect();
+fn with_trials(mut line: String, running: &[String]) -> String {
+    let named = &running[..running.len().min(NAMED)];
     if !named.is_empty() {
         line.push_str(": ");
         line.push_str(&named.join("; "));
@@ -263,12 +241,6 @@ fn with_trials(mut line: String, running: &BTreeMap<String, String>) -> String {
         line.push_str(&format!("; and {} more", running.len() - named.len()));
     }
     line
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("the templates of this file are valid")
-        .progress_chars("=> ")
 }
 
 /// A length of time for people: `42 s`, `3 min 20 s`, `2 h 5 min`.
@@ -311,25 +283,25 @@ mod tests {
         // A quarter was there.
         progress.event(&at(0.25));
         assert_eq!(progress.done(), 1.25);
-        assert_eq!(progress.message(), "1 of 3 trials, 1 running");
+        assert_eq!(progress.overall().words(), "1 of 3 trials, 1 running");
         progress.event(&at(0.5));
         assert_eq!(progress.done(), 1.5);
-        assert!(progress.message().starts_with("1 of 3 trials, 1 running, about "));
+        assert!(progress.overall().words().starts_with("1 of 3 trials, 1 running, about "));
         progress.event(&Event::Ended {
             id: id("b"),
             status: Status::Diverged,
             reason: "the loss is not a number".to_owned(),
             seconds: 1.0,
         });
-        assert!(progress.message().starts_with("2 of 3 trials, 1 failed, 0 running"));
+        assert!(progress.overall().words().starts_with("2 of 3 trials, 1 failed, 0 running"));
         assert_eq!(progress.done(), 2.0);
     }
 
     #[test]
     fn a_line_names_the_first_running_trials() {
         let line = |trials: &[&str]| {
-            let running = trials.iter().map(|name| ((*name).to_owned(), format!("trial {name}")));
-            with_trials("0 of 9 trials".to_owned(), &running.collect())
+            let running: Vec<String> = trials.iter().map(|name| format!("trial {name}")).collect();
+            with_trials("0 of 9 trials".to_owned(), &running)
         };
         assert_eq!(line(&[]), "0 of 9 trials");
         assert_eq!(line(&["a"]), "0 of 9 trials: trial a");

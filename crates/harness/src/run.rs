@@ -26,7 +26,8 @@ use crate::exit::Exit;
 use crate::lease::{self, Attempts, Claim, Holder, Lease};
 use crate::store::file::Durability;
 use crate::store::{
-    Rows, Store, TrialResult, TrialState, write_predictions, write_result, write_tables,
+    Rows, Store, TrialResult, TrialState, remove_progress, write_predictions, write_result,
+    write_tables,
 };
 pub use heap::keep_freed_memory;
 use observer::Recorder;
@@ -265,6 +266,7 @@ impl Trial<'_> {
                 written?;
             }
         }
+        remove_progress(&self.folder);
         // A worker that took this trial over may be reading it.
         if let Some(checkpoint) = useless.filter(|_| !lease.is_lost()) {
             let _ = fs::remove_dir_all(checkpoint);

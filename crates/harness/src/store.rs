@@ -11,6 +11,7 @@
 //!   <trial>/layers.csv         layers by epoch
 //!   <trial>/ages.csv           connections by layer and age
 //!   <trial>/predictions.safetensors   predictions on the test set
+//!   <trial>/progress.json      how far it is; removed when it has ended by itself
 //!   <trial>/checkpoint/        where it stood; removed when it has ended by itself
 //!   <trial>/result.json        how it ended: its presence means done
 //! ```
@@ -21,7 +22,9 @@
 mod clock;
 pub(crate) mod file;
 mod grid;
+mod looks;
 mod predictions;
+mod progress;
 mod table;
 mod trial;
 
@@ -29,16 +32,20 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use dst_core::record::{Provenance, Status, TrialRecord, TrialSpec};
+use dst_analysis::Seen;
+use dst_core::record::{Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::lease::{self, Attempts, Holder};
 pub use clock::now;
+pub(crate) use clock::seconds;
 use file::Durability;
 pub use grid::GridRecord;
 use predictions::SharedTargets;
 pub(crate) use predictions::write_predictions;
+pub use progress::TrialProgress;
+pub(crate) use progress::{remove_progress, write_progress};
 pub use trial::{Rows, TrialResult};
 pub(crate) use trial::{table_rows, write_result, write_tables};
 
@@ -233,16 +240,21 @@ impl Store {
         })
     }
 
-    /// Of what and by what the result of that id was made; `None` if there is no whole result.
+    /// How the trial of that id ended, without its tables; none if it has not, or if its result
+    /// is damaged.
     ///
     /// # Errors
     /// If its folder cannot be read.
-    pub fn provenance(&self, id: &str) -> Result<Option<Provenance>> {
+    pub fn result(&self, id: &str) -> Result<Option<TrialResult>> {
         match trial::read_result(&self.folder(id), id) {
-            Ok(result) => Ok(result.map(|result| result.provenance)),
             Err(error) if error.kind() == dst_core::ErrorKind::Data => Ok(None),
-            Err(error) => Err(error),
+            result => result,
         }
+    }
+
+    /// How far a trial is that has not ended, as far as its worker has said so.
+    pub fn progress(&self, spec: &TrialSpec) -> Option<TrialProgress> {
+        progress::read_progress(&self.folder(&spec.id()), spec.training.epochs)
     }
 
     /// The trial of that id, if it ended.
@@ -287,6 +299,22 @@ impl Store {
         fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, &error))?;
         let path = folder.join(format!("{}.json", grid.id()));
         file::create(&path, &to_json(grid)?, Durability::Synced).map(|_| ())
+    }
+
+    /// After how many seeds verdicts were shown, by family.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn looks(&self) -> Result<Seen> {
+        looks::read(&self.root)
+    }
+
+    /// Remembers that verdicts were shown.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn remember_looks(&self, looks: &Seen) -> Result<()> {
+        looks::remember(&self.root, looks)
     }
 
     /// All grids that were planned, the oldest first.

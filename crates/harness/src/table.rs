@@ -1,77 +1,296 @@
-//! Tables of text, aligned by column.
+//! Tables of text, aligned by column, in the width that there is.
+
+use std::fmt::{self, Write};
+
+use anstyle::Style;
+
+use crate::output;
 
 /// A table that is printed as a whole.
 #[derive(Debug)]
 pub(crate) struct Table {
-    header: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
 }
+
+/// One column.
+#[derive(Debug, Clone)]
+pub(crate) struct Column {
+    title: String,
+    weight: Weight,
+}
+
+/// What becomes of a column when the table is wider than the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// It says nothing that others do not say, and goes before any cell is wrapped.
+    Ornament,
+    /// It goes when wrapping is not enough, the last such column first.
+    Detail,
+    /// It stays.
+    Essential,
+}
+
+impl Column {
+    /// A column that stays however narrow the terminal is.
+    pub(crate) fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), weight: Weight::Essential }
+    }
+
+    /// A column that is left out when wrapping the cells is not enough; the last of them goes
+    /// first.
+    pub(crate) fn detail(title: impl Into<String>) -> Self {
+        Self { weight: Weight::Detail, ..Self::new(title) }
+    }
+
+    /// A column that repeats what others say, such as a bar: it is left out before any cell is
+    /// wrapped.
+    pub(crate) fn ornament(title: impl Into<String>) -> Self {
+        Self { weight: Weight::Ornament, ..Self::new(title) }
+    }
+}
+
+impl From<&str> for Column {
+    fn from(title: &str) -> Self {
+        Self::new(title)
+    }
+}
+
+/// One cell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    /// Text in a style, for [`crate::output::print_styled`].
+    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
+        Self { text: text.into(), style }
+    }
+
+    fn is_number(&self) -> bool {
+        self.text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { text, style: Style::new() }
+    }
+}
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// A word as long as this, such as a path, may be broken after a slash or a comma.
+const LONG_WORD: usize = 24;
 
 impl Table {
     /// An empty table.
-    pub(crate) fn new(header: &[&'static str]) -> Self {
-        Self { header: header.to_vec(), rows: Vec::new() }
+    pub(crate) fn new<C: Into<Column> + Clone>(columns: &[C]) -> Self {
+        Self { columns: columns.iter().cloned().map(Into::into).collect(), rows: Vec::new() }
     }
 
     /// Adds a row, one cell for each column.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+    pub(crate) fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
     /// Has it no rows?
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+
+    /// The table in lines of at most `width` characters. If it is wider, ornaments go first; then
+    /// cells of words are wrapped between words; then details go, and it is said which. Numbers
+    /// and names are never broken, so a very narrow terminal may still be too narrow.
+    ///
+    /// Columns that hold nothing but numbers are aligned to the right.
+    pub(crate) fn fitted(&self, width: usize) -> String {
+        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
+        let natural: Vec<usize> = shown.iter().map(|column| self.natural(*column)).collect();
+        let least: Vec<usize> = shown.iter().map(|column| self.least(*column)).collect();
+        let all = |widths: &[usize], shown: &[usize]| {
+            shown.iter().map(|column| widths[*column] + GAP.len()).sum::<usize>()
+        };
+        let fits = |widths: &[usize], shown: &[usize]| {
+            all(widths, shown) <= width.saturating_add(GAP.len())
+        };
+        if !fits(&natural, &shown) {
+            shown.retain(|column| self.columns[*column].weight != Weight::Ornament);
+        }
+        let mut left_out = Vec::new();
+        while !fits(&least, &shown) {
+            let weight = |column: &usize| self.columns[*column].weight;
+            let Some(place) = shown.iter().rposition(|c| weight(c) == Weight::Detail) else {
+                break;
+            };
+            left_out.insert(0, self.columns[shown.remove(place)].title.as_str());
+        }
+        let mut widths = natural;
+        // The widest column that can be wrapped gives way, so that short ones stay on one line.
+        while !fits(&widths, &shown) {
+            let wide = shown.iter().filter(|column| widths[**column] > least[**column]);
+            let Some(widest) = wide.max_by_key(|column| widths[**column]) else { break };
+            widths[*widest] -= 1;
+        }
+        for column in &shown {
+            widths[*column] = self.used(*column, widths[*column]);
+        }
+        let mut text = self.lines(&shown, &widths);
+        if !left_out.is_empty() {
+            let _ = writeln!(text, "(left out at this width: {})", left_out.join(", "));
+        }
+        text
+    }
+
+    fn lines(&self, shown: &[usize], widths: &[usize]) -> String {
+        let mut text = String::new();
+        let header: Vec<Cell> =
+            self.columns.iter().map(|column| Cell::from(column.title.clone())).collect();
+        let numeric: Vec<bool> = (0..self.columns.len()).map(|c| self.is_numeric(c)).collect();
+        for cells in std::iter::once(&header).chain(&self.rows) {
+            let empty = Cell::default();
+            let wrapped: Vec<(usize, &Cell, Vec<String>)> = shown
+                .iter()
+                .map(|column| {
+                    let cell = cells.get(*column).unwrap_or(&empty);
+                    (*column, cell, broken(&cell.text, widths[*column]))
+                })
+                .collect();
+            let height = wrapped.iter().map(|(_, _, lines)| lines.len()).max().unwrap_or(1);
+            for row in 0..height.max(1) {
+                let mut line = String::new();
+                let mut padding = 0;
+                for (column, cell, lines) in &wrapped {
+                    let words = lines.get(row).map_or("", String::as_str);
+                    let rest = widths[*column].saturating_sub(length(words));
+                    let before = if numeric[*column] { rest } else { 0 };
+                    if words.is_empty() {
+                        padding += rest + GAP.len();
+                        continue;
+                    }
+                    line.push_str(&" ".repeat(padding + before));
+                    let style = cell.style;
+                    let _ = write!(line, "{style}{words}{style:#}");
+                    padding = rest - before + GAP.len();
+                }
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn cells(&self, column: usize) -> impl Iterator<Item = &Cell> {
+        self.rows.iter().filter_map(move |row| row.get(column))
+    }
+
+    fn is_numeric(&self, column: usize) -> bool {
+        !self.rows.is_empty()
+            && self.cells(column).all(|cell| cell.text.is_empty() || cell.is_number())
+    }
+
+    /// The width of a column of which nothing is wrapped.
+    fn natural(&self, column: usize) -> usize {
+        let texts = self.cells(column).map(|cell| cell.text.as_str());
+        texts.chain([self.columns[column].title.as_str()]).map(length).max().unwrap_or(0)
+    }
+
+    /// The width that a column takes if its cells are wrapped at this one.
+    fn used(&self, column: usize, width: usize) -> usize {
+        let texts = self.cells(column).map(|cell| cell.text.as_str());
+        let lines = texts.chain([self.columns[column].title.as_str()]);
+        lines.flat_map(|text| broken(text, width)).map(|line| length(&line)).max().unwrap_or(0)
+    }
+
+    /// The width below which a number or a name would be broken.
+    fn least(&self, column: usize) -> usize {
+        let longest = |text: &str| pieces(text).iter().map(|p| length(p)).max().unwrap_or(0);
+        let cells = self.cells(column).map(|cell| {
+            // The parts of a number belong together: `98.12 ± 0.10`.
+            if self.is_numeric(column) { length(&cell.text) } else { longest(&cell.text) }
+        });
+        cells.chain([longest(&self.columns[column].title)]).max().unwrap_or(0)
+    }
 }
 
-impl std::fmt::Display for Table {
-    /// Columns that hold nothing but numbers are aligned to the right.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let width = |text: &str| text.chars().count();
-        let columns = self.header.len();
-        let cell = |row: usize, column: usize| -> &str {
-            self.rows[row].get(column).map_or("", String::as_str)
-        };
-        let mut widths: Vec<usize> = self.header.iter().map(|text| width(text)).collect();
-        let mut numeric = vec![!self.rows.is_empty(); columns];
-        for row in 0..self.rows.len() {
-            for column in 0..columns {
-                let text = cell(row, column);
-                widths[column] = widths[column].max(width(text));
-                let digit = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-                numeric[column] &= text.is_empty() || digit;
-            }
-        }
-        let mut line = |cells: &mut dyn Iterator<Item = &str>| {
-            let mut text = String::new();
-            for (column, cell) in cells.enumerate() {
-                let padding = " ".repeat(widths[column] - width(cell));
-                let (before, after) =
-                    if numeric[column] { (&*padding, "") } else { ("", &*padding) };
-                if column > 0 {
-                    text.push_str("  ");
-                }
-                text.push_str(before);
-                text.push_str(cell);
-                text.push_str(after);
-            }
-            writeln!(f, "{}", text.trim_end())
-        };
-        line(&mut self.header.iter().copied())?;
-        for row in 0..self.rows.len() {
-            line(&mut (0..columns).map(|column| cell(row, column)))?;
-        }
-        Ok(())
+/// In the width of stdout.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.fitted(output::width()))
     }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// What stays in one line: words without the space before them, numbers with their unit, and long
+/// words up to a slash or a comma.
+fn pieces(text: &str) -> Vec<&str> {
+    spaced(text).into_iter().map(str::trim_start).collect()
+}
+
+/// The same with the space before each, so that all together are the text.
+fn spaced(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut from = 0;
+    let ends = text.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at);
+    for end in ends.chain([text.len()]) {
+        // `90 %`, `98.12 ± 0.10` and `12 s` are read as one; so is `1.2e+12 (0.1×)`.
+        let before = text[from..end].trim();
+        let after = text[end..].trim_start();
+        let is_number = before.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        let binds = is_number && after.starts_with(['%', '±']) || before.ends_with('±');
+        if binds && end < text.len() {
+            continue;
+        }
+        let piece = &text[from..end];
+        if length(piece) < LONG_WORD {
+            pieces.push(piece);
+        } else {
+            pieces.extend(piece.split_inclusive(['/', ',']));
+        }
+        from = end;
+    }
+    pieces.retain(|piece| !piece.trim().is_empty());
+    pieces
+}
+
+/// Lines of at most `width` characters, unless a piece is longer.
+fn broken(text: &str, width: usize) -> Vec<String> {
+    if length(text) <= width {
+        return vec![text.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for piece in spaced(text) {
+        let line = lines.last_mut().expect("there is one");
+        if line.is_empty() || length(line) + length(piece) > width {
+            if !line.is_empty() {
+                lines.push(String::new());
+            }
+            lines.last_mut().expect("there is one").push_str(piece.trim_start());
+        } else {
+            line.push_str(piece);
+        }
+    }
+    lines
 }
 
 /// Breaks text into lines of at most `width` characters, each after `indent`.
 pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
+    hanging(text, indent, indent, width)
+}
+
+/// As [`wrapped`], with another indent before the first line.
+pub(crate) fn hanging(text: &str, first: &str, indent: &str, width: usize) -> String {
     let mut lines = String::new();
-    let mut line = String::from(indent);
+    let mut line = String::from(first);
+    let mut empty = true;
     for word in text.split_whitespace() {
-        let empty = line.len() == indent.len();
-        if !empty && line.chars().count() + 1 + word.chars().count() > width {
+        if !empty && length(&line) + 1 + length(word) > width {
             lines.push_str(&line);
             lines.push('\n');
             line = String::from(indent);
@@ -79,8 +298,9 @@ pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
             line.push(' ');
         }
         line.push_str(word);
+        empty = false;
     }
-    if line.len() > indent.len() {
+    if !empty {
         lines.push_str(&line);
         lines.push('\n');
     }
@@ -90,17 +310,126 @@ pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::style_of;
 
     #[test]
     fn numbers_stand_on_the_right_and_words_on_the_left() {
         let mut table = Table::new(&["strategy", "seeds"]);
         table.row(["rigl".to_owned(), "6".to_owned()]);
         table.row(["dense".to_owned(), "10".to_owned()]);
+        let expected = "strategy  seeds\n\
+                        rigl          6\n\
+                        dense        10\n";
+        assert_eq!(table.fitted(usize::MAX), expected);
+        assert_eq!(table.fitted(15), expected);
+    }
+
+    fn wide() -> Table {
+        let mut table = Table::new(&[
+            Column::new("strategy"),
+            Column::ornament(""),
+            Column::new("sparsity"),
+            Column::new("test accuracy %"),
+            Column::detail("train FLOPs"),
+            Column::detail("train s"),
+        ]);
+        let rows = [
+            ["rigl drop_fraction=0.1 interval=10%", "####", "90 %", "98.12 ± 0.10", "1.23e12", "2"],
+            ["dense", "##..", "0 %", "98.50 ± 0.08", "9.87e12", "30"],
+        ];
+        for row in rows {
+            table.row(row.map(str::to_owned));
+        }
+        table
+    }
+
+    #[test]
+    fn ornaments_go_before_anything_is_wrapped() {
         assert_eq!(
-            table.to_string(),
-            "strategy  seeds\n\
-             rigl          6\n\
-             dense        10\n"
+            wide().fitted(100),
+            "strategy                                   sparsity  test accuracy %  train FLOPs  train s\n\
+             rigl drop_fraction=0.1 interval=10%  ####      90 %     98.12 ± 0.10      1.23e12        2\n\
+             dense                                ##..       0 %     98.50 ± 0.08      9.87e12       30\n"
+        );
+        assert_eq!(
+            wide().fitted(86),
+            "strategy                             sparsity  test accuracy %  train FLOPs  train s\n\
+             rigl drop_fraction=0.1 interval=10%      90 %     98.12 ± 0.10      1.23e12        2\n\
+             dense                                     0 %     98.50 ± 0.08      9.87e12       30\n"
+        );
+    }
+
+    #[test]
+    fn words_are_wrapped_and_numbers_and_names_stay_whole() {
+        assert_eq!(
+            wide().fitted(60),
+            "strategy           sparsity          test    train  train s\n\
+             \u{20}                            accuracy %    FLOPs\n\
+             rigl                   90 %  98.12 ± 0.10  1.23e12        2\n\
+             drop_fraction=0.1\n\
+             interval=10%\n\
+             dense                   0 %  98.50 ± 0.08  9.87e12       30\n"
+        );
+    }
+
+    #[test]
+    fn details_go_when_wrapping_is_not_enough_and_it_is_said() {
+        assert_eq!(
+            wide().fitted(45),
+            "strategy           sparsity  test accuracy %\n\
+             rigl                   90 %     98.12 ± 0.10\n\
+             drop_fraction=0.1\n\
+             interval=10%\n\
+             dense                   0 %     98.50 ± 0.08\n\
+             (left out at this width: train FLOPs, train s)\n"
+        );
+        // Too narrow for anything: nothing more is broken, and nothing panics.
+        assert!(wide().fitted(1).contains("drop_fraction=0.1"));
+        assert_eq!(wide().fitted(0), wide().fitted(1));
+    }
+
+    #[test]
+    fn every_width_keeps_every_number_and_name() {
+        for width in 0..110 {
+            let text = wide().fitted(width);
+            for whole in ["98.12 ± 0.10", "90 %", "drop_fraction=0.1", "interval=10%", "dense"] {
+                assert!(text.contains(whole), "{width}: {text}");
+            }
+            let longest = text.lines().filter(|line| !line.starts_with('(')).map(length).max();
+            assert!(
+                width < 41 || longest.is_some_and(|longest| longest <= width),
+                "{width}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_paths_break_after_a_slash() {
+        let mut table = Table::new(&["data set", "found"]);
+        table
+            .row(["glue/sst2".to_owned(), "/home/somebody/.cache/huggingface/hub/glue".to_owned()]);
+        assert_eq!(
+            table.fitted(40),
+            "data set   found\n\
+             glue/sst2  /home/somebody/.cache/\n\
+             \u{20}          huggingface/hub/glue\n"
+        );
+    }
+
+    #[test]
+    fn styles_take_no_room() {
+        let mut table = Table::new(&["strategy", "verdict", "n"]);
+        for (name, verdict) in [("rigl", "worse"), ("set", "inconclusive")] {
+            let cells = [Cell::from(name.to_owned()), Cell::styled(verdict, style_of(verdict))];
+            table.row(cells.into_iter().chain([Cell::from("6".to_owned())]));
+        }
+        let text = table.fitted(80);
+        assert!(text.contains("\u{1b}[33mworse\u{1b}[0m  "), "{text:?}");
+        assert_eq!(
+            anstream::adapter::strip_str(&text).to_string(),
+            "strategy  verdict       n\n\
+             rigl      worse         6\n\
+             set       inconclusive  6\n"
         );
     }
 
@@ -108,5 +437,6 @@ mod tests {
     fn long_text_is_wrapped_between_words() {
         assert_eq!(wrapped("a bb ccc dddd", "  ", 8), "  a bb\n  ccc\n  dddd\n");
         assert_eq!(wrapped("", "  ", 8), "");
+        assert_eq!(hanging("a bb ccc dddd", "- ", "  ", 8), "- a bb\n  ccc\n  dddd\n");
     }
 }

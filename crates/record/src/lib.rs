@@ -5,6 +5,8 @@
 //! There are no tensors here, so a store can be read and a report written on a machine without
 //! libtorch.
 
+pub mod confusion;
+pub mod correlation;
 pub mod error;
 pub mod measure;
 pub mod metric;
@@ -16,6 +18,7 @@ pub mod span;
 pub mod task;
 pub mod training;
 
+pub use confusion::Confusion;
 pub use error::{Error, ErrorKind, Result};
 pub use metric::Metric;
 pub use precision::Precision;

@@ -132,7 +132,8 @@ impl Predictions {
         equal
     }
 
-    fn has_targets_of(&self, other: &Self) -> bool {
+    /// Are both of the same samples, as far as their true classes or numbers tell?
+    pub fn has_targets_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.targets, &other.targets) || self.targets == other.targets
     }
 }

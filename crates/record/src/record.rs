@@ -102,15 +102,22 @@ pub enum Status {
     TimedOut,
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Status {
+    /// As in files, such as `timed-out`.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Finished => "finished",
             Self::Diverged => "diverged",
             Self::Collapsed => "collapsed",
             Self::Crashed => "crashed",
             Self::TimedOut => "timed-out",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

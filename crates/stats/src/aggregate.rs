@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result, require_count, require_finite},
     interval::Interval,
     random::index,
+    rounding::Precision,
 };
 
 /// Aggregate scores of one method.
@@ -78,7 +79,8 @@ fn interquartile_mean_of(scores: &[f64]) -> f64 {
     mean(&sorted[cut..sorted.len() - cut])
 }
 
-/// Share of run and task scores strictly above each threshold: the performance profile.
+/// Share of run and task scores strictly above each threshold: the performance profile. A score
+/// that agrees with the threshold to twelve digits is not above it.
 ///
 /// # Errors
 ///
@@ -86,9 +88,11 @@ fn interquartile_mean_of(scores: &[f64]) -> f64 {
 pub fn performance_profile<T: AsRef<[f64]>>(tasks: &[T], thresholds: &[f64]) -> Result<Vec<f64>> {
     require_tasks(tasks)?;
     let all: Vec<f64> = tasks.iter().flat_map(|t| t.as_ref()).copied().collect();
+    let precision = Precision::of(&all);
+    let above = |score: f64, tau: f64| score - tau > precision.tie(score);
     Ok(thresholds
         .iter()
-        .map(|tau| all.iter().filter(|s| *s > tau).count() as f64 / all.len() as f64)
+        .map(|tau| all.iter().filter(|s| above(**s, *tau)).count() as f64 / all.len() as f64)
         .collect())
 }
 

@@ -2,10 +2,11 @@
 
 use crate::{
     blocks::{column, require_table},
-    describe::{all_zero, is_constant, mean, sum_of_squares, variance},
+    describe::{mean, sum_of_squares, variance},
     distribution::{chi_square_sf, f_sf},
     error::{Degenerate, Result, p_value},
-    groups::{GroupTest, constant_groups, require_groups, scale},
+    groups::{GroupTest, constant_groups, pooled, require_groups, scale},
+    rounding::{Precision, rounding},
 };
 
 /// One-way analysis of variance of independent groups (Fisher 1925): mean squares between over
@@ -19,12 +20,12 @@ use crate::{
 /// Fewer than 2 groups, an empty group, no more values than groups, or a value that is not finite.
 pub fn one_way_anova<G: AsRef<[f64]>>(groups: &[G]) -> Result<GroupTest> {
     require_groups(groups, 1)?;
-    let all: Vec<f64> = groups.iter().flat_map(|g| g.as_ref()).copied().collect();
+    let all = pooled(groups);
     crate::error::require_count("values, one more than groups,", groups.len() + 1, all.len())?;
     let df1 = (groups.len() - 1) as f64;
     let df2 = (all.len() - groups.len()) as f64;
     if constant_groups(groups).len() == groups.len() {
-        let reason = if is_constant(&all, scale(groups)) {
+        let reason = if Precision::of(&all).is_constant(&all) {
             Degenerate::Identical
         } else {
             Degenerate::NoVariance
@@ -130,9 +131,10 @@ pub fn repeated_anova<R: AsRef<[f64]>>(blocks: &[R]) -> Result<RepeatedAnova> {
             residuals.push(value - block_mean - method_mean + centre);
         }
     }
-    let size = scale(blocks);
-    if all_zero(&residuals, size) {
-        let reason = if is_constant(&method_means, size) {
+    // Means of methods and the centre round as the largest value does, and with them all residuals.
+    let rounding = rounding(scale(blocks));
+    if residuals.iter().all(|r| r.abs() <= rounding) {
+        let reason = if method_means.iter().all(|m| (m - centre).abs() <= rounding) {
             Degenerate::Identical
         } else {
             Degenerate::NoVariance

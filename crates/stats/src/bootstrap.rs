@@ -8,6 +8,7 @@ use crate::{
     error::{Degenerate, Error, Result, require_count, require_finite, require_open_unit},
     interval::Interval,
     random::{in_chunks, index},
+    rounding::Precision,
 };
 
 /// Settings of a bootstrap. The answer depends on all of them but `threads`.
@@ -154,13 +155,13 @@ pub fn bootstrap_mean(values: &[f64], options: &BootstrapOptions) -> Result<Boot
 
 /// The statistic of every resample, in an order that does not depend on threads. `draw` gets a
 /// scratch value that it may reuse.
-pub(crate) fn resample<S: Default>(
+pub(crate) fn resample<S: Default, T: Clone + Send>(
     options: &BootstrapOptions,
-    draw: impl Fn(&mut ChaCha8Rng, &mut S) -> f64 + Sync,
-) -> Vec<f64> {
+    draw: impl Fn(&mut ChaCha8Rng, &mut S) -> T + Sync,
+) -> Vec<T> {
     in_chunks(options.seed, options.draws, options.threads, |rng, count| {
         let mut scratch = S::default();
-        (0..count).map(|_| draw(rng, &mut scratch)).collect::<Vec<f64>>()
+        (0..count).map(|_| draw(rng, &mut scratch)).collect::<Vec<T>>()
     })
     .concat()
 }
@@ -169,7 +170,7 @@ pub(crate) fn resample<S: Default>(
 fn bias(sorted: &[f64], estimate: f64) -> Option<f64> {
     let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
     // The same values in another order may give a mean that differs in the last digit.
-    let tolerance = crate::describe::rounding(first.abs().max(last.abs()));
+    let tolerance = Precision::of(sorted).rounding(estimate);
     if last - first <= tolerance {
         return None;
     }
@@ -191,8 +192,7 @@ fn acceleration(values: &[f64], statistic: impl Fn(&[f64]) -> f64) -> Option<f64
     }
     let centre = mean(&left_out);
     let squares = sum_of_squares(&left_out);
-    let scale = crate::describe::largest_magnitude(&left_out);
-    if !squares.is_finite() || crate::describe::is_constant(&left_out, scale) {
+    if !squares.is_finite() || Precision::of(&left_out).is_constant(&left_out) {
         return None;
     }
     let cubes: f64 = left_out.iter().map(|v| (centre - v).powi(3)).sum();

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, rejects};
 
 /// How p-values of one family are adjusted.
 ///
@@ -106,8 +106,7 @@ impl AdjustedFamily {
     /// within rounding (0.01 * 5 is 0.05).
     #[must_use]
     pub fn rejected(&self, alpha: f64) -> Vec<bool> {
-        let limit = alpha * (1.0 + 1e-12);
-        self.adjusted.iter().map(|p| *p <= limit).collect()
+        self.adjusted.iter().map(|p| rejects(*p, alpha)).collect()
     }
 }
 

@@ -108,43 +108,8 @@ pub fn complete_pairs(a: &[f64], b: &[f64]) -> Result<CompletePairs> {
     Ok(pairs)
 }
 
-/// Differences a - b of matched samples, with the scale that tells rounding from variation.
-pub(crate) struct Differences {
-    pub(crate) values: Vec<f64>,
-    pub(crate) scale: f64,
-}
-
-pub(crate) fn differences(a: &[f64], b: &[f64]) -> Result<Differences> {
-    require_equal(a, b)?;
-    require_finite(a)?;
-    require_finite(b)?;
-    Ok(Differences {
-        values: a.iter().zip(b).map(|(x, y)| x - y).collect(),
-        scale: largest_magnitude(a).max(largest_magnitude(b)),
-    })
-}
-
 pub(crate) fn largest_magnitude(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |m, v| v.abs().max(m))
-}
-
-/// A spread below this is rounding: 0.91 - 0.90 and 0.57 - 0.56 differ in the last digits although
-/// the data say 0.01 twice, and a t of 1e14 from them would be a number made up by rounding. The
-/// absolute floor is where squares of squares underflow.
-pub(crate) fn rounding(scale: f64) -> f64 {
-    (16.0 * f64::EPSILON * scale).max(1e-75)
-}
-
-/// Whether all values lie within rounding of 0.
-pub(crate) fn all_zero(values: &[f64], scale: f64) -> bool {
-    let tolerance = rounding(scale);
-    values.iter().all(|v| v.abs() <= tolerance)
-}
-
-/// Whether all values lie within rounding of each other.
-pub(crate) fn is_constant(values: &[f64], scale: f64) -> bool {
-    let tolerance = rounding(scale);
-    values.first().is_none_or(|first| values.iter().all(|v| (v - first).abs() <= tolerance))
 }
 
 /// Mean, computed around the first value: exact for constant data.
@@ -205,14 +170,6 @@ mod tests {
         let values = [0.1; 7];
         assert_eq!(mean(&values), 0.1);
         assert_eq!(variance(&values), 0.0);
-    }
-
-    #[test]
-    fn differences_that_vary_by_rounding_only_are_constant() {
-        let d = differences(&[0.91, 0.57], &[0.90, 0.56]).unwrap();
-        assert!(d.values[0] != d.values[1]);
-        assert!(is_constant(&d.values, d.scale));
-        assert!(!all_zero(&d.values, d.scale));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::{
     bootstrap::{BootstrapOptions, resample},
-    describe::{all_zero, largest_magnitude, sorted, variance},
+    describe::{sorted, variance},
     distribution::normal_quantile,
     error::{Degenerate, Result, require_count, require_finite},
     random::index,
+    rounding::Precision,
 };
 
 /// Answer of the test of almost stochastic order.
@@ -55,7 +56,8 @@ pub fn almost_stochastic_order(
     require_finite(b)?;
     options.require_legal()?;
     let (a, b) = (sorted(a), sorted(b));
-    let ratio = violation_ratio(&a, &b);
+    let precision = Precision::of(&[&*a, &*b].concat());
+    let ratio = violation_ratio(&a, &b, precision);
     let epsilon_min = ratio.map(|ratio| {
         let resampled = resample(options, |rng, (x, y): &mut (Vec<f64>, Vec<f64>)| {
             for (to, from) in [(&mut *x, &a), (&mut *y, &b)] {
@@ -64,7 +66,7 @@ pub fn almost_stochastic_order(
                 to.sort_by(f64::total_cmp);
             }
             // Equal resamples speak for neither.
-            violation_ratio(x, y).unwrap_or(0.5)
+            violation_ratio(x, y, precision).unwrap_or(0.5)
         });
         let z = normal_quantile(options.level);
         (ratio + z * variance(&resampled).sqrt()).clamp(0.0, 1.0)
@@ -81,16 +83,16 @@ pub fn almost_stochastic_order(
 
 /// Integral of (G^-1 - F^-1)^2 where it is positive over the whole integral, exact for step
 /// quantile functions; `None` when both are the same function.
-fn violation_ratio(a: &[f64], b: &[f64]) -> Option<f64> {
+fn violation_ratio(a: &[f64], b: &[f64], precision: Precision) -> Option<f64> {
     let (na, nb) = (a.len(), b.len());
     let (mut i, mut j, mut at) = (0, 0, 0);
     let (mut violated, mut total) = (0.0, 0.0);
-    let mut gaps = Vec::with_capacity(na + nb);
+    let mut identical = true;
     // Breakpoints are multiples of 1 / (na nb), so integers hold them without rounding.
     while i < na && j < nb {
         let next = ((i + 1) * nb).min((j + 1) * na);
         let gap = b[j] - a[i];
-        gaps.push(gap);
+        identical &= gap.abs() <= precision.rounding(a[i].abs().max(b[j].abs()));
         let area = gap * gap * (next - at) as f64;
         total += area;
         if gap > 0.0 {
@@ -104,8 +106,7 @@ fn violation_ratio(a: &[f64], b: &[f64]) -> Option<f64> {
             j += 1;
         }
     }
-    let scale = largest_magnitude(a).max(largest_magnitude(b));
-    (!all_zero(&gaps, scale)).then(|| violated / total)
+    (!identical).then(|| violated / total)
 }
 
 #[cfg(test)]
@@ -116,6 +117,7 @@ mod tests {
     fn ratio_by_hand() {
         // Quantile functions: a = 1 then 4, b = 2 then 3. a is worse by 1 on the lower half and
         // better by 1 on the upper half.
+        let violation_ratio = |a: &[f64], b: &[f64]| violation_ratio(a, b, Precision::of(a));
         assert_eq!(violation_ratio(&[1.0, 4.0], &[2.0, 3.0]), Some(0.5));
         assert_eq!(violation_ratio(&[1.0, 2.0], &[3.0, 4.0, 5.0]), Some(1.0));
         assert_eq!(violation_ratio(&[3.0, 4.0], &[1.0]), Some(0.0));

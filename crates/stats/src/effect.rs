@@ -6,9 +6,10 @@ use std::fmt;
 use libm::lgamma as ln_gamma;
 
 use crate::{
-    describe::{differences, is_constant, largest_magnitude, mad, mean, median, variance},
-    error::{Degenerate, Result, require_count, require_equal, require_finite},
-    paired::no_variance,
+    describe::{mad, mean, median, variance},
+    differences::differences,
+    error::{Degenerate, Result, require_count, require_finite},
+    rounding::{Precision, with_exact_ties},
 };
 
 /// Standardised mean difference of two independent samples.
@@ -70,11 +71,11 @@ pub fn standardized_difference(a: &[f64], b: &[f64]) -> Result<StandardizedDiffe
 
 /// The reason why two samples have no variance within them, if so.
 pub(crate) fn constant_samples(a: &[f64], b: &[f64]) -> Option<Degenerate> {
-    let scale = largest_magnitude(a).max(largest_magnitude(b));
-    if !(is_constant(a, scale) && is_constant(b, scale)) {
+    let precision = Precision::of(&[a, b].concat());
+    if !(precision.is_constant(a) && precision.is_constant(b)) {
         return None;
     }
-    Some(if is_constant(&[a[0], b[0]], scale) {
+    Some(if precision.is_constant(&[a[0], b[0]]) {
         Degenerate::Identical
     } else {
         Degenerate::NoVariance
@@ -110,13 +111,14 @@ pub struct PairedEffect {
 /// Unequal counts, fewer than 2 pairs, or a value that is not finite.
 pub fn paired_effect(a: &[f64], b: &[f64]) -> Result<PairedEffect> {
     let d = differences(a, b)?;
-    let n = d.values.len();
+    let n = d.len();
     require_count("pairs", 2, n)?;
-    let degenerate = no_variance(&d.values, d.scale);
-    let mean_difference = mean(&d.values);
-    let sd_difference = if degenerate.is_some() { 0.0 } else { variance(&d.values).sqrt() };
+    let degenerate = d.no_variance();
+    let mean_difference = d.mean();
+    let sd_difference = d.variance().sqrt();
     let d_z = degenerate.is_none().then(|| mean_difference / sd_difference);
-    let both_vary = !is_constant(a, d.scale) && !is_constant(b, d.scale);
+    let precision = Precision::of(&[a, b].concat());
+    let both_vary = !precision.is_constant(a) && !precision.is_constant(b);
     let correlation = both_vary.then(|| pearson(a, b));
     let d_av = constant_samples(a, b)
         .is_none()
@@ -192,7 +194,8 @@ pub struct OrdinalEffect {
 }
 
 /// Cliff's delta (Cliff 1993) and A12 (Vargha and Delaney 2000): every value of `a` against every
-/// value of `b`, unmatched. Defined for all-tied data, where delta is 0.
+/// value of `b`, unmatched. Values that agree to twelve digits are tied. Defined for all-tied data,
+/// where delta is 0.
 ///
 /// # Errors
 ///
@@ -201,6 +204,8 @@ pub fn ordinal_effect(a: &[f64], b: &[f64]) -> Result<OrdinalEffect> {
     require_count("values in each sample", 1, a.len().min(b.len()))?;
     require_finite(a)?;
     require_finite(b)?;
+    let pooled = with_exact_ties(&[a, b].concat());
+    let (a, b) = pooled.split_at(a.len());
     let mut balance = 0_i64;
     for x in a {
         for y in b {
@@ -242,9 +247,9 @@ pub fn akinshin_gamma(a: &[f64], b: &[f64]) -> Result<RobustEffect> {
     let weighted = |s: &[f64]| (s.len() - 1) as f64 * (TO_SD * mad(s)).powi(2);
     let pooled_mad = ((weighted(a) + weighted(b)) / (a.len() + b.len() - 2) as f64).sqrt();
     let median_difference = median(a) - median(b);
-    let scale = largest_magnitude(a).max(largest_magnitude(b));
-    let degenerate =
-        (pooled_mad <= crate::describe::rounding(scale)).then_some(Degenerate::NoVariance);
+    // The medians do not see an outlier, so neither may the rounding.
+    let rounding = Precision::of(&[a, b].concat()).rounding(0.0);
+    let degenerate = (pooled_mad <= rounding).then_some(Degenerate::NoVariance);
     Ok(RobustEffect {
         median_difference,
         pooled_mad,
@@ -267,18 +272,18 @@ pub struct PairedImprovement {
 }
 
 /// Probability of improvement P(A > B) by seeds (Bouthillier et al. 2021, section 4.1): the share
-/// of pairs won, ties counted half. They call a result meaningful from 0.75 on.
+/// of pairs won, ties counted half. They call a result meaningful from 0.75 on. Values of a pair
+/// that agree to twelve digits are tied.
 ///
 /// # Errors
 ///
 /// Unequal counts, no pair, or a value that is not finite.
 pub fn paired_improvement(a: &[f64], b: &[f64]) -> Result<PairedImprovement> {
-    require_equal(a, b)?;
-    require_count("pairs", 1, a.len())?;
-    require_finite(a)?;
-    require_finite(b)?;
-    let wins = a.iter().zip(b).filter(|(x, y)| x > y).count();
-    let losses = a.iter().zip(b).filter(|(x, y)| x < y).count();
+    let d = differences(a, b)?;
+    require_count("pairs", 1, d.len())?;
+    let d = d.with_exact_ties();
+    let wins = d.iter().filter(|d| **d > 0.0).count();
+    let losses = d.iter().filter(|d| **d < 0.0).count();
     let ties = a.len() - wins - losses;
     Ok(PairedImprovement {
         wins,

@@ -6,15 +6,16 @@
 use std::fmt;
 
 use crate::{
-    describe::{differences, largest_magnitude, mean, variance},
+    describe::{mean, variance},
+    differences::{Differences, differences},
     distribution::{Alternative, student_t_sf},
     effect::constant_samples,
     error::{
-        Degenerate, Error, LARGEST, Result, p_value, require_count, require_finite,
+        Degenerate, Error, LARGEST, Result, p_value, rejects, require_count, require_finite,
         require_non_negative, require_open_unit,
     },
     interval::Interval,
-    paired::{no_variance, t_interval},
+    paired::t_interval,
 };
 
 /// One of the two one-sided tests.
@@ -74,16 +75,8 @@ pub enum Variances {
 /// outside (0, 1/2).
 pub fn tost_paired(a: &[f64], b: &[f64], low: f64, high: f64, alpha: f64) -> Result<Equivalence> {
     let d = differences(a, b)?;
-    require_count("pairs", 2, d.values.len())?;
-    let n = d.values.len() as f64;
-    let degenerate = no_variance(&d.values, d.scale);
-    let estimate = Estimate {
-        mean: mean(&d.values),
-        standard_error: (variance(&d.values) / n).sqrt(),
-        df: Some(n - 1.0),
-        degenerate,
-    };
-    tost(&estimate, low, high, alpha)
+    require_count("pairs", 2, d.len())?;
+    tost(&paired_estimate(&d), low, high, alpha)
 }
 
 /// Two one-sided t tests on independent samples. With [`Variances::Separate`] the pairing by seeds,
@@ -132,6 +125,16 @@ impl Estimate {
     fn interval(&self, level: f64) -> Option<Interval> {
         self.usable_df()
             .map(|df| t_interval(self.mean, self.standard_error, df, Alternative::TwoSided, level))
+    }
+}
+
+fn paired_estimate(d: &Differences) -> Estimate {
+    let n = d.len() as f64;
+    Estimate {
+        mean: d.mean(),
+        standard_error: (d.variance() / n).sqrt(),
+        df: Some(n - 1.0),
+        degenerate: d.no_variance(),
     }
 }
 
@@ -184,7 +187,7 @@ fn tost(estimate: &Estimate, low: f64, high: f64, alpha: f64) -> Result<Equivale
         upper,
         p_value: p,
         interval: estimate.interval(1.0 - 2.0 * alpha),
-        equivalent: p.map(|p| p < alpha),
+        equivalent: p.map(|p| rejects(p, alpha)),
         mean_inside: low < estimate.mean && estimate.mean < high,
         degenerate: estimate.degenerate,
     })
@@ -208,7 +211,7 @@ fn require_alpha(alpha: f64) -> Result<()> {
 /// and an alpha; the first line that applies counts:
 ///
 /// 1. [`Superior`](Self::Superior): the two-sided 1 - alpha interval of the mean lies above 0,
-///    which is the two-sided t test with p < alpha and a positive mean.
+///    which is the two-sided t test with p <= alpha and a positive mean.
 /// 2. [`Inferior`](Self::Inferior): the two-sided 1 - alpha interval lies below -margin.
 /// 3. [`NonInferior`](Self::NonInferior): the two-sided 1 - 2 alpha interval, which is the
 ///    one-sided 1 - alpha interval, lies above -margin.
@@ -216,7 +219,7 @@ fn require_alpha(alpha: f64) -> Result<()> {
 ///
 /// Either claim of a difference costs alpha / 2, so two identical methods are called superior or
 /// inferior at most at rate alpha, even with margin 0. Non-inferiority is tested one-sided at
-/// alpha, as is usual. A difference that is significantly negative yet within the margin is
+/// alpha, as is usual. A p-value that equals alpha rejects. A difference that is significantly negative yet within the margin is
 /// non-inferior.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
@@ -245,11 +248,11 @@ impl Verdict {
         p_inferior: f64,
         alpha: f64,
     ) -> Self {
-        if mean_difference > 0.0 && p_difference < alpha {
+        if mean_difference > 0.0 && rejects(p_difference, alpha) {
             Self::Superior
-        } else if mean_difference < -margin && p_inferior < alpha {
+        } else if mean_difference < -margin && rejects(p_inferior, alpha) {
             Self::Inferior
-        } else if p_non_inferior < alpha {
+        } else if rejects(p_non_inferior, alpha) {
             Self::NonInferior
         } else {
             Self::Inconclusive
@@ -322,8 +325,8 @@ pub fn non_inferiority_paired(
     alpha: f64,
 ) -> Result<NonInferiority> {
     let d = differences(candidate, control)?;
-    require_count("pairs", 2, d.values.len())?;
-    from_differences(&d.values, d.scale, margin, alpha)
+    require_count("pairs", 2, d.len())?;
+    from_differences(&d, margin, alpha)
 }
 
 /// As [`non_inferiority_paired`], from differences that are already formed.
@@ -335,19 +338,13 @@ pub fn non_inferiority_paired(
 pub fn non_inferiority(differences: &[f64], margin: f64, alpha: f64) -> Result<NonInferiority> {
     require_count("differences", 2, differences.len())?;
     require_finite(differences)?;
-    from_differences(differences, largest_magnitude(differences), margin, alpha)
+    from_differences(&Differences::given(differences), margin, alpha)
 }
 
-fn from_differences(d: &[f64], scale: f64, margin: f64, alpha: f64) -> Result<NonInferiority> {
+fn from_differences(d: &Differences, margin: f64, alpha: f64) -> Result<NonInferiority> {
     require_non_negative("margin", margin)?;
     require_alpha(alpha)?;
-    let n = d.len();
-    let estimate = Estimate {
-        mean: mean(d),
-        standard_error: (variance(d) / n as f64).sqrt(),
-        df: Some(n as f64 - 1.0),
-        degenerate: no_variance(d, scale),
-    };
+    let estimate = paired_estimate(d);
     let p_difference = estimate.test(0.0, Alternative::TwoSided).p_value;
     let p_non_inferior = estimate.test(-margin, Alternative::Greater).p_value;
     let p_inferior = estimate.test(-margin, Alternative::TwoSided).p_value;
@@ -358,7 +355,7 @@ fn from_differences(d: &[f64], scale: f64, margin: f64, alpha: f64) -> Result<No
         _ => Verdict::Inconclusive,
     };
     Ok(NonInferiority {
-        n,
+        n: d.len(),
         mean_difference: estimate.mean,
         margin,
         alpha,

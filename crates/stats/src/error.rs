@@ -217,6 +217,12 @@ pub(crate) fn require_non_negative(name: &'static str, value: f64) -> Result<()>
     }
 }
 
+/// Whether `p` rejects at `alpha`: at or below it, as in every exact test, where equality is judged
+/// within rounding (0.01 * 5 is 0.05).
+pub(crate) fn rejects(p: f64, alpha: f64) -> bool {
+    p <= alpha * (1.0 + 1e-12)
+}
+
 /// Brings a computed probability into (0, 1]: rounding may leave it an ulp above 1, and underflow
 /// must not become a claim of certainty.
 pub(crate) fn p_value(p: f64) -> f64 {

@@ -6,10 +6,10 @@
 use crate::{
     blocks::require_table,
     correction::{Correction, adjust},
-    describe::largest_magnitude,
     distribution::{chi_square_sf, f_sf, normal_sf},
     error::{Degenerate, Error, Result, p_value, require_count, require_open_unit},
-    ranks::{mid_ranks, round_to_grid, tie_term},
+    ranks::{mid_ranks, tie_term},
+    rounding::with_exact_ties,
     studentized_range::{studentized_range_isf, studentized_range_sf},
 };
 
@@ -56,7 +56,7 @@ fn rank_standard_error(k: usize, blocks: usize) -> f64 {
 }
 
 /// Ranks the methods within each block and averages over blocks. Larger values are better and get
-/// the smaller rank; negate losses first. Values that agree to ten digits are tied.
+/// the smaller rank; negate losses first. Values of a block that agree to twelve digits are tied.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ pub fn mean_ranks<R: AsRef<[f64]>>(blocks: &[R]) -> Result<MeanRanks> {
     for row in blocks {
         let row = row.as_ref();
         let negated: Vec<f64> = row.iter().map(|v| -v).collect();
-        let values = round_to_grid(&negated, largest_magnitude(row));
+        let values = with_exact_ties(&negated);
         ties += tie_term(&values);
         for (sum, rank) in sums.iter_mut().zip(mid_ranks(&values)) {
             *sum += rank;
@@ -164,7 +164,7 @@ pub struct CriticalDifference {
 }
 
 /// Critical difference of mean ranks of `methods` methods over `blocks` blocks (Nemenyi 1963):
-/// pairs further apart than this differ at family-wise level `alpha`.
+/// pairs at least this far apart differ at family-wise level `alpha`.
 ///
 /// ```
 /// let cd = dst_stats::critical_difference(4, 14, 0.05).unwrap();
@@ -217,16 +217,17 @@ pub fn nemenyi(ranks: &MeanRanks) -> Result<Vec<Vec<f64>>> {
 
 /// Groups of methods that a critical difference cannot tell apart, for the bars of a
 /// critical-difference diagram: maximal runs of at least two methods, best first, whose mean ranks
-/// lie within `difference`.
+/// are less than `difference` apart. Ranks that are exactly that far apart differ (Demsar 2006,
+/// section 3.2.2).
 #[must_use]
 pub fn cliques(ranks: &MeanRanks, difference: f64) -> Vec<Vec<usize>> {
     let order = ranks.best_first();
+    let limit = difference * (1.0 - 1e-12);
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut reached = 0;
     for start in 0..order.len() {
         let mut end = start + 1;
-        while end < order.len() && ranks.ranks[order[end]] - ranks.ranks[order[start]] <= difference
-        {
+        while end < order.len() && ranks.ranks[order[end]] - ranks.ranks[order[start]] < limit {
             end += 1;
         }
         // A run that ends where an earlier one ended lies inside it.
@@ -298,7 +299,9 @@ mod tests {
         let ranks = MeanRanks { blocks: 10, ranks: vec![3.5, 1.0, 1.8, 2.4, 5.0], tie_term: 0.0 };
         // In order: 1 (1.0), 2 (1.8), 3 (2.4), 0 (3.5), 4 (5.0).
         assert_eq!(cliques(&ranks, 1.2), [vec![1, 2], vec![2, 3], vec![3, 0]]);
-        assert_eq!(cliques(&ranks, 1.5), [vec![1, 2, 3], vec![3, 0], vec![0, 4]]);
+        assert_eq!(cliques(&ranks, 1.55), [vec![1, 2, 3], vec![3, 0], vec![0, 4]]);
+        // 3.5 and 5.0 are exactly 1.5 apart.
+        assert_eq!(cliques(&ranks, 1.5), [vec![1, 2, 3], vec![3, 0]]);
         assert!(cliques(&ranks, 0.1).is_empty());
     }
 

@@ -1,8 +1,9 @@
 //! Two or more independent groups: input checks and the shape of an omnibus answer.
 
 use crate::{
-    describe::{is_constant, largest_magnitude},
+    describe::largest_magnitude,
     error::{Degenerate, Result, require_count, require_finite},
+    rounding::Precision,
 };
 
 /// Answer of a test over several groups.
@@ -36,6 +37,11 @@ pub(crate) fn require_groups<G: AsRef<[f64]>>(groups: &[G], needed: usize) -> Re
     Ok(())
 }
 
+/// The values of all groups.
+pub(crate) fn pooled<G: AsRef<[f64]>>(groups: &[G]) -> Vec<f64> {
+    groups.iter().flat_map(|g| g.as_ref()).copied().collect()
+}
+
 /// Largest magnitude over all groups.
 pub(crate) fn scale<G: AsRef<[f64]>>(groups: &[G]) -> f64 {
     groups.iter().map(|g| largest_magnitude(g.as_ref())).fold(0.0, f64::max)
@@ -43,6 +49,6 @@ pub(crate) fn scale<G: AsRef<[f64]>>(groups: &[G]) -> f64 {
 
 /// Positions of groups without variation.
 pub(crate) fn constant_groups<G: AsRef<[f64]>>(groups: &[G]) -> Vec<usize> {
-    let scale = scale(groups);
-    (0..groups.len()).filter(|i| is_constant(groups[*i].as_ref(), scale)).collect()
+    let precision = Precision::of(&pooled(groups));
+    (0..groups.len()).filter(|i| precision.is_constant(groups[*i].as_ref())).collect()
 }

@@ -1,12 +1,13 @@
 //! Confidence intervals for a mean, a standard deviation and a proportion.
 
 use crate::{
-    describe::{is_constant, largest_magnitude, mean, variance},
+    describe::{mean, variance},
     distribution::{beta_quantile, chi_square_sf, normal_quantile, root, student_t_isf},
     error::{
         Degenerate, Error, Result, require_count, require_finite, require_non_negative,
         require_open_unit,
     },
+    rounding::Precision,
 };
 
 /// A confidence interval.
@@ -71,7 +72,7 @@ pub fn mean_interval(values: &[f64], level: f64) -> Result<MeanInterval> {
     require_open_unit("level", level)?;
     let n = values.len();
     let centre = mean(values);
-    let constant = is_constant(values, largest_magnitude(values));
+    let constant = Precision::of(values).is_constant(values);
     let sd = if constant { 0.0 } else { variance(values).sqrt() };
     let standard_error = sd / (n as f64).sqrt();
     let half = student_t_isf(0.5 * (1.0 - level), n as f64 - 1.0) * standard_error;

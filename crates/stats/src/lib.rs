@@ -13,11 +13,13 @@
 //! | do matched pairs differ in ranks or wins? | [`signed_rank_paired`], [`sign_test`] |
 //! | do unmatched samples differ? | [`independent_t`], [`rank_sum`], [`almost_stochastic_order`] |
 //! | do two stored models differ on the same examples? | [`mcnemar`], [`mcnemar_from_predictions`] |
+//! | how far would another run, or another test set, move the difference? | [`two_way`], [`two_way_bootstrap`] |
 //! | is the candidate no worse within a margin? | [`non_inferiority_paired`], [`tost_paired`], [`tost_independent`] |
 //! | how large is the difference? | [`paired_effect`], [`standardized_difference`], [`ordinal_effect`], [`akinshin_gamma`], [`paired_improvement`] |
 //! | how sure, without normality? | [`bootstrap`], [`bootstrap_mean`], [`stratified_bootstrap`] |
 //! | how probable is a difference that matters? | [`bayes_signed_rank`], [`bayes_correlated_t`] |
 //! | how many comparisons were made? | [`adjust`] |
+//! | what may be claimed of a whole family against its control? | [`verdict::judge`] |
 //! | do methods differ over data sets? | [`friedman`], [`nemenyi`], [`critical_difference`], [`cliques`], [`friedman_against_control`] |
 //! | do several groups differ? | [`one_way_anova`], [`repeated_anova`], [`alexander_govern`], [`kruskal_wallis`], [`tukey_hsd`] |
 //! | do the assumptions look right? | [`shapiro_wilk`], [`levene`], [`bartlett`], [`select_test`] |
@@ -26,6 +28,7 @@
 //! | how many seeds? | [`power`], [`sample_size`], [`detectable_effect`], [`noether_sample_size`], [`sd_interval`], [`fewest_exact_pairs`] |
 
 pub mod distribution;
+pub mod verdict;
 
 mod aggregate;
 mod anova;
@@ -34,6 +37,7 @@ mod blocks;
 mod bootstrap;
 mod correction;
 mod describe;
+mod differences;
 mod dominance;
 mod effect;
 mod equivalence;
@@ -53,10 +57,12 @@ mod random;
 mod rank_sum;
 mod ranks;
 mod resampled;
+mod rounding;
 mod selection;
 mod sign;
 mod studentized_range;
 mod tukey;
+mod two_way;
 mod variance;
 mod wilcoxon;
 
@@ -110,6 +116,7 @@ pub use selection::{Homogeneity, Omnibus, TestSelection, select_test};
 pub use sign::{SignTest, sign_test};
 pub use studentized_range::{studentized_range_isf, studentized_range_sf};
 pub use tukey::{TukeyHsd, tukey_hsd};
+pub use two_way::{TwoWay, TwoWayBootstrap, two_way, two_way_bootstrap};
 pub use variance::{LeveneCentre, bartlett, levene};
 pub use wilcoxon::{
     EXACT_LIMIT, NullDistribution, SignedRank, SignedRankOptions, Zeros, rounded_differences,

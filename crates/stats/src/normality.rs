@@ -2,9 +2,10 @@
 //! choosing the test by it distorts error rates.
 
 use crate::{
-    describe::{is_constant, largest_magnitude, mean, sorted, sum_of_squares},
+    describe::{mean, sorted, sum_of_squares},
     distribution::{normal_quantile, normal_sf},
     error::{Degenerate, Error, Result, p_value, require_count, require_finite},
+    rounding::Precision,
 };
 
 /// Answer of the Shapiro-Wilk test.
@@ -37,7 +38,7 @@ pub fn shapiro_wilk(values: &[f64]) -> Result<ShapiroWilk> {
             legal: "3 to 5000",
         });
     }
-    if is_constant(values, largest_magnitude(values)) {
+    if Precision::of(values).is_constant(values) {
         return Ok(ShapiroWilk {
             n,
             w: None,

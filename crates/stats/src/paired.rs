@@ -1,7 +1,7 @@
 //! Student's t for one sample and for matched pairs.
 
 use crate::{
-    describe::{all_zero, differences, is_constant, largest_magnitude, mean, variance},
+    differences::{Differences, differences},
     distribution::{Alternative, student_t_isf, student_t_sf, symmetric_p},
     error::{Degenerate, Error, LARGEST, Result, require_count, require_finite, require_open_unit},
     interval::Interval,
@@ -55,8 +55,8 @@ pub struct TTest {
 /// Unequal counts, fewer than 2 pairs, a value that is not finite, or a level outside (0, 1).
 pub fn paired_t(a: &[f64], b: &[f64], alternative: Alternative, level: f64) -> Result<TTest> {
     let d = differences(a, b)?;
-    require_count("pairs", 2, d.values.len())?;
-    t_of_values(&d.values, d.scale, alternative, level)
+    require_count("pairs", 2, d.len())?;
+    t_of_differences(&d, alternative, level)
 }
 
 /// One-sample t test of the mean against `reference`. With differences and reference 0 it is the
@@ -80,38 +80,23 @@ pub fn one_sample_t(
             legal: "a number within 1e70 of 0",
         });
     }
-    let shifted: Vec<f64> = values.iter().map(|v| v - reference).collect();
-    let scale = largest_magnitude(values).max(reference.abs());
-    t_of_values(&shifted, scale, alternative, level)
+    t_of_differences(&Differences::from_reference(values, reference), alternative, level)
 }
 
-fn t_of_values(d: &[f64], scale: f64, alternative: Alternative, level: f64) -> Result<TTest> {
+fn t_of_differences(d: &Differences, alternative: Alternative, level: f64) -> Result<TTest> {
     require_open_unit("level", level)?;
     let n = d.len();
-    let centre = mean(d);
-    let degenerate = no_variance(d, scale);
-    let sd = if degenerate.is_some() { 0.0 } else { variance(d).sqrt() };
+    let sd = d.variance().sqrt();
     Ok(t_result(TParts {
         n,
-        mean: centre,
+        mean: d.mean(),
         sd: Some(sd),
         standard_error: sd / (n as f64).sqrt(),
         df: Some(n as f64 - 1.0),
-        degenerate,
+        degenerate: d.no_variance(),
         alternative,
         level,
     }))
-}
-
-/// The reason why differences have no usable variance, if so.
-pub(crate) fn no_variance(d: &[f64], scale: f64) -> Option<Degenerate> {
-    if all_zero(d, scale) {
-        Some(Degenerate::Identical)
-    } else if is_constant(d, scale) {
-        Some(Degenerate::NoVariance)
-    } else {
-        None
-    }
 }
 
 pub(crate) struct TParts {

@@ -7,6 +7,7 @@ use crate::{
     distribution::Alternative,
     error::{Degenerate, Error, Result, require_count, require_finite},
     random::in_chunks,
+    rounding::Precision,
     wilcoxon::Tails,
 };
 
@@ -55,6 +56,13 @@ pub struct SignFlip {
 /// Needs symmetry of the differences, not normality. Shares the floor of the signed-rank test:
 /// 2 / 2^n two-sided.
 ///
+/// A pattern with flipped differences F has a mean at most that of the data exactly when F sums to
+/// 0 or more, so only sums over F are compared, each with the rounding of its own members. Equal
+/// decimals are ties (.010 - .005 - .005 sums to 0), and small differences count beside an outlier
+/// of any size. Best given [`rounded_differences`](crate::rounded_differences): here only
+/// the size of a difference is known, not that of the values it came from. A difference below 1e-12
+/// of a typical one is taken for rounding.
+///
 /// ```
 /// use dst_stats::{SignFlipOptions, sign_flip};
 ///
@@ -72,15 +80,9 @@ pub fn sign_flip(differences: &[f64], options: &SignFlipOptions) -> Result<SignF
         return Err(Error::Parameter { name: "draws", found: "0".to_owned(), legal: "1 or more" });
     }
     let n = differences.len();
-    let total: f64 = differences.iter().sum();
-    // Sums that are equal in exact arithmetic must count as ties, whatever the order of adding.
-    let tolerance = 1e-12 * differences.iter().map(|d| d.abs()).sum::<f64>();
+    let terms = terms(differences);
     let exact = n <= ENUMERATION_LIMIT;
-    let (above, below, patterns) = if exact {
-        enumerate(differences, total, tolerance)
-    } else {
-        draw(differences, total, tolerance, options)
-    };
+    let (above, below, patterns) = if exact { enumerate(&terms) } else { draw(&terms, options) };
     let share = |hits: u64| {
         if exact {
             hits as f64 / patterns as f64
@@ -99,49 +101,88 @@ pub fn sign_flip(differences: &[f64], options: &SignFlipOptions) -> Result<SignF
     })
 }
 
-/// Sums of all sign patterns of `d`.
-fn signed_sums(d: &[f64]) -> Vec<f64> {
-    let mut sums = vec![0.0];
-    for x in d {
-        let mut next = Vec::with_capacity(2 * sums.len());
-        for s in sums {
-            next.push(s + x);
-            next.push(s - x);
+/// A difference, or a sum of them, with how far rounding may have moved it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Term {
+    value: f64,
+    rounding: f64,
+}
+
+impl Term {
+    fn plus(self, other: Self) -> Self {
+        Self { value: self.value + other.value, rounding: self.rounding + other.rounding }
+    }
+
+    /// Whether flipping these differences leaves a sum at least that of the data, and whether one
+    /// at most that.
+    fn sides(self) -> (bool, bool) {
+        (self.value <= self.rounding, self.value >= -self.rounding)
+    }
+}
+
+/// Differences of nearby scores carry the rounding of the scores, which may be 1e5 times as large
+/// as they are: ten digits of a typical difference (the median of those that are not 0) cover it.
+/// For an outlier only its own rounding counts, and that of sums with it: otherwise two opposite
+/// outliers would cover all else.
+fn terms(differences: &[f64]) -> Vec<Term> {
+    const TEN_DIGITS: f64 = 1.0 / (1_u64 << 33) as f64;
+    const TWELVE_DIGITS: f64 = 1.0 / (1_u64 << 40) as f64;
+    let nonzero: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0).collect();
+    let typical = Precision::of(&nonzero).typical();
+    let term = |d: &f64| {
+        let size = d.abs();
+        let rounding = (TEN_DIGITS * size.min(typical))
+            .max(TWELVE_DIGITS * typical)
+            .max(32.0 * f64::EPSILON * size);
+        Term { value: *d, rounding: if *d == 0.0 { 0.0 } else { rounding } }
+    };
+    differences.iter().map(term).collect()
+}
+
+/// Sums over all subsets.
+fn subset_sums(terms: &[Term]) -> Vec<Term> {
+    let mut sums = vec![Term::default()];
+    for term in terms {
+        for i in 0..sums.len() {
+            sums.push(sums[i].plus(*term));
         }
-        sums = next;
     }
     sums
 }
 
-fn enumerate(d: &[f64], total: f64, tolerance: f64) -> (u64, u64, u64) {
+/// Counts of sign patterns with a sum at least, and at most, that of the data; count of patterns.
+fn enumerate(terms: &[Term]) -> (u64, u64, u64) {
     // Two halves keep the memory at 2 * 2^10 sums.
-    let (left, right) = d.split_at(d.len() / 2);
-    let (left, right) = (signed_sums(left), signed_sums(right));
+    let (left, right) = terms.split_at(terms.len() / 2);
+    let (left, right) = (subset_sums(left), subset_sums(right));
     let (mut above, mut below) = (0, 0);
     for l in &left {
         for r in &right {
-            let sum = l + r;
-            above += u64::from(sum >= total - tolerance);
-            below += u64::from(sum <= total + tolerance);
+            let (at_least, at_most) = l.plus(*r).sides();
+            above += u64::from(at_least);
+            below += u64::from(at_most);
         }
     }
-    (above, below, 1 << d.len())
+    (above, below, 1 << terms.len())
 }
 
-fn draw(d: &[f64], total: f64, tolerance: f64, options: &SignFlipOptions) -> (u64, u64, u64) {
+fn draw(terms: &[Term], options: &SignFlipOptions) -> (u64, u64, u64) {
     let counts = in_chunks(options.seed, options.draws, 0, |rng, count| {
         let (mut above, mut below) = (0_u64, 0_u64);
         for _ in 0..count {
-            let mut sum = 0.0;
-            for block in d.chunks(64) {
+            let mut flipped = Term::default();
+            for block in terms.chunks(64) {
                 let mut signs = rng.next_u64();
-                for x in block {
-                    sum += if signs & 1 == 1 { *x } else { -x };
+                for term in block {
+                    if signs & 1 == 0 {
+                        flipped = flipped.plus(*term);
+                    }
                     signs >>= 1;
                 }
             }
-            above += u64::from(sum >= total - tolerance);
-            below += u64::from(sum <= total + tolerance);
+            let (at_least, at_most) = flipped.sides();
+            above += u64::from(at_least);
+            below += u64::from(at_most);
         }
         (above, below)
     });

@@ -4,6 +4,7 @@ use crate::{
     distribution::{Alternative, normal_sf},
     error::{Degenerate, Error, Result, p_value, require_count, require_finite},
     ranks::{mid_ranks, tie_term},
+    rounding::with_exact_ties,
     wilcoxon::{NullDistribution, Tails},
 };
 
@@ -36,7 +37,7 @@ pub struct RankSum {
 /// larger? For seeds that match use the signed-rank test.
 ///
 /// The exact distribution is that of the mid-ranks at hand, so it holds with ties too; two-sided is
-/// twice the smaller tail.
+/// twice the smaller tail. Values that agree to twelve digits are tied.
 ///
 /// # Errors
 ///
@@ -51,7 +52,7 @@ pub fn rank_sum(
     require_finite(a)?;
     require_finite(b)?;
     let (na, nb) = (a.len() as f64, b.len() as f64);
-    let pooled = [a, b].concat();
+    let pooled = with_exact_ties(&[a, b].concat());
     let ranks = mid_ranks(&pooled);
     let sum: f64 = ranks[..a.len()].iter().sum();
     let u1 = sum - na * (na + 1.0) / 2.0;

@@ -1,7 +1,8 @@
 //! Mid-ranks and the sizes of tie groups.
 
-/// Ranks from 1 (smallest) with ties sharing the mean of their places. Values must be comparable;
-/// callers reject NaN first.
+/// Ranks from 1 (smallest) with ties sharing the mean of their places. Only values that are exactly
+/// equal are tied here; the tests of this crate make ties that differ by rounding exact first.
+/// Values must be comparable; callers reject NaN first.
 ///
 /// ```
 /// assert_eq!(dst_stats::mid_ranks(&[0.3, 0.1, 0.3, 0.9]), [2.5, 1.0, 2.5, 4.0]);
@@ -37,21 +38,6 @@ pub(crate) fn tie_term(values: &[f64]) -> f64 {
     term
 }
 
-/// Rounds to a grid of about ten significant digits of the largest magnitude `scale`, so that
-/// differences which agree in the data (0.93 - 0.92 and 0.91 - 0.90) are tied, and equal runs give
-/// an exact 0.
-pub(crate) fn round_to_grid(values: &[f64], scale: f64) -> Vec<f64> {
-    if scale == 0.0 {
-        return values.to_vec();
-    }
-    // The grid is a power of two, so that rounding is exact and does not depend on decimals.
-    let grid = (scale.log2().floor() - 33.0).exp2();
-    if grid == 0.0 || !grid.is_finite() {
-        return values.to_vec();
-    }
-    values.iter().map(|v| (v / grid).round() * grid + 0.0).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,14 +51,5 @@ mod tests {
     #[test]
     fn negative_zero_ties_with_zero() {
         assert_eq!(mid_ranks(&[0.0, -0.0, 1.0]), [1.5, 1.5, 3.0]);
-    }
-
-    #[test]
-    fn rounding_ties_equal_decimals() {
-        let d = [0.91 - 0.90, 0.93 - 0.92, -(0.3 - 0.29), 1e-13];
-        let r = round_to_grid(&d, 0.93);
-        assert_eq!(r[0], r[1]);
-        assert_eq!(r[0], -r[2]);
-        assert_eq!(r[3], 0.0);
     }
 }

@@ -2,10 +2,10 @@
 //! different seeds: there the paired t test applies.
 
 use crate::{
-    describe::{all_zero, largest_magnitude, mean, variance},
+    differences::Differences,
     distribution::{f_sf, student_t_sf},
     error::{Degenerate, Result, p_value, require_count, require_finite, require_non_negative},
-    paired::no_variance,
+    rounding::Precision,
 };
 
 /// Answer of the 5x2 cross-validation tests.
@@ -34,14 +34,14 @@ pub fn five_by_two(differences: &[[f64; 2]; 5]) -> Result<FiveByTwo> {
     let all = differences.concat();
     require_finite(&all)?;
     let half_gaps: Vec<f64> = differences.iter().map(|d| d[0] - d[1]).collect();
-    let scale = largest_magnitude(&all);
-    if all_zero(&half_gaps, scale) {
+    let precision = Precision::of(&all);
+    if differences.iter().all(|d| precision.is_constant(d)) {
         return Ok(FiveByTwo {
             t: None,
             p_value_t: None,
             f: None,
             p_value_f: None,
-            degenerate: no_variance(&all, scale).or(Some(Degenerate::NoVariance)),
+            degenerate: Differences::given(&all).no_variance().or(Some(Degenerate::NoVariance)),
         });
     }
     // The variance of a pair is half its squared gap.
@@ -81,10 +81,11 @@ pub fn nadeau_bengio(differences: &[f64], test_over_train: f64) -> Result<Resamp
     require_finite(differences)?;
     require_non_negative("test_over_train", test_over_train)?;
     let n = differences.len() as f64;
-    let degenerate = no_variance(differences, largest_magnitude(differences));
+    let d = Differences::given(differences);
+    let degenerate = d.no_variance();
     let t = degenerate
         .is_none()
-        .then(|| mean(differences) / (variance(differences) * (1.0 / n + test_over_train)).sqrt());
+        .then(|| d.mean() / (d.variance() * (1.0 / n + test_over_train)).sqrt());
     Ok(ResampledT {
         t,
         df: n - 1.0,

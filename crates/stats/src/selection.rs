@@ -6,7 +6,7 @@ use crate::{
     anova::repeated_anova,
     blocks::{column, require_table},
     describe::{Summary, summary},
-    error::{Degenerate, Result, require_open_unit},
+    error::{Degenerate, Result, rejects, require_open_unit},
     friedman::{CriticalDifference, MeanRanks, critical_difference, friedman, mean_ranks},
     normality::{ShapiroWilk, shapiro_wilk},
     variance::{LeveneCentre, bartlett, levene},
@@ -112,13 +112,14 @@ pub fn select_test<R: AsRef<[f64]>>(
     let methods = columns.iter().map(|c| summary(c)).collect::<Result<_>>()?;
     let normality = columns.iter().map(|c| shapiro_wilk(c)).collect::<Result<Vec<_>>>()?;
     let alpha_normality = alpha / k as f64;
-    let all_normal = normality.iter().all(|s| s.p_value.is_some_and(|p| p >= alpha_normality));
+    let all_normal =
+        normality.iter().all(|s| s.p_value.is_some_and(|p| !rejects(p, alpha_normality)));
     let (homogeneity, test) = if all_normal {
         (Homogeneity::Bartlett, bartlett(&columns)?)
     } else {
         (Homogeneity::Levene, levene(&columns, LeveneCentre::Median)?)
     };
-    let homoscedastic = test.p_value.is_some_and(|p| p >= alpha);
+    let homoscedastic = test.p_value.is_some_and(|p| !rejects(p, alpha));
     let omnibus = forced.unwrap_or(if all_normal && homoscedastic {
         Omnibus::Anova
     } else {

@@ -5,7 +5,8 @@ use crate::{
     describe::{mean, median, variance},
     distribution::chi_square_sf,
     error::{Degenerate, Result, p_value},
-    groups::{GroupTest, constant_groups, require_groups},
+    groups::{GroupTest, constant_groups, pooled, require_groups},
+    rounding::{Precision, merge},
 };
 
 /// Centre from which Levene's test takes deviations.
@@ -26,6 +27,7 @@ pub enum LeveneCentre {
 /// Fewer than 2 groups, fewer than 2 values in a group, or a value that is not finite.
 pub fn levene<G: AsRef<[f64]>>(groups: &[G], centre: LeveneCentre) -> Result<GroupTest> {
     require_groups(groups, 2)?;
+    let precision = Precision::of(&pooled(groups));
     let deviations: Vec<Vec<f64>> = groups
         .iter()
         .map(|g| {
@@ -34,7 +36,10 @@ pub fn levene<G: AsRef<[f64]>>(groups: &[G], centre: LeveneCentre) -> Result<Gro
                 LeveneCentre::Mean => mean(g),
                 LeveneCentre::Median => median(g),
             };
-            g.iter().map(|v| (v - middle).abs()).collect()
+            let deviations: Vec<f64> = g.iter().map(|v| (v - middle).abs()).collect();
+            // Equal deviations differ by the rounding of the values, which is large beside them.
+            let tolerances: Vec<f64> = g.iter().map(|v| precision.tie(*v)).collect();
+            merge(&deviations, &tolerances, vec![0.0])
         })
         .collect();
     one_way_anova(&deviations)

@@ -1,10 +1,10 @@
 //! Wilcoxon's signed-rank test.
 
 use crate::{
-    describe::differences,
+    differences::differences,
     distribution::{Alternative, normal_sf},
     error::{Degenerate, Error, Result, p_value, require_count, require_finite},
-    ranks::{mid_ranks, round_to_grid, tie_term},
+    ranks::{mid_ranks, tie_term},
 };
 
 /// Up to this many non-zero differences [`NullDistribution::Auto`] is exact.
@@ -85,8 +85,8 @@ pub struct SignedRank {
     pub degenerate: Option<Degenerate>,
 }
 
-/// Signed-rank test of matched samples. Differences are first rounded to about ten significant
-/// digits of the data, so that differences that are equal in decimals count as ties.
+/// Signed-rank test of matched samples. Differences that are equal in decimals count as ties, and
+/// equal values as no difference: see [`rounded_differences`].
 ///
 /// ```
 /// use dst_stats::{SignedRankOptions, signed_rank_paired};
@@ -103,8 +103,7 @@ pub struct SignedRank {
 /// Unequal counts, no pair, a value that is not finite, or the exact distribution for more than
 /// 1,000 pairs.
 pub fn signed_rank_paired(a: &[f64], b: &[f64], options: &SignedRankOptions) -> Result<SignedRank> {
-    let d = differences(a, b)?;
-    signed_rank(&round_to_grid(&d.values, d.scale), options)
+    signed_rank(&rounded_differences(a, b)?, options)
 }
 
 /// Signed-rank test of differences as they are: ties and zeros are those of the numbers given
@@ -284,15 +283,24 @@ fn normal_p(
     (z, p_value(p))
 }
 
-/// Differences a - b rounded to about ten significant digits of the data: the input that
-/// [`signed_rank_paired`] ranks, for callers who print it.
+/// Differences a - b of which those that agree in size to twelve significant digits of their pair
+/// are made exactly equal, and those that small 0: what [`signed_rank_paired`] ranks and
+/// [`sign_flip`](crate::sign_flip) should be given.
+///
+/// The digits are those of each pair: one diverged run with a loss of 1e10 leaves the differences
+/// of the others as they are.
+///
+/// ```
+/// let d = dst_stats::rounded_differences(&[0.91, 0.93, 0.3, 1e10], &[0.90, 0.92, 0.1 + 0.2, 2.0]);
+/// let d = d.unwrap();
+/// assert!(d[0] == d[1] && d[2] == 0.0 && d[3] == 1e10 - 2.0);
+/// ```
 ///
 /// # Errors
 ///
 /// Unequal counts, or a value that is not finite.
 pub fn rounded_differences(a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
-    let d = differences(a, b)?;
-    Ok(round_to_grid(&d.values, d.scale))
+    Ok(differences(a, b)?.with_exact_ties())
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 
 use dst_stats::{
     Alternative, BayesSignedRankOptions, BootstrapOptions, Correction, LeveneCentre,
-    NullDistribution, SignFlipOptions, Variances, adjust, akinshin_gamma, alexander_govern,
-    almost_stochastic_order, bartlett, bayes_correlated_t, bayes_signed_rank, bootstrap_mean,
-    five_by_two, friedman, independent_t, interquartile_mean, kruskal_wallis, levene, mcnemar,
-    mcnemar_from_predictions, mean_interval, nadeau_bengio, non_inferiority_paired, one_sample_t,
-    one_way_anova, ordinal_effect, paired_improvement, rank_sum, repeated_anova, shapiro_wilk,
-    sign_flip, sign_test, standardized_difference, stratified_bootstrap, summary, tost_independent,
-    tost_paired, tukey_hsd,
+    NullDistribution, SignFlipOptions, SignedRankOptions, Variances, Zeros, adjust, akinshin_gamma,
+    alexander_govern, almost_stochastic_order, bartlett, bayes_correlated_t, bayes_signed_rank,
+    bootstrap_mean, five_by_two, friedman, independent_t, interquartile_mean, kruskal_wallis,
+    levene, mcnemar, mcnemar_from_predictions, mean_interval, nadeau_bengio,
+    non_inferiority_paired, one_sample_t, one_way_anova, ordinal_effect, paired_improvement,
+    paired_t, rank_sum, repeated_anova, shapiro_wilk, sign_flip, sign_test, signed_rank_paired,
+    standardized_difference, stratified_bootstrap, summary, tost_independent, tost_paired,
+    tukey_hsd,
 };
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
@@ -285,8 +286,7 @@ proptest! {
 }
 
 proptest! {
-    // The studentized range takes long.
-    #![proptest_config(config(4))]
+    #![proptest_config(config(40))]
 
     #[test]
     fn tukey_gives_p_values_that_order_alone_does_not_move(groups in groups()) {
@@ -298,6 +298,154 @@ proptest! {
                 prop_assert!(close(one[i][j], other[2 - i][2 - j]));
             }
         }
+    }
+}
+
+/// Thousandths as decimals, by two ways of computing that differ in the last digits.
+fn by_division(thousandths: &[i32]) -> Vec<f64> {
+    thousandths.iter().map(|i| f64::from(*i) / 1_000.0).collect()
+}
+
+fn by_multiplication(thousandths: &[i32]) -> Vec<f64> {
+    thousandths.iter().map(|i| f64::from(*i) * 0.001).collect()
+}
+
+fn whole(thousandths: &[i32]) -> Vec<f64> {
+    thousandths.iter().map(|i| f64::from(*i)).collect()
+}
+
+/// Two matched samples in thousandths.
+fn thousandths(largest: i32) -> impl Strategy<Value = (Vec<i32>, Vec<i32>)> {
+    let value = move || 0..=largest;
+    (3_usize..10).prop_flat_map(move |n| (vec(value(), n), vec(value(), n)))
+}
+
+/// One-sided and two-sided p of flipped signs, counted in integers.
+fn flips_in_integers(d: &[i32]) -> [f64; 3] {
+    let total: i32 = d.iter().sum();
+    let (mut above, mut below) = (0, 0);
+    for pattern in 0_u32..1 << d.len() {
+        let sum: i32 =
+            d.iter().enumerate().map(|(i, d)| if pattern >> i & 1 == 1 { -d } else { *d }).sum();
+        above += i32::from(sum >= total);
+        below += i32::from(sum <= total);
+    }
+    let share = |count: i32| f64::from(count) / f64::from(1 << d.len());
+    [(2.0 * share(above.min(below))).min(1.0), share(above), share(below)]
+}
+
+fn flips(d: &[f64]) -> [f64; 3] {
+    [TWO, Alternative::Greater, Alternative::Less].map(|alternative| {
+        sign_flip(d, &SignFlipOptions { alternative, ..Default::default() }).unwrap().p_value
+    })
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    #[test]
+    fn one_growing_outlier_moves_no_test_of_ranks_or_signs(
+        (a, b) in thousandths(60), rows in vec(vec(880_i32..=920, 4), 3..7),
+        at in any::<prop::sample::Index>(), size in 3_i32..=12,
+    ) {
+        let (b, rows) = (by_multiplication(&b), rows.iter().map(|r| by_division(r)).collect::<Vec<_>>());
+        let diverged = |outlier: f64| {
+            let mut a = by_division(&a);
+            let i = at.index(a.len());
+            a[i] = outlier;
+            let mut rows = rows.clone();
+            let i = at.index(rows.len());
+            rows[i][0] = outlier;
+            (a, rows)
+        };
+        let ((a, rows), (c, more)) = (diverged(1e3), diverged(10_f64.powi(size)));
+        let options = SignedRankOptions::default();
+        prop_assert_eq!(
+            signed_rank_paired(&a, &b, &options).unwrap(),
+            signed_rank_paired(&c, &b, &options).unwrap()
+        );
+        prop_assert_eq!(sign_test(&a, &b, TWO, 0.95).unwrap(), sign_test(&c, &b, TWO, 0.95).unwrap());
+        prop_assert_eq!(paired_improvement(&a, &b).unwrap(), paired_improvement(&c, &b).unwrap());
+        prop_assert_eq!(ordinal_effect(&a, &b).unwrap(), ordinal_effect(&c, &b).unwrap());
+        prop_assert_eq!(
+            rank_sum(&a, &b, TWO, NullDistribution::Auto).unwrap(),
+            rank_sum(&c, &b, TWO, NullDistribution::Auto).unwrap()
+        );
+        prop_assert_eq!(
+            kruskal_wallis(&[&a, &b]).unwrap(),
+            kruskal_wallis(&[&c, &b]).unwrap()
+        );
+        prop_assert_eq!(friedman(&rows).unwrap(), friedman(&more).unwrap());
+        let p = |a: &[f64]| flips(&dst_stats::rounded_differences(a, &b).unwrap());
+        prop_assert_eq!(p(&a), p(&c));
+        let options = BayesSignedRankOptions { rope: 0.01, draws: 200, threads: 1, ..Default::default() };
+        prop_assert_eq!(bayes_signed_rank(&a, &b, &options).unwrap(), bayes_signed_rank(&c, &b, &options).unwrap());
+        // Nor does it hide that the others vary.
+        prop_assert_eq!(
+            paired_t(&a, &b, TWO, 0.95).unwrap().degenerate,
+            paired_t(&c, &b, TWO, 0.95).unwrap().degenerate
+        );
+    }
+
+    #[test]
+    fn flipped_signs_of_three_decimals_are_counted_as_in_integers((a, b) in thousandths(40)) {
+        let d: Vec<i32> = a.iter().zip(&b).map(|(x, y)| x - y).collect();
+        let want = flips_in_integers(&d);
+        let high = |s: &[i32]| s.iter().map(|i| i + 850).collect::<Vec<_>>();
+        let (x, y) = (by_division(&high(&a)), by_multiplication(&high(&b)));
+        prop_assert_eq!(flips(&dst_stats::rounded_differences(&x, &y).unwrap()), want);
+        // Differences as they come out of a subtraction, and as they are typed.
+        let raw: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x - y).collect();
+        prop_assert_eq!(flips(&raw), want);
+        prop_assert_eq!(flips(&by_division(&d)), want);
+        // In percent, and beside two opposite outliers, which fill three patterns of four.
+        let percent = |s: &[f64]| s.iter().map(|v| v * 100.0).collect::<Vec<_>>();
+        prop_assert_eq!(flips(&dst_stats::rounded_differences(&percent(&x), &percent(&y)).unwrap()), want);
+        let mut wild = d.clone();
+        wild.extend([1_000_000_000, -1_000_000_000]);
+        prop_assert_eq!(flips(&by_division(&wild)), flips_in_integers(&wild));
+    }
+
+    #[test]
+    fn decimals_are_tested_as_the_integers_they_stand_for(
+        (a, b) in thousandths(30), rows in vec(vec(880_i32..=890, 4), 3..7), rope in 1_i32..10,
+    ) {
+        let (x, y, v, w) = (by_division(&a), by_multiplication(&b), whole(&a), whole(&b));
+        for zeros in [Zeros::Drop, Zeros::Pratt, Zeros::Split] {
+            let options = SignedRankOptions { zeros, ..Default::default() };
+            prop_assert_eq!(
+                signed_rank_paired(&x, &y, &options).unwrap(),
+                signed_rank_paired(&v, &w, &options).unwrap()
+            );
+        }
+        prop_assert_eq!(sign_test(&x, &y, TWO, 0.95).unwrap(), sign_test(&v, &w, TWO, 0.95).unwrap());
+        prop_assert_eq!(paired_improvement(&x, &y).unwrap(), paired_improvement(&v, &w).unwrap());
+        prop_assert_eq!(ordinal_effect(&x, &y).unwrap(), ordinal_effect(&v, &w).unwrap());
+        for null in [NullDistribution::Exact, NullDistribution::Normal { continuity: true }] {
+            prop_assert_eq!(rank_sum(&x, &y, TWO, null).unwrap(), rank_sum(&v, &w, TWO, null).unwrap());
+        }
+        prop_assert_eq!(kruskal_wallis(&[&x, &y]).unwrap(), kruskal_wallis(&[&v, &w]).unwrap());
+        let table = |as_numbers: fn(&[i32]) -> Vec<f64>, other: fn(&[i32]) -> Vec<f64>| {
+            rows.iter()
+                .map(|row| [as_numbers(&row[..2]), other(&row[2..])].concat())
+                .collect::<Vec<_>>()
+        };
+        prop_assert_eq!(
+            friedman(&table(by_division, by_multiplication)).unwrap(),
+            friedman(&table(whole, whole)).unwrap()
+        );
+        let bayes = |x: &[f64], y: &[f64], rope: f64| {
+            let options = BayesSignedRankOptions { rope, draws: 200, threads: 1, ..Default::default() };
+            bayes_signed_rank(x, y, &options).unwrap()
+        };
+        let rope = f64::from(rope);
+        prop_assert_eq!(bayes(&x, &y, rope / 1_000.0), bayes(&v, &w, rope));
+        prop_assert_eq!(bayes(&x, &y, 0.0), bayes(&v, &w, 0.0));
+        let p = |x: &[f64], y: &[f64]| paired_t(x, y, TWO, 0.95).unwrap();
+        prop_assert_eq!(p(&x, &y).degenerate, p(&v, &w).degenerate);
+        let levene = |x: &[f64], y: &[f64]| levene(&[x, y], LeveneCentre::Median).unwrap();
+        prop_assert_eq!(levene(&x, &y).degenerate, levene(&v, &w).degenerate);
+        prop_assert!(alike(levene(&x, &y).p_value, levene(&v, &w).p_value));
     }
 }
 

@@ -47,4 +47,5 @@ sections! {
     verdicts_keep_their_promises: "Errors at the margin",
     corrections_keep_the_level_of_a_family: "Families of comparisons",
     power_is_what_power_predicts: "Power",
+    intervals_over_seeds_and_examples_cover: "Seeds and examples",
 }

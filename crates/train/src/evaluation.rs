@@ -5,11 +5,11 @@ use dst_core::record::Scores;
 use dst_core::{Dataset, Model, Precision, Predictions, Result, Split, Task};
 use tch::{Device, Kind, Tensor};
 
-use crate::correlation::{is_constant, pearson, spearman};
 use crate::loss::Loss;
-use crate::metrics::Confusion;
 use crate::observer::{Observer, Silent};
 use crate::speed::Clock;
+use dst_core::Confusion;
+use dst_core::correlation::{is_constant, pearson, spearman};
 
 /// What a model scored on one split.
 #[derive(Debug, Clone)]

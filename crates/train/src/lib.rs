@@ -7,14 +7,12 @@
 mod ages;
 mod best;
 mod checkpoint;
-mod correlation;
 mod estimate;
 mod evaluation;
 mod learning_rate;
 mod loader;
 mod loss;
 mod memory;
-mod metrics;
 mod observer;
 mod optimizer;
 mod probe;
@@ -26,12 +24,12 @@ pub mod toy;
 mod trainer;
 mod trial;
 
+pub use dst_core::Confusion;
 pub use estimate::{Estimate, Estimator, estimate_flops};
 pub use evaluation::{Evaluation, evaluate};
 pub use learning_rate::learning_rate;
 pub use loss::Loss;
 pub use memory::peak_memory;
-pub use metrics::Confusion;
 pub use observer::{Observer, Progress, Silent};
 pub use optimizer::{Arithmetic, Optimizer};
 pub use setup::Setup;

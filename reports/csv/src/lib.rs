@@ -6,10 +6,11 @@
 //! their seed alone). Rows come in one order whatever the order of the trials. Missing is
 //! empty, never zero.
 
-use dst_analysis::Rendering;
-use dst_analysis::ReportPlugin;
-use dst_analysis::Study;
-use dst_analysis::{Document, Report};
+use std::collections::BTreeMap;
+
+use dst_analysis::document::Page;
+use dst_analysis::spreadsheet::{self, Parameters};
+use dst_analysis::{Document, Rendering, Report, ReportPlugin, Study};
 use dst_record::Result;
 use dst_record::record::TrialRecord;
 
@@ -19,7 +20,7 @@ mod summary;
 
 use cell::{Cells, Column, model_parameters, training};
 
-/// The report of this crate. It needs no analysis: nothing is compared.
+/// The report of this crate. Nothing is compared.
 struct Csv;
 
 inventory::submit! {
@@ -28,21 +29,37 @@ inventory::submit! {
         summary: "CSV files of all trials, their epochs, their layers, and means over seeds.",
         order: 20,
         report: &Csv,
+        terminal: None,
     }
 }
 
 impl Report for Csv {
-    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
-        let experiment = &study.experiment;
-        let trials = sorted(experiment.trials);
+    fn render(&self, study: &Study<'_>, _: &Page) -> Result<Rendering> {
+        let trials = sorted(study.experiment.trials);
+        let labels = labels(study);
+        let parameters = Parameters::of(trials.iter().map(|trial| &trial.spec));
         let documents = vec![
-            trials_table("trials.csv", &trials),
-            course_table("history.csv", &trials, columns::EPOCH, |trial| &trial.history),
-            course_table("layers.csv", &trials, columns::LAYER, |trial| &trial.layers),
-            document("summary.csv", summary::header(), summary::rows(&trials)),
+            trials_table("trials.csv", &trials, &labels, &parameters),
+            course_table("history.csv", &trials, &labels, columns::EPOCH, |trial| &trial.history),
+            course_table("layers.csv", &trials, &labels, columns::LAYER, |trial| &trial.layers),
+            document(
+                "summary.csv",
+                summary::header(&parameters),
+                summary::rows(study, &parameters),
+            ),
         ];
-        Ok(Rendering { documents, summary: String::new() })
+        Ok(Rendering { documents })
     }
+}
+
+/// What tables call the group of each trial, by id: the name that all files share.
+fn labels<'s>(study: &'s Study<'_>) -> BTreeMap<&'s str, &'s str> {
+    let groups = study.judgements.iter().flat_map(|judgement| &judgement.table.groups);
+    groups
+        .flat_map(|group| {
+            group.trials.values().map(|trial| (trial.id.as_str(), group.label.as_str()))
+        })
+        .collect()
 }
 
 /// By data set, model, strategy, parameters, sparsity and seed; what remains equal differs in
@@ -62,27 +79,43 @@ fn sorted(trials: &[TrialRecord]) -> Vec<&TrialRecord> {
     sorted
 }
 
-fn trials_table(name: &str, trials: &[&TrialRecord]) -> Document {
-    let header = columns::RESULT.iter().map(|column| column.name());
+fn trials_table(
+    name: &str,
+    trials: &[&TrialRecord],
+    labels: &BTreeMap<&str, &str>,
+    parameters: &Parameters,
+) -> Document {
+    let header = columns::RESULT.iter().map(|column| column.name()).chain(["label"]);
+    let header = identity_names().chain(header).map(str::to_owned).chain(parameters.header());
     let rows = trials.iter().map(|trial| -> Cells {
-        identity(trial).chain(columns::RESULT.iter().map(|column| column.cell(trial))).collect()
+        identity(trial)
+            .chain(columns::RESULT.iter().map(|column| column.cell(trial)))
+            .chain([label(labels, trial)])
+            .chain(parameters.cells(&trial.spec))
+            .collect()
     });
-    document(name, identity_names().chain(header).map(str::to_owned).collect(), rows)
+    document(name, header.collect(), rows)
+}
+
+fn label(labels: &BTreeMap<&str, &str>, trial: &TrialRecord) -> String {
+    labels.get(trial.id.as_str()).map_or_else(String::new, |label| (*label).to_owned())
 }
 
 /// A table with several rows for each trial, in the order recorded.
 fn course_table<R>(
     name: &str,
     trials: &[&TrialRecord],
+    labels: &BTreeMap<&str, &str>,
     columns: &[Column<R>],
     rows_of: fn(&TrialRecord) -> &[R],
 ) -> Document {
-    let header = identity_names().chain(columns.iter().map(|(name, _)| *name));
+    let header = identity_names().chain(columns.iter().map(|(name, _)| *name)).chain(["label"]);
     let rows = trials.iter().flat_map(|trial| {
         let identity: Cells = identity(trial).collect();
         let rows = rows_of(trial).iter();
         rows.map(move |row| {
-            identity.iter().cloned().chain(columns.iter().map(|(_, cell)| cell(row))).collect()
+            let cells = columns.iter().map(|(_, cell)| cell(row));
+            identity.iter().cloned().chain(cells).chain([label(labels, trial)]).collect()
         })
     });
     document(name, header.map(str::to_owned).collect(), rows)
@@ -96,12 +129,6 @@ fn identity(trial: &TrialRecord) -> impl Iterator<Item = String> {
     columns::IDENTITY.iter().map(|(_, cell)| cell(trial))
 }
 
-/// Rows are written as they come: `layers.csv` of ten thousand trials has a million and a half.
 fn document(name: &str, header: Cells, rows: impl Iterator<Item = Cells>) -> Document {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in std::iter::once(header).chain(rows) {
-        writer.write_record(row).expect("memory takes every row, and rows have one length");
-    }
-    let bytes = writer.into_inner().expect("memory takes every row");
-    Document { name: name.to_owned(), bytes }
+    Document { name: name.to_owned(), bytes: spreadsheet::csv(header, rows) }
 }

@@ -1,20 +1,21 @@
 //! Means over the seeds of a group.
 
-use std::collections::BTreeMap;
-
-use dst_record::record::{Outcome, Status, TrialRecord};
+use dst_analysis::spreadsheet::Parameters;
+use dst_analysis::{Group, Study};
+use dst_record::record::{Outcome, Status, TrialSpec};
 use dst_record::{Metric, measure};
 
-use crate::cell::{Cells, dataset_options, model_parameters, number, optional, sortable, training};
+use crate::cell::{Cells, dataset_options, model_parameters, number, optional, training};
 
 /// Nominal coverage of the interval of the mean.
 const LEVEL: f64 = 0.95;
 
-/// Trials that differ in their seed alone.
-struct Group<'a> {
-    trials: Vec<&'a TrialRecord>,
-    /// Of the finished ones, by seed.
-    outcomes: Vec<&'a Outcome>,
+/// A group with what is said of it.
+struct Row<'r> {
+    group: &'r Group<'r>,
+    /// The specification of its first trial.
+    spec: &'r TrialSpec,
+    outcomes: Vec<&'r Outcome>,
     accuracy: Spread,
     /// The official metric of the data set.
     metric: Option<Metric>,
@@ -42,64 +43,59 @@ impl Spread {
     }
 }
 
-type GroupColumn = (&'static str, fn(&Group<'_>) -> String);
+type GroupColumn = (&'static str, fn(&Row<'_>) -> String);
 
 /// Columns of `summary.csv`. The order is stable; new columns go to the end.
 const COLUMNS: &[GroupColumn] = &[
-    ("dataset", |group| group.first().spec.dataset_label()),
-    ("model", |group| group.first().spec.model_name().to_owned()),
-    ("model_params", |group| model_parameters(&group.first().spec)),
-    ("strategy", |group| group.first().spec.strategy_name().to_owned()),
-    ("params", |group| group.first().spec.strategy_parameters()),
-    ("sparsity", |group| number(group.first().spec.sparsity)),
-    ("training", |group| training(&group.first().spec)),
-    ("planned", |group| group.trials.len().to_string()),
-    ("finished", |group| group.count(Status::Finished)),
-    ("failed", |group| {
-        group.trials.iter().filter(|trial| trial.status != Status::Finished).count().to_string()
-    }),
-    ("diverged", |group| group.count(Status::Diverged)),
-    ("collapsed", |group| group.count(Status::Collapsed)),
-    ("crashed", |group| group.count(Status::Crashed)),
-    ("timed_out", |group| group.count(Status::TimedOut)),
-    ("test_accuracy_mean", |group| optional(group.accuracy.mean)),
-    ("test_accuracy_sd", |group| optional(group.accuracy.sd)),
-    ("test_accuracy_ci95_low", |group| optional(group.accuracy.low)),
-    ("test_accuracy_ci95_high", |group| optional(group.accuracy.high)),
-    ("validation_accuracy_mean", |group| group.mean_score(|o| o.validation.accuracy)),
-    ("test_f1_macro_mean", |group| group.mean_score(|o| o.test.f1_macro)),
-    ("nonzero_parameters_mean", |group| group.mean(|o| o.nonzero_parameters as f64)),
-    ("sparsity_prunable_mean", |group| group.mean(|o| o.sparsity_prunable)),
-    ("sparsity_total_mean", |group| group.mean(|o| o.sparsity_total)),
-    ("inference_flops_mean", |group| group.mean(|o| o.inference_flops)),
-    ("inference_flops_ratio_mean", |group| {
-        group.mean(|o| o.inference_flops / o.dense_inference_flops)
-    }),
-    ("train_flops_mean", |group| group.mean(|o| o.train_flops)),
-    ("inference_ms_per_sample_mean", |group| group.mean(|o| o.inference_ms_per_sample)),
-    ("train_seconds_mean", |group| group.mean(|o| o.train_seconds)),
-    ("peak_memory_bytes_mean", |group| match group.memory_kind() {
-        Some(_) => group.mean(|o| o.peak_memory_bytes as f64),
+    ("dataset", |row| row.spec.dataset_label()),
+    ("model", |row| row.spec.model_name().to_owned()),
+    ("model_params", |row| model_parameters(row.spec)),
+    ("strategy", |row| row.spec.strategy_name().to_owned()),
+    ("params", |row| row.spec.strategy_parameters()),
+    ("sparsity", |row| number(row.spec.sparsity)),
+    ("training", |row| training(row.spec)),
+    ("planned", |row| row.group.planned().to_string()),
+    ("finished", |row| row.group.finished().len().to_string()),
+    ("failed", |row| row.group.failures().len().to_string()),
+    ("diverged", |row| row.count(Status::Diverged)),
+    ("collapsed", |row| row.count(Status::Collapsed)),
+    ("crashed", |row| row.count(Status::Crashed)),
+    ("timed_out", |row| row.count(Status::TimedOut)),
+    ("test_accuracy_mean", |row| optional(row.accuracy.mean)),
+    ("test_accuracy_sd", |row| optional(row.accuracy.sd)),
+    ("test_accuracy_ci95_low", |row| optional(row.accuracy.low)),
+    ("test_accuracy_ci95_high", |row| optional(row.accuracy.high)),
+    ("validation_accuracy_mean", |row| row.mean_score(|o| o.validation.accuracy)),
+    ("test_f1_macro_mean", |row| row.mean_score(|o| o.test.f1_macro)),
+    ("nonzero_parameters_mean", |row| row.mean(|o| o.nonzero_parameters as f64)),
+    ("sparsity_prunable_mean", |row| row.mean(|o| o.sparsity_prunable)),
+    ("sparsity_total_mean", |row| row.mean(|o| o.sparsity_total)),
+    ("inference_flops_mean", |row| row.mean(|o| o.inference_flops)),
+    ("inference_flops_ratio_mean", |row| row.mean(|o| o.inference_flops / o.dense_inference_flops)),
+    ("train_flops_mean", |row| row.mean(|o| o.train_flops)),
+    ("inference_ms_per_sample_mean", |row| row.mean(|o| o.inference_ms_per_sample)),
+    ("train_seconds_mean", |row| row.mean(|o| o.train_seconds)),
+    ("peak_memory_bytes_mean", |row| match row.memory_kind() {
+        Some(_) => row.mean(|o| o.peak_memory_bytes as f64),
         None => String::new(),
     }),
-    ("peak_memory_kind", |group| group.memory_kind().unwrap_or_default()),
-    ("test_metric_name", |group| group.metric.map(|metric| metric.to_string()).unwrap_or_default()),
-    ("test_metric_mean", |group| optional(group.score.mean)),
-    ("test_metric_sd", |group| optional(group.score.sd)),
-    ("test_metric_ci95_low", |group| optional(group.score.low)),
-    ("test_metric_ci95_high", |group| optional(group.score.high)),
-    ("inference_samples_per_second_mean", |group| group.mean_of("inference_samples_per_second")),
-    ("train_seconds_per_epoch_mean", |group| group.mean_of("train_seconds_per_epoch")),
-    ("dataset_options", |group| dataset_options(&group.first().spec)),
+    ("peak_memory_kind", |row| row.memory_kind().unwrap_or_default()),
+    ("test_metric_name", |row| row.metric.map(|metric| metric.to_string()).unwrap_or_default()),
+    ("test_metric_mean", |row| optional(row.score.mean)),
+    ("test_metric_sd", |row| optional(row.score.sd)),
+    ("test_metric_ci95_low", |row| optional(row.score.low)),
+    ("test_metric_ci95_high", |row| optional(row.score.high)),
+    ("inference_samples_per_second_mean", |row| row.mean_of("inference_samples_per_second")),
+    ("train_seconds_per_epoch_mean", |row| row.mean_of("train_seconds_per_epoch")),
+    ("dataset_options", |row| dataset_options(row.spec)),
+    ("label", |row| row.group.label.clone()),
 ];
 
-impl<'a> Group<'a> {
-    fn new(trials: Vec<&'a TrialRecord>) -> Self {
-        let outcomes: Vec<&Outcome> = trials
-            .iter()
-            .filter(|trial| trial.status == Status::Finished)
-            .filter_map(|trial| trial.outcome.as_ref())
-            .collect();
+impl<'r> Row<'r> {
+    /// None for a group whose trials are all to do: it has no specification here.
+    fn new(group: &'r Group<'r>) -> Option<Self> {
+        let spec = &group.trials.values().next()?.spec;
+        let outcomes = group.outcomes();
         let spread = |metric: Metric| Spread::of(&scores(&outcomes, |o| o.test.get(metric)));
         // Trials recorded before there was another metric than accuracy may disagree.
         let metric = outcomes
@@ -108,15 +104,11 @@ impl<'a> Group<'a> {
             .filter(|metric| outcomes.iter().all(|outcome| outcome.metric == *metric));
         let accuracy = spread(Metric::Accuracy);
         let score = metric.map_or(Spread::of(&[]), spread);
-        Self { accuracy, metric, score, trials, outcomes }
-    }
-
-    fn first(&self) -> &TrialRecord {
-        self.trials[0]
+        Some(Self { accuracy, metric, score, group, spec, outcomes })
     }
 
     fn count(&self, status: Status) -> String {
-        self.trials.iter().filter(|trial| trial.status == status).count().to_string()
+        self.group.trials.values().filter(|trial| trial.status == status).count().to_string()
     }
 
     /// Over finished trials; empty without any, or where the mean is not defined.
@@ -125,17 +117,14 @@ impl<'a> Group<'a> {
         optional(dst_stats::summary(&values).ok().map(|summary| summary.mean))
     }
 
-    /// As [`Group::mean`], of what not every task has.
+    /// As [`Row::mean`], of what not every task has.
     fn mean_score(&self, value: fn(&Outcome) -> Option<f64>) -> String {
         optional(Spread::of(&scores(&self.outcomes, value)).mean)
     }
 
     /// The mean of a measure; empty if a finished trial lacks it.
     fn mean_of(&self, name: &str) -> String {
-        let finished = self.trials.iter().filter(|trial| trial.status == Status::Finished);
-        let values = finished.map(|trial| measure::find(name).and_then(|m| (m.value)(trial)));
-        let values: Option<Vec<f64>> = values.collect();
-        optional(Spread::of(&values.unwrap_or_default()).mean)
+        optional(measure::find(name).and_then(|measure| self.group.measured(measure.name)))
     }
 
     /// What the peaks of memory count, if all count the same: others have no common mean.
@@ -153,25 +142,18 @@ fn scores(outcomes: &[&Outcome], value: impl Fn(&Outcome) -> Option<f64>) -> Vec
     outcomes.iter().map(|outcome| value(outcome)).collect::<Option<_>>().unwrap_or_default()
 }
 
-pub(crate) fn header() -> Cells {
-    COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect()
+pub(crate) fn header(parameters: &Parameters) -> Cells {
+    COLUMNS.iter().map(|(name, _)| (*name).to_owned()).chain(parameters.header()).collect()
 }
 
-/// A row for each group, from trials in the order of `trials.csv`.
-pub(crate) fn rows(trials: &[&TrialRecord]) -> impl Iterator<Item = Cells> {
-    let mut groups: BTreeMap<_, Vec<&TrialRecord>> = BTreeMap::new();
-    for trial in trials {
-        let spec = &trial.spec;
-        let key = (
-            [&*spec.dataset_label(), spec.model_name(), spec.strategy_name()].map(str::to_owned),
-            spec.strategy_parameters(),
-            sortable(spec.sparsity),
-            [training(spec), model_parameters(spec)],
-        );
-        groups.entry(key).or_default().push(trial);
-    }
-    groups.into_values().map(|trials| {
-        let group = Group::new(trials);
-        COLUMNS.iter().map(|(_, cell)| cell(&group)).collect()
+/// A row for each group with a trial that ended.
+pub(crate) fn rows<'s>(
+    study: &'s Study<'_>,
+    parameters: &'s Parameters,
+) -> impl Iterator<Item = Cells> + 's {
+    let groups = study.judgements.iter().flat_map(|judgement| &judgement.table.groups);
+    groups.filter_map(|group| Row::new(group)).map(|row| {
+        let cells = COLUMNS.iter().map(|(_, cell)| cell(&row));
+        cells.chain(parameters.cells(row.spec)).collect()
     })
 }

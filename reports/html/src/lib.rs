@@ -1,23 +1,18 @@
-//! The whole report as one HTML page, `report.html`, that needs no network: tables that sort and
-//! filter, pictures in light and dark, verdicts, costs, failures and a methods paragraph. The data
-//! behind every picture lies beside it as CSV, the picture alone as SVG, in `figures`.
+//! The whole report as one HTML page, `report.html`, that needs no network: verdicts, figures in
+//! light and dark, and tables that sort and filter. The data behind every figure lies beside it as
+//! CSV, the figure alone as SVG, in `figures`.
 //!
-//! What is compared and how stands in [`dst_analysis`]; what is drawn in [`dst_figures`].
+//! What is said, and in which words and digits, stands in [`dst_analysis::document`]; what is drawn
+//! in [`dst_figures`]. This crate lays both out.
 
-use dst_analysis::Rendering;
-use dst_analysis::ReportPlugin;
-use dst_analysis::Study;
-use dst_analysis::{Document, Report};
+use dst_analysis::document::Page;
+use dst_analysis::{Document, Rendering, Report, ReportPlugin, Study};
 use dst_record::Result;
 
-mod across;
-mod courses;
+mod block;
 mod page;
-mod pictures;
-mod provenance;
-mod scores;
-mod section;
 mod table;
+mod verdict;
 
 /// The report of this crate.
 struct Html;
@@ -25,25 +20,25 @@ struct Html;
 inventory::submit! {
     ReportPlugin {
         name: "html",
-        summary: "The whole report as one HTML page, with pictures and the data behind them.",
+        summary: "The whole report as one HTML page, with figures and the data behind them.",
         order: 40,
         report: &Html,
+        terminal: None,
     }
 }
 
 impl Report for Html {
-    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
-        let page = page::Page::new(study);
-        let mut documents =
-            vec![Document { name: "report.html".to_owned(), bytes: page.html()?.into_bytes() }];
+    fn render(&self, _: &Study<'_>, page: &Page) -> Result<Rendering> {
+        let html = page::html(page)?.into_bytes();
+        let mut documents = vec![Document { name: "report.html".to_owned(), bytes: html }];
         for figure in page.figures() {
             let document = |extension: &str, bytes| Document {
                 name: format!("figures/{}.{extension}", figure.name),
                 bytes,
             };
-            documents.push(document("svg", figure.svg.clone().into_bytes()));
-            documents.push(document("csv", figure.csv.clone()));
+            documents.push(document("svg", figure.drawing.svg.clone().into_bytes()));
+            documents.push(document("csv", figure.drawing.csv.clone()));
         }
-        Ok(Rendering { documents, summary: String::new() })
+        Ok(Rendering { documents })
     }
 }

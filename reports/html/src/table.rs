@@ -1,109 +1,100 @@
 //! Tables as the template takes them.
 
-use serde::{Serialize, Serializer};
+use dst_analysis::document::{Cell as Value, Table as Data};
+use dst_stats::verdict::Verdict;
+use serde::Serialize;
 
-/// A table that sorts and filters.
-#[derive(Debug, Clone)]
-pub(crate) struct Table {
-    /// Unique on the page.
-    pub(crate) id: String,
-    pub(crate) caption: String,
-    pub(crate) header: Vec<&'static str>,
-    pub(crate) rows: Vec<Vec<Cell>>,
-    /// What a reader of the table must know.
-    pub(crate) notes: Vec<String>,
-}
+use crate::verdict::{class, sign};
 
-/// A table as the template takes it.
+/// Rows beyond which a table gets a filter.
+const FILTER: usize = 15;
+/// Rows beyond which a table scrolls within a frame of its own.
+const TALL: usize = 40;
+/// Columns beyond which a table is set tighter.
+const DENSE: usize = 9;
+/// Characters of a word that stays on one line.
+const LINE: usize = 26;
+/// Those of the name of a row, which stays in sight on a narrow screen too.
+const NAME: usize = 18;
+
 #[derive(Serialize)]
-struct View<'t> {
-    id: &'t str,
-    caption: &'t str,
+pub(crate) struct Table<'p> {
+    id: &'p str,
+    caption: &'p str,
     columns: Vec<Column>,
-    rows: &'t [Vec<Cell>],
-    notes: &'t [String],
+    rows: Vec<Vec<Cell<'p>>>,
+    notes: &'p [String],
+    filter: bool,
+    class: &'static str,
 }
 
-/// The head of a column, which is set as its cells are.
 #[derive(Serialize)]
 struct Column {
-    name: &'static str,
+    heading: String,
     numeric: bool,
 }
 
-impl Serialize for Table {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let numeric = |place: usize| {
-            let mut cells = self.rows.iter().filter_map(|row| row.get(place));
-            cells.any(|cell| cell.number.is_some())
+/// A cell, and what tells it apart.
+#[derive(Serialize)]
+struct Cell<'p> {
+    text: &'p str,
+    /// What it sorts by, if not by its text.
+    value: Option<f64>,
+    /// The class of its badge, if it has one.
+    badge: Option<&'static str>,
+    sign: &'static str,
+    /// Is it so long that it takes several lines?
+    long: bool,
+}
+
+impl<'p> Cell<'p> {
+    fn new((place, cell): (usize, &'p Value)) -> Self {
+        let text = cell.text();
+        let line = if place == 0 { NAME } else { LINE };
+        let plain = Self {
+            text,
+            value: cell.number(),
+            badge: None,
+            sign: "",
+            long: matches!(cell, Value::Text(_)) && text.chars().count() > line,
         };
-        let columns = self.header.iter().enumerate();
-        View {
-            id: &self.id,
-            caption: &self.caption,
-            columns: columns
-                .map(|(place, &name)| Column { name, numeric: numeric(place) })
-                .collect(),
-            rows: &self.rows,
-            notes: &self.notes,
+        match cell {
+            Value::Verdict(verdict) => Self {
+                // From the best to what decides nothing.
+                value: Verdict::ALL.iter().position(|of| of == verdict).map(|at| at as f64),
+                badge: Some(class(*verdict)),
+                sign: sign(*verdict),
+                ..plain
+            },
+            Value::Status(status) => Self { badge: Some(status.name()), ..plain },
+            _ => plain,
         }
-        .serialize(serializer)
     }
 }
 
-/// A cell: what people read, and what it sorts by if that is a number.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Cell {
-    pub(crate) text: String,
-    pub(crate) number: Option<f64>,
-    /// A verdict or a status, which has a style of its own.
-    pub(crate) badge: Option<String>,
-}
-
-impl Table {
-    pub(crate) fn new(
-        id: impl Into<String>,
-        caption: impl Into<String>,
-        header: &[&'static str],
-    ) -> Self {
+impl<'p> Table<'p> {
+    pub(crate) fn new(table: &'p Data) -> Self {
+        let column = |(place, column): (usize, &dst_analysis::document::Column)| Column {
+            heading: column.heading(),
+            numeric: table.is_numeric(place),
+        };
         Self {
-            id: id.into(),
-            caption: caption.into(),
-            header: header.to_vec(),
-            rows: Vec::new(),
-            notes: Vec::new(),
+            id: &table.id,
+            caption: &table.caption,
+            columns: table.columns.iter().enumerate().map(column).collect(),
+            rows: table
+                .rows
+                .iter()
+                .map(|row| row.iter().enumerate().map(Cell::new).collect())
+                .collect(),
+            notes: &table.notes,
+            filter: table.rows.len() > FILTER,
+            class: match (table.columns.len() > DENSE, table.rows.len() > TALL) {
+                (true, true) => "dense tall",
+                (true, false) => "dense",
+                (false, true) => "tall",
+                (false, false) => "",
+            },
         }
     }
-}
-
-/// Words.
-pub(crate) fn words(text: impl Into<String>) -> Cell {
-    Cell { text: text.into(), ..Cell::default() }
-}
-
-/// A number as people read it; empty if there is none.
-pub(crate) fn number<T: Into<f64> + Copy>(
-    value: Option<T>,
-    text: impl FnOnce(T) -> String,
-) -> Cell {
-    match value {
-        Some(value) => {
-            let plain: f64 = value.into();
-            // JSON and sorting know no infinities.
-            let number = Some(plain).filter(|plain| plain.is_finite());
-            Cell { text: text(value), number, badge: None }
-        }
-        None => Cell::default(),
-    }
-}
-
-/// A count.
-pub(crate) fn count(value: usize) -> Cell {
-    Cell { text: value.to_string(), number: Some(value as f64), badge: None }
-}
-
-/// A verdict or a status.
-pub(crate) fn badge(text: impl Into<String>) -> Cell {
-    let text = text.into();
-    Cell { badge: Some(text.clone()), text, number: None }
 }

@@ -1,20 +1,21 @@
-//! Tables for a paper: `tables.tex`, one `table` environment for each data set, model and training,
-//! and the methods paragraph.
+//! Tables for a paper: `tables.tex`, two `table` environments for each data set and model (scores with
+//! verdicts, and costs), and the methods paragraph; `references.bib`, the methods that took part.
 //!
-//! It needs the package `booktabs`, and nothing else. What is compared and how stands in
-//! [`dst_analysis`].
+//! It needs the package `booktabs`, and nothing else. What it says stands in
+//! [`dst_analysis::document`].
 
-use dst_analysis::Rendering;
-use dst_analysis::ReportPlugin;
-use dst_analysis::words::{correction_name, difference, interval, p_value, percent, score};
-use dst_analysis::{Analysis, Document, Report};
-use dst_analysis::{Judgement, Study, methods};
+use dst_analysis::document::{Block, Cell, Page, Section, Table, Topic};
+use dst_analysis::{Document, Rendering, Report, ReportPlugin, Study};
 use dst_record::Result;
-use dst_stats::Verdict;
+use dst_stats::verdict::Verdict;
 
 mod text;
 
 use text::escaped;
+
+/// Columns of costs that a paper has room for.
+const COST_COLUMNS: [&str; 5] =
+    ["label", "sparsity_prunable", "nonzero_parameters", "inference_flops", "train_flops"];
 
 /// The report of this crate.
 struct Latex;
@@ -22,99 +23,125 @@ struct Latex;
 inventory::submit! {
     ReportPlugin {
         name: "latex",
-        summary: "Tables of scores and comparisons for LaTeX, with a methods paragraph.",
+        summary: "Tables of scores, verdicts and costs for LaTeX, with a methods paragraph.",
         order: 50,
         report: &Latex,
+        terminal: None,
     }
 }
 
 impl Report for Latex {
-    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
-        let document =
-            Document { name: "tables.tex".to_owned(), bytes: document(study).into_bytes() };
-        Ok(Rendering { documents: vec![document], summary: String::new() })
+    fn render(&self, study: &Study<'_>, page: &Page) -> Result<Rendering> {
+        let text = document(study, page);
+        let mut documents =
+            vec![Document { name: "tables.tex".to_owned(), bytes: text.into_bytes() }];
+        documents.extend(references(page).map(|entries| Document {
+            name: "references.bib".to_owned(),
+            bytes: format!("{entries}\n").into_bytes(),
+        }));
+        Ok(Rendering { documents })
     }
 }
 
-fn document(study: &Study<'_>) -> String {
+fn document(study: &Study<'_>, page: &Page) -> String {
     let mut text = String::from(
         "% Needs \\usepackage{booktabs}. Made from a store of trials; edit the store, not this.\n",
     );
-    if study.experiment.post_hoc {
-        text.push_str(
-            "% The analysis is post hoc: it was chosen or changed after a trial had begun.\n",
-        );
+    for warning in &page.warnings {
+        text.push_str(&format!("% {}\n", one_line(warning)));
     }
     if study.experiment.trials.is_empty() {
         text.push_str("% No trial has ended, so there is nothing to compare.\n");
         return text;
     }
-    for (place, judgement) in study.judgements.iter().enumerate() {
-        text.push_str(&table(judgement, place + 1, study.analysis()));
+    for section in &page.sections {
+        match section.topic {
+            Topic::Family => text.push_str(&family(section)),
+            Topic::Methods => {
+                text.push_str("\n% Methods\n");
+                for block in &section.blocks {
+                    if let Block::Paragraph { text: words } = block {
+                        text.push_str(&format!("{}\n\n", escaped(words)));
+                    }
+                }
+            }
+            Topic::Across | Topic::Provenance => {}
+        }
     }
-    text.push_str(&format!("\n% Methods\n{}\n", escaped(&methods(study))));
     text
 }
 
-fn table(judgement: &Judgement<'_>, place: usize, analysis: &Analysis) -> String {
-    let metric = judgement.table.metric;
-    let unit = if metric.is_share() { " (\\%)" } else { "" };
-    let points = if metric.is_share() { " (points)" } else { "" };
-    let level = escaped(&percent(1.0 - analysis.alpha));
-    let mut text = format!(
-        "\n\\begin{{table}}\n  \\centering\n  \\begin{{tabular}}{{lrrrlrl}}\n    \\toprule\n    \
-         strategy & $n$ & {}{unit} & difference{points} & {level} CI & $p$ ({}) & verdict \\\\\n    \
-         \\midrule\n",
-        escaped(metric.title()),
-        correction_name(analysis.correction),
-    );
-    for group in judgement.groups() {
-        let scores = dst_stats::summary(&group.scores()).ok();
-        let mean = scores.map_or_else(
-            || "--".to_owned(),
-            |summary| match summary.sd {
-                Some(sd) => format!("${} \\pm {}$", score(metric, summary.mean), score(metric, sd)),
-                None => format!("${}$", score(metric, summary.mean)),
-            },
-        );
-        let comparison = judgement.comparison(group);
-        let cell = |value: Option<String>| value.unwrap_or_default();
-        let n = comparison.map_or(group.outcomes().len(), |comparison| comparison.n());
-        let verdict = comparison.map(|comparison| match comparison.verdict {
-            Verdict::Superior => format!("\\textbf{{{}}}", comparison.verdict),
-            verdict => verdict.to_string(),
-        });
-        text.push_str(&format!(
-            "    {} & {n} & {mean} & {} & {} & {} & {} \\\\\n",
-            escaped(&group.label),
-            cell(
-                comparison
-                    .and_then(|c| c.difference)
-                    .map(|d| format!("${}$", difference(metric, d)))
-            ),
-            cell(
-                comparison
-                    .and_then(|c| c.interval.as_ref())
-                    .map(|ci| format!("${}$", interval(metric, ci)))
-            ),
-            cell(comparison.and_then(|c| c.p_adjusted).map(|p| format!("${}$", p_value(p)))),
-            cell(verdict),
-        ));
+/// A comment ends with its line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn references(page: &Page) -> Option<&str> {
+    let methods = page.sections.iter().find(|section| section.topic == Topic::Methods)?;
+    methods.blocks.iter().find_map(|block| match block {
+        Block::Verbatim { language, text } if language == "bibtex" => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+fn family(section: &Section) -> String {
+    let own = section.blocks.iter().chain(section.folds.iter().flat_map(|fold| &fold.blocks));
+    let tables = own.filter_map(|block| match block {
+        Block::Table(table) => Some(table),
+        _ => None,
+    });
+    let mut text = String::new();
+    for table in tables {
+        if table.id.ends_with("-results") {
+            let all: Vec<usize> = (0..table.columns.len()).collect();
+            text.push_str(&self::table(table, &all, &section.title));
+        } else if table.id.ends_with("-costs") {
+            let kept: Vec<usize> = (0..table.columns.len())
+                .filter(|&column| COST_COLUMNS.contains(&table.columns[column].key.as_str()))
+                .collect();
+            text.push_str(&self::table(table, &kept, &section.title));
+        }
     }
-    let failed: usize = judgement.table.groups.iter().map(|group| group.failures().len()).sum();
-    let failures = match failed {
-        0 => String::new(),
-        some => format!(" Trials that failed and enter no mean: {some}."),
-    };
+    text
+}
+
+/// One environment. Only a row that is shown to be superior is bold: a higher mean alone is no claim.
+fn table(table: &Table, columns: &[usize], heading: &str) -> String {
+    let alignment: String =
+        columns.iter().map(|&column| if table.is_numeric(column) { 'r' } else { 'l' }).collect();
+    let row = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
+    let heads = columns.iter().map(|&column| escaped(&table.columns[column].heading())).collect();
+    let mut text = format!(
+        "\n\\begin{{table}}\n  \\centering\n  \\begin{{tabular}}{{{alignment}}}\n    \\toprule\n{}    \
+         \\midrule\n",
+        row(heads)
+    );
+    for cells in &table.rows {
+        let superior = cells.iter().any(|cell| *cell == Cell::Verdict(Verdict::Superior));
+        let cell = |&column: &usize| {
+            let text = cells.get(column).map_or_else(String::new, cell);
+            if superior && !text.is_empty() { format!("\\textbf{{{text}}}") } else { text }
+        };
+        text.push_str(&row(columns.iter().map(cell).collect()));
+    }
     text.push_str(&format!(
-        "    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{Test {} on {}: mean $\\pm$ standard \
-         deviation over $n$ seeds, and the difference from {}, paired by seed, with margin {}.{}}}\n  \
-         \\label{{tab:comparison-{place}}}\n\\end{{table}}\n",
-        escaped(metric.title()),
-        escaped(&judgement.table.heading()),
-        escaped(judgement.control()),
-        analysis.margin.size(),
-        failures,
+        "    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{}: {}. {}}}\n  \
+         \\label{{tab:{}}}\n\\end{{table}}\n",
+        escaped(heading),
+        escaped(&table.caption),
+        escaped(&table.notes.join(" ")),
+        table.id
     ));
     text
+}
+
+/// A cell; signs of numbers and the sign between a mean and its deviation are set as mathematics.
+fn cell(cell: &Cell) -> String {
+    let text = escaped(cell.text());
+    match cell {
+        Cell::Number { .. } | Cell::Interval { .. } => {
+            text.replace('±', "$\\pm$").replace('-', "$-$").replace('…', "$\\dots$")
+        }
+        _ => text,
+    }
 }

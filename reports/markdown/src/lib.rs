@@ -1,17 +1,12 @@
 //! The whole report as Markdown: `report.md`, to read in a terminal or a pull request.
 //!
-//! What is compared and how stands in [`dst_analysis`].
+//! What it says stands in [`dst_analysis::document`].
 
-use dst_analysis::Rendering;
-use dst_analysis::ReportPlugin;
-use dst_analysis::Study;
-use dst_analysis::{Document, Report};
+use dst_analysis::document::Page;
+use dst_analysis::{Document, Rendering, Report, ReportPlugin, Study};
 use dst_record::Result;
 
-mod across;
-mod costs;
 mod markdown;
-mod section;
 
 /// The report of this crate.
 struct Markdown;
@@ -19,16 +14,16 @@ struct Markdown;
 inventory::submit! {
     ReportPlugin {
         name: "markdown",
-        summary: "The whole report as Markdown: settings, tables, verdicts, failures, methods.",
+        summary: "The whole report as Markdown: verdicts, tables, failures, methods, settings.",
         order: 30,
         report: &Markdown,
+        terminal: None,
     }
 }
 
 impl Report for Markdown {
-    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
-        let bytes = markdown::text(study).into_bytes();
-        let documents = vec![Document { name: "report.md".to_owned(), bytes }];
-        Ok(Rendering { documents, summary: String::new() })
+    fn render(&self, _: &Study<'_>, page: &Page) -> Result<Rendering> {
+        let bytes = markdown::text(page).into_bytes();
+        Ok(Rendering { documents: vec![Document { name: "report.md".to_owned(), bytes }] })
     }
 }

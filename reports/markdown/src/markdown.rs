@@ -1,141 +1,126 @@
-//! The document: settings, a section for each table, ranks over data sets, methods.
+//! The page as Markdown.
 
-use dst_analysis::PrimaryTest;
-use dst_analysis::words::{correction_name, margin, percent};
-use dst_analysis::{Study, methods};
-use dst_record::Metric;
-
-use crate::across;
-use crate::section::section;
+use dst_analysis::document::{Block, Figure, Page, Section, Table, VerdictGroup};
 
 /// The document.
-pub(crate) fn text(study: &Study<'_>) -> String {
-    let mut text = format!(
-        "# Report\n\n\
-         Every strategy against **{}** on the test set, within one data set, model and training, \
-         paired by seed: two strategies with one seed start from the same weights and see the same \
-         batches. The weights are those of the epoch best on validation by the official metric of \
-         the data set. Differences are strategy minus control: of accuracy and F1 in points (1 \
-         point is 1 %), of correlations in plain units.\n\n",
-        study.control
-    );
-    text.push_str(&settings(study));
-    if study.experiment.trials.is_empty() {
-        text.push_str("\nNo trial has ended, so there is nothing to compare.\n");
+pub(crate) fn text(page: &Page) -> String {
+    let mut text = format!("# {}\n\n", escaped(&page.title));
+    for line in &page.lead {
+        text.push_str(&format!("**{}**\n\n", escaped(line)));
     }
-    for judgement in &study.judgements {
-        text.push_str(&section(judgement, study.analysis()));
+    for warning in &page.warnings {
+        text.push_str(&format!("> Warning: {}\n\n", escaped(warning)));
     }
-    text.push_str(&across::section(study));
-    text.push_str(
-        "\n## Reading the costs\n\n\
-         - Samples per second are of forward passes over the whole test set in large batches, \
-         milliseconds per sample of small ones; loading is not counted.\n\
-         - Sparsity is simulated by masks: every time here is that of masked dense arithmetic and \
-         says nothing about the speed of a sparse implementation.\n\
-         - FLOPs are what the method needs (a multiplication and an addition are two), whatever \
-         arithmetic was used.\n\
-         - Equal sparsity is not equal compute: the same number of connections costs more in a \
-         layer that is applied at many positions. Compare the FLOPs beside the accuracy.\n",
-    );
-    if !study.experiment.trials.is_empty() {
-        text.push_str(&format!("\n## Methods\n\n{}\n", methods(study)));
+    for section in &page.sections {
+        text.push_str(&self::section(section));
     }
     text
 }
 
-/// How trials are compared, and when that was decided.
-fn settings(study: &Study<'_>) -> String {
-    let analysis = study.analysis();
-    let fixed = match study.experiment.post_hoc {
-        false => "## Settings, fixed before the run",
-        true => {
-            "## Settings, post hoc\n\nThey were chosen or changed after a trial had begun: read the \
-             verdicts as exploratory."
+fn section(section: &Section) -> String {
+    let mut text = format!("## {}\n\n", escaped(&section.title));
+    section.blocks.iter().for_each(|block| text.push_str(&self::block(block)));
+    for fold in &section.folds {
+        text.push_str(&format!("### {}\n\n", escaped(&fold.title)));
+        fold.blocks.iter().for_each(|block| text.push_str(&self::block(block)));
+    }
+    text
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Paragraph { text } => format!("{}\n\n", escaped(text)),
+        Block::Notes { notes } => {
+            let lines: String = notes.iter().map(|note| format!("- {}\n", escaped(note))).collect();
+            lines + "\n"
         }
-    };
-    let beside = [PrimaryTest::PairedT, PrimaryTest::Wilcoxon, PrimaryTest::SignFlips]
-        .into_iter()
-        .filter(|test| *test != analysis.test)
-        .map(describe);
-    let mut rows = vec![
-        ["control".to_owned(), study.control.clone()],
-        [
-            "margin".to_owned(),
-            format!(
-                "{} of the metric ({} points)",
-                margin(Metric::Matthews, analysis.margin.size()),
-                margin(Metric::Accuracy, analysis.margin.size())
-            ),
-        ],
-        ["alpha".to_owned(), analysis.alpha.to_string()],
-        ["fewest pairs for a p-value".to_owned(), analysis.minimum_pairs.to_string()],
-        ["primary test".to_owned(), format!("{}, two-sided, over seeds", describe(analysis.test))],
-        ["beside it".to_owned(), format!("{}, two-sided", beside.collect::<Vec<_>>().join(", "))],
-        [
-            "correction".to_owned(),
-            format!(
-                "{}, over the m comparisons of one table that have a test",
-                correction_name(analysis.correction)
-            ),
-        ],
-    ];
-    for (dataset, metric) in &analysis.metrics {
-        rows.push([format!("metric of {dataset}"), metric.title().to_owned()]);
-    }
-    let level = percent(1.0 - analysis.alpha);
-    let (what, superior, inferior, non_inferior) = match analysis.test {
-        PrimaryTest::PairedT => (
-            "the interval of the mean difference",
-            format!("the {level} interval lies above 0"),
-            format!("the {level} interval lies below -{}", analysis.margin.size()),
-            format!(
-                "the {} interval lies above -{}, that is, the one-sided {level} bound does",
-                percent(1.0 - 2.0 * analysis.alpha),
-                analysis.margin.size()
-            ),
-        ),
-        _ => (
-            "the primary test",
-            "differences are shown to lie above 0".to_owned(),
-            format!("they are shown to lie below -{}", analysis.margin.size()),
-            format!("the one-sided test shows that they lie above -{}", analysis.margin.size()),
-        ),
-    };
-    format!(
-        "{fixed}\n\n{}\nThe verdict follows from {what}; the first line that applies counts:\n\n\
-         1. *superior*: {superior};\n\
-         2. *inferior*: {inferior};\n\
-         3. *non-inferior*: {non_inferior};\n\
-         4. *inconclusive*: none of these. It never means that the two are the same.\n\n\
-         Each verdict is that of its comparison alone; where p-values adjusted over the table \
-         lead to another one, the sentence says so.\n",
-        table(&["setting", "value"], rows.into_iter().map(Vec::from))
-    )
-}
-
-fn describe(test: PrimaryTest) -> &'static str {
-    match test {
-        PrimaryTest::PairedT => "paired t",
-        PrimaryTest::Wilcoxon => "Wilcoxon's signed ranks, exact",
-        PrimaryTest::SignFlips => "sign flips of the mean",
+        Block::Verdicts { groups } => groups.iter().map(verdicts).collect(),
+        Block::Table(table) => self::table(table),
+        Block::Figure(figure) => self::figure(figure),
+        Block::Verbatim { language, text } => {
+            // A fence longer than any in the text ends it for certain.
+            let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+            let fence = "`".repeat(3.max(longest + 1));
+            format!("{fence}{language}\n{text}\n{fence}\n\n")
+        }
     }
 }
 
-/// A cell of what may be missing.
-pub(crate) fn cell<T>(value: Option<T>, text: impl Fn(T) -> String) -> String {
-    value.map(text).unwrap_or_default()
-}
-
-/// A table of Markdown.
-pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let line = |cells: Vec<String>| {
-        let cells: Vec<String> =
-            cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
-        format!("| {} |\n", cells.join(" | "))
-    };
-    let mut text = line(header.iter().map(|&name| name.to_owned()).collect());
-    text.push_str(&line(header.iter().map(|_| "---".to_owned()).collect()));
-    text.extend(rows.into_iter().map(line));
+fn verdicts(group: &VerdictGroup) -> String {
+    let mut text = String::new();
+    if !group.title.is_empty() {
+        text.push_str(&format!("{}:\n\n", escaped(&group.title)));
+    }
+    for line in &group.verdicts {
+        text.push_str(&format!("- {}\n", escaped(&line.sentence)));
+        for note in &line.notes {
+            text.push_str(&format!("  - {}\n", escaped(note)));
+        }
+    }
+    text.push('\n');
     text
+}
+
+fn figure(figure: &Figure) -> String {
+    let (title, name) = (escaped(&figure.title), &figure.name);
+    format!("![{title}](figures/{name}.svg)\n\n{title} ([data](figures/{name}.csv)).\n\n")
+}
+
+/// A table of Markdown, numbers to the right.
+fn table(table: &Table) -> String {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let mut text = format!("{}\n\n", escaped(&table.caption));
+    text.push_str(&line(table.columns.iter().map(|column| escaped(&column.heading())).collect()));
+    let rule = |column: usize| if table.is_numeric(column) { "---:" } else { "---" };
+    text.push_str(&line((0..table.columns.len()).map(|column| rule(column).to_owned()).collect()));
+    for row in &table.rows {
+        text.push_str(&line(row.iter().map(|cell| escaped(cell.text())).collect()));
+    }
+    text.push('\n');
+    for note in &table.notes {
+        text.push_str(&format!("{}\n\n", escaped(note)));
+    }
+    text
+}
+
+/// Text that Markdown and HTML read as nothing but text: what came from files begins no heading, link,
+/// emphasis, code or tag, and no other cell.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dst_analysis::document::{Cell, Column};
+
+    #[test]
+    fn markup_from_files_is_text() {
+        let hostile = "<script>x</script> [a](b) *c* `d`\n# e | f";
+        let text = escaped(hostile);
+        assert_eq!(text, "&lt;script&gt;x&lt;/script&gt; \\[a\\](b) \\*c\\* \\`d\\` \\# e \\| f");
+        let mut hostile_table = Table::new("t", "", [Column::new("strategy", "label")]);
+        hostile_table.rows.push(vec![Cell::text_of("a | b\nc")]);
+        assert!(table(&hostile_table).ends_with("| strategy |\n| --- |\n| a \\| b c |\n\n"));
+    }
+
+    #[test]
+    fn a_fence_is_longer_than_what_it_holds() {
+        let verbatim = Block::Verbatim { language: "bibtex".to_owned(), text: "````".to_owned() };
+        assert_eq!(block(&verbatim), "`````bibtex\n````\n`````\n\n");
+    }
 }

@@ -1,14 +1,12 @@
 //! `pairs.csv`: every group against every other.
 
 use dst_analysis::Study;
+use dst_analysis::spreadsheet::{self, number, optional};
 
-use crate::file::{self, number, optional};
-
-const HEADER: [&str; 10] = [
+const HEADER: [&str; 9] = [
     "dataset",
     "model",
     "model_params",
-    "training",
     "first",
     "second",
     "difference",
@@ -28,7 +26,6 @@ pub(crate) fn csv(study: &Study<'_>) -> Vec<u8> {
                 table.dataset.clone(),
                 table.model.to_owned(),
                 table.model_parameters.clone(),
-                table.training.clone(),
                 pairs.labels[i].clone(),
                 pairs.labels[j].clone(),
                 number(pairs.difference[i][j]?),
@@ -38,5 +35,5 @@ pub(crate) fn csv(study: &Study<'_>) -> Vec<u8> {
             ])
         })
     });
-    file::csv(HEADER.map(str::to_owned).to_vec(), rows)
+    spreadsheet::csv(HEADER.map(str::to_owned).to_vec(), rows)
 }

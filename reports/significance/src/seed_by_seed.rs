@@ -1,16 +1,14 @@
 //! `mcnemar.csv`: the two stored models of each seed on the same test examples.
 
 use dst_analysis::Study;
+use dst_analysis::spreadsheet::{self, number, optional};
 
-use crate::file::{self, number, optional};
-
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 10] = [
     "dataset",
     "model",
     "model_params",
-    "training",
-    "candidate",
-    "control",
+    "label",
+    "control_label",
     "seed",
     "only_candidate_right",
     "only_control_right",
@@ -25,14 +23,13 @@ pub(crate) fn csv(study: &Study<'_>) -> Option<Vec<u8>> {
     });
     let mut rows = comparisons
         .flat_map(|(table, comparison)| {
-            comparison.evidence.mcnemar.iter().map(move |seed| {
+            comparison.diagnostics.iter().flat_map(|own| &own.mcnemar).map(move |seed| {
                 vec![
                     table.dataset.clone(),
                     table.model.to_owned(),
                     table.model_parameters.clone(),
-                    table.training.clone(),
                     comparison.candidate.label.clone(),
-                    comparison.control.label.clone(),
+                    comparison.control_label().to_owned(),
                     seed.seed.to_string(),
                     seed.test.only_first.to_string(),
                     seed.test.only_second.to_string(),
@@ -43,5 +40,5 @@ pub(crate) fn csv(study: &Study<'_>) -> Option<Vec<u8>> {
         })
         .peekable();
     rows.peek()?;
-    Some(file::csv(HEADER.map(str::to_owned).to_vec(), rows))
+    Some(spreadsheet::csv(HEADER.map(str::to_owned).to_vec(), rows))
 }

@@ -10,7 +10,8 @@
 use dst_analysis::Rendering;
 use dst_analysis::ReportPlugin;
 use dst_analysis::Study;
-use dst_analysis::words::percent;
+use dst_analysis::document::Page;
+use dst_analysis::format::percent;
 use dst_analysis::{Document, Report};
 use dst_analysis::{Group, tables};
 use dst_record::record::TrialRecord;
@@ -39,11 +40,12 @@ inventory::submit! {
         summary: "Event files that TensorBoard reads: a run for each trial.",
         order: 40,
         report: &TensorBoard,
+        terminal: None,
     }
 }
 
 impl Report for TensorBoard {
-    fn render(&self, study: &Study<'_>) -> Result<Rendering> {
+    fn render(&self, study: &Study<'_>, _: &Page) -> Result<Rendering> {
         let experiment = &study.experiment;
         let mut documents = Vec::new();
         for table in tables(experiment)? {
@@ -60,7 +62,7 @@ impl Report for TensorBoard {
                 documents.extend(runs(group, &folder, &name));
             }
         }
-        Ok(Rendering { documents, summary: String::new() })
+        Ok(Rendering { documents })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::ReportPlugin;
+use dst_analysis::document::Page;
 use dst_analysis::sample::{self, Size};
 use dst_analysis::{Analysis, Experiment, Study};
 use dst_record::Plugin;
@@ -23,7 +24,11 @@ fn rigl() -> serde_json::Value {
 fn render(trials: &[TrialRecord]) -> Vec<Document> {
     let report = ReportPlugin::find("tensorboard").unwrap().report;
     let analysis = Analysis::default();
-    report.render(&Study::new(&Experiment::new(trials, &analysis)).unwrap()).unwrap().documents
+    {
+        let study = Study::new(&Experiment::new(trials, &analysis)).unwrap();
+        report.render(&study, &Page::new(&study)).unwrap()
+    }
+    .documents
 }
 
 fn values(event: &Event) -> &[Value] {

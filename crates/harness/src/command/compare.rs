@@ -1,14 +1,23 @@
 //! `harness compare`
+//!
+//! What was typed becomes two [`Side`]s, those become trials, [`matching`] says which belong
+//! together, and [`relabel`] makes of them the two strategies that a study compares.
 
-mod scores;
+mod entry;
+mod foreign;
+mod group;
+mod matching;
+mod names;
+mod output;
+mod relabel;
+mod side;
+mod unmatched;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use dst_analysis::ReportPlugin;
-use dst_analysis::{Analysis, Experiment};
-use dst_analysis::{Comparison, Study};
-use dst_core::plugin::{Plugin, StrategyPlugin};
-use dst_core::record::TrialRecord;
+use dst_analysis::document::Page;
+use dst_analysis::{Analysis, Experiment, ReportPlugin, Study};
+use dst_core::plugin::{DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
 use serde_json::{Value, json};
 
@@ -16,195 +25,207 @@ use crate::catalog;
 use crate::cli::CompareArgs;
 use crate::config::{Effective, typed};
 use crate::exit::Exit;
-use crate::output;
 use crate::store::Store;
-
-/// What one of the two names means.
-enum Side {
-    Strategy(String),
-    Store(PathBuf),
-    File(PathBuf),
-}
+use entry::Entry;
+use group::{Group, Twice};
+use matching::{Matched, Rule};
+use output::Remarks;
+use side::{Selector, Side, Source};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
     let mut flags = typed::analysis(&args.analysis)?;
     typed::store(&mut flags, args.store.as_deref())?;
     let effective = Effective::of_process(None, flags)?;
-    let root = effective.execution()?.store;
-    let sides = [side(&args.first, &root)?, side(&args.second, &root)?];
-    if args.first == args.second {
-        return Err(Error::usage(format!("{} is compared with itself", args.first)));
-    }
     if args.analysis.control.is_some() {
         return Err(Error::usage("the second of the two is the control").at("--control"));
     }
-    let mut differing = Vec::new();
-    let (trials, control, recorded) = match &sides {
-        [Side::Strategy(first), Side::Strategy(second)] => {
-            let (trials, analysis) = strategies(&Store::open(&root)?, [first, second])?;
-            (trials, second.clone(), analysis)
-        }
-        [Side::Strategy(name), other] | [other, Side::Strategy(name)] => {
-            let what = match other {
-                Side::Store(path) => format!("the store {}", path.display()),
-                Side::File(path) => format!("the file {}", path.display()),
-                Side::Strategy(_) => unreachable!("both are strategies"),
-            };
-            return Err(Error::usage(format!("the strategy {name} is no partner of {what}"))
-                .hint("compare two strategies, or two of stores and files"));
-        }
-        [first, second] => {
-            let [first, second] = [first, second].map(read);
-            let (first, second) = (first?, second?);
-            let [candidate, control] = names(&args.first, &args.second);
-            differing = scores::differing(&first.trials, &second.trials);
-            let mut trials = scores::relabelled(&first.trials, &second.trials, &candidate);
-            trials.extend(scores::relabelled(&second.trials, &first.trials, &control));
-            (trials, control, first.analysis.or(second.analysis).unwrap_or_default())
-        }
-    };
-    let analysis = effective.analysis_over(Analysis { control, ..recorded })?;
+    let [first, second] = sides(&args.first, &args.second, &effective.execution()?.store)?;
+    let sides = [&first, &second];
+    let rule = Rule::of(sides);
+    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &effective)?;
+
+    let names = relabel::names(sides, &rule);
+    let trials = relabel::trials(&matched.pairings, &names, &rule);
+    let [_, control] = names;
+    let mut analysis = effective.analysis_over(Analysis { control, ..recorded })?;
+    let present = |name: &String| trials.iter().any(|trial| trial.spec.dataset == *name);
+    analysis.metrics.retain(|name, _| present(name));
+    let remarks =
+        Remarks { notes, differing: relabel::differing(&matched.pairings), alone: matched.alone };
     let catalog = catalog::catalog()?;
     let experiment =
         Experiment { post_hoc: true, catalog: &catalog, ..Experiment::new(&trials, &analysis) };
-    let study = Study::new(&experiment)?;
+    print(args, &Study::new(&experiment)?, &remarks)
+}
+
+/// Trials that belong together, and what else was found on the way to them.
+struct Prepared {
+    matched: Matched,
+    /// The analysis of the newest grid of a store among the sources.
+    recorded: Analysis,
+    /// For people, in sentences without a full stop.
+    notes: Vec<String>,
+}
+
+/// Reads both sides and finds what belongs together.
+///
+/// # Errors
+/// If a source cannot be read, or nothing belongs together.
+fn prepare(sides: [&Side; 2], rule: &Rule, effective: &Effective) -> Result<Prepared> {
+    let [first, second] = sides;
+    let one = Origin::read(&first.source)?;
+    let same = first.source.is(&second.source);
+    let other = if same { None } else { Some(Origin::read(&second.source)?) };
+    let other = other.as_ref().unwrap_or(&one);
+    let mut notes = one.notes.clone();
+    notes.extend(other.notes.iter().filter(|note| !one.notes.contains(note)).cloned());
+    let (mut ours, mut theirs) = (one.select(first, second)?, other.select(second, first)?);
+    let known: Vec<&str> = StrategyPlugin::all()?
+        .iter()
+        .map(|plugin| plugin.name)
+        .chain(DatasetPlugin::all()?.iter().map(|plugin| plugin.name))
+        .collect();
+    notes.extend(names::unify([&mut ours, &mut theirs], &known));
+    let recorded = one.analysis.clone().or_else(|| other.analysis.clone()).unwrap_or_default();
+    let analysis = effective.analysis_over(recorded.clone())?;
+    let groups = [group(ours, first)?, group(theirs, second)?];
+    let groups = [&groups[0][..], &groups[1][..]];
+    let matched = matching::matched(groups, rule, sides, &analysis);
+    if matched.pairings.is_empty() {
+        return unmatched::nothing(groups, &matched.alone, rule, sides);
+    }
+    notes.extend(matching::several_sets(&matched.pairings, first));
+    Ok(Prepared { matched, recorded, notes })
+}
+
+/// The two sides that were typed. A part that is typed on one of them alone means its strategy on
+/// the other too.
+///
+/// # Errors
+/// If one of them means nothing, or both mean the same.
+fn sides(first: &str, second: &str, store: &Path) -> Result<[Side; 2]> {
+    let sides = [Side::parse(first, store)?, Side::parse(second, store)?];
+    let [one, other] = &sides;
+    if one.source.is(&other.source) && one.selector == other.selector {
+        return Err(Error::usage(format!("{first} is compared with itself"))
+            .hint("two sets of parameters are named as 'rigl[drop_fraction=0.3]'"));
+    }
+    Ok(sides)
+}
+
+/// The trials of one source.
+struct Origin {
+    entries: Vec<Entry>,
+    analysis: Option<Analysis>,
+    notes: Vec<String>,
+}
+
+impl Origin {
+    fn read(source: &Source) -> Result<Self> {
+        let origin = match source {
+            Source::Store(path) => {
+                let store = Store::open(path)?;
+                let analysis = store.grids()?.pop().map(|grid| grid.analysis);
+                let entries = store.records()?.into_iter().map(Entry::from).collect();
+                Self { entries, analysis, notes: Vec::new() }
+            }
+            Source::File(path) => {
+                let sheet = foreign::read(path)?;
+                let notes = sheet.notes.iter().map(|note| format!("{source} {note}")).collect();
+                Self { entries: sheet.entries, analysis: None, notes }
+            }
+        };
+        if origin.entries.is_empty() {
+            return Err(Error::usage(format!("{source} has no trial that ended"))
+                .hint("`harness status` shows what a store has; a file needs rows"));
+        }
+        Ok(origin)
+    }
+
+    /// The trials that `side` means.
+    fn select(&self, side: &Side, other: &Side) -> Result<Vec<Entry>> {
+        match (&side.selector, &other.selector) {
+            (Some(selector), _) => selector.select(&self.entries, &side.source),
+            (None, Some(selector)) => {
+                let strategy = selector.strategy.clone();
+                let whole = Selector { strategy, ..Selector::default() };
+                whole.select(&self.entries, &side.source)
+            }
+            (None, None) => Ok(self.entries.clone()),
+        }
+    }
+}
+
+/// The groups of one side.
+///
+/// # Errors
+/// If one has a seed twice.
+fn group(entries: Vec<Entry>, side: &Side) -> Result<Vec<Group>> {
+    Group::of(entries).map_err(|Twice { what, seed, lines, differing }| {
+        let error = match lines {
+            Some((first, second)) => {
+                Error::data(format!("{what} has seed {seed} twice, first on line {first}"))
+                    .at(format!("line {second}"))
+            }
+            None => Error::data(format!("{what} has seed {seed} twice")),
+        };
+        let error = error.at(side.source.to_string());
+        let Some((column, value)) = differing.first_key_value() else {
+            return error.hint("keep one of the two");
+        };
+        let part = side.part(&Selector {
+            strategy: "NAME".to_owned(),
+            settings: [(column.clone(), value.clone())].into(),
+            sparsity: None,
+        });
+        let columns: Vec<&str> = differing.keys().map(String::as_str).collect();
+        error.hint(format!(
+            "the two rows differ in {}: name one strategy with one value, as {part}, or put what \
+             tells them apart into a column model or params",
+            columns.join(", ")
+        ))
+    })
+}
+
+/// Prints the study and what else is to be known.
+///
+/// # Errors
+/// If no comparison has a pair, or stdout cannot be written.
+fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exit> {
+    let typed = [args.first.as_str(), args.second.as_str()];
     let compared = || study.judgements.iter().flat_map(|judgement| &judgement.comparisons);
     if compared().all(|comparison| comparison.n() == 0) {
         return Err(Error::usage(format!(
             "{} and {} have no seed in common that finished on both sides",
             args.first, args.second
         ))
-        .hint("pairs need the same data set, sparsity and seed, and of stores and files the same strategy"));
+        .hint(remarks.text(typed).trim().replace('\n', "\n  ")));
     }
     if args.json {
-        let comparisons: Vec<Value> = study
+        let families: Vec<Value> = study
             .judgements
             .iter()
-            .flat_map(|j| j.comparisons.iter().map(|c| one(&j.table.heading(), c)))
+            .map(|judgement| dst_analysis::json::family(study, judgement))
             .collect();
-        output::print_json(&json!({
-            "analysis": analysis,
-            "training_differs": differing,
-            "comparisons": comparisons,
+        crate::output::print_json(&json!({
+            "analysis": study.analysis(),
+            "training_differs": remarks.training_differs(),
+            "settings_differ": remarks.differing,
+            "notes": remarks.notes,
+            "families": families,
+            "not_compared": remarks.alone_json(typed),
         }))?;
         return Ok(Exit::Success);
     }
-    let rendering = ReportPlugin::find("significance")?.report.render(&study)?;
-    let differing = match &differing[..] {
-        [] => String::new(),
-        list => format!("The two trained differently: {}.\n", list.join("; ")),
-    };
-    output::print(&format!(
-        "{}\nPost hoc: which two to compare was not recorded before their trials began.\n{differing}",
-        rendering.summary
+    let page = Page::new(study);
+    let terminal = ReportPlugin::find("significance")?.terminal;
+    let text = terminal.map(|terminal| terminal(&page, crate::output::width())).unwrap_or_default();
+    crate::output::print_styled(&format!(
+        "{text}\nPost hoc: which two to compare was not recorded before their trials began.\n{}",
+        remarks.text(typed)
     ))?;
     Ok(Exit::Success)
 }
 
-/// A folder is a store, another file that exists holds scores, and the rest are strategies.
-fn side(typed: &str, store: &Path) -> Result<Side> {
-    let path = Path::new(typed);
-    if path.join("store.json").exists() {
-        return Ok(Side::Store(path.to_owned()));
-    }
-    if path.is_dir() {
-        return Err(Error::usage(format!("{typed} is a folder, but no run store")));
-    }
-    if path.is_file() {
-        return Ok(Side::File(path.to_owned()));
-    }
-    if typed.ends_with(".csv") || typed.contains('/') {
-        return Err(Error::usage(format!("there is no file or store {typed}")));
-    }
-    StrategyPlugin::find(typed).map(|plugin| Side::Strategy(plugin.name.to_owned())).map_err(
-        |error| {
-            error.also(&format!(
-                "or give two strategies of the store {}, folders of stores, or CSV files",
-                store.display()
-            ))
-        },
-    )
-}
-
-/// The trials of two strategies, and the analysis that was recorded with the newest grid.
-fn strategies(store: &Store, names: [&str; 2]) -> Result<(Vec<TrialRecord>, Analysis)> {
-    let recorded = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
-    let mut trials = store.records()?;
-    trials.retain(|trial| names.contains(&trial.spec.strategy_name()));
-    for name in names {
-        if trials.iter().all(|trial| trial.spec.strategy_name() != name) {
-            return Err(Error::usage(format!(
-                "{} has no trial of {name} that ended",
-                store.root().display()
-            ))
-            .hint("`harness status` shows what it has"));
-        }
-    }
-    Ok((trials, recorded))
-}
-
-/// One side that is not a strategy.
-struct Source {
-    trials: Vec<TrialRecord>,
-    analysis: Option<Analysis>,
-}
-
-fn read(side: &Side) -> Result<Source> {
-    let (trials, analysis, path) = match side {
-        Side::Store(path) => {
-            let store = Store::open(path)?;
-            let analysis = store.grids()?.pop().map(|grid| grid.analysis);
-            (store.records()?, analysis, path)
-        }
-        Side::File(path) => (scores::read(path)?, None, path),
-        Side::Strategy(name) => {
-            return Err(Error::contract(format!("the strategy {name} is no source of trials")));
-        }
-    };
-    if trials.is_empty() {
-        return Err(Error::usage(format!("{} has no trial that ended", path.display())));
-    }
-    Ok(Source { trials, analysis })
-}
-
-/// The last part of each path, or the whole paths if those are equal.
-fn names(first: &str, second: &str) -> [String; 2] {
-    let last = |text: &str| {
-        let name = Path::new(text).file_stem();
-        name.map_or_else(|| text.to_owned(), |name| name.to_string_lossy().into_owned())
-    };
-    match [last(first), last(second)] {
-        [first, second] if first != second => [first, second],
-        _ => [first.to_owned(), second.to_owned()],
-    }
-}
-
-fn one(place: &str, comparison: &Comparison<'_>) -> Value {
-    json!({
-        "place": place,
-        "candidate": comparison.candidate.label,
-        "control": comparison.control.label,
-        "metric": comparison.metric,
-        "pairs": comparison.n(),
-        "pairs_planned": comparison.planned,
-        "difference": comparison.difference,
-        "ci_low": comparison.interval.map(|interval| interval.lower),
-        "ci_high": comparison.interval.map(|interval| interval.upper),
-        "p": comparison.tests.map(|tests| tests.difference),
-        "p_adjusted": comparison.p_adjusted,
-        "verdict": comparison.verdict.to_string(),
-        "untested": comparison.untested.map(|reason| reason.code()),
-        "notes": comparison.notes().collect::<Vec<_>>(),
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_are_called_by_the_last_part_of_their_path() {
-        assert_eq!(names("a/new", "b/old.csv"), ["new", "old"]);
-        assert_eq!(names("a/runs", "b/runs"), ["a/runs", "b/runs"]);
-    }
-}
+mod tests;

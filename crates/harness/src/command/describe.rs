@@ -12,10 +12,7 @@ use crate::config::{Family, preset};
 use crate::exit::Exit;
 use crate::output;
 use crate::schema::Parameter;
-use crate::table::wrapped;
-
-/// Characters in a line of prose.
-const WIDTH: usize = 96;
+use crate::table::{hanging, wrapped};
 
 /// What there is to say about a name.
 #[derive(Debug, Serialize)]
@@ -171,10 +168,11 @@ fn plain(kind: &'static str, name: &str, summary: &'static str) -> Description {
 }
 
 fn text(description: &Description) -> String {
+    let width = output::text_width();
     let mut text = format!("{} ({})\n", description.name, description.kind);
     for (label, content) in [("title", description.title), ("paper", description.paper)] {
         if !content.is_empty() {
-            text.push_str(&format!("{label}: {content}\n"));
+            text.push_str(&hanging(content, &format!("{label}: "), "  ", width));
         }
     }
     if let Some(model) = description.model {
@@ -185,16 +183,16 @@ fn text(description: &Description) -> String {
         text.push_str(&format!("metric: {}{}\n", first.title(), others.collect::<String>()));
     }
     text.push('\n');
-    text.push_str(&wrapped(description.summary, "", WIDTH));
-    text.push_str(&wrapped(description.split, "", WIDTH));
+    text.push_str(&wrapped(description.summary, "", width));
+    text.push_str(&wrapped(description.split, "", width));
     if !description.members.is_empty() {
-        text.push_str(&wrapped(&description.members.join(", "), "", WIDTH));
+        text.push_str(&wrapped(&description.members.join(", "), "", width));
     }
     if !description.parameters.is_empty() {
         text.push_str("\nparameters\n");
     }
     for parameter in &description.parameters {
-        text.push_str(&parameter_text(parameter));
+        text.push_str(&parameter_text(parameter, width));
     }
     if !description.grid.trim().is_empty() {
         let title = if description.kind == "preset" { "settings" } else { "grid" };
@@ -207,7 +205,7 @@ fn text(description: &Description) -> String {
     text
 }
 
-fn parameter_text(parameter: &Parameter) -> String {
+fn parameter_text(parameter: &Parameter, width: usize) -> String {
     let default = match &parameter.default {
         Value::Null => "none".to_owned(),
         Value::String(text) => format!("\"{text}\""),
@@ -219,11 +217,18 @@ fn parameter_text(parameter: &Parameter) -> String {
     } else {
         format!("{} {}", parameter.kind, names.join(", "))
     };
-    let mut text = format!("  {} = {default}  ({kind})\n", parameter.name);
-    text.push_str(&wrapped(&parameter.documentation, "      ", WIDTH));
+    // Two spaces before the kind, unless it does not fit into the line.
+    let assigned = format!("  {} = {default}", parameter.name);
+    let line = format!("{assigned}  ({kind})");
+    let mut text = if line.chars().count() <= width {
+        format!("{line}\n")
+    } else {
+        hanging(&format!("({kind})"), &format!("{assigned}  "), "      ", width)
+    };
+    text.push_str(&wrapped(&parameter.documentation, "      ", width));
     for choice in parameter.choices.iter().filter(|choice| !choice.documentation.is_empty()) {
         let line = format!("{}: {}", choice.value, choice.documentation);
-        text.push_str(&wrapped(&line, "        ", WIDTH));
+        text.push_str(&wrapped(&line, "        ", width));
     }
     text
 }

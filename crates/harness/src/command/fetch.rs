@@ -1,14 +1,15 @@
 //! What the Hugging Face Hub has and this machine lacks is fetched here, before any trial.
 
-use std::io::IsTerminal;
+use std::time::{Duration, Instant};
 
 use dst_core::plugin::DatasetPlugin;
 use dst_core::{DataSources, Error, ErrorKind, Result};
 use dst_data::hub::{self, Hub, Progress, Snapshot};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::output;
+use crate::progress::{bar, first_that_fits};
+use crate::screen::Screen;
 
 /// Fetches a data set that is nowhere, unless the network is not to be used.
 ///
@@ -134,42 +135,68 @@ fn fetch(
     })
 }
 
-/// A bar on a terminal, else a line for every file.
+/// The time between two pictures of the screen.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// A line that changes on a terminal, else a line for every file.
 struct Display {
     quiet: bool,
-    bar: Option<ProgressBar>,
+    screen: Option<Screen>,
+    shown: Option<Instant>,
     file: String,
+    /// When the present file began, and how much of it was there then.
+    began: (Instant, u64),
 }
 
 impl Display {
     fn new(quiet: bool) -> Self {
-        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::new(0);
-            let template = "{bar:30} {bytes:>10} of {total_bytes:10} {bytes_per_sec:12} {wide_msg}";
-            // A fixed template that is tested by every use on a terminal.
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style);
-            }
-            bar
-        });
-        Self { quiet, bar, file: String::new() }
+        let screen = if quiet { None } else { Screen::on_stderr() };
+        Self { quiet, screen, shown: None, file: String::new(), began: (Instant::now(), 0) }
     }
 
     fn show(&mut self, progress: Progress<'_>) {
-        if let Some(bar) = &self.bar {
-            bar.set_length(progress.size);
-            bar.set_position(progress.done);
-            bar.set_message(progress.file.to_owned());
-        } else if !self.quiet && self.file != progress.file && progress.size > 0 {
+        let is_new = self.file != progress.file && progress.size > 0;
+        if is_new {
             self.file = progress.file.to_owned();
-            let (file, size) = (progress.file, progress.size as f64 / 1e6);
-            output::note(&format!("  {file}, {size:.1} MB"));
+            self.began = (Instant::now(), progress.done);
+        }
+        if let Some(screen) = &mut self.screen {
+            if self.shown.is_none_or(|at| at.elapsed() >= FRAME) {
+                self.shown = Some(Instant::now());
+                let (since, before) = self.began;
+                let here = progress.done.saturating_sub(before) as f64;
+                let speed = here / since.elapsed().as_secs_f64().max(0.1);
+                screen.draw(&[line(&progress, speed, screen.room().columns)]);
+            }
+        } else if !self.quiet && is_new {
+            let (file, size) = (progress.file, megabytes(progress.size as f64));
+            output::note(&format!("  {file}, {size}"));
         }
     }
 
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    fn finish(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.clear();
         }
     }
+}
+
+/// One file in a line of at most `width` characters; `speed` is in bytes per second.
+fn line(progress: &Progress<'_>, speed: f64, width: usize) -> String {
+    let Progress { file, done, size, .. } = progress;
+    let fraction = if *size > 0 { *done as f64 / *size as f64 } else { 0.0 };
+    let of = format!("{} of {}", megabytes(*done as f64), megabytes(*size as f64));
+    let speed = format!("{}/s", megabytes(speed));
+    let candidates = [
+        format!("{} {of}  {speed}  {file}", bar(fraction, 30)),
+        format!("{} {of}  {speed}  {file}", bar(fraction, 10)),
+        format!("{of}  {speed}  {file}"),
+        format!("{of}  {file}"),
+        of,
+    ];
+    first_that_fits(candidates, width)
+}
+
+fn megabytes(bytes: f64) -> String {
+    format!("{:.1} MB", bytes / 1e6)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use dst_core::record::{Status, TrialSpec};
+use dst_core::record::{Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use dst_train::Estimate;
 use serde_json::json;
@@ -108,16 +108,17 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     }
     let material = report::Material::of_grid(&store, &record, grid.analysis.clone())?;
     let records = &material.records;
-    let failed = records.iter().filter(|record| record.status != Status::Finished).count();
+    let analysis = &grid.analysis;
+    let accepted = |record: &TrialRecord| {
+        record.status == Status::Collapsed && analysis.accepts_collapse(&record.spec.dataset)
+    };
+    let is_failed = |record: &&TrialRecord| record.status != Status::Finished && !accepted(record);
+    let failed = records.iter().filter(is_failed).count();
     let mut files = Vec::new();
-    if args.no_report {
+    if !records.is_empty() {
+        let built = report::build(&store, &material, (!args.no_report).then_some(&*folder))?;
         if !args.json {
-            output::print(&results::text(records))?;
-        }
-    } else if !records.is_empty() {
-        let built = report::build(&material, &folder)?;
-        if !args.json {
-            output::print(&built.text)?;
+            output::print_styled(&built.text)?;
         }
         files = built.files;
     }

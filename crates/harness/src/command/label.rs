@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dst_analysis::format::percent;
 use dst_core::record::TrialSpec;
 use serde_json::{Map, Value};
 
@@ -60,11 +61,11 @@ impl Labels {
     }
 }
 
-/// One trial in words: `rigl at 0.9, mnist-10k, lenet5, seed 3`.
+/// One trial in words: `rigl at 90 %, mnist-10k, lenet5, seed 3`.
 pub(super) fn trial(labels: &Labels, spec: &TrialSpec) -> String {
     let mut strategy = labels.strategy(spec);
     if spec.sparsity > 0.0 {
-        strategy.push_str(&format!(" at {}", spec.sparsity));
+        strategy.push_str(&format!(" at {}", percent(spec.sparsity)));
     }
     let mut words = vec![strategy, spec.dataset_label(), labels.model(spec)];
     words.extend(Some(labels.training(spec)).filter(|training| !training.is_empty()));
@@ -124,7 +125,7 @@ mod tests {
         let labels = Labels::of(specs.iter());
         assert_eq!(labels.strategy(&specs[0]), "a rate=0.1");
         assert_eq!(labels.strategy(&specs[2]), "b");
-        assert_eq!(trial(&labels, &specs[1]), "a rate=0.2 at 0.5, digits, mlp, seed 3");
+        assert_eq!(trial(&labels, &specs[1]), "a rate=0.2 at 50 %, digits, mlp, seed 3");
         let started = [
             spec(json!({ "name": "a", "rate": 0.1 }), 5),
             spec(json!({ "name": "a", "rate": 0.1, "start": "snip" }), 5),
@@ -133,6 +134,6 @@ mod tests {
         assert_eq!(started.each_ref().map(|s| labels.strategy(s)), ["a", "a start=snip"]);
         let trained = [spec(json!({ "name": "b" }), 5), spec(json!({ "name": "b" }), 6)];
         let labels = Labels::of(trained.iter());
-        assert_eq!(trial(&labels, &trained[1]), "b at 0.5, digits, mlp, epochs=6, seed 3");
+        assert_eq!(trial(&labels, &trained[1]), "b at 50 %, digits, mlp, epochs=6, seed 3");
     }
 }

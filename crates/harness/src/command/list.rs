@@ -9,6 +9,7 @@ use crate::cli::{Kind, ListArgs};
 use crate::config::preset::PRESETS;
 use crate::exit::Exit;
 use crate::output;
+use crate::table::hanging;
 
 pub(super) fn run(args: &ListArgs) -> Result<Exit> {
     let all = [Kind::Strategies, Kind::Models, Kind::Datasets, Kind::Reports, Kind::Presets];
@@ -26,6 +27,7 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit> {
         output::print_json(&object.into())?;
         return Ok(Exit::Success);
     }
+    let columns = output::width();
     let mut text = String::new();
     for kind in kinds {
         if !text.is_empty() {
@@ -36,7 +38,8 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit> {
         let entries = entries(kind)?;
         let width = entries.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, summary) in entries {
-            text.push_str(&format!("  {name:width$}  {summary}\n"));
+            let indent = " ".repeat(width + 4);
+            text.push_str(&hanging(summary, &format!("  {name:width$}  "), &indent, columns));
         }
     }
     output::print(&text)?;

@@ -136,7 +136,7 @@ fn asked(question: &Question) -> String {
         );
     }
     text.push_str(". All are in units of the metric: 0.005 is half a point.");
-    wrapped(&text, "", 100)
+    wrapped(&text, "", output::text_width())
 }
 
 fn floor(question: &Question) -> String {
@@ -154,7 +154,7 @@ fn stated_text(plan: &Plan, question: &Question) -> String {
     for row in &plan.detectable {
         detectable.row([row.seeds.to_string(), significant(row.difference)]);
     }
-    let notes = wrapped(&floor(question), "", 100);
+    let notes = wrapped(&floor(question), "", output::text_width());
     format!("{}\n{seeds}\n{detectable}\n{notes}", asked(question))
 }
 
@@ -193,7 +193,7 @@ fn pilot_text(planned: &[Planned], question: &Question) -> String {
     }
     text.push('\n');
     for note in notes {
-        text.push_str(&wrapped(&note, "", 100));
+        text.push_str(&wrapped(&note, "", output::text_width()));
     }
     text
 }

@@ -1,14 +1,16 @@
 //! `harness report`, and the reports at the end of a grid.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
-use dst_analysis::ReportPlugin;
-use dst_analysis::{Analysis, Catalog, Experiment, Seen, Study};
+use dst_analysis::document::Page;
+use dst_analysis::format::count;
+use dst_analysis::{Analysis, Catalog, Document, Experiment, ReportPlugin, Seen, Study};
 use dst_core::plugin::Plugin;
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
@@ -19,10 +21,8 @@ use super::{preflight, results};
 use crate::catalog;
 use crate::cli::ReportArgs;
 use crate::config::{Effective, typed};
-use crate::executor::Interrupts;
 use crate::exit::Exit;
 use crate::output;
-use crate::store::file::{self, Durability};
 use crate::store::{GridRecord, Store, TrialState};
 
 /// Where reports go unless another place is named.
@@ -62,7 +62,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
     }
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
-    let built = build(&material, &folder)?;
+    let built = build(&store, &material, Some(&folder))?;
     if args.json {
         output::print_json(&json!({
             "trials": results::json(&material.records),
@@ -71,7 +71,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
             "files": built.files,
         }))?;
     } else {
-        output::print(&built.text)?;
+        output::print_styled(&built.text)?;
     }
     Ok(Exit::Success)
 }
@@ -88,39 +88,36 @@ fn material(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<M
     }
 }
 
-/// How often a store is looked at, in steps of [`PAUSE`].
-const LOOKS: u32 = 10;
-/// How long an interrupt waits at most.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How often a store is looked at.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Builds the reports whenever a trial has ended, until none is left or an interrupt comes.
 fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit> {
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
-    let mut interrupts = Interrupts::listen()?;
     let mut seen = None;
-    loop {
+    super::watch::watch(PAUSE, || {
         let (ended, planned) = progress(args, store)?;
         if seen != Some(ended) {
             seen = Some(ended);
             if ended == 0 {
                 output::note("no trial has ended yet");
             } else {
-                build(&material(args, effective, store)?, &folder)?;
+                build(store, &material(args, effective, store)?, Some(&folder))?;
                 let page = folder.join("report.html");
-                output::note(&format!("{ended} of {planned} trials ended: {}", page.display()));
+                output::note(&format!(
+                    "{ended} of {} ended: {}",
+                    count(planned, "trial"),
+                    page.display()
+                ));
             }
         }
-        if ended > 0 && ended == planned {
-            return Ok(Exit::Success);
-        }
-        for _ in 0..LOOKS {
-            if interrupts.count() > 0 {
-                return Ok(Exit::Interrupted);
-            }
-            thread::sleep(PAUSE);
-        }
-    }
+        Ok(if ended > 0 && ended == planned {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    })
 }
 
 /// How many trials ended, of how many. Their tables and predictions are read only when that
@@ -189,7 +186,7 @@ impl Material {
         let missing = missing.into_iter().filter(|id| store.folder(id).exists());
         let pending = missing.map(|id| store.spec(id)).collect::<Result<_>>()?;
         let chosen = chosen(&store.grids()?, &records, &analysis);
-        let (catalog, seen) = (catalog::catalog()?, Seen::new());
+        let (catalog, seen) = (catalog::catalog()?, store.looks()?);
         Ok(Self { pending, analysis, chosen, commands, catalog, seen, records })
     }
 
@@ -223,43 +220,46 @@ pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &A
     if records.iter().all(before) { Chosen::Before } else { Chosen::PostHoc }
 }
 
-/// Renders all registered reports and writes their files to `folder`.
+/// Renders all registered reports and writes their files to `folder`, if one is given. What people read
+/// fits the terminal, and has styles.
 ///
 /// # Errors
 /// If a report refuses, or a file cannot be written.
-pub(super) fn build(material: &Material, folder: &Path) -> Result<Built> {
+pub(super) fn build(store: &Store, material: &Material, folder: Option<&Path>) -> Result<Built> {
     let study = Study::new(&material.experiment())?;
+    let page = Page::new(&study);
     let mut plugins = ReportPlugin::all()?.to_vec();
     plugins.sort_by_key(|plugin| plugin.order);
-    let mut text = results::text(&material.records);
-    let mut files = Vec::new();
-    if material.chosen == Chosen::PostHoc {
-        text.push_str(
-            "\nThis analysis is post hoc: margin, level and control were not recorded before all of \
-             these\ntrials began.\n",
-        );
-    }
+    let mut text = String::new();
+    let mut documents = Vec::new();
     for plugin in plugins {
         let located = |error: Error| error.at(format!("report {}", plugin.name));
-        let rendering = plugin.report.render(&study).map_err(located)?;
-        for document in rendering.documents {
-            let path = folder.join(document.path().map_err(located)?);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, &error))?;
-            }
-            file::replace(&path, &document.bytes, Durability::Cached)?;
-            files.push(path);
+        if folder.is_some() {
+            let rendering = plugin.report.render(&study, &page).map_err(located)?;
+            documents.extend(rendering.documents);
         }
-        if !rendering.summary.is_empty() {
-            let _ = write!(text, "\n{}\n", rendering.summary.trim_end());
+        if let Some(terminal) = plugin.terminal {
+            text.push_str(&terminal(&page, output::width()));
         }
     }
-    let path = folder.join("analysis.toml");
-    let analysis = analysis_file(&material.analysis, material.chosen)?;
-    file::replace(&path, analysis.as_bytes(), Durability::Cached)?;
-    files.push(path);
-    text.push_str(&listed(&files, folder));
-    Ok(Built { text, files })
+    let mut written = Vec::new();
+    if let Some(folder) = folder {
+        let analysis = analysis_file(&material.analysis, material.chosen)?;
+        documents.push(Document { name: "analysis.toml".to_owned(), bytes: analysis.into_bytes() });
+        written = files::write(folder, &documents)?;
+        text.push_str(&listed(&written, folder));
+    }
+    store.remember_looks(&looks(&study))?;
+    Ok(Built { text, files: written })
+}
+
+/// After how many seeds this study shows verdicts.
+fn looks(study: &Study<'_>) -> Seen {
+    let shown = study.judgements.iter().filter(|judgement| judgement.look.is_some());
+    shown
+        .filter(|judgement| judgement.family > 0)
+        .map(|judgement| (judgement.table.key(), [judgement.judged_seeds.len()].into()))
+        .collect()
 }
 
 /// The files, those in folders of the report counted.

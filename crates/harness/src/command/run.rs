@@ -66,7 +66,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         let mut list = results::json(&records);
         output::print_json(&list[0].take())?;
     } else {
-        output::print(&results::text(&records))?;
+        output::print(&results::text(&records[0]))?;
     }
     Ok(if finished { Exit::Success } else { Exit::TrialsFailed })
 }

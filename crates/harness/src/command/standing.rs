@@ -92,7 +92,7 @@ impl<'a> Standings<'a> {
             let (mut state, mut provenance) = (TrialState::Pending, None);
             if let Some(store) = store {
                 state = store.state(&spec.id())?;
-                provenance = store.provenance(&spec.id())?;
+                provenance = store.result(&spec.id())?.map(|result| result.provenance);
             }
             let other_code = provenance.as_ref().map(code::changes).transpose()?;
             Ok(Standing {
@@ -140,7 +140,10 @@ impl<'a> Standings<'a> {
 
     /// The trials that will be trained.
     pub(super) fn pending(&self) -> Vec<TrialSpec> {
-        self.iter().filter(|(_, standing)| standing.trains()).map(|(spec, _)| spec.clone()).collect()
+        self.iter()
+            .filter(|(_, standing)| standing.trains())
+            .map(|(spec, _)| spec.clone())
+            .collect()
     }
 
     /// Results that are there and do not count, by trial.

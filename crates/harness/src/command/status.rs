@@ -1,212 +1,465 @@
 //! `harness status`
 
-use std::collections::{BTreeMap, BTreeSet};
+mod group;
+mod rest;
 
-use dst_core::Result;
-use dst_core::record::{Status, TrialSpec};
-use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::ops::ControlFlow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anstyle::Style;
+use dst_analysis::format::{count, percent};
+use dst_core::record::{Outcome, Status, TrialSpec};
+use dst_core::{Metric, Result};
+use serde_json::{Value, json};
 
 use super::label::{self, Labels};
+use super::watch;
 use crate::cli::StatusArgs;
 use crate::code;
 use crate::config::{Effective, Layer, typed};
 use crate::exit::Exit;
-use crate::output;
-use crate::store::{Store, TrialState};
-use crate::table::Table;
+use crate::output::{self, style_of};
+use crate::progress::span;
+use crate::screen::Screen;
+use crate::store::{self, Store, TrialProgress, TrialResult, TrialState};
+use crate::table::{Cell, Column, Table, hanging};
+use group::{Counts, Rest, Score, bar};
+use rest::Durations;
 
-/// How many trials of one group are in which state.
-#[derive(Default)]
-struct Counts {
-    done: usize,
-    running: usize,
-    failed: usize,
-    open: usize,
+/// A trial as the store knows it.
+#[derive(Debug, Clone)]
+struct Trial {
+    id: String,
+    spec: TrialSpec,
+    state: TrialState,
+    /// How far it is, if it has begun and not ended.
+    progress: Option<TrialProgress>,
+    /// If it finished.
+    outcome: Option<Outcome>,
+    /// Why its result is of other code than this program, in words.
+    other_code: BTreeSet<String>,
+    /// What the whole of it takes, as far as others tell.
+    seconds: Option<f64>,
 }
 
-/// Is a trial in this state part of a section?
-type Belongs = fn(&TrialState) -> bool;
+impl Trial {
+    fn is_open(&self) -> bool {
+        !matches!(self.state, TrialState::Ended { .. })
+    }
+}
 
 pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
     let mut flags = Layer::new();
     typed::store(&mut flags, args.store.as_deref())?;
     let root = Effective::of_process(None, flags)?.execution()?.store;
     let store = Store::open(&root)?;
-    let mut trials: Vec<(TrialSpec, TrialState)> = Vec::new();
-    for spec in store.specs()? {
-        let state = store.state(&spec.id())?;
-        trials.push((spec, state));
+    if let Some(seconds) = args.watch {
+        return follow(&store, Duration::from_secs(seconds));
     }
-    let changes = changes(&store, &trials)?;
+    let trials = trials(&store)?;
     if args.json {
-        let list: Vec<_> = trials
-            .iter()
-            .zip(&changes)
-            .map(|((spec, state), changes)| {
-                json!({
-                    "id": spec.id(),
-                    "spec": spec,
-                    "state": word(state),
-                    "detail": detail(&store, spec, state),
-                    "other_code": changes,
-                })
-            })
-            .collect();
-        output::print_json(&json!({ "store": store.root(), "trials": list }))?;
+        output::print_json(&json(&store, &trials))?;
     } else {
-        output::print(&(text(&store, &trials) + &about_code(&changes)))?;
+        output::print_styled(&text(&store, &trials, output::width()))?;
     }
     Ok(Exit::Success)
 }
 
-/// By trial: why its result is of other code than this program, in words.
-fn changes(store: &Store, trials: &[(TrialSpec, TrialState)]) -> Result<Vec<BTreeSet<String>>> {
-    let of = |(spec, _): &(TrialSpec, TrialState)| match store.provenance(&spec.id())? {
-        Some(provenance) => code::changes(&provenance),
-        None => Ok(BTreeSet::new()),
-    };
-    trials.iter().map(of).collect()
+/// Shows the store again and again: on a terminal in place, elsewhere one block after the other.
+fn follow(store: &Store, pause: Duration) -> Result<Exit> {
+    let mut screen = Screen::on_stdout();
+    let mut last = String::new();
+    let exit = watch::watch(pause, || {
+        let trials = trials(store)?;
+        let over = trials.iter().all(|trial| !trial.is_open());
+        match &mut screen {
+            Some(screen) => {
+                last = text(store, &trials, screen.room().columns);
+                let mut lines: Vec<String> = last.lines().map(str::to_owned).collect();
+                let rows = screen.room().rows;
+                if lines.len() > rows {
+                    let hidden = lines.len() - rows + 1;
+                    lines.truncate(rows - 1);
+                    lines.push(format!("... and {}", count(hidden, "more line")));
+                }
+                screen.draw(&lines);
+            }
+            None => {
+                let now = store::now();
+                let text = text(store, &trials, output::width());
+                output::print_styled(&format!("{now}\n{text}\n"))?;
+            }
+        }
+        Ok(if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    if let Some(mut screen) = screen {
+        screen.clear();
+        // What was seen last stays, all of it.
+        output::print_styled(&last)?;
+    }
+    Ok(exit)
 }
 
-fn about_code(changes: &[BTreeSet<String>]) -> String {
-    let count = changes.iter().filter(|changes| !changes.is_empty()).count();
-    if count == 0 {
-        return String::new();
+/// All trials of a store with what they still take.
+fn trials(store: &Store) -> Result<Vec<Trial>> {
+    let mut durations = Durations::default();
+    let mut trials = Vec::new();
+    for spec in store.specs()? {
+        let id = spec.id();
+        let state = store.state(&id)?;
+        let is_begun = matches!(state, TrialState::Running(_) | TrialState::Interrupted);
+        let progress = if is_begun { store.progress(&spec) } else { None };
+        let (mut outcome, mut other_code) = (None, BTreeSet::new());
+        if let TrialState::Ended { status, .. } = state
+            && let Some(result) = store.result(&id)?
+        {
+            other_code = code::changes(&result.provenance)?;
+            if status == Status::Finished {
+                durations.finished(&spec, seconds(store, &result));
+                outcome = result.outcome;
+            }
+        }
+        if let (TrialState::Running(holder), Some(progress)) = (&state, &progress)
+            && let Some(since) = store::seconds(&holder.since)
+        {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            durations.running(&spec, now.saturating_sub(since) as f64, progress.fraction);
+        }
+        trials.push(Trial { id, spec, state, progress, outcome, other_code, seconds: None });
     }
-    let which: BTreeSet<&str> = changes.iter().flatten().map(String::as_str).collect();
-    format!(
-        "\nResults of other code: {count} ({}). A grid trains them again; --accept-code keeps \
-         them.\n",
-        Vec::from_iter(which).join(", ")
-    )
+    for trial in trials.iter_mut().filter(|trial| trial.is_open()) {
+        trial.seconds = durations.of(&trial.spec);
+    }
+    Ok(trials)
 }
 
-fn text(store: &Store, trials: &[(TrialSpec, TrialState)]) -> String {
-    let labels = Labels::of(trials.iter().map(|(spec, _)| spec));
-    let mut order: Vec<[String; 3]> = Vec::new();
-    let mut groups: BTreeMap<[String; 3], Counts> = BTreeMap::new();
-    for (spec, state) in trials {
-        let group =
-            [spec.dataset_label(), spec.model_name().to_owned(), spec.strategy_name().to_owned()];
-        if !groups.contains_key(&group) {
-            order.push(group.clone());
-        }
-        let counts = groups.entry(group).or_default();
-        match state {
-            TrialState::Ended { status: Status::Finished, .. } => counts.done += 1,
-            TrialState::Ended { .. } => counts.failed += 1,
-            TrialState::Running(_) => counts.running += 1,
-            _ => counts.open += 1,
-        }
-    }
-    let mut table =
-        Table::new(&["data set", "model", "strategy", "", "done", "running", "failed", "to do"]);
-    for group in order {
-        let counts = &groups[&group];
-        let numbers = [counts.done, counts.running, counts.failed, counts.open];
-        let cells = numbers.map(|count| count.to_string());
-        table.row(group.into_iter().chain([bar(counts)]).chain(cells));
-    }
-    let mut text = if table.is_empty() {
-        format!("{} has no trials\n", store.root().display())
-    } else {
-        table.to_string()
+/// How long a finished trial took: from its beginning to its result if one attempt did it all,
+/// which counts evaluation and loading. A store that was copied has other times of files, and
+/// then what was measured of the training must do.
+fn seconds(store: &Store, result: &TrialResult) -> f64 {
+    let trained = result.outcome.as_ref().map_or(0.0, |outcome| outcome.train_seconds);
+    let path = store.folder(&result.trial).join("result.json");
+    let whole = || {
+        let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
+        let since = store::seconds(&result.provenance.started)?;
+        let written = written.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+        Some(written - since as f64)
     };
-    let sections: [(&str, Belongs); 3] = [
-        ("Running", |state| matches!(state, TrialState::Running(_))),
+    let plausible = trained..10.0 * trained + 60.0;
+    match result.provenance.attempt {
+        1 => whole().filter(|whole| plausible.contains(whole)).unwrap_or(trained),
+        _ => trained,
+    }
+}
+
+/// Trials of one data set, model, strategy with its parameters, sparsity and training.
+struct Group<'a> {
+    dataset: String,
+    model: String,
+    strategy: String,
+    training: String,
+    sparsity: f64,
+    trials: Vec<&'a Trial>,
+}
+
+impl Group<'_> {
+    fn counts(&self) -> Counts {
+        Counts::of(self.trials.iter().copied())
+    }
+
+    fn score(&self) -> Option<Score> {
+        Score::of(self.trials.iter().filter_map(|trial| trial.outcome.as_ref()))
+    }
+
+    fn rest(&self, workers: usize) -> Option<Rest> {
+        Rest::of(self.trials.iter().copied(), workers)
+    }
+}
+
+fn groups<'a>(trials: &'a [Trial], labels: &Labels) -> Vec<Group<'a>> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for trial in trials {
+        let spec = &trial.spec;
+        let place = *places.entry(without_seed(spec)).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Group {
+                dataset: spec.dataset_label(),
+                model: labels.model(spec),
+                strategy: labels.strategy(spec),
+                training: labels.training(spec),
+                sparsity: spec.sparsity,
+                trials: Vec::new(),
+            });
+        }
+        groups[place].trials.push(trial);
+    }
+    groups
+}
+
+/// The id that all seeds of a trial share.
+fn without_seed(spec: &TrialSpec) -> String {
+    TrialSpec { seed: 0, ..spec.clone() }.id()
+}
+
+/// Trials that run now, which share what is left.
+fn workers(trials: &[Trial]) -> usize {
+    trials.iter().filter(|trial| matches!(trial.state, TrialState::Running(_))).count()
+}
+
+fn text(store: &Store, trials: &[Trial], width: usize) -> String {
+    if trials.is_empty() {
+        return format!("{} has no trials\n", store.root().display());
+    }
+    let labels = Labels::of(trials.iter().map(|trial| &trial.spec));
+    let mut text = table(trials, &labels, width);
+    text.push('\n');
+    text.push_str(&hanging(&summary(trials), "", "  ", width));
+    if let Some(words) = about_code(trials) {
+        text.push_str(&hanging(&words, "", "  ", width));
+    }
+    let sections: [(&str, &str, fn(&TrialState) -> bool); 4] = [
+        ("Running", "running", |state| matches!(state, TrialState::Running(_))),
+        ("To continue", "", |state| matches!(state, TrialState::Interrupted)),
         (
             "Failed",
+            "failed",
             |state| matches!(state, TrialState::Ended { status, .. } if *status != Status::Finished),
         ),
-        ("Damaged", |state| matches!(state, TrialState::Damaged(_))),
+        ("Damaged", "damaged", |state| matches!(state, TrialState::Damaged(_))),
     ];
-    for (title, belongs) in sections {
+    for (title, word, belongs) in sections {
         let mut lines = String::new();
-        for (spec, state) in trials.iter().filter(|(_, state)| belongs(state)) {
-            let name = label::trial(&labels, spec);
-            let detail = detail(store, spec, state);
-            lines.push_str(&format!("  {}  {name}: {detail}\n", spec.id()));
+        for trial in trials.iter().filter(|trial| belongs(&trial.state)) {
+            let name = label::trial(&labels, &trial.spec);
+            let line = format!("{name}: {}", detail(trial));
+            lines.push_str(&hanging(&line, &format!("  {}  ", trial.id), "      ", width));
         }
         if !lines.is_empty() {
-            text.push_str(&format!("\n{title}:\n{lines}"));
+            let style = style_of(word);
+            let _ = write!(text, "\n{style}{title}:{style:#}\n{lines}");
         }
     }
     text
 }
 
-/// Characters of a bar.
-const BAR: usize = 12;
+/// One row for each group; columns that would be empty are left out.
+fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
+    let groups = groups(trials, labels);
+    let counts: Vec<Counts> = groups.iter().map(Group::counts).collect();
+    let scores: Vec<Option<Score>> = groups.iter().map(Group::score).collect();
+    let workers = workers(trials);
+    let rests: Vec<Option<Rest>> = groups.iter().map(|group| group.rest(workers)).collect();
+    let has = |number: fn(&Counts) -> usize| counts.iter().any(|counts| number(counts) > 0);
+    // One column for all data sets: if one has another metric, every cell names its own.
+    let all_accuracy = scores.iter().flatten().all(|score| score.metric == Metric::Accuracy);
 
-/// Done, running and failed trials as parts of a bar: `######>x...`. A part that is not empty has a
-/// character, however small it is.
-fn bar(counts: &Counts) -> String {
-    let all = counts.done + counts.running + counts.failed + counts.open;
-    let width = |count: usize| match count {
-        0 => 0,
-        some => (some * BAR / all.max(1)).max(1),
+    // What all rows share stands above them once.
+    let first = &groups[0];
+    let is_here = |group: &Group<'_>| group.dataset == first.dataset && group.model == first.model;
+    let one_place = groups.iter().all(is_here);
+    let mut text = String::new();
+    let mut columns = Vec::new();
+    if one_place {
+        let _ = writeln!(text, "{}, {}\n", first.dataset, first.model);
+    } else {
+        columns.extend([Column::new("data set"), Column::new("model")]);
+    }
+    columns.extend([Column::new("strategy"), Column::new("sparsity")]);
+    if labels.has_training() {
+        columns.push(Column::new("training"));
+    }
+    columns.extend([Column::ornament(""), Column::new("finished")]);
+    let counted: Vec<(&str, fn(&Counts) -> usize)> = [
+        ("running", (|counts| counts.running) as fn(&Counts) -> usize),
+        ("to continue", |counts| counts.to_continue),
+        ("to do", |counts| counts.to_do),
+    ]
+    .into_iter()
+    .filter(|(_, number)| has(*number))
+    .collect();
+    columns.extend(counted.iter().map(|(title, _)| Column::detail(*title)));
+    let has_failed = has(Counts::failed);
+    if has_failed {
+        columns.push(Column::new("failed"));
+    }
+    if scores.iter().any(Option::is_some) {
+        columns.push(Column::detail(if all_accuracy { "test accuracy %" } else { "test metric" }));
+    }
+    if rests.iter().any(Option::is_some) {
+        columns.push(Column::new("left"));
+    }
+
+    let mut table = Table::new(&columns);
+    for (((group, counts), score), rest) in groups.iter().zip(&counts).zip(&scores).zip(&rests) {
+        let mut cells: Vec<Cell> = Vec::new();
+        if !one_place {
+            cells.extend([&group.dataset, &group.model].map(|name| name.clone().into()));
+        }
+        cells.push(group.strategy.clone().into());
+        cells.push(percent(group.sparsity).into());
+        if labels.has_training() {
+            cells.push(group.training.clone().into());
+        }
+        cells.push(bar(counts).into());
+        let all_finished = counts.finished == counts.all();
+        let style = if all_finished { style_of("finished") } else { Style::new() };
+        cells.push(Cell::styled(format!("{} of {}", counts.finished, counts.all()), style));
+        cells.extend(counted.iter().map(|(_, number)| Cell::from(number(counts).to_string())));
+        if has_failed {
+            cells.push(Cell::styled(counts.failed_words(), style_of("failed")));
+        }
+        if scores.iter().any(Option::is_some) {
+            let words = score.map(|score| match all_accuracy {
+                true => score.words(),
+                false => format!("{} {}", score.metric.title(), score.words()),
+            });
+            cells.push(words.unwrap_or_default().into());
+        }
+        if rests.iter().any(Option::is_some) {
+            cells.push(rest.map_or_else(String::new, |rest| span(rest.seconds)).into());
+        }
+        table.row(cells);
+    }
+    text + &table.fitted(width)
+}
+
+/// Such as `5 of 12 trials finished, 2 running, 1 failed; about 3 min 20 s left, 2 at once`.
+fn summary(trials: &[Trial]) -> String {
+    let counts = Counts::of(trials);
+    let mut parts =
+        vec![format!("{} of {} finished", counts.finished, count(trials.len(), "trial"))];
+    let states = [
+        (counts.running, "running"),
+        (counts.to_continue, "to continue"),
+        (counts.to_do, "to do"),
+        (counts.failed(), "failed"),
+    ];
+    parts.extend(states.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")));
+    let mut text = parts.join(", ");
+    let workers = workers(trials);
+    if let Some(rest) = Rest::of(trials, workers) {
+        let about = if rest.is_partial { "at least" } else { "about" };
+        let time = span(rest.seconds);
+        let _ = match workers {
+            0 => write!(text, "; {about} {time} of training left, one trial after the other"),
+            1 => write!(text, "; {about} {time} left, one trial at a time"),
+            several => write!(text, "; {about} {time} left, {several} at once"),
+        };
+    }
+    text
+}
+
+/// Such as `4 results are of other code (strategy-rigl changed): a grid trains them again`.
+fn about_code(trials: &[Trial]) -> Option<String> {
+    let others: Vec<_> = trials.iter().filter(|trial| !trial.other_code.is_empty()).collect();
+    let which: BTreeSet<&str> =
+        others.iter().flat_map(|trial| &trial.other_code).map(String::as_str).collect();
+    let what = match others.len() {
+        0 => return None,
+        1 => "1 result is of other code".to_owned(),
+        several => format!("{several} results are of other code"),
     };
-    let (running, failed) = (width(counts.running), width(counts.failed));
-    let open = width(counts.open);
-    let done = if counts.done == 0 { 0 } else { BAR.saturating_sub(running + failed + open) };
-    let mut bar = "#".repeat(done) + &">".repeat(running) + &"x".repeat(failed);
-    bar.push_str(&".".repeat(BAR.saturating_sub(bar.len())));
-    bar
+    let which = Vec::from_iter(which).join(", ");
+    Some(format!("{what} ({which}): a grid trains them again unless --accept-code keeps them"))
 }
 
 fn word(state: &TrialState) -> String {
     match state {
         TrialState::Pending => "to-do".to_owned(),
         TrialState::Running(_) => "running".to_owned(),
-        TrialState::Interrupted => "interrupted".to_owned(),
+        TrialState::Interrupted => "to-continue".to_owned(),
         TrialState::Damaged(_) => "damaged".to_owned(),
         TrialState::Ended { status, .. } => status.to_string(),
     }
 }
 
 /// Why it failed, or how far it is.
-fn detail(store: &Store, spec: &TrialSpec, state: &TrialState) -> String {
-    match state {
+fn detail(trial: &Trial) -> String {
+    match &trial.state {
         TrialState::Ended { status: Status::Finished, .. } | TrialState::Pending => String::new(),
         TrialState::Ended { status, reason } => format!("{status}: {reason}"),
         TrialState::Damaged(reason) => reason.clone(),
-        TrialState::Running(holder) => {
-            format!("{} by {holder}", epochs(store, spec))
-        }
-        TrialState::Interrupted => epochs(store, spec),
+        TrialState::Running(holder) => format!("{}, by {holder}", position(trial)),
+        TrialState::Interrupted => position(trial),
     }
 }
 
-/// The history is written after every epoch, so its length tells how far a trial is.
-fn epochs(store: &Store, spec: &TrialSpec) -> String {
-    let path = store.folder(&spec.id()).join("history.csv");
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let done = text.lines().count().saturating_sub(1);
-    format!("{done} of {} epochs", spec.training.epochs)
+/// Such as `epoch 3/20, loss 0.1235, validation 97.12 %, about 40 s left`.
+fn position(trial: &Trial) -> String {
+    let Some(progress) = &trial.progress else { return "no batch trained yet".to_owned() };
+    let mut parts = vec![format!("epoch {}/{}", progress.epoch, progress.epochs)];
+    parts.extend(progress.train_loss.map(|loss| format!("loss {loss:.4}")));
+    parts.extend(progress.accuracy.map(|share| format!("validation {:.2} %", 100.0 * share)));
+    parts.extend(left(trial).map(|seconds| format!("about {} left", span(seconds))));
+    parts.join(", ")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Seconds until a trial has ended that has begun.
+fn left(trial: &Trial) -> Option<f64> {
+    Some(trial.seconds? * (1.0 - trial.progress.as_ref()?.fraction))
+}
 
-    #[test]
-    fn results_of_other_code_are_counted_with_their_reasons() {
-        let one = BTreeSet::from(["strategy-a changed".to_owned()]);
-        let two = BTreeSet::from(["strategy-b changed".to_owned()]);
-        assert_eq!(about_code(&[BTreeSet::new()]), "");
-        assert_eq!(
-            about_code(&[one.clone(), BTreeSet::new(), two, one]),
-            "\nResults of other code: 3 (strategy-a changed, strategy-b changed). A grid trains \
-             them again; --accept-code keeps them.\n"
-        );
-    }
-
-    #[test]
-    fn bars_have_one_width_and_hide_nothing() {
-        let of = |done, running, failed, open| bar(&Counts { done, running, failed, open });
-        assert_eq!(of(6, 0, 0, 0), "############");
-        assert_eq!(of(0, 0, 0, 6), "............");
-        assert_eq!(of(97, 1, 1, 1), "#########>x.");
-        assert_eq!(of(0, 0, 3, 0), "xxxxxxxxxxxx");
-        assert_eq!(of(1, 1, 0, 4), "##>>........");
-    }
+fn json(store: &Store, trials: &[Trial]) -> Value {
+    let labels = Labels::of(trials.iter().map(|trial| &trial.spec));
+    let workers = workers(trials);
+    let score_json = |score: Option<Score>| {
+        score.map(|score| {
+            json!({
+                "metric": score.metric,
+                "mean": score.mean,
+                "sd": score.sd,
+                "seeds": score.seeds,
+            })
+        })
+    };
+    // A part of the time is no answer for programs.
+    let seconds = |rest: Option<Rest>, open: usize| match rest {
+        _ if open == 0 => Some(0.0),
+        Some(rest) if !rest.is_partial => Some(rest.seconds),
+        _ => None,
+    };
+    let groups: Vec<Value> = groups(trials, &labels)
+        .iter()
+        .map(|group| {
+            let counts = group.counts();
+            json!({
+                "dataset": group.dataset,
+                "model": group.model,
+                "strategy": group.strategy,
+                "training": group.training,
+                "sparsity": group.sparsity,
+                "trials": group.trials.iter().map(|trial| &trial.id).collect::<Vec<_>>(),
+                "counts": counts.json(),
+                "test": score_json(group.score()),
+                "seconds_left": seconds(group.rest(workers), counts.open()),
+            })
+        })
+        .collect();
+    let list: Vec<Value> = trials
+        .iter()
+        .map(|trial| {
+            json!({
+                "id": trial.id,
+                "spec": trial.spec,
+                "state": word(&trial.state),
+                "detail": detail(trial),
+                "progress": trial.progress,
+                "other_code": trial.other_code,
+                "seconds_left": left(trial),
+            })
+        })
+        .collect();
+    let counts = Counts::of(trials);
+    json!({
+        "store": store.root(),
+        "counts": counts.json(),
+        "running_at_once": workers,
+        "seconds_left": seconds(Rest::of(trials, workers), counts.open()),
+        "groups": groups,
+        "trials": list,
+    })
 }

@@ -8,7 +8,7 @@ const EVIDENCE: f64 = 0.05;
 /// What trials cost, and how much of it is done. The unit is whatever goes with time: operations
 /// tell a trial of BERT from one of LeNet-5, where counts of trials do not.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// Cost of every trial that was to be trained when the grid started.
     costs: BTreeMap<String, f64>,
     /// Those of them that are not over.
@@ -34,25 +34,25 @@ impl Part {
 
 impl Pace {
     /// For trials of these costs, by id.
-    pub(super) fn new(costs: BTreeMap<String, f64>) -> Self {
+    pub(crate) fn new(costs: BTreeMap<String, f64>) -> Self {
         Self { open: costs.keys().cloned().collect(), costs, ..Self::default() }
     }
 
     /// A trial starts here, perhaps again.
-    pub(super) fn start(&mut self, id: &str) {
+    pub(crate) fn start(&mut self, id: &str) {
         self.running.insert(id.to_owned(), Part::default());
         self.open.insert(id.to_owned());
     }
 
     /// A share of a trial is done. The first that is heard of is where it began.
-    pub(super) fn reach(&mut self, id: &str, share: f64) {
+    pub(crate) fn reach(&mut self, id: &str, share: f64) {
         let part = self.running.entry(id.to_owned()).or_default();
         part.share = share.clamp(0.0, 1.0);
         part.resumed.get_or_insert(part.share);
     }
 
     /// A trial finished here: what was not heard of is done, too.
-    pub(super) fn finish(&mut self, id: &str) {
+    pub(crate) fn finish(&mut self, id: &str) {
         let part = self.running.entry(id.to_owned()).or_default();
         part.share = 1.0;
         // One that is too short to be heard of began at the beginning.
@@ -61,30 +61,34 @@ impl Pace {
     }
 
     /// A trial is over here, whether it ran or not.
-    pub(super) fn end(&mut self, id: &str) {
+    pub(crate) fn end(&mut self, id: &str) {
         let part = self.running.remove(id).unwrap_or_default();
         self.spent += self.cost(id) * part.own();
         self.open.remove(id);
     }
 
     /// A trial stops here and goes on later.
-    pub(super) fn postpone(&mut self, id: &str) {
+    pub(crate) fn postpone(&mut self, id: &str) {
         self.end(id);
         self.open.insert(id.to_owned());
     }
 
     /// Trials that run, in parts of trials.
-    pub(super) fn running(&self) -> f64 {
+    pub(crate) fn running(&self) -> f64 {
         self.running.values().map(|part| part.share).sum()
     }
 
     /// The time for the rest, if what was done here took `elapsed`; none while too little is done.
-    pub(super) fn left(&self, elapsed: f64) -> Option<f64> {
+    pub(crate) fn left(&self, elapsed: f64) -> Option<f64> {
         let spent = self.spent + self.of_running(|part| part.own());
         let mean = self.costs.values().sum::<f64>() / self.costs.len().max(1) as f64;
+        (spent > EVIDENCE * mean).then(|| self.rest() * elapsed / spent)
+    }
+
+    /// The cost of what is still to be done.
+    pub(crate) fn rest(&self) -> f64 {
         let open: f64 = self.open.iter().map(|id| self.cost(id)).sum();
-        let rest = open - self.of_running(|part| part.share);
-        (spent > EVIDENCE * mean).then(|| rest * elapsed / spent)
+        open - self.of_running(|part| part.share)
     }
 
     fn of_running(&self, share: impl Fn(Part) -> f64) -> f64 {

@@ -11,16 +11,20 @@ use dst_train::{Observer, Progress};
 
 use crate::executor::Event;
 use crate::store::file::Durability;
-use crate::store::write_tables;
+use crate::store::{TrialProgress, write_progress, write_tables};
 
 /// Time between two lines of progress.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Time between two notes of progress in the store. The disk may be one of a network.
+const NOTE_PAUSE: Duration = Duration::from_secs(2);
 
 /// The most training that a crash may cost; an epoch of a large network takes longer. To write the
 /// 2 GB of a BERT-base takes seconds.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Writes `history.csv`, `layers.csv` and `ages.csv` after every epoch.
+/// Writes `history.csv`, `layers.csv` and `ages.csv` after every epoch, and every few seconds how
+/// far it is.
 pub(super) struct Recorder<'a, S> {
     /// Epochs so far.
     pub(super) history: Vec<EpochRecord>,
@@ -32,6 +36,7 @@ pub(super) struct Recorder<'a, S> {
     id: &'a str,
     prints: bool,
     printed: Option<Instant>,
+    noted: Option<Instant>,
     /// When the last checkpoint was saved, or training began.
     saved: Instant,
     should_stop: S,
@@ -48,6 +53,7 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
             id,
             prints,
             printed: None,
+            noted: None,
             saved: Instant::now(),
             should_stop,
             begun: false,
@@ -82,12 +88,30 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
             let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
         }
     }
+
+    /// For those who look at the store: `harness status` knows no other way.
+    fn note(&mut self, progress: &Progress) {
+        if self.noted.is_some_and(|at| at.elapsed() < NOTE_PAUSE) {
+            return;
+        }
+        self.noted = Some(Instant::now());
+        let said = TrialProgress {
+            epoch: progress.epoch,
+            epochs: progress.epochs,
+            fraction: progress.fraction,
+            train_loss: Some(progress.train_loss).filter(|loss| loss.is_finite()),
+            accuracy: progress.accuracy,
+        };
+        // A full disk is reported by the files that matter.
+        let _ = write_progress(self.folder, &said);
+    }
 }
 
 impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
     fn step(&mut self, progress: &Progress) -> ControlFlow<()> {
         self.begun = true;
         self.print(progress);
+        self.note(progress);
         self.flow()
     }
 

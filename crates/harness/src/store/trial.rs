@@ -16,7 +16,7 @@ use super::{table, to_json};
 
 const SPEC: &str = "spec.json";
 const RESULT: &str = "result.json";
-const HISTORY: &str = "history.csv";
+pub(super) const HISTORY: &str = "history.csv";
 const LAYERS: &str = "layers.csv";
 const AGES: &str = "ages.csv";
 

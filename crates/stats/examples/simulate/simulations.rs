@@ -10,7 +10,7 @@ use dst_stats::{
     friedman, independent_t, kruskal_wallis, levene, mcnemar, mean_interval, mean_ranks,
     nadeau_bengio, non_inferiority, one_sample_t, one_way_anova, paired_t, power, rank_sum,
     repeated_anova, sample_size, sd_interval, shapiro_wilk, sign_flip, sign_test, signed_rank,
-    studentized_range_isf, summary, tost_paired, wilson_interval,
+    studentized_range_isf, summary, tost_paired, two_way, two_way_bootstrap, wilson_interval,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use rand_distr::{Distribution, StandardNormal};
@@ -26,7 +26,7 @@ const RUNS: usize = 20_000;
 pub(crate) type Section = fn(usize) -> Vec<Row>;
 
 /// All groups, by title. Each takes a factor for the count of its runs.
-pub(crate) const SECTIONS: [(&str, Section); 7] = [
+pub(crate) const SECTIONS: [(&str, Section); 8] = [
     ("Coverage of intervals", coverage),
     ("Coverage of bootstrap intervals", bootstrap_coverage),
     ("Type-I error of two samples", level),
@@ -34,6 +34,7 @@ pub(crate) const SECTIONS: [(&str, Section); 7] = [
     ("Errors at the margin", margins),
     ("Families of comparisons", families),
     ("Power", powers),
+    ("Seeds and examples", seeds_and_examples),
 ];
 
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
@@ -377,5 +378,62 @@ fn powers(effort: usize) -> Vec<Row> {
         let d = normals(rng, plan.count, 0.0);
         rejects(non_inferiority(&d, 1.0, ALPHA).unwrap().p_non_inferior)
     });
+    table.rows()
+}
+
+/// Right answers of one model less those of another, equally good on average: the sign of the sum
+/// of a seed's effect, an example's effect and noise where it exceeds 2, else 0.
+fn crossed(rng: &mut ChaCha8Rng, seeds: usize, of_seeds: f64, of_examples: f64) -> Vec<Vec<i8>> {
+    let examples = normals(rng, 300, 0.0);
+    (0..seeds)
+        .map(|_| {
+            let seed = of_seeds * normal(rng);
+            let answer = |example: &f64| {
+                let z = seed + of_examples * example + normal(rng);
+                i8::from(z > 2.0) - i8::from(z < -2.0)
+            };
+            examples.iter().map(answer).collect()
+        })
+        .collect()
+}
+
+fn seeds_and_examples(effort: usize) -> Vec<Row> {
+    let mut table = Table::new(effort);
+    let options = BootstrapOptions { draws: 300, threads: 1, ..Default::default() };
+    for (what, of_seeds, of_examples, seeds, alone, bootstrap) in [
+        ("examples dominate", 0.02, 1.5, 5, AtMost(0.87), Near(0.95, 0.02)),
+        ("examples dominate", 0.02, 1.5, 10, AtMost(0.75), Near(0.95, 0.02)),
+        ("both", 0.3, 1.0, 5, Near(0.94, 0.02), Near(0.9, 0.03)),
+        ("both", 0.3, 1.0, 10, Near(0.93, 0.02), Near(0.93, 0.02)),
+        ("seeds dominate", 0.5, 0.1, 5, Near(0.95, 0.02), AtMost(0.87)),
+    ] {
+        let names = ["interval over seeds", "over seeds and examples", "two-way bootstrap"]
+            .map(|name| format!("{name}, {what}"));
+        let rows = [
+            (names[0].as_str(), 0.95, alone),
+            (names[1].as_str(), 0.95, Near(0.95, 0.02)),
+            (names[2].as_str(), 0.95, bootstrap),
+        ];
+        table.add_shares(rows, format!("{seeds} x 300"), 1_000, |rng| {
+            let y = crossed(rng, seeds, of_seeds, of_examples);
+            let means: Vec<f64> = y
+                .iter()
+                .map(|row| f64::from(row.iter().map(|y| i32::from(*y)).sum::<i32>()) / 300.0)
+                .collect();
+            let mean = |seeds: &[usize], examples: &[usize]| {
+                let of_seed =
+                    |s: &usize| examples.iter().map(|i| i32::from(y[*s][*i])).sum::<i32>();
+                let sum: i32 = seeds.iter().map(of_seed).sum();
+                Some(f64::from(sum) / (seeds.len() * examples.len()) as f64)
+            };
+            let options = BootstrapOptions { seed: rng.next_u64(), ..options };
+            [
+                mean_interval(&means, 0.95).unwrap().interval,
+                two_way(&y, 0.95).unwrap().interval,
+                two_way_bootstrap(seeds, 300, &options, mean).unwrap().percentile,
+            ]
+            .map(|interval| f64::from(u8::from(interval.is_some_and(|i| i.contains(0.0)))))
+        });
+    }
     table.rows()
 }

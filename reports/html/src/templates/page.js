@@ -1,58 +1,145 @@
-"use strict";
-// Tables sort by their headers and filter by a text; without this script they are plain tables.
+// Without this script tables are plain, folds open and close, and colours follow the device.
+const status = document.getElementById("status");
+
+// Themes.
+{
+  const button = document.getElementById("theme");
+  const show = () => { button.textContent = `Theme: ${theme.name}`; };
+  button.hidden = false;
+  show();
+  button.addEventListener("click", () => { theme.next(); show(); });
+}
+
+// Tables sort by their heads: upward, downward, as they were.
 for (const table of document.querySelectorAll("table")) {
   const body = table.tBodies[0];
-  table.querySelectorAll("thead th").forEach((head, column) => {
+  const original = [...body.rows];
+  const heads = [...table.querySelectorAll("thead th")];
+  heads.forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = head.textContent;
     head.replaceChildren(button);
+    const key = (row) => {
+      const cell = row.cells[column];
+      const number = Number.parseFloat(cell.dataset.value);
+      return Number.isNaN(number) ? cell.textContent.trim() : number;
+    };
     button.addEventListener("click", () => {
-      const upward = head.getAttribute("aria-sort") !== "ascending";
-      for (const other of table.querySelectorAll("thead th")) other.removeAttribute("aria-sort");
-      head.setAttribute("aria-sort", upward ? "ascending" : "descending");
-      const key = (row) => {
-        const cell = row.cells[column];
-        const number = Number.parseFloat(cell.dataset.value);
-        return Number.isNaN(number) ? cell.textContent.trim() : number;
-      };
-      const missing = (value) => value === "";
+      const next = { ascending: "descending", descending: null }[head.getAttribute("aria-sort")];
+      const order = next === undefined ? "ascending" : next;
+      for (const other of heads) other.removeAttribute("aria-sort");
+      if (order === null) return body.append(...original);
+      head.setAttribute("aria-sort", order);
       const compare = (a, b) => {
-        if (missing(a) || missing(b)) return missing(a) - missing(b);
-        const order = typeof a === "number" && typeof b === "number"
+        // What is missing stands last either way.
+        if (a === "" || b === "") return (a === "") - (b === "");
+        const up = typeof a === "number" && typeof b === "number"
           ? a - b
           : String(a).localeCompare(String(b), undefined, { numeric: true });
-        return upward ? order : -order;
+        return order === "ascending" ? up : -up;
       };
-      body.append(...[...body.rows].sort((a, b) => compare(key(a), key(b))));
+      body.append(...[...original].sort((a, b) => compare(key(a), key(b))));
     });
   });
 }
+
+// Tables filter by words.
 for (const input of document.querySelectorAll("[data-filter]")) {
   const rows = document.getElementById(input.dataset.filter).querySelectorAll("tbody tr");
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
     for (const row of rows) {
       const text = row.textContent.toLowerCase();
       row.hidden = !words.every((word) => text.includes(word));
+      shown += row.hidden ? 0 : 1;
     }
+    status.textContent = `${shown} of ${rows.length} rows`;
   });
 }
+
+// What is wider than its frame says so; a frame that does not scroll is no stop for the keyboard.
+{
+  const mark = (scroll) => {
+    const room = scroll.scrollWidth - scroll.clientWidth;
+    const frame = scroll.closest(".frame");
+    frame?.classList.toggle("wide", room > 1);
+    frame?.classList.toggle("more-left", room > 1 && scroll.scrollLeft > 1);
+    frame?.classList.toggle("more-right", scroll.scrollLeft < room - 1);
+    const tall = scroll.scrollHeight - scroll.clientHeight > 1;
+    if (room > 1 || tall) scroll.tabIndex = 0;
+    else scroll.removeAttribute("tabindex");
+  };
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) mark(target);
+  });
+  for (const scroll of document.querySelectorAll(".scroll, .figure-frame")) {
+    scroll.addEventListener("scroll", () => mark(scroll), { passive: true });
+    resized.observe(scroll);
+  }
+}
+
+// What is to be copied.
 for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
   button.addEventListener("click", async () => {
     const text = document.getElementById(button.dataset.copy);
-    const status = document.getElementById("copied");
     try {
-      await navigator.clipboard.writeText(text.textContent);
-      status.textContent = "Copied.";
+      await navigator.clipboard.writeText(text.innerText);
+      button.textContent = status.textContent = "Copied";
     } catch {
       // Pages that were opened from a file may not write to the clipboard.
       getSelection().selectAllChildren(text);
-      status.textContent = "Selected: copy with the keyboard.";
+      button.textContent = status.textContent = "Selected: copy with the keyboard";
     }
+    setTimeout(() => { button.textContent = "Copy"; }, 3000);
   });
 }
+
+// A link leads into a fold, and the fold opens.
+{
+  const open = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    target.querySelector(":scope > details.section")?.setAttribute("open", "");
+    for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+      fold.open = true;
+    }
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", open);
+  if (location.hash) open();
+}
+
+// The links say where the reader is.
+{
+  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+  const inView = new Set();
+  const watch = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) inView.add(target.id);
+      else inView.delete(target.id);
+    }
+    let first = true;
+    for (const [id, link] of links) {
+      if (first && inView.has(id)) {
+        link.setAttribute("aria-current", "true");
+        first = false;
+      } else link.removeAttribute("aria-current");
+    }
+  }, { rootMargin: "-20% 0px -60% 0px" });
+  for (const section of document.querySelectorAll("main > section")) watch.observe(section);
+}
+
 // Paper cannot be clicked.
-addEventListener("beforeprint", () => {
-  for (const fold of document.querySelectorAll("details.fold")) fold.open = true;
-});
+{
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open]):not(.words)")];
+    for (const fold of opened) fold.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of opened) fold.open = false;
+  });
+}

@@ -5,6 +5,8 @@ use dst_analysis::{Group, Pair, Study};
 use dst_core::record::TrialRecord;
 use dst_core::{Metric, Result};
 
+use crate::catalog;
+
 /// A candidate and its control, which differ in seeds of nothing but the strategy.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pilot {
@@ -30,17 +32,23 @@ pub(super) struct Pilot {
 /// # Errors
 /// If the analysis is out of range, or no control is named and there is no baseline.
 pub(super) fn differences(records: &[TrialRecord], analysis: &Analysis) -> Result<Vec<Pilot>> {
-    let study = Study::new(&Experiment::new(records, analysis))?;
+    let catalog = catalog::catalog()?;
+    let experiment = Experiment { catalog: &catalog, ..Experiment::new(records, analysis) };
+    let study = Study::new(&experiment)?;
     let seconds = |group: &Group<'_>| group.mean(|outcome| outcome.train_seconds);
     let pilots = study.judgements.iter().flat_map(|judgement| {
-        judgement.comparisons.iter().map(|comparison| Pilot {
+        let with_control = judgement
+            .comparisons
+            .iter()
+            .filter_map(|comparison| Some((comparison, comparison.control.as_ref()?)));
+        with_control.map(|(comparison, control)| Pilot {
             place: judgement.table.heading(),
             metric: comparison.metric,
             strategy: comparison.candidate.strategy.to_owned(),
             candidate: comparison.candidate.label.clone(),
-            control: comparison.control.label.clone(),
+            control: control.label.clone(),
             differences: comparison.pairs.iter().map(Pair::difference).collect(),
-            seconds: [seconds(&comparison.candidate), seconds(&comparison.control)],
+            seconds: [seconds(&comparison.candidate), seconds(control)],
         })
     });
     Ok(pilots.collect())

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use dst_analysis::format::percent;
 use dst_analysis::is_another_sparsity;
-use dst_analysis::words::percent;
 use dst_core::record::TrialSpec;
 use dst_train::Estimate;
 

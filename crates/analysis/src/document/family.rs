@@ -1,0 +1,163 @@
+//! The section of one data set and model.
+
+use std::collections::BTreeMap;
+
+use dst_figures::Palette;
+
+use super::figures::Figures;
+use super::{Block, Fold, Section, Topic, VerdictGroup, VerdictLine, tables};
+use crate::format::percent;
+use crate::sentence::sentence;
+use crate::table::sparsity_key;
+use crate::{Comparison, Judgement, Study};
+
+/// The section of a family: verdicts first, then what they rest on.
+pub(super) fn section(
+    study: &Study<'_>,
+    palette: &Palette,
+    judgement: &Judgement<'_>,
+    id: String,
+) -> Section {
+    let alpha = judgement.alpha.unwrap_or(study.analysis().alpha);
+    let figures = Figures::new(study, palette, judgement, &id);
+    let mut blocks: Vec<Block> =
+        figures.forest.map(|figure| Block::Figure(figure.into())).into_iter().collect();
+    blocks.push(Block::Table(tables::results(judgement, &id)));
+    let groups = verdicts(study, judgement);
+    if !groups.is_empty() {
+        blocks.push(Block::Verdicts { groups });
+    }
+    let notes = notes(study, judgement, figures.notes);
+    if !notes.is_empty() {
+        blocks.push(Block::Notes { notes });
+    }
+    blocks.extend(figures.open.into_iter().map(|figure| Block::Figure(figure.into())));
+
+    let table = &judgement.table;
+    let mut folds = Vec::new();
+    let mut fold = |title: &str, summary: &str, blocks: Vec<Option<Block>>| {
+        let blocks: Vec<Block> = blocks.into_iter().flatten().collect();
+        if !blocks.is_empty() {
+            folds.push(Fold { title: title.to_owned(), summary: summary.to_owned(), blocks });
+        }
+    };
+    let drawn = |figures: Vec<dst_figures::Figure>| -> Vec<Option<Block>> {
+        figures.into_iter().map(|figure| Some(Block::Figure(figure.into()))).collect()
+    };
+    let of = |table: Option<super::Table>| table.map(Block::Table);
+
+    let mut costs = vec![of(Some(tables::costs(judgement, &id)))];
+    costs.extend(drawn(figures.costs));
+    fold("Costs", "parameters, FLOPs, times and memory", costs);
+    let mut scores = vec![of(Some(tables::scores(judgement, &id, alpha)))];
+    scores.extend(drawn(figures.seeds));
+    fold("Scores and seeds", "every score, and every seed of every comparison", scores);
+    fold("Training", "loss and validation by epoch", drawn(figures.training));
+    fold("Topology", "which connections changed, when and where", drawn(figures.topology));
+    fold(
+        "Parameters",
+        "sets that were tried, and what validation chose",
+        vec![of(tables::selections(judgement, &id))],
+    );
+    fold(
+        "Failures",
+        "trials that were planned, and how they ended",
+        vec![
+            of(Some(tables::completeness(judgement, &id, alpha))),
+            of(tables::failures(judgement, &id)),
+        ],
+    );
+    let mut diagnostics =
+        vec![of(tables::tests(judgement, &id, study)), of(tables::diagnostics(judgement, &id))];
+    diagnostics.extend(drawn(figures.pairs));
+    diagnostics.push(of(tables::mcnemar(judgement, &id)));
+    fold("Diagnostics", "tests, p-values, effect sizes, all pairs, single models", diagnostics);
+    fold(
+        "Model",
+        "architecture and metric",
+        vec![Some(Block::Paragraph {
+            text: format!(
+                "Model: {} {}. Metric: {}, in {}, higher is better.",
+                table.model,
+                table.model_parameters,
+                table.metric.title(),
+                table.metric.range()
+            ),
+        })],
+    );
+    Section { id, topic: Topic::Family, title: table.heading(), blocks, folds }
+}
+
+/// Verdicts in words, grouped by sparsity.
+fn verdicts(study: &Study<'_>, judgement: &Judgement<'_>) -> Vec<VerdictGroup> {
+    let mut by_sparsity: BTreeMap<u64, Vec<&Comparison<'_>>> = BTreeMap::new();
+    for comparison in &judgement.comparisons {
+        by_sparsity
+            .entry(sparsity_key(comparison.candidate.sparsity))
+            .or_default()
+            .push(comparison);
+    }
+    let several = by_sparsity.len() > 1;
+    by_sparsity
+        .into_values()
+        .map(|comparisons| VerdictGroup {
+            title: if several {
+                format!("Sparsity {}", percent(comparisons[0].candidate.sparsity))
+            } else {
+                String::new()
+            },
+            verdicts: comparisons
+                .into_iter()
+                .map(|comparison| line(study, judgement, comparison))
+                .collect(),
+        })
+        .collect()
+}
+
+fn line(study: &Study<'_>, judgement: &Judgement<'_>, comparison: &Comparison<'_>) -> VerdictLine {
+    let clipped = comparison.evidence.filter(|evidence| evidence.clipped).map(|evidence| {
+        if evidence.interval.lower == 0.0 {
+            "The interval ends at 0: after the correction a gain is not shown.".to_owned()
+        } else {
+            "The interval ends at the margin: after the correction a loss beyond it is not shown."
+                .to_owned()
+        }
+    });
+    VerdictLine {
+        label: comparison.candidate.label.clone(),
+        verdict: comparison.verdict,
+        sentence: sentence(judgement, comparison, study.analysis(), study.experiment.post_hoc),
+        notes: clipped
+            .into_iter()
+            .chain(comparison.notes.iter().map(|note| format!("{note}.")))
+            .collect(),
+    }
+}
+
+/// What limits all verdicts of a family.
+fn notes(study: &Study<'_>, judgement: &Judgement<'_>, drawn: Vec<String>) -> Vec<String> {
+    let mut notes: Vec<String> = tables::protection(judgement, study).into_iter().collect();
+    if judgement.post_hoc_looks > 0 {
+        notes.push(format!(
+            "Post hoc: verdicts were shown before at {} that {} not planned, so the chance of a false \
+             claim may reach {}.",
+            match judgement.post_hoc_looks {
+                1 => "1 other count of seeds".to_owned(),
+                several => format!("{several} other counts of seeds"),
+            },
+            if judgement.post_hoc_looks == 1 { "was" } else { "were" },
+            percent(judgement.error_bound.unwrap_or(1.0))
+        ));
+    }
+    if let Some(look) = judgement.look.filter(|_| !study.analysis().looks.is_empty()) {
+        notes.push(format!(
+            "This is look {look} of {}, after {} of {} planned seeds.",
+            study.analysis().looks.len(),
+            judgement.judged_seeds.len(),
+            judgement.planned_seeds
+        ));
+    }
+    notes.extend(judgement.tuning_bias().map(|bias| format!("A bias: {bias}.")));
+    notes.extend(drawn);
+    notes
+}

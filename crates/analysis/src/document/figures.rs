@@ -1,0 +1,436 @@
+//! The figures of one family.
+
+use std::sync::Arc;
+
+use dst_figures::{
+    Axis, Better, Conclusion, ConfusionMatrix, Curve, Figure, ForestPlot, ForestRow, Heading,
+    Interval, PairKind, PairMap, Palette, SeedPair, SlopeCharts, SlopePanel, Spacing, TradeOff,
+    TradeOffPoint,
+};
+use dst_record::Metric;
+use dst_record::record::{EpochRecord, TrialRecord};
+use dst_stats::verdict::{Reason, Verdict};
+
+use super::series;
+use crate::format::{correction_name, percent};
+use crate::settings::Multiplicity;
+use crate::table::sparsity_key;
+use crate::{Comparison, Group, Judgement, Study};
+
+/// Groups that a figure of curves shows: more lines than this cannot be told apart.
+const CURVES: usize = 8;
+/// Groups of which layers and confusions are shown.
+const LAYERS: usize = 4;
+/// Comparisons whose seeds are drawn.
+const SLOPES: usize = 12;
+/// Rows of a forest plot.
+const ROWS: usize = 60;
+/// Groups of a heat map of all pairs.
+const PAIRS: usize = 30;
+
+/// Figures of one family, by where they stand.
+#[derive(Default)]
+pub(super) struct Figures {
+    /// The differences with their intervals: what is seen first.
+    pub(super) forest: Option<Figure>,
+    /// What everybody wants to see.
+    pub(super) open: Vec<Figure>,
+    pub(super) costs: Vec<Figure>,
+    pub(super) seeds: Vec<Figure>,
+    pub(super) training: Vec<Figure>,
+    pub(super) topology: Vec<Figure>,
+    pub(super) pairs: Vec<Figure>,
+    /// What was left out, and where it stands.
+    pub(super) notes: Vec<String>,
+}
+
+impl Figures {
+    pub(super) fn new(
+        study: &Study<'_>,
+        palette: &Palette,
+        judgement: &Judgement<'_>,
+        id: &str,
+    ) -> Self {
+        let level = 1.0 - judgement.alpha.unwrap_or(study.analysis().alpha);
+        let mut figures = Self::default();
+        let drawn = Drawn { judgement, palette, id, level };
+        drawn.forest(&mut figures);
+        drawn.trade_offs(&mut figures);
+        drawn.learning(&mut figures);
+        drawn.slopes(&mut figures);
+        drawn.all_pairs(&mut figures, study);
+        drawn.topology(&mut figures);
+        drawn.confusions(&mut figures);
+        figures
+    }
+}
+
+/// What all figures of a family are drawn from.
+struct Drawn<'j, 't> {
+    judgement: &'j Judgement<'t>,
+    palette: &'j Palette,
+    id: &'j str,
+    level: f64,
+}
+
+/// A cost that scores are drawn against.
+type Cost = (&'static str, &'static str, fn(&Group<'_>) -> Option<f64>);
+
+const COSTS: [Cost; 4] = [
+    ("density", "density of the prunable weights", |group| {
+        group.mean(|outcome| 1.0 - outcome.sparsity_prunable)
+    }),
+    ("inference-flops", "inference FLOPs, share of dense", |group| {
+        group.mean(|outcome| outcome.inference_flops / outcome.dense_inference_flops)
+    }),
+    ("training-flops", "training FLOPs", |group| group.mean(|outcome| outcome.train_flops)),
+    ("training-time", "measured training time (s), masked dense arithmetic", |group| {
+        group.mean(|outcome| outcome.train_seconds)
+    }),
+];
+
+impl<'t> Drawn<'_, 't> {
+    fn metric(&self) -> Metric {
+        self.judgement.table.metric
+    }
+
+    fn heading(&self, name: &str, title: impl Into<String>) -> Heading {
+        Heading::new(format!("{}-{name}", self.id), title)
+    }
+
+    fn forest(&self, figures: &mut Figures) {
+        let mut drawn: Vec<&Comparison<'_>> = self.judgement.comparisons.iter().collect();
+        if drawn.iter().all(|comparison| comparison.estimate.is_none()) {
+            return;
+        }
+        if drawn.len() > ROWS {
+            drawn.sort_by(|a, b| {
+                b.estimate.partial_cmp(&a.estimate).unwrap_or(std::cmp::Ordering::Equal)
+            });
+            figures.notes.push(format!(
+                "The differences of the best {ROWS} of {} are drawn; comparisons.csv has all.",
+                drawn.len()
+            ));
+            drawn.truncate(ROWS);
+        }
+        let metric = self.metric();
+        let several = drawn.windows(2).any(|pair| {
+            sparsity_key(pair[0].candidate.sparsity) != sparsity_key(pair[1].candidate.sparsity)
+        });
+        if several {
+            drawn.sort_by_key(|comparison| sparsity_key(comparison.candidate.sparsity));
+        }
+        let rows = drawn.into_iter().map(|comparison| ForestRow {
+            series: series::named(&comparison.candidate),
+            group: if several {
+                format!("{} sparsity", percent(comparison.candidate.sparsity))
+            } else {
+                String::new()
+            },
+            difference: comparison.estimate.unwrap_or(f64::NAN),
+            interval: comparison.evidence.map(|evidence| Interval {
+                lower: evidence.interval.lower,
+                upper: evidence.interval.upper,
+            }),
+            clipped: comparison.evidence.is_some_and(|evidence| evidence.clipped),
+            conclusion: conclusion(comparison.verdict),
+            note: note(comparison),
+        });
+        let axis = Axis::new(format!("{} minus {}", metric.title(), self.judgement.control()));
+        let data = ForestPlot {
+            difference: if metric.is_share() { axis.points() } else { axis },
+            margin: self.judgement.margin,
+            rows: rows.collect(),
+        };
+        let title = format!("Differences from {}, with the margin", self.judgement.control());
+        figures.forest = Some(dst_figures::forest_plot(
+            &self.heading("differences", title),
+            self.palette,
+            &data,
+        ));
+    }
+
+    fn trade_offs(&self, figures: &mut Figures) {
+        let metric = self.metric();
+        for (place, (name, label, cost)) in COSTS.into_iter().enumerate() {
+            let point = |group: &Arc<Group<'_>>| {
+                let scores = group.scores();
+                let mean = dst_stats::mean_interval(&scores, self.level).ok();
+                Some(TradeOffPoint {
+                    series: series::named(group),
+                    line: line(group),
+                    x: cost(group).filter(|cost| cost.is_finite())?,
+                    y: dst_stats::summary(&scores).ok()?.mean,
+                    interval: mean.and_then(|mean| mean.interval).map(ends),
+                })
+            };
+            let points: Vec<TradeOffPoint> = self.judgement.groups().filter_map(point).collect();
+            if points.len() < 2 {
+                continue;
+            }
+            let axis = Axis::new(label).spaced(Spacing::Auto);
+            let data = TradeOff {
+                x: if name.starts_with("training") { axis.si() } else { axis.percent() },
+                y: of_metric(metric, format!("test {}", metric.title())),
+                x_better: Better::Lower,
+                y_better: Better::Higher,
+                connect: points.len() <= 40 && name != "training-time",
+                points,
+            };
+            let title = format!("Test {} against {label}", metric.title());
+            let figure = dst_figures::trade_off(&self.heading(name, title), self.palette, &data);
+            // Density and operations tell the story; the rest is a click away.
+            if place < 2 { figures.open.push(figure) } else { figures.costs.push(figure) }
+        }
+    }
+
+    fn learning(&self, figures: &mut Figures) {
+        let groups = self.shown(CURVES);
+        let metric = self.metric();
+        let curves = |value: &dyn Fn(&EpochRecord) -> Option<f64>| -> Vec<Curve> {
+            groups.iter().map(|group| series::curve(group, self.level, value)).collect()
+        };
+        let scores = curves(&|epoch| epoch.validation.get(metric));
+        if scores.iter().all(|curve| curve.points.is_empty()) {
+            return;
+        }
+        if groups.len() < self.judgement.table.groups.len() {
+            figures.notes.push(format!(
+                "Training curves show {} of {} groups: the control and the best on validation. \
+                 history.csv and layers.csv have all.",
+                groups.len(),
+                self.judgement.table.groups.len()
+            ));
+        }
+        let axis = of_metric(metric, format!("validation {}", metric.title()));
+        let title = format!("Validation {} by epoch, mean over seeds", metric.title());
+        figures.training.push(dst_figures::learning_curves(
+            &self.heading("validation", title),
+            self.palette,
+            &axis,
+            &scores,
+        ));
+        figures.training.push(dst_figures::learning_curves(
+            &self.heading("training-loss", "Training loss by epoch, mean over seeds"),
+            self.palette,
+            &Axis::loss("training loss"),
+            &curves(&|epoch| Some(epoch.train_loss)),
+        ));
+    }
+
+    fn slopes(&self, figures: &mut Figures) {
+        let metric = self.metric();
+        let drawn: Vec<&Comparison<'_>> =
+            self.judgement.comparisons.iter().filter(|comparison| comparison.n() > 1).collect();
+        if drawn.len() > SLOPES {
+            figures.notes.push(format!(
+                "Seeds are drawn for the first {SLOPES} of {} comparisons; trials.csv has all.",
+                drawn.len()
+            ));
+        }
+        let panels: Vec<SlopePanel> = drawn
+            .into_iter()
+            .take(SLOPES)
+            .filter_map(|comparison| {
+                let pairs = comparison.pairs.iter().map(|pair| SeedPair {
+                    seed: pair.seed.to_string(),
+                    control: pair.control,
+                    candidate: pair.candidate,
+                });
+                Some(SlopePanel {
+                    candidate: series::named(&comparison.candidate),
+                    control: series::named(comparison.control.as_ref()?),
+                    pairs: pairs.collect(),
+                })
+            })
+            .collect();
+        if panels.is_empty() {
+            return;
+        }
+        let data = SlopeCharts {
+            metric: of_metric(metric, format!("test {}", metric.title())),
+            better: Better::Higher,
+            panels,
+        };
+        let title = format!("Every seed, from {} to each strategy", self.judgement.control());
+        let heading = self.heading("seeds", title);
+        figures.seeds.push(dst_figures::slope_charts(&heading, self.palette, &data));
+    }
+
+    fn all_pairs(&self, figures: &mut Figures, study: &Study<'_>) {
+        let pairs = &self.judgement.all_pairs;
+        if pairs.family < 2 {
+            return;
+        }
+        if pairs.labels.len() > PAIRS {
+            figures.notes.push(format!(
+                "{} groups are too many for a map of all pairs; pairs.csv has them.",
+                pairs.labels.len()
+            ));
+            return;
+        }
+        let adjusted = match study.analysis().correction {
+            Multiplicity::None => "unadjusted".to_owned(),
+            correction => format!("adjusted ({})", correction_name(correction)),
+        };
+        let title = format!("All pairs: paired t test, p {adjusted}, {} comparisons", pairs.family);
+        let data = PairMap {
+            labels: pairs.labels.clone(),
+            values: pairs.p_adjusted.clone(),
+            kind: PairKind::PValue { alpha: 1.0 - self.level },
+        };
+        figures.pairs.push(dst_figures::pair_map(&self.heading("all-pairs", title), &data));
+        let data = PairMap {
+            labels: pairs.labels.clone(),
+            values: pairs.improvement.clone(),
+            kind: PairKind::Improvement,
+        };
+        let title = "All pairs: share of seeds at which the row beats the column";
+        figures.pairs.push(dst_figures::pair_map(&self.heading("improvement", title), &data));
+    }
+
+    fn topology(&self, figures: &mut Figures) {
+        let groups: Vec<_> = self
+            .shown(CURVES)
+            .into_iter()
+            .filter(|group| group.trials.values().any(|trial| moves(trial)))
+            .collect();
+        if !groups.is_empty() {
+            let churn: Vec<Curve> = groups
+                .iter()
+                .map(|group| series::layer_curve(group, self.level, series::Totals::churn))
+                .collect();
+            let title = "Churn: connections born in an epoch, per active connection";
+            figures.topology.push(dst_figures::churn_curves(
+                &self.heading("churn", title),
+                self.palette,
+                &churn,
+            ));
+            let explored: Vec<Curve> = groups
+                .iter()
+                .map(|group| series::layer_curve(group, self.level, series::Totals::explored))
+                .collect();
+            let title = "In-time over-parameterisation: share of the entries that were ever active";
+            let heading = self.heading("explored", title);
+            figures.topology.push(dst_figures::exploration_curves(
+                &heading,
+                self.palette,
+                &explored,
+            ));
+        }
+        let ages: Vec<_> = groups.iter().filter_map(|group| series::ages(group)).collect();
+        if !ages.is_empty() {
+            let heading = self.heading("ages", "Age of connections when they were dropped");
+            let axis = Axis::new("age (epochs)");
+            figures.topology.push(dst_figures::age_histograms(
+                &heading,
+                self.palette,
+                &axis,
+                &ages,
+            ));
+        }
+        let sparse = self.best().into_iter();
+        let sparse =
+            sparse.filter(|group| group.sparsity > 0.0 && !self.judgement.is_control(group));
+        for (place, group) in sparse.take(LAYERS).enumerate() {
+            if let Some(map) = series::density(group) {
+                let title = format!("{}: density of every layer by epoch", group.label);
+                let heading = self.heading(&format!("density-{}", place + 1), title);
+                figures.topology.push(dst_figures::density_map(&heading, &map));
+            }
+        }
+    }
+
+    fn confusions(&self, figures: &mut Figures) {
+        let ranked = self.best();
+        let first = |control: bool| ranked.iter().find(|g| self.judgement.is_control(g) == control);
+        for (place, group) in first(true).into_iter().chain(first(false)).enumerate() {
+            let Some(counts) = series::confusion(group) else { continue };
+            let data = ConfusionMatrix {
+                classes: (0..counts.len()).map(|class| class.to_string()).collect(),
+                counts,
+            };
+            let title = format!("{}: true and predicted classes, all seeds", group.label);
+            let heading = self.heading(&format!("confusion-{}", place + 1), title);
+            figures.pairs.push(dst_figures::confusion_matrix(&heading, &data));
+        }
+    }
+
+    /// The groups of the control and then the others, each by their mean on validation. The test set
+    /// chooses nothing, not even what is drawn.
+    fn best(&self) -> Vec<&Arc<Group<'t>>> {
+        let metric = self.metric();
+        let validation = |group: &Arc<Group<'_>>| {
+            let outcomes = group.outcomes().into_iter();
+            let scores: Vec<f64> = outcomes.filter_map(|o| o.validation.get(metric)).collect();
+            dst_stats::summary(&scores).map_or(f64::NEG_INFINITY, |summary| summary.mean)
+        };
+        let mut ranked: Vec<(bool, f64, &Arc<Group<'t>>)> = self
+            .judgement
+            .groups()
+            .filter(|group| !group.trials.is_empty())
+            .map(|group| (self.judgement.is_control(group), validation(group), group))
+            .collect();
+        ranked.sort_by(|a, b| b.0.cmp(&a.0).then(b.1.total_cmp(&a.1)));
+        ranked.into_iter().map(|(_, _, group)| group).collect()
+    }
+
+    /// The first of [`Drawn::best`], at most so many, in the order of the table.
+    fn shown(&self, most: usize) -> Vec<&Arc<Group<'t>>> {
+        let ranked = self.best();
+        let kept = &ranked[..most.min(ranked.len())];
+        let is_kept = |group: &&Arc<Group<'t>>| kept.iter().any(|other| Arc::ptr_eq(other, group));
+        self.judgement.groups().filter(is_kept).collect()
+    }
+}
+
+/// The looks of all strategies and sparsities of a study, the same in every figure.
+pub(super) fn palette(study: &Study<'_>) -> Palette {
+    let groups = || study.judgements.iter().flat_map(|judgement| &judgement.table.groups);
+    let mut strategies: Vec<&str> = groups().map(|group| group.strategy).collect();
+    strategies.sort_unstable();
+    strategies.dedup();
+    Palette::new(&study.control, strategies, groups().map(|group| group.sparsity))
+}
+
+/// The line of a trade-off that a group lies on: its label without the sparsity, which changes along it.
+fn line(group: &Group<'_>) -> String {
+    let end = format!(" at {}", percent(group.sparsity));
+    group.label.strip_suffix(&end).unwrap_or(&group.label).to_owned()
+}
+
+fn conclusion(verdict: Verdict) -> Conclusion {
+    match verdict {
+        Verdict::Superior => Conclusion::Superior,
+        Verdict::NonInferior => Conclusion::NonInferior,
+        Verdict::Worse => Conclusion::Worse,
+        Verdict::Inferior => Conclusion::Inferior,
+        Verdict::Inconclusive => Conclusion::Inconclusive,
+        Verdict::NotComparable => Conclusion::NotComparable,
+    }
+}
+
+/// What stands beside a verdict in a row of the forest.
+fn note(comparison: &Comparison<'_>) -> String {
+    match (comparison.verdict, comparison.reason) {
+        (Verdict::NonInferior, _) if comparison.loss_shown => "a small loss is shown".to_owned(),
+        (_, Some(Reason::Failures)) => "because of failures".to_owned(),
+        (_, Some(Reason::Open) | None) => String::new(),
+        (Verdict::NotComparable, _) => "see below".to_owned(),
+        (_, Some(reason)) => format!("no test: {}", reason.name().replace('-', " ")),
+    }
+}
+
+/// Did a connection of the trial ever change?
+fn moves(trial: &TrialRecord) -> bool {
+    trial.layers.iter().any(|layer| layer.born > 0 || layer.dropped > 0)
+}
+
+fn of_metric(metric: Metric, label: String) -> Axis {
+    let axis = Axis::new(label);
+    if metric.is_share() { axis.percent() } else { axis }
+}
+
+fn ends(interval: dst_stats::Interval) -> Interval {
+    Interval { lower: interval.lower, upper: interval.upper }
+}

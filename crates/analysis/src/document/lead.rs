@@ -1,0 +1,112 @@
+//! What came out, in words, for who reads nothing else.
+
+use dst_record::record::Status;
+use dst_stats::verdict::Verdict;
+
+use crate::format::count;
+use crate::sentence::{sentence, verdict};
+use crate::{Judgement, Study};
+
+/// Families that are named one by one; more are counted together.
+const NAMED: usize = 6;
+/// Methods that are named with their verdict; more are only counted.
+const METHODS: usize = 4;
+
+/// The verdicts in a few sentences, and how complete the trials are.
+pub(super) fn lead(study: &Study<'_>) -> Vec<String> {
+    let trials = study.experiment.trials;
+    if trials.is_empty() {
+        return vec!["No trial has ended, so there is nothing to compare.".to_owned()];
+    }
+    let compared: Vec<&Judgement<'_>> =
+        study.judgements.iter().filter(|judgement| judgement.family > 0).collect();
+    let mut lines = match compared[..] {
+        [] => vec![format!("Nothing is compared with {} yet.", study.control)],
+        [only] if only.family == 1 => only
+            .comparisons
+            .iter()
+            .map(|one| sentence(only, one, study.analysis(), study.experiment.post_hoc))
+            .collect(),
+        _ if compared.len() <= NAMED => {
+            compared.iter().map(|judgement| of_family(judgement)).collect()
+        }
+        _ => vec![of_all(&compared, &study.control)],
+    };
+    lines.push(completeness(study));
+    lines
+}
+
+fn of_family(judgement: &Judgement<'_>) -> String {
+    let parts: Vec<String> = Verdict::ALL
+        .into_iter()
+        .filter_map(|kind| {
+            let labels: Vec<&str> = judgement
+                .comparisons
+                .iter()
+                .filter(|comparison| comparison.verdict == kind)
+                .map(|comparison| comparison.candidate.label.as_str())
+                .collect();
+            let name = verdict(kind);
+            match labels.len() {
+                0 => None,
+                some if some <= METHODS => {
+                    let is = if some == 1 { "is" } else { "are" };
+                    Some(format!("{} {is} {name}", listed(&labels)))
+                }
+                many => Some(format!("{many} are {name}")),
+            }
+        })
+        .collect();
+    format!("On {}, against {}: {}.", judgement.table.place, judgement.control(), parts.join("; "))
+}
+
+fn of_all(judgements: &[&Judgement<'_>], control: &str) -> String {
+    let all: usize = judgements.iter().map(|judgement| judgement.family).sum();
+    let parts: Vec<String> = Verdict::ALL
+        .into_iter()
+        .map(|kind| (kind, judgements.iter().map(|judgement| judgement.count(kind)).sum::<usize>()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", verdict(kind)))
+        .collect();
+    format!(
+        "Of {} with {control} in {} families, each corrected on its own: {}.",
+        count(all, "comparison"),
+        judgements.len(),
+        parts.join(", ")
+    )
+}
+
+fn completeness(study: &Study<'_>) -> String {
+    let trials = study.experiment.trials;
+    let groups = study.judgements.iter().flat_map(|judgement| &judgement.table.groups);
+    let finished: usize = groups.map(|group| group.finished().len()).sum();
+    let of = |status| trials.iter().filter(|trial| trial.status == status).count();
+    let mut text = format!("{} ended", count(trials.len(), "trial"));
+    let failed = trials.len() - finished;
+    if failed > 0 {
+        let kinds: Vec<String> =
+            [Status::Diverged, Status::Collapsed, Status::Crashed, Status::TimedOut]
+                .into_iter()
+                .filter(|status| of(*status) > 0)
+                .map(|status| format!("{} {status}", of(status)))
+                .collect();
+        text.push_str(&format!(": {finished} finished, {failed} did not"));
+        if !kinds.is_empty() {
+            text.push_str(&format!(" ({})", kinds.join(", ")));
+        }
+    }
+    match study.experiment.pending.len() {
+        0 => text.push('.'),
+        left => text.push_str(&format!("; {left} to do.")),
+    }
+    text
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [some @ .., last] => format!("{} and {last}", some.join(", ")),
+    }
+}

@@ -1,0 +1,53 @@
+//! What a page says, in its order.
+
+use super::{Block, Page, Section, Topic, across, family, figures, lead, provenance};
+use crate::Study;
+use crate::methods::{methods, references};
+
+/// Data sets that a title names.
+const NAMED: usize = 3;
+
+impl Page {
+    /// The page of a study.
+    pub fn new(study: &Study<'_>) -> Self {
+        let mut datasets: Vec<&str> =
+            study.judgements.iter().map(|judgement| judgement.table.dataset.as_str()).collect();
+        datasets.dedup();
+        let title = match datasets.len() {
+            0 => "Report".to_owned(),
+            few if few <= NAMED => format!("{} against {}", datasets.join(", "), study.control),
+            many => format!("{many} data sets against {}", study.control),
+        };
+        let palette = figures::palette(study);
+        let mut sections: Vec<Section> = study
+            .judgements
+            .iter()
+            .enumerate()
+            .map(|(place, judgement)| {
+                family::section(study, &palette, judgement, format!("family-{}", place + 1))
+            })
+            .collect();
+        sections.extend(across::section(study, &palette));
+        if !study.experiment.trials.is_empty() {
+            sections.push(methods_section(study));
+        }
+        sections.push(provenance::section(study));
+        Self { title, lead: lead::lead(study), warnings: provenance::warnings(study), sections }
+    }
+}
+
+fn methods_section(study: &Study<'_>) -> Section {
+    let mut blocks: Vec<Block> =
+        methods(study).into_iter().map(|text| Block::Paragraph { text }).collect();
+    let references = references(study);
+    if !references.is_empty() {
+        blocks.push(Block::Verbatim { language: "bibtex".to_owned(), text: references });
+    }
+    Section {
+        id: "methods".to_owned(),
+        topic: Topic::Methods,
+        title: "Methods, for a paper".to_owned(),
+        blocks,
+        folds: Vec::new(),
+    }
+}

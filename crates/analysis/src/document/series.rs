@@ -1,0 +1,156 @@
+//! What happened during training: means over the seeds of a group, by epoch.
+
+use std::collections::BTreeMap;
+
+use crate::Group;
+use dst_figures::{AgeBin, AgeHistogram, Curve, CurvePoint, DensityMap, Interval, Series};
+use dst_record::record::{EpochRecord, TrialRecord};
+
+/// The mean over seeds at every epoch, with Student's interval where two seeds or more have it.
+pub(super) fn curve(
+    group: &Group<'_>,
+    level: f64,
+    value: impl Fn(&EpochRecord) -> Option<f64>,
+) -> Curve {
+    let mut epochs: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for record in group.trials.values().flat_map(|trial| &trial.history) {
+        if let Some(value) = value(record) {
+            epochs.entry(record.epoch).or_default().push(value);
+        }
+    }
+    line(group, epochs, level)
+}
+
+/// As [`curve`], of a number that all layers of a trial have together.
+pub(super) fn layer_curve(
+    group: &Group<'_>,
+    level: f64,
+    value: impl Fn(&Totals) -> Option<f64>,
+) -> Curve {
+    let mut epochs: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for trial in group.trials.values() {
+        for (epoch, totals) in totals(trial) {
+            if let Some(value) = value(&totals).filter(|_| epoch > 0) {
+                epochs.entry(epoch).or_default().push(value);
+            }
+        }
+    }
+    line(group, epochs, level)
+}
+
+fn line(group: &Group<'_>, epochs: BTreeMap<u32, Vec<f64>>, level: f64) -> Curve {
+    let points = epochs.into_iter().map(|(epoch, values)| {
+        let interval =
+            dst_stats::mean_interval(&values, level).ok().and_then(|answer| answer.interval);
+        CurvePoint {
+            x: f64::from(epoch),
+            y: dst_stats::summary(&values).map_or(f64::NAN, |summary| summary.mean),
+            interval: interval.map(|ci| Interval { lower: ci.lower, upper: ci.upper }),
+        }
+    });
+    Curve { series: named(group), points: points.collect() }
+}
+
+/// Sums over the layers of one trial at one epoch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    size: u64,
+    active: u64,
+    born: u64,
+    /// Entries that were ever active.
+    ever: f64,
+}
+
+impl Totals {
+    /// Connections born during the epoch per active one: above 1 where several updates replace much.
+    pub(super) fn churn(&self) -> Option<f64> {
+        (self.active > 0).then(|| self.born as f64 / self.active as f64)
+    }
+
+    /// In-time over-parameterisation R_s: the share of entries ever active (Liu et al. 2021).
+    pub(super) fn explored(&self) -> Option<f64> {
+        (self.size > 0).then(|| self.ever / self.size as f64)
+    }
+}
+
+fn totals(trial: &TrialRecord) -> BTreeMap<u32, Totals> {
+    let mut epochs: BTreeMap<u32, Totals> = BTreeMap::new();
+    for layer in &trial.layers {
+        let totals = epochs.entry(layer.epoch).or_default();
+        totals.size += layer.size;
+        totals.active += layer.active;
+        totals.born += layer.born;
+        totals.ever += layer.ever_active_share * layer.size as f64;
+    }
+    epochs
+}
+
+/// Density of every layer at every epoch, the mean over seeds; none if no trial recorded layers.
+pub(super) fn density(group: &Group<'_>) -> Option<DensityMap> {
+    let mut layers: Vec<&str> = Vec::new();
+    let mut sums: BTreeMap<(usize, u32), (f64, f64)> = BTreeMap::new();
+    for record in group.trials.values().flat_map(|trial| &trial.layers) {
+        let place = layers.iter().position(|name| *name == record.layer).unwrap_or_else(|| {
+            layers.push(&record.layer);
+            layers.len() - 1
+        });
+        if record.size > 0 {
+            let sum = sums.entry((place, record.epoch)).or_default();
+            sum.0 += record.active as f64 / record.size as f64;
+            sum.1 += 1.0;
+        }
+    }
+    let mut epochs: Vec<u32> = sums.keys().map(|(_, epoch)| *epoch).collect();
+    epochs.sort_unstable();
+    epochs.dedup();
+    let cell = |place: usize, epoch: u32| {
+        sums.get(&(place, epoch)).map_or(f64::NAN, |(sum, count)| sum / count)
+    };
+    (!layers.is_empty()).then(|| DensityMap {
+        density: (0..layers.len())
+            .map(|place| epochs.iter().map(|epoch| cell(place, *epoch)).collect())
+            .collect(),
+        layers: layers.iter().map(|&name| name.to_owned()).collect(),
+        epochs: epochs.into_iter().map(f64::from).collect(),
+    })
+}
+
+/// Connections by their age when they were dropped, summed over layers and seeds; none if nothing
+/// was dropped, or ages were not recorded.
+pub(super) fn ages(group: &Group<'_>) -> Option<AgeHistogram> {
+    let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+    for record in group.trials.values().flat_map(|trial| &trial.ages) {
+        *counts.entry(record.age_epochs).or_default() += record.dropped;
+    }
+    let last = counts.iter().filter(|(_, count)| **count > 0).map(|(age, _)| *age).max()?;
+    let bins = (0..=last).map(|age| AgeBin {
+        lower: f64::from(age),
+        upper: f64::from(age) + 1.0,
+        count: counts.get(&age).copied().unwrap_or_default(),
+    });
+    Some(AgeHistogram { series: named(group), bins: bins.collect() })
+}
+
+/// Test samples by true and predicted class, summed over seeds; none for regression, or if trials
+/// kept no such counts.
+pub(super) fn confusion(group: &Group<'_>) -> Option<Vec<Vec<u64>>> {
+    let mut sum: Option<Vec<Vec<u64>>> = None;
+    for trial in group.finished().into_iter().filter(|trial| !trial.confusion.is_empty()) {
+        match &mut sum {
+            None => sum = Some(trial.confusion.clone()),
+            Some(sum) => {
+                for (row, other) in sum.iter_mut().zip(&trial.confusion) {
+                    for (count, other) in row.iter_mut().zip(other) {
+                        *count += other;
+                    }
+                }
+            }
+        }
+    }
+    sum
+}
+
+/// A group as figures name it: its strategy decides the colour, its sparsity the line style.
+pub(super) fn named(group: &Group<'_>) -> Series {
+    Series::new(group.strategy, group.sparsity, &group.label)
+}

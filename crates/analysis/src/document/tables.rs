@@ -1,0 +1,599 @@
+//! The tables of one family: what is read first, and what stands behind it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dst_record::Metric;
+use dst_record::record::{Outcome, Status};
+
+use super::{Cell, Column, Table};
+use crate::diagnostics::POWER;
+use crate::format::{
+    correction, correction_name, count, difference, ends, fixed, interval, level, mean_and_sd,
+    operations, p_value, percent, points, score, unit,
+};
+use crate::settings::Multiplicity;
+use crate::{Comparison, Group, Judgement, Study};
+
+/// Times of a measure that vary by more than this share of their mean say little.
+const NOISY: f64 = 0.2;
+
+/// Rows of the table of McNemar's tests, one for each seed of each comparison.
+const MCNEMAR: usize = 200;
+
+/// What is read first: score, difference, cost, verdict.
+pub(super) fn results(judgement: &Judgement<'_>, id: &str) -> Table {
+    let metric = judgement.table.metric;
+    let mut table = Table::new(
+        format!("{id}-results"),
+        format!(
+            "Test {}, and the difference from {}, paired by seed",
+            metric.title(),
+            judgement.control()
+        ),
+        [
+            Column::new("strategy", "label"),
+            Column::new(metric.title(), "test_metric_mean").in_unit(unit(metric)),
+            Column::new("difference", "difference").in_unit(points(metric).trim_start()).rank(1),
+            Column::new("FLOPs", "inference_flops_ratio").in_unit("% of dense").rank(3),
+            Column::new("seeds", "seeds").rank(4),
+            Column::new("verdict", "verdict"),
+        ],
+    );
+    table.rows = judgement
+        .groups()
+        .map(|group| {
+            let comparison = judgement.comparison(group);
+            vec![
+                Cell::text_of(&group.label),
+                mean_cell(metric, &group.scores()),
+                comparison.map_or(Cell::Empty, |c| difference_cell(judgement, c)),
+                Cell::number_of(
+                    group.mean(|o| o.inference_flops / o.dense_inference_flops),
+                    |share| fixed(100.0 * share),
+                ),
+                Cell::Number {
+                    value: group.outcomes().len() as f64,
+                    text: format!("{}/{}", group.outcomes().len(), group.planned()),
+                },
+                comparison.map_or(Cell::Empty, |c| Cell::Verdict(c.verdict)),
+            ]
+        })
+        .collect();
+    table.notes.push(
+        "Mean ± standard deviation over seeds, with the weights that were best on validation. FLOPs are \
+         what the method needs for one sample."
+            .to_owned(),
+    );
+    let levels: Vec<f64> =
+        judgement.comparisons.iter().filter_map(|c| Some(c.evidence?.level)).collect();
+    let lowest = levels.iter().copied().reduce(f64::min);
+    if let Some((low, high)) = lowest.zip(levels.iter().copied().reduce(f64::max)) {
+        let range = match (level(low), level(high)) {
+            (low, high) if low == high => low,
+            (low, high) => format!("{low} to {high}"),
+        };
+        table.notes.push(format!(
+            "Intervals of differences are at the level at which each verdict was decided ({range}), \
+             corrected for {}.",
+            count(judgement.family, "comparison")
+        ));
+    }
+    table
+}
+
+fn mean_cell(metric: Metric, scores: &[f64]) -> Cell {
+    match dst_stats::summary(scores) {
+        Ok(summary) => Cell::Number {
+            value: summary.mean,
+            text: mean_and_sd(metric, summary.mean, summary.sd),
+        },
+        Err(_) => Cell::Empty,
+    }
+}
+
+fn difference_cell(judgement: &Judgement<'_>, comparison: &Comparison<'_>) -> Cell {
+    let metric = comparison.metric;
+    let Some(estimate) = comparison.estimate else { return Cell::Empty };
+    let text = difference(metric, estimate);
+    match &comparison.evidence {
+        Some(evidence) => Cell::Interval {
+            value: estimate,
+            lower: evidence.interval.lower,
+            upper: evidence.interval.upper,
+            text: format!(
+                "{text} {}",
+                ends(metric, &evidence.interval, judgement.margin.unwrap_or(0.0))
+            ),
+        },
+        None => Cell::Number { value: estimate, text },
+    }
+}
+
+/// What trials cost.
+pub(super) fn costs(judgement: &Judgement<'_>, id: &str) -> Table {
+    let mut table = Table::new(
+        format!("{id}-costs"),
+        "What networks and trainings cost, means over finished trials",
+        [
+            Column::new("strategy", "label"),
+            Column::new("sparsity, prunable", "sparsity_prunable").in_unit("%").rank(1),
+            Column::new("sparsity, all", "sparsity_total").in_unit("%").rank(4),
+            Column::new("non-zero parameters", "nonzero_parameters").rank(1),
+            Column::new("inference FLOPs", "inference_flops").rank(2),
+            Column::new("training FLOPs", "train_flops").rank(2),
+            Column::new("training", "train_seconds").in_unit("s").rank(3),
+            Column::new("epoch", "train_seconds_per_epoch").in_unit("s").rank(5),
+            Column::new("sample", "inference_ms_per_sample").in_unit("ms").rank(5),
+            Column::new("throughput", "inference_samples_per_second").in_unit("samples/s").rank(4),
+            Column::new("peak memory", "peak_memory_bytes").in_unit("MB").rank(3),
+        ],
+    );
+    let hundred = |share: f64| fixed(100.0 * share);
+    let mut noisy = false;
+    table.rows = judgement
+        .groups()
+        .map(|group| {
+            let measured = |name: &str| group.measured(name);
+            let mut timed = |name: &str, digits: usize| {
+                let cell = timed(group, name, digits);
+                noisy |= matches!(cell, Cell::Text(_));
+                cell
+            };
+            vec![
+                Cell::text_of(&group.label),
+                Cell::number_of(measured("sparsity_prunable"), hundred),
+                Cell::number_of(measured("sparsity_total"), hundred),
+                Cell::number_of(measured("nonzero_parameters"), |n| format!("{n:.0}")),
+                Cell::number_of(measured("inference_flops"), operations),
+                Cell::number_of(measured("train_flops"), operations),
+                timed("train_seconds", 1),
+                timed("train_seconds_per_epoch", 3),
+                timed("inference_ms_per_sample", 4),
+                timed("inference_samples_per_second", 0),
+                memory(group),
+            ]
+        })
+        .collect();
+    table.notes.push(format!(
+        "Every time is that of masked dense arithmetic, mean ± standard deviation over seeds. Times of a \
+         sample are the median of single batches of {}, throughput that of whole passes over the test \
+         set in batches of {}, both warmed up.",
+        sizes(judgement, |outcome| Some(outcome.inference_batch_size)),
+        sizes(judgement, |outcome| outcome.throughput_batch_size),
+    ));
+    if noisy {
+        table.notes.push(format!(
+            "Times that varied by more than {} from seed to seed are left out as noisy; trials.csv has \
+             them.",
+            percent(NOISY)
+        ));
+    }
+    table
+}
+
+/// A time with its spread; `noisy` where the spread says that the mean means little.
+fn timed(group: &Group<'_>, name: &str, digits: usize) -> Cell {
+    let Some(Ok(summary)) = group.measures(name).map(|values| dst_stats::summary(&values)) else {
+        return Cell::Empty;
+    };
+    if !summary.mean.is_finite() {
+        return Cell::Empty;
+    }
+    match summary.sd {
+        Some(sd) if sd > NOISY * summary.mean => Cell::Text("noisy".to_owned()),
+        Some(sd) => Cell::Number {
+            value: summary.mean,
+            text: format!("{:.digits$} ± {sd:.digits$}", summary.mean),
+        },
+        None => Cell::Number { value: summary.mean, text: format!("{:.digits$}", summary.mean) },
+    }
+}
+
+/// The peak of memory, if all count the same.
+fn memory(group: &Group<'_>) -> Cell {
+    let outcomes = group.outcomes();
+    let mut kinds = outcomes.iter().map(|outcome| outcome.peak_memory_kind);
+    let Some(first) = kinds.next() else { return Cell::Empty };
+    if kinds.any(|other| other != first) {
+        return Cell::Text("of several kinds".to_owned());
+    }
+    Cell::number_of(group.measured("peak_memory_bytes"), |bytes| {
+        format!("{:.1} ({first})", bytes / 1e6)
+    })
+}
+
+/// The sizes of batches that finished trials were timed with, such as `64`.
+fn sizes(judgement: &Judgement<'_>, size: fn(&Outcome) -> Option<u32>) -> String {
+    let outcomes = judgement.groups().flat_map(|group| group.outcomes());
+    let sizes: BTreeSet<u32> = outcomes.filter_map(size).collect();
+    let sizes: Vec<String> = sizes.iter().map(u32::to_string).collect();
+    if sizes.is_empty() { "unknown size".to_owned() } else { sizes.join(" or ") }
+}
+
+/// The metric with its interval, and every other score that all trials have.
+pub(super) fn scores(judgement: &Judgement<'_>, id: &str, alpha: f64) -> Table {
+    let metric = judgement.table.metric;
+    let others = judgement.other_metrics();
+    let confidence = level(1.0 - alpha);
+    let mut columns = vec![
+        Column::new("strategy", "label"),
+        Column::new(metric.title(), "test_metric_mean").in_unit(unit(metric)),
+        Column::new(format!("{confidence} CI of the mean"), "test_metric_ci").rank(2),
+    ];
+    for other in &others {
+        columns.push(Column::new(other.title(), other.to_string()).in_unit(unit(*other)).rank(3));
+    }
+    let mut table = Table::new(
+        format!("{id}-scores"),
+        "Scores on the test set, mean ± standard deviation over finished trials; higher is better",
+        columns,
+    );
+    table.rows = judgement
+        .groups()
+        .map(|group| {
+            let scores = group.scores();
+            let ci = dst_stats::mean_interval(&scores, 1.0 - alpha).ok();
+            let ci = ci.and_then(|mean| mean.interval);
+            let mut row = vec![
+                Cell::text_of(&group.label),
+                mean_cell(metric, &scores),
+                ci.map_or(Cell::Empty, |ci| Cell::Text(interval(metric, &ci))),
+            ];
+            row.extend(others.iter().map(|other| mean_cell(*other, &group.scores_by(*other))));
+            row
+        })
+        .collect();
+    table
+        .notes
+        .push("Intervals of means are for one method alone, not for a comparison.".to_owned());
+    table
+}
+
+/// Everything that verdicts rest on.
+pub(super) fn tests(judgement: &Judgement<'_>, id: &str, study: &Study<'_>) -> Option<Table> {
+    if judgement.comparisons.is_empty() {
+        return None;
+    }
+    let analysis = study.analysis();
+    let metric = judgement.table.metric;
+    let alpha = judgement.alpha.unwrap_or(analysis.alpha);
+    let mut table = Table::new(
+        format!("{id}-tests"),
+        format!("What the verdicts against {} rest on", judgement.control()),
+        [
+            Column::new("strategy", "label"),
+            Column::new("verdict", "verdict"),
+            Column::new("difference", "difference").in_unit(points(metric).trim_start()),
+            Column::new("level of the interval", "level").rank(2),
+            Column::new("p, difference", "p_difference_adjusted").rank(1),
+            Column::new("p, non-inferior", "p_non_inferior_adjusted").rank(2),
+            Column::new("p, inferior", "p_inferior_adjusted").rank(2),
+            Column::new("pairs", "pairs").rank(3),
+            Column::new("failed", "failed").rank(4),
+            Column::new("missing", "missing").rank(4),
+            Column::new("without failures", "without_failed").rank(5),
+            Column::new("why open", "reason").rank(5),
+        ],
+    );
+    table.rows = judgement
+        .comparisons
+        .iter()
+        .map(|c| {
+            let p = |value: Option<f64>, level: f64| Cell::number_of(value, |p| p_value(p, level));
+            let counts = c.counts;
+            vec![
+                Cell::text_of(&c.candidate.label),
+                Cell::Verdict(c.verdict),
+                difference_cell(judgement, c),
+                Cell::number_of(c.evidence.map(|e| e.level), level),
+                p(c.evidence.map(|e| e.difference.adjusted), alpha),
+                p(c.evidence.map(|e| e.non_inferior.adjusted), alpha / 2.0),
+                p(c.evidence.map(|e| e.inferior.adjusted), alpha / 2.0),
+                counts.map_or(Cell::Empty, |n| Cell::count(n.pairs)),
+                counts.map_or(Cell::Empty, |n| {
+                    let (own, other) = (n.candidate_failed, n.control_failed);
+                    Cell::Number { value: own as f64, text: format!("{own} and {other}") }
+                }),
+                counts.map_or(Cell::Empty, |n| Cell::count(n.missing)),
+                c.without_failed.map_or(Cell::Empty, Cell::Verdict),
+                c.reason.map_or(Cell::Empty, |reason| Cell::text_of(reason.name())),
+            ]
+        })
+        .collect();
+    table.notes.push(format!(
+        "p-values are of {}, adjusted ({}) for {} each in three families; a difference is shown if its p \
+         is at most {alpha}, the other two if theirs is at most {}. Failed: runs of the strategy and of \
+         the control.",
+        analysis.test.title(),
+        correction_name(analysis.correction),
+        count(judgement.family, "comparison"),
+        alpha / 2.0
+    ));
+    Some(table)
+}
+
+/// What no verdict rests on.
+pub(super) fn diagnostics(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
+    let metric = judgement.table.metric;
+    let shown: Vec<(&Comparison<'_>, &crate::Diagnostics)> = judgement
+        .comparisons
+        .iter()
+        .filter_map(|comparison| Some((comparison, comparison.diagnostics.as_ref()?)))
+        .collect();
+    if shown.is_empty() {
+        return None;
+    }
+    let alpha = judgement.alpha.unwrap_or(0.05);
+    let mut table = Table::new(
+        format!("{id}-diagnostics"),
+        "Beside the tests, without correction; no verdict rests on these",
+        [
+            Column::new("strategy", "label"),
+            Column::new("p, paired t", "p_paired_t").rank(1),
+            Column::new("p, Wilcoxon", "p_wilcoxon").rank(1),
+            Column::new("p, sign flips", "p_sign_flip").rank(1),
+            Column::new("d_z", "d_z").rank(2),
+            Column::new("A12", "a12").rank(2),
+            Column::new("another run, same test set", "ci_seeds").rank(3),
+            Column::new("another run, other examples", "ci_seeds_and_examples").rank(3),
+            Column::new("bootstrap CI (BCa)", "bca").rank(4),
+            Column::new("seeds better", "improvement").in_unit("%").rank(2),
+            Column::new("P better", "probability_better").rank(4),
+            Column::new("P within margin", "probability_within_margin").rank(4),
+            Column::new("P worse", "probability_worse").rank(4),
+            Column::new("p, normal", "p_normal").rank(4),
+            Column::new("detectable", "detectable").in_unit(points(metric).trim_start()).rank(3),
+        ],
+    );
+    table.rows = shown
+        .into_iter()
+        .map(|(comparison, own)| {
+            let p = |value: Option<f64>| Cell::number_of(value, |p| p_value(p, alpha));
+            let span = |ci: Option<dst_stats::Interval>| {
+                ci.map_or(Cell::Empty, |ci| Cell::Text(interval(metric, &ci)))
+            };
+            let posterior = |place: usize| Cell::number_of(own.posterior.map(|p| p[place]), fixed);
+            vec![
+                Cell::text_of(&comparison.candidate.label),
+                p(own.p_paired_t),
+                p(own.p_wilcoxon),
+                p(own.p_sign_flip),
+                Cell::number_of(own.d_z, fixed),
+                Cell::number_of(own.a12, fixed),
+                span(own.over_examples.map(|both| both.seeds)),
+                span(own.over_examples.map(|both| both.seeds_and_examples)),
+                span(own.bca),
+                Cell::number_of(own.improvement, |share| fixed(100.0 * share)),
+                posterior(0),
+                posterior(1),
+                posterior(2),
+                p(own.p_normal),
+                Cell::number_of(own.detectable, |value| score(metric, value)),
+            ]
+        })
+        .collect();
+    table.notes.push(format!(
+        "P are posterior probabilities of the mean difference by a Bayesian t test. p normal is Shapiro \
+         and Wilk's, which detects little with ten seeds. Bootstrap intervals are too narrow below about \
+         ten seeds. Detectable is the smallest mean difference that one paired t test would have found \
+         with power {POWER} at this number of seeds and the observed spread."
+    ));
+    if let Some(both) = judgement
+        .comparisons
+        .iter()
+        .find_map(|comparison| comparison.diagnostics.as_ref()?.over_examples)
+    {
+        table.notes.push(format!(
+            "Two intervals of the difference at {}: for another run on the same test set (over seeds), and \
+             for another run on other examples of this kind (over seeds and test examples, from the stored \
+             predictions{}). A verdict speaks of the former.",
+            level(1.0 - alpha),
+            if both.bootstrap {
+                "; a bootstrap, which is too narrow where seeds matter"
+            } else {
+                ""
+            }
+        ));
+    }
+    if let Some(p) = judgement.p_equal_variance {
+        let text = p_value(p, alpha);
+        let text = if text.starts_with('<') { text } else { format!("= {text}") };
+        table.notes.push(format!("Equal variances over all groups (Levene, medians): p {text}."));
+    }
+    Some(table)
+}
+
+/// Parameters that were tried.
+pub(super) fn selections(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
+    if judgement.selections.is_empty() {
+        return None;
+    }
+    let metric = judgement.table.metric;
+    let mut table = Table::new(
+        format!("{id}-selections"),
+        "Parameters, chosen on validation; the test set chose nothing",
+        [
+            Column::new("strategy", "strategy"),
+            Column::new("sparsity", "sparsity").in_unit("%").rank(1),
+            Column::new("sets tried", "tried").rank(2),
+            Column::new("runs", "runs").rank(3),
+            Column::new("best on validation", "chosen"),
+            Column::new("validation", "validation").in_unit(unit(metric)).rank(1),
+            Column::new("test", "test").in_unit(unit(metric)).rank(1),
+            Column::new("verdict", "verdict"),
+        ],
+    );
+    let mean = |group: &Arc<Group<'_>>| dst_stats::summary(&group.scores()).ok().map(|s| s.mean);
+    table.rows = judgement
+        .selections
+        .iter()
+        .map(|selection| {
+            let chosen = selection.chosen.as_ref();
+            let comparison = chosen.and_then(|group| judgement.comparison(group));
+            vec![
+                Cell::text_of(&selection.strategy),
+                Cell::number_of(Some(selection.sparsity), |share| {
+                    ((share * 1e4).round() / 1e2).to_string()
+                }),
+                Cell::count(selection.tried),
+                Cell::count(selection.runs),
+                Cell::text_of(chosen.map_or("", |group| &group.label)),
+                Cell::number_of(selection.validation, |mean| score(metric, mean)),
+                Cell::number_of(chosen.and_then(mean), |mean| score(metric, mean)),
+                comparison.map_or(Cell::Empty, |c| Cell::Verdict(c.verdict)),
+            ]
+        })
+        .collect();
+    for selection in &judgement.selections {
+        if let Some(reason) = &selection.undecided {
+            table.notes.push(format!("None of {} is chosen: {reason}.", selection.strategy));
+        }
+    }
+    table.notes.push(match judgement.tuning_bias() {
+        Some(bias) => format!("A bias: {bias}."),
+        None => "Every strategy, the control too, was tried in the same number of runs.".to_owned(),
+    });
+    Some(table)
+}
+
+/// How many trials ended how.
+pub(super) fn completeness(judgement: &Judgement<'_>, id: &str, alpha: f64) -> Table {
+    let confidence = level(1.0 - alpha);
+    let mut columns = vec![
+        Column::new("strategy", "label"),
+        Column::new("planned", "planned").rank(1),
+        Column::new("finished", "finished"),
+    ];
+    let kinds = [Status::Diverged, Status::Collapsed, Status::Crashed, Status::TimedOut];
+    columns.extend(kinds.map(|status| {
+        Column::new(status.name().replace('-', " "), status.name().replace('-', "_")).rank(2)
+    }));
+    columns.push(Column::new("to do", "pending").rank(1));
+    columns.push(Column::new("failed", "failure_rate").in_unit("%").rank(3));
+    columns.push(Column::new(format!("{confidence} CI of failed"), "failure_rate_ci").rank(3));
+    let mut table = Table::new(
+        format!("{id}-completeness"),
+        "Trials that were planned, and how they ended",
+        columns,
+    );
+    table.rows = judgement
+        .groups()
+        .map(|group| {
+            let ended = |status| group.trials.values().filter(|t| t.status == status).count();
+            let (failed, all) = (group.failures().len() as u64, group.trials.len() as u64);
+            let wilson = dst_stats::wilson_interval(failed, all, 1.0 - alpha).ok();
+            let mut row = vec![
+                Cell::text_of(&group.label),
+                Cell::count(group.planned()),
+                Cell::count(group.finished().len()),
+            ];
+            row.extend(kinds.map(|status| Cell::count(ended(status))));
+            row.push(Cell::count(group.pending.len()));
+            row.push(Cell::number_of((all > 0).then(|| failed as f64 / all as f64), |share| {
+                fixed(100.0 * share)
+            }));
+            row.push(wilson.map_or(Cell::Empty, |ci| {
+                Cell::Text(format!("[{}, {}]", percent(ci.lower), percent(ci.upper)))
+            }));
+            row
+        })
+        .collect();
+    table.notes.push(
+        "Diverged and collapsed runs are outcomes of a method and are scored against its claims; the \
+         others are missing, and their pairs are left out. Neither enters a mean."
+            .to_owned(),
+    );
+    table
+}
+
+/// Which trials failed, and why.
+pub(super) fn failures(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
+    let mut table = Table::new(
+        format!("{id}-failures"),
+        "Runs that did not finish, with their reasons",
+        [
+            Column::new("strategy", "label"),
+            Column::new("seed", "seed"),
+            Column::new("status", "status"),
+            Column::new("reason", "reason").rank(1),
+            Column::new("trial", "id").rank(2),
+        ],
+    );
+    for group in judgement.groups() {
+        table.rows.extend(group.failures().into_iter().map(|trial| {
+            vec![
+                Cell::text_of(&group.label),
+                Cell::count(trial.spec.seed as usize),
+                Cell::Status(trial.status),
+                Cell::text_of(&trial.reason),
+                Cell::text_of(&trial.id),
+            ]
+        }));
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// Tests of single models.
+pub(super) fn mcnemar(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
+    let alpha = judgement.alpha.unwrap_or(0.05);
+    let mut table = Table::new(
+        format!("{id}-mcnemar"),
+        "McNemar's test of the two stored models of each seed on the same test examples",
+        [
+            Column::new("strategy", "label"),
+            Column::new("seed", "seed"),
+            Column::new("only it is right", "only_candidate_right").rank(1),
+            Column::new("only the control is right", "only_control_right").rank(1),
+            Column::new("p, exact", "p_exact"),
+            Column::new("p, mid", "p_mid").rank(2),
+        ],
+    );
+    for comparison in &judgement.comparisons {
+        let tests = comparison.diagnostics.iter().flat_map(|own| &own.mcnemar);
+        table.rows.extend(tests.map(|seed| {
+            vec![
+                Cell::text_of(&comparison.candidate.label),
+                Cell::count(seed.seed as usize),
+                Cell::count(seed.test.only_first as usize),
+                Cell::count(seed.test.only_second as usize),
+                Cell::number_of(Some(seed.test.p_exact), |p| p_value(p, alpha)),
+                Cell::number_of(seed.test.p_mid, |p| p_value(p, alpha)),
+            ]
+        }));
+    }
+    table.notes.push("It speaks of these two models, not of the methods.".to_owned());
+    if table.rows.len() > MCNEMAR {
+        let more = table.rows.len() - MCNEMAR;
+        table
+            .notes
+            .push(format!("The first {MCNEMAR} rows are shown; {more} more stand in mcnemar.csv."));
+        table.rows.truncate(MCNEMAR);
+    }
+    (!table.rows.is_empty()).then_some(table)
+}
+
+/// The correction of a family, in words: how often a claim may be false.
+pub(super) fn protection(judgement: &Judgement<'_>, study: &Study<'_>) -> Option<String> {
+    let analysis = study.analysis();
+    let bound = judgement.error_bound?;
+    let how = format!(
+        "Verdicts are by {} with {} over {}",
+        analysis.test.title(),
+        correction(analysis.correction),
+        count(judgement.family, "comparison"),
+    );
+    let unbounded = matches!(
+        analysis.correction,
+        Multiplicity::None | Multiplicity::BenjaminiHochberg | Multiplicity::BenjaminiYekutieli
+    );
+    Some(if unbounded {
+        format!("{how}, which does not bound the chance of a false claim among them.")
+    } else {
+        format!(
+            "{how}: the chance that any of them is called better or worse without a difference is at \
+             most {}.",
+            percent(bound)
+        )
+    })
+}

@@ -1,0 +1,150 @@
+//! A trial of one side, and what its source tells of it.
+
+use std::collections::BTreeMap;
+
+use dst_core::Training;
+use dst_core::record::{TrialRecord, TrialSpec};
+use serde_json::{Map, Value};
+
+/// What a trial without a known architecture is said to have trained.
+pub(super) const ANY_MODEL: &str = "any";
+
+/// One trial. What its source does not tell stands at its default in the record, and is compared
+/// with nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// The trial.
+    pub(super) trial: TrialRecord,
+    /// Of which parts of the record the source tells.
+    pub(super) told: Told,
+    /// Cells of a file that have no place in the record, by the normal form of their column.
+    pub(super) cells: BTreeMap<String, String>,
+    /// The line of a file, from 1.
+    pub(super) line: Option<u64>,
+}
+
+/// What a source tells of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) model: bool,
+    pub(super) model_parameters: bool,
+    pub(super) parameters: bool,
+    pub(super) training: bool,
+}
+
+impl Told {
+    /// A store tells everything.
+    pub(super) const ALL: Self =
+        Self { model: true, model_parameters: true, parameters: true, training: true };
+}
+
+impl From<TrialRecord> for Entry {
+    fn from(trial: TrialRecord) -> Self {
+        Self { trial, told: Told::ALL, cells: BTreeMap::new(), line: None }
+    }
+}
+
+impl Entry {
+    pub(super) fn dataset(&self) -> &str {
+        &self.trial.spec.dataset
+    }
+
+    pub(super) fn strategy(&self) -> &str {
+        self.trial.spec.strategy_name()
+    }
+
+    pub(super) fn model(&self) -> &str {
+        self.trial.spec.model_name()
+    }
+}
+
+/// Everything by which trials of one source may differ beside data set, strategy, sparsity and
+/// seed, by the key that names it in brackets: `drop_fraction`, `training.epochs`, `model`,
+/// `model.hidden`. Only what is told.
+pub(super) fn settings(spec: &TrialSpec, told: Told) -> BTreeMap<String, Value> {
+    let mut settings = BTreeMap::new();
+    let mut add = |prefix: &str, value: &Value| {
+        for (key, value) in value.as_object().into_iter().flatten() {
+            // The tag of a configuration, which is no parameter.
+            if key != "name" {
+                settings.insert(format!("{prefix}{key}"), value.clone());
+            }
+        }
+    };
+    if told.parameters {
+        add("", &spec.strategy);
+    }
+    if told.model_parameters {
+        add("model.", &spec.model);
+    }
+    if told.training {
+        add("training.", &training(&spec.training));
+    }
+    if told.model {
+        settings.insert("model".to_owned(), spec.model_name().into());
+    }
+    settings
+}
+
+/// A training with every key, also those that files leave out at their default.
+fn training(training: &Training) -> Value {
+    let mut value = serde_json::to_value(training).unwrap_or(Value::Object(Map::new()));
+    if let Some(map) = value.as_object_mut() {
+        let precision = || training.precision.to_string().into();
+        map.entry("precision").or_insert_with(precision);
+    }
+    value
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A trial of a store.
+    pub(crate) fn entry(
+        dataset: &str,
+        strategy: &str,
+        sparsity: f64,
+        seed: u64,
+        accuracy: f64,
+    ) -> Entry {
+        let mut spec = crate::store::tests::spec(strategy, seed);
+        spec.dataset = dataset.to_owned();
+        spec.sparsity = sparsity;
+        let result = crate::store::tests::success(&spec);
+        let mut outcome = result.outcome.unwrap();
+        outcome.test.accuracy = Some(accuracy);
+        Entry::from(TrialRecord {
+            id: spec.id(),
+            status: result.status,
+            reason: String::new(),
+            outcome: Some(outcome),
+            history: Vec::new(),
+            layers: Vec::new(),
+            ages: Vec::new(),
+            confusion: Vec::new(),
+            predictions: None,
+            provenance: result.provenance,
+            spec,
+        })
+    }
+
+    #[test]
+    fn settings_are_called_as_in_brackets() {
+        let mut entry = entry("toy", "rigl", 0.9, 0, 0.5);
+        entry.trial.spec.strategy = json!({"name": "rigl", "drop_fraction": 0.3});
+        entry.trial.spec.model = json!({"name": "mlp", "hidden": [8]});
+        let all = settings(&entry.trial.spec, Told::ALL);
+        assert_eq!(all["drop_fraction"], 0.3);
+        assert_eq!((&all["model"], &all["model.hidden"]), (&json!("mlp"), &json!([8])));
+        assert_eq!(
+            (&all["training.epochs"], &all["training.precision"]),
+            (&json!(10), &json!("f32"))
+        );
+        assert!(!all.contains_key("name") && !all.contains_key("model.name"));
+        let told = Told { training: false, parameters: false, ..Told::ALL };
+        let some = settings(&entry.trial.spec, told);
+        assert_eq!(some.keys().collect::<Vec<_>>(), ["model", "model.hidden"]);
+    }
+}

@@ -1,0 +1,107 @@
+//! Why trials have no partner.
+
+use std::collections::BTreeSet;
+
+use dst_core::record::TrialRecord;
+use dst_core::{Error, Result};
+
+use super::group::Group;
+use super::matching::{Alone, Rule};
+use super::side::Side;
+
+/// Why no group of the other side fits this one, by the first thing that nobody there has.
+pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
+    let mut left: Vec<&Group> = others.iter().collect();
+    let spec = &group.spec;
+    left.retain(|other| other.spec.dataset_label() == spec.dataset_label());
+    if left.is_empty() {
+        return format!("no data set {} there", spec.dataset_label());
+    }
+    if rule.same_strategy {
+        left.retain(|other| other.spec.strategy_name() == spec.strategy_name());
+        if left.is_empty() {
+            return format!("no {} there", spec.strategy_name());
+        }
+    }
+    left.retain(|other| {
+        !other.told.model || !group.told.model || other.spec.model_name() == spec.model_name()
+    });
+    if left.is_empty() {
+        return format!("no model {} there", spec.model_name());
+    }
+    let mut sparsities: Vec<f64> = left.iter().map(|other| other.spec.sparsity).collect();
+    sparsities.sort_by(f64::total_cmp);
+    sparsities.dedup();
+    if sparsities.contains(&spec.sparsity) {
+        return "the other side has the same trials".to_owned();
+    }
+    let texts: Vec<String> = sparsities.iter().map(f64::to_string).collect();
+    format!("no sparsity {} there, only {}", spec.sparsity, texts.join(", "))
+}
+
+/// That two trials saw different data or started from different weights, if both tell it.
+pub(super) fn other_input(a: &TrialRecord, b: &TrialRecord) -> Option<String> {
+    let (ours, theirs) = (&a.provenance, &b.provenance);
+    let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    [
+        ("the data differ", &ours.data_digest, &theirs.data_digest),
+        ("the starting weights differ", &ours.weights_digest, &theirs.weights_digest),
+    ]
+    .into_iter()
+    .find(|(_, a, b)| !a.is_empty() && !b.is_empty() && a != b)
+    .map(|(what, a, b)| {
+        format!("not comparable: {what} (digest {} against {})", short(a), short(b))
+    })
+}
+
+/// Says why nothing at all is compared.
+///
+/// # Errors
+/// Always.
+pub(super) fn nothing<T>(
+    groups: [&[Group]; 2],
+    alone: &[Alone],
+    rule: &Rule,
+    sides: [&Side; 2],
+) -> Result<T> {
+    let [first, second] = groups;
+    let differ = |what: &str, name: &dyn Fn(&Group) -> String| {
+        let [ours, theirs] =
+            [first, second].map(|groups| groups.iter().map(name).collect::<BTreeSet<String>>());
+        let apart = ours.is_disjoint(&theirs);
+        let list = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(", ");
+        apart.then(|| format!("no {what} in common: {} against {}", list(ours), list(theirs)))
+    };
+    let told = first.iter().chain(second).all(|group| group.told.model);
+    let message = differ("data set", &|group| group.spec.dataset_label())
+        .or_else(|| {
+            let named = rule.same_strategy;
+            named.then(|| differ("strategy", &|group| group.spec.strategy_name().to_owned()))?
+        })
+        .or_else(|| told.then(|| differ("model", &|group| group.spec.model_name().to_owned()))?)
+        .or_else(|| {
+            let fixed = !rule.any_sparsity;
+            fixed.then(|| differ("sparsity", &|group| group.spec.sparsity.to_string()))?
+        });
+    let [one, other] = sides.map(|side| side.typed.as_str());
+    if let Some(message) = message {
+        return Err(Error::usage(message).at(format!("{one} and {other}")).hint(
+            "pairs need the same data set, model, sparsity and seed, and of stores and files the \
+             same strategy",
+        ));
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    for alone in alone {
+        let line = format!("{}: {}", alone.what, alone.reason);
+        if !reasons.contains(&line) {
+            reasons.push(line);
+        }
+    }
+    let more = reasons.len().saturating_sub(5);
+    reasons.truncate(5);
+    if more > 0 {
+        reasons.push(format!("and {more} more"));
+    }
+    Err(Error::usage(format!("{one} and {other} have nothing in common that can be compared"))
+        .hint(reasons.join("\n  ")))
+}

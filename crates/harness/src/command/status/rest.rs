@@ -1,0 +1,113 @@
+//! How long trials still take, from those that took their time already.
+
+use std::collections::BTreeMap;
+
+use dst_core::record::TrialSpec;
+
+/// How much of a running trial must be done before its pace says anything of others.
+const EVIDENCE: f64 = 0.05;
+
+/// Seconds of one epoch, as observed. Masked arithmetic takes the time of the dense network, so
+/// the network decides before the strategy does.
+#[derive(Debug, Default)]
+pub(super) struct Durations {
+    finished: Observed,
+    /// So far; for networks of which no trial has finished.
+    running: Observed,
+}
+
+/// Seconds of one epoch by network, and by network and strategy.
+#[derive(Debug, Default)]
+struct Observed {
+    by_network: BTreeMap<String, Vec<f64>>,
+    by_strategy: BTreeMap<(String, String), Vec<f64>>,
+}
+
+impl Durations {
+    /// A trial finished after so many seconds.
+    pub(super) fn finished(&mut self, spec: &TrialSpec, seconds: f64) {
+        self.finished.add(spec, seconds / epochs(spec));
+    }
+
+    /// A trial has run for so many seconds and is so far.
+    pub(super) fn running(&mut self, spec: &TrialSpec, seconds: f64, fraction: f64) {
+        if fraction >= EVIDENCE {
+            self.running.add(spec, seconds / fraction / epochs(spec));
+        }
+    }
+
+    /// Seconds of a whole trial; none if none like it is known.
+    pub(super) fn of(&self, spec: &TrialSpec) -> Option<f64> {
+        let epoch = self.finished.epoch(spec).or_else(|| self.running.epoch(spec))?;
+        Some(epoch * epochs(spec))
+    }
+}
+
+impl Observed {
+    fn add(&mut self, spec: &TrialSpec, epoch: f64) {
+        if !epoch.is_finite() || epoch < 0.0 {
+            return;
+        }
+        let network = network(spec);
+        let strategy = (network.clone(), spec.strategy_name().to_owned());
+        self.by_network.entry(network).or_default().push(epoch);
+        self.by_strategy.entry(strategy).or_default().push(epoch);
+    }
+
+    /// The middle one of those that are most like this trial.
+    fn epoch(&self, spec: &TrialSpec) -> Option<f64> {
+        let network = network(spec);
+        let same = self.by_strategy.get(&(network.clone(), spec.strategy_name().to_owned()));
+        let mut epochs = same.or_else(|| self.by_network.get(&network))?.clone();
+        epochs.sort_by(f64::total_cmp);
+        Some(epochs[epochs.len() / 2])
+    }
+}
+
+fn epochs(spec: &TrialSpec) -> f64 {
+    f64::from(spec.training.epochs.max(1))
+}
+
+/// What decides how long an epoch takes.
+fn network(spec: &TrialSpec) -> String {
+    let training = &spec.training;
+    format!(
+        "{} {} {} {} {:?}",
+        spec.dataset_label(),
+        spec.model,
+        training.batch_size,
+        training.accumulate,
+        training.precision
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::spec;
+
+    fn trained(name: &str, epochs: u32) -> TrialSpec {
+        let mut spec = spec(name, 0);
+        spec.training.epochs = epochs;
+        spec
+    }
+
+    #[test]
+    fn the_most_similar_trials_count() {
+        let mut durations = Durations::default();
+        assert_eq!(durations.of(&trained("rigl", 10)), None);
+        // A tenth of 10 epochs took 3 s.
+        durations.running(&trained("rigl", 10), 3.0, 0.1);
+        durations.running(&trained("rigl", 10), 1000.0, 0.01);
+        assert_eq!(durations.of(&trained("rigl", 10)), Some(30.0));
+        durations.finished(&trained("dense", 10), 20.0);
+        assert_eq!(durations.of(&trained("rigl", 5)), Some(10.0));
+        for seconds in [50.0, 40.0, 5000.0] {
+            durations.finished(&trained("rigl", 10), seconds);
+        }
+        assert_eq!(durations.of(&trained("rigl", 5)), Some(25.0));
+        let mut other = trained("rigl", 5);
+        other.model = serde_json::json!({ "name": "lenet5" });
+        assert_eq!(durations.of(&other), None);
+    }
+}
