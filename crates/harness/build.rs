@@ -1,26 +1,81 @@
-//! Names every plug-in that `Cargo.toml` lists, so that listing one is enough to link it.
-//!
-//! A crate that is a dependency but named nowhere in code is not linked and registers nothing,
-//! silently.
+//! Links every plug-in that `Cargo.toml` lists, with the digest of its sources, and asks git for
+//! the commit.
 
 use std::path::Path;
-use std::{env, fs};
+use std::process::Command;
+use std::{env, fs, io};
 
-/// What names of plug-in crates begin with.
-const PREFIXES: [&str; 4] = ["dst-models", "strategy-", "dataset-", "report-"];
+/// What names of plug-in crates begin with that take part in trainings.
+const TRAINED: [&str; 3] = ["dst-models", "strategy-", "dataset-"];
 
-fn main() {
-    println!("cargo::rerun-if-changed=Cargo.toml");
-    let manifest = fs::read_to_string("Cargo.toml").expect("Cargo builds a crate in its folder");
-    let plugins: String = manifest
-        .lines()
-        .skip_while(|line| *line != "[dependencies]")
-        .skip(1)
-        .take_while(|line| !line.starts_with('['))
-        .filter(|line| PREFIXES.iter().any(|prefix| line.starts_with(prefix)))
-        .filter_map(|line| line.split([' ', '.', '=']).next())
-        .map(|name| format!("use {} as _;\n", name.replace('-', "_")))
-        .collect();
-    let folder = env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR");
-    fs::write(Path::new(&folder).join("plugins.rs"), plugins).expect("OUT_DIR can be written");
+/// And of those that only look at results.
+const OTHERS: [&str; 1] = ["report-"];
+
+/// Folders of crates, and files, of which the program is made, from the top of the repository.
+const TREE: [&str; 6] = ["Cargo.lock", "Cargo.toml", "crates", "datasets", "reports", "strategies"];
+
+fn main() -> io::Result<()> {
+    dst_sources::write_plugins(&TRAINED, &OTHERS)?;
+    println!("cargo::rustc-env=HARNESS_COMMIT={}", commit().unwrap_or_default());
+    Ok(())
+}
+
+/// The commit, `-dirty` if the tree differs from it; none outside git.
+fn commit() -> Option<String> {
+    // A copy that lies in somebody else's repository is no commit of that.
+    git(&["ls-files", "--error-unmatch", "build.rs"])?;
+    let head = git(&["rev-parse", "--short=12", "HEAD"])?;
+    watch_head();
+    let tree = TREE.map(|path| format!(":/{path}"));
+    let mut status = vec!["status", "--porcelain", "--untracked-files=no", "--"];
+    status.extend(tree.iter().map(String::as_str));
+    watch_sources();
+    let differs = git(&status).is_none_or(|changes| !changes.is_empty());
+    Some(if differs { format!("{head}-dirty") } else { head })
+}
+
+/// Asks anew when another commit is checked out or made.
+fn watch_head() {
+    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
+    let watch = |name: &str| {
+        let file = git(&["rev-parse", "--git-path", name]).filter(|file| Path::new(file).exists());
+        if let Some(file) = &file {
+            println!("cargo::rerun-if-changed={file}");
+        }
+        file.is_some()
+    };
+    watch("HEAD");
+    // A branch has a file of its own unless it was packed; then the log tells of the next commit.
+    if branch.is_some_and(|branch| !watch(&branch)) {
+        watch("packed-refs");
+        watch("logs/HEAD");
+    }
+}
+
+/// Asks anew when a source changes: the tree may differ from the commit now. Tests and documents
+/// are left out, or each of their changes would build the harness again.
+fn watch_sources() {
+    let top = Path::new("../..");
+    for path in TREE.map(|name| top.join(name)) {
+        let crates = fs::read_dir(&path).into_iter().flatten().flatten();
+        let sources = crates.map(|entry| entry.path().join("src"));
+        let files = Some(path.clone()).filter(|path| path.is_file());
+        for watched in sources.filter(|path| path.is_dir()).chain(files) {
+            println!("cargo::rerun-if-changed={}", watched.display());
+        }
+    }
+}
+
+/// What git says, in the folder of this crate.
+fn git(arguments: &[&str]) -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(arguments).env("GIT_OPTIONAL_LOCKS", "0");
+    // A hook of git's that builds has these set, for another folder.
+    for (name, _) in env::vars_os() {
+        if ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"].iter().any(|n| name == *n) {
+            git.env_remove(name);
+        }
+    }
+    let output = git.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }

@@ -340,6 +340,43 @@ fn weights_of_the_hub_are_fetched_by_name() {
     let _ = sandbox.run(&with("hub:a/b/c")).refused(USAGE);
 }
 
+/// Seeds of old and new weights never stand in one mean: weights are known by what they say, not by
+/// their path.
+#[test]
+fn seeds_of_old_and_new_weights_are_not_mixed() {
+    let (sandbox, server) = (Sandbox::new(), hub_with_data());
+    let _ = online(&sandbox, &server, "data fetch glue/stsb --quiet").well();
+    fs::create_dir(sandbox.path("W")).unwrap();
+    let mut bytes = weights();
+    fs::write(sandbox.path("W/model.safetensors"), &bytes).unwrap();
+    fs::write(sandbox.path("W/vocab.txt"), VOCABULARY).unwrap();
+    let grid = |seeds: &str| {
+        let grid = "grid --strategies dense --datasets glue/stsb --no-report";
+        format!("{grid} {SIZES} --set bert-tiny.weights=W/model.safetensors --seeds {seeds}")
+    };
+    let _ = sandbox.run(&grid("0")).well();
+    // The lowest bit of a number: another network, of the same shape.
+    *bytes.iter_mut().rev().nth(3).unwrap() ^= 1;
+    fs::write(sandbox.path("W/model.safetensors"), &bytes).unwrap();
+    let said = sandbox.run(&grid("0..2")).well();
+    let expected = "1 of 1 results started from other weights (bert-tiny): trained again";
+    for part in [expected, "2 of 2 trials to train"] {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
+    let digest = dst_data::file::sha256(&bytes);
+    for (id, result) in sandbox.results() {
+        let result = String::from_utf8(result).unwrap();
+        assert!(result.contains(&digest), "{id}: {result}");
+    }
+
+    // Data that is gone says nothing against what is done.
+    fs::remove_dir_all(sandbox.path("hub-home")).unwrap();
+    let said = sandbox.run(&grid("0..2")).well();
+    for part in ["all 2 trials are done", "weights is not known: ", "stsb"] {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
+}
+
 /// The Hub sends large files from elsewhere.
 #[test]
 fn files_that_lie_elsewhere_are_fetched_by_who_shows_the_token() {

@@ -191,6 +191,8 @@ fn with_setup<T>(
         seed,
         device: Device::Cpu,
         weights_digest: "",
+        code: "",
+        accept_code: false,
     })
 }
 

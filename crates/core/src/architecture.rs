@@ -9,6 +9,7 @@ use tch::Tensor;
 
 use crate::error::Result;
 use crate::layers::{Builder, Conv2d, Linear};
+use crate::origin::FromCrate;
 
 /// What a data set hands to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +132,7 @@ pub trait Model: Debug {
 ///
 /// [`ModelPlugin`]: crate::plugin::ModelPlugin
 #[typetag::serde(tag = "name")]
-pub trait Architecture: Debug + Send + Sync {
+pub trait Architecture: FromCrate + Debug + Send + Sync {
     /// Builds the network for inputs of `input` and the outputs of `task`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use dst_record::Task;
 use crate::architecture::{Input, InputShape};
 use crate::error::{Error, Result};
 use crate::metric::Metric;
+use crate::origin::FromCrate;
 use crate::seed::SeedStreams;
 
 /// A part of a data set.
@@ -39,7 +40,7 @@ pub struct Batch {
 /// A loaded and verified data set.
 ///
 /// Implementors need not shuffle or seed; they hand out rows, and may change training batches.
-pub trait Dataset: Debug + Send {
+pub trait Dataset: FromCrate + Debug + Send {
     /// The shape of one input.
     fn input(&self) -> InputShape;
 

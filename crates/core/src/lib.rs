@@ -15,6 +15,7 @@ pub mod device;
 pub mod flops;
 pub mod layers;
 pub mod options;
+pub mod origin;
 pub mod plugin;
 pub mod precision;
 pub mod schedule;
@@ -37,6 +38,7 @@ pub use layers::{
     Parameter, Parameters, Start,
 };
 pub use options::{DatasetOptions, NoOptions, OptionsType};
+pub use origin::FromCrate;
 pub use schedule::{Curve, Timing};
 pub use seed::SeedStreams;
 pub use strategy::{Probe, Step, Strategy, Verdict};

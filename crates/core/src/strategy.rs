@@ -6,6 +6,7 @@ use dst_record::Span;
 use tch::Tensor;
 
 use crate::error::Result;
+use crate::origin::FromCrate;
 use crate::topology::Topology;
 
 /// Where training stands when a hook is called.
@@ -78,7 +79,7 @@ pub trait Probe {
 /// The sparsity to reach is [`Topology::density`]; how many connections a layer must have after
 /// an update is [`Layer::target`](crate::topology::Layer::target).
 #[typetag::serde(tag = "name")]
-pub trait Strategy: Debug + Send + Sync {
+pub trait Strategy: FromCrate + Debug + Send + Sync {
     /// Refuses values outside their range, naming the key. Called before anything expensive.
     ///
     /// # Errors

@@ -77,6 +77,8 @@ fn run() -> Result<()> {
         seed: 0,
         device: Device::Cpu,
         weights_digest: "",
+        code: "",
+        accept_code: false,
     })?;
     say(&format!("{name} parameters {}", trainer.parameters().count()));
 

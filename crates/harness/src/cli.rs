@@ -74,7 +74,9 @@ Presets: quick, plan, snfs-lenet5, srigl-resnet18. `harness describe snfs-lenet5
 the source of its numbers; any flag changes it.
 
 A finished trial is never trained again, so the same command continues a grid that was
-interrupted, and a longer list of seeds extends it.
+interrupted, and a longer list of seeds extends it. But a result belongs to the code, the data and
+the weights that made it: when one of them is another now, the grid says so and trains the trial
+again; --accept-code keeps results of other code.
 
 A grid file has the same keys, and one table for each plug-in; arrays in tables are axes:
   strategies = [\"rigl\", \"dense\"]
@@ -286,6 +288,9 @@ pub struct GridArgs {
     /// Train failed trials again
     #[arg(long)]
     pub retry_failed: bool,
+    /// Keep results and continue checkpoints that other code made; reports say so
+    #[arg(long)]
+    pub accept_code: bool,
     /// List the trials with ids, states and estimated operations; train nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -330,6 +335,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub place: PlaceArgs,
+    /// Keep a result and continue a checkpoint that other code made
+    #[arg(long)]
+    pub accept_code: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

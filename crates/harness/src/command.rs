@@ -15,6 +15,7 @@ mod report;
 mod restart;
 mod results;
 mod run;
+mod standing;
 mod status;
 mod watch;
 

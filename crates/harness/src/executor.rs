@@ -8,11 +8,11 @@ mod child;
 mod interrupt;
 mod pool;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dst_core::record::{Status, TrialSpec};
+use dst_core::record::{Provenance, Status, TrialSpec};
 use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,31 @@ pub struct ExecutorOptions {
     pub program: PathBuf,
     /// Where tensors are, such as `cpu`.
     pub device: String,
+    /// Handed to the trials as `--accept-code`.
+    pub accept_code: bool,
+    /// By trial: results that do not count. Each is set aside when its trial is started, so that
+    /// those whose turn does not come stay where they are.
+    pub outdated: BTreeMap<String, Outdated>,
+    /// By trial: the code that trains it, for the result of one whose process dies.
+    pub code: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// A result that does not count, because other code, data or weights made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outdated {
+    /// Of that result: one that another grid wrote meanwhile counts.
+    pub provenance: Provenance,
+    /// Part of the name that it gets, such as `other-code`.
+    pub why: &'static str,
+}
+
+impl ExecutorOptions {
+    /// Why the result that is there now does not count; none if it does, or there is none.
+    fn outdated(&self, store: &Store, id: &str) -> Result<Option<&'static str>> {
+        let Some(outdated) = self.outdated.get(id) else { return Ok(None) };
+        let found = store.result(id)?.map(|result| result.provenance);
+        Ok((found.as_ref() == Some(&outdated.provenance)).then_some(outdated.why))
+    }
 }
 
 /// What happens while trials are executed.
@@ -190,7 +215,15 @@ fn number_or_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f6
 }
 
 /// Is there already a result that is to be kept? Sets aside those that are not.
-fn ended_before(store: &Store, id: &str, retry_failed: bool) -> Result<Option<Status>> {
+fn ended_before(
+    store: &Store,
+    id: &str,
+    options: &ExecutorOptions,
+    retry_failed: bool,
+) -> Result<Option<Status>> {
+    if options.outdated(store, id)?.is_some() {
+        return Ok(None);
+    }
     match store.state(id)? {
         TrialState::Ended { status, .. } if status == Status::Finished || !retry_failed => {
             Ok(Some(status))

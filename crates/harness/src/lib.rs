@@ -9,8 +9,19 @@
 //!     harness::main()
 //! }
 //! ```
+//!
+//! Its results belong to the whole program, so every build of it trains them again. With a build
+//! script that calls `dst_sources::write_plugins`, they belong to the sources of its plug-ins.
+
+// The list of plug-ins that build scripts write says `harness::` here too.
+extern crate self as harness;
+
+/// For the list of plug-ins that build scripts write.
+#[doc(hidden)]
+pub use inventory;
 
 pub mod cli;
+pub mod code;
 pub mod config;
 pub mod executor;
 pub mod exit;

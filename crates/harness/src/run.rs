@@ -5,6 +5,7 @@ mod libtorch;
 mod observer;
 mod panics;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use dst_train::{Ended, Setup};
 use serde_json::{Map, Value};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::code;
 use crate::exit::Exit;
 use crate::lease::{self, Attempts, Claim, Holder, Lease};
 use crate::store::file::Durability;
@@ -44,6 +46,8 @@ pub struct RunOptions {
     ///
     /// [`Event::Progress`]: crate::executor::Event::Progress
     pub worker: bool,
+    /// A checkpoint that other code made is continued too.
+    pub accept_code: bool,
 }
 
 /// What came of running a trial.
@@ -110,6 +114,9 @@ struct Parts {
     dataset: Box<dyn Dataset>,
     /// SHA-256 of the trained weights that the model starts from, or empty.
     weights_digest: String,
+    /// Digests of their code, by crate, and the same in one line.
+    code: BTreeMap<String, String>,
+    code_in_words: String,
     device: tch::Device,
 }
 
@@ -125,10 +132,12 @@ impl Parts {
         let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
         let digest = weights.map(|path| sha256_of_file(&path)).transpose()?;
         let weights_digest = digest.unwrap_or_default();
-        Ok(Self { strategy, architecture, dataset, weights_digest, device })
+        let code = code::of(&*strategy, &*architecture, &*dataset)?;
+        let code_in_words = code::in_words(&code);
+        Ok(Self { strategy, architecture, dataset, weights_digest, code, code_in_words, device })
     }
 
-    fn setup<'a>(&'a self, spec: &'a TrialSpec) -> Setup<'a> {
+    fn setup<'a>(&'a self, spec: &'a TrialSpec, accept_code: bool) -> Setup<'a> {
         Setup {
             strategy: &*self.strategy,
             architecture: &*self.architecture,
@@ -138,6 +147,8 @@ impl Parts {
             seed: spec.seed,
             device: self.device,
             weights_digest: &self.weights_digest,
+            code: &self.code_in_words,
+            accept_code,
         }
     }
 }
@@ -193,7 +204,7 @@ impl Trial<'_> {
             stop.load(Ordering::Relaxed) || lease.is_lost()
         });
         let checkpoint = self.folder.join("checkpoint");
-        let setup = parts.setup(self.spec);
+        let setup = parts.setup(self.spec, self.options.accept_code);
         let ended = panics::catch(|| dst_train::train(&setup, Some(&checkpoint), &mut recorder))
             .unwrap_or_else(|panic| Err(panicked(&panic)));
         let began = recorder.has_begun();
@@ -217,6 +228,7 @@ impl Trial<'_> {
                     result.collapse = Some(collapse);
                 }
                 result.outcome = Some(trained.outcome);
+                result.provenance.earlier_code = trained.earlier_code;
                 result.confusion = trained.confusion;
                 if let Some(predictions) = &trained.predictions {
                     write_predictions(&self.folder, predictions)?;
@@ -302,7 +314,6 @@ impl Trial<'_> {
             confusion: Vec::new(),
             rows: Rows::default(),
             provenance: Provenance {
-                version: env!("CARGO_PKG_VERSION").into(),
                 libtorch: libtorch::version(),
                 host: lease::host(),
                 device: self.options.device.clone(),
@@ -312,6 +323,7 @@ impl Trial<'_> {
                 weights_digest: parts.weights_digest.clone(),
                 started: lease.since().to_owned(),
                 attempt: lease.attempt(),
+                ..code::present(parts.code.clone())
             },
         }
     }

@@ -46,6 +46,8 @@ fn steps_lower_the_loss(model: &str, dataset: &dyn Dataset, training: &Training,
             seed: 0,
             device: Device::Cpu,
             weights_digest: "",
+            code: "",
+            accept_code: false,
         };
         let mut trainer = Trainer::new(setup).unwrap();
         let size = trainer.topology().size();
@@ -179,6 +181,8 @@ fn bert_base_takes_a_step_on_sst2() {
             seed: 0,
             device: Device::Cpu,
             weights_digest: "",
+            code: "",
+            accept_code: false,
         };
         let mut trainer = Trainer::new(setup).unwrap();
         let encoder: usize = trainer

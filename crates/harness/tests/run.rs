@@ -134,7 +134,13 @@ fn trial(trouble: Trouble, at: u64) -> TrialSpec {
 }
 
 fn options() -> RunOptions {
-    RunOptions { threads: 1, sources: DataSources::default(), device: "cpu".into(), worker: false }
+    RunOptions {
+        threads: 1,
+        sources: DataSources::default(),
+        device: "cpu".into(),
+        worker: false,
+        accept_code: false,
+    }
 }
 
 struct Scene {

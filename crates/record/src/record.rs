@@ -1,5 +1,6 @@
 //! What is stored about a trial: its specification, its course and its outcome.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -360,6 +361,20 @@ pub struct Provenance {
     /// at random.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub weights_digest: String,
+    /// Git commit of the build, with `-dirty` at its end if the sources differed from it; empty
+    /// outside git, and for trials from before it was recorded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub commit: String,
+    /// SHA-256 of the sources of each crate with a plug-in that took part, by the name of the
+    /// crate; empty for trials from before it was recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub code: BTreeMap<String, String>,
+    /// Version of the numbers of core and training; 0 for trials from before it was recorded.
+    #[serde(default)]
+    pub numerics: u32,
+    /// Other code that trained the beginning, in words, if the user accepted that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_code: Vec<String>,
     /// Start of the attempt, UTC, such as `2026-01-31T12:00:00Z`.
     pub started: String,
     /// Which attempt gave this result, from 1.

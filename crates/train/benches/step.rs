@@ -92,6 +92,8 @@ fn steps(criterion: &mut Criterion) {
                 seed: 0,
                 device: Device::Cpu,
                 weights_digest: "",
+                code: "",
+                accept_code: false,
             };
             Trainer::new(setup).expect("the setup is valid")
         });

@@ -116,6 +116,8 @@ impl<'a> Estimator<'a> {
             seed: self.seed,
             device: Device::Cpu,
             weights_digest: "",
+            code: "",
+            accept_code: false,
         };
         setup.validate()?;
         let _guard = tch::no_grad_guard();

@@ -24,7 +24,17 @@ pub struct Setup<'a> {
     /// SHA-256 of the trained weights that the network starts from, or empty: a checkpoint belongs
     /// to them.
     pub weights_digest: &'a str,
+    /// Names the code of the plug-ins, such as by digests: a checkpoint belongs to it, and to
+    /// [`NUMERICS`](crate::NUMERICS). Empty if the caller tells no codes apart.
+    pub code: &'a str,
+    /// A checkpoint of other code is continued too; [`Trained::earlier_code`] names that code.
+    ///
+    /// [`Trained::earlier_code`]: crate::Trained::earlier_code
+    pub accept_code: bool,
 }
+
+/// Keys of a fingerprint that say what made a checkpoint, not of what.
+const CODE: [&str; 2] = ["code", "numerics"];
 
 impl Setup<'_> {
     /// Refuses what cannot be trained, before anything expensive.
@@ -78,10 +88,41 @@ impl Setup<'_> {
             "sparsity": self.sparsity,
             "seed": self.seed,
             "device": format!("{:?}", self.device),
+            "code": self.code,
+            "numerics": crate::NUMERICS,
         });
         if !self.weights_digest.is_empty() {
             value["weights"] = self.weights_digest.into();
         }
         Ok(value)
     }
+
+    /// Whether a checkpoint with the fingerprint `found` is one of this training; if it was made
+    /// by other code, which the setup accepts, that code in words.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub(crate) fn admits(&self, found: &Value) -> Result<Option<String>> {
+        let wanted = self.fingerprint()?;
+        if *found == wanted {
+            return Ok(None);
+        }
+        if without_code(found) != without_code(&wanted) {
+            return Err(Error::data("the checkpoint belongs to another training"));
+        }
+        if !self.accept_code {
+            return Err(Error::data("the checkpoint was made by other code"));
+        }
+        let code = found.get("code").and_then(Value::as_str).unwrap_or("unknown code");
+        let numerics = found.get("numerics").and_then(Value::as_u64).unwrap_or(0);
+        Ok(Some(format!("{code} numerics={numerics}").trim().to_owned()))
+    }
+}
+
+fn without_code(fingerprint: &Value) -> Value {
+    let mut rest = fingerprint.clone();
+    if let Some(map) = rest.as_object_mut() {
+        map.retain(|key, _| !CODE.contains(&key.as_str()));
+    }
+    rest
 }

@@ -39,6 +39,8 @@ pub struct Trained {
     /// The same for each sample, in the order of the test set; none if there are more than 65,536
     /// classes.
     pub predictions: Option<Predictions>,
+    /// Other code that trained the beginning, in words, if [`Setup::accept_code`] let it.
+    pub earlier_code: Vec<String>,
 }
 
 /// How a call of [`train`] ended.
@@ -124,6 +126,7 @@ struct Trial<'a> {
     /// Time spent in steps, over all attempts.
     seconds: f64,
     memory: PeakMemory,
+    earlier_code: Vec<String>,
 }
 
 /// The part of a trial that is not tensors.
@@ -141,6 +144,8 @@ struct TrialState {
     /// In bytes, of all attempts.
     #[serde(default)]
     peak_memory: Option<(u64, MemoryKind)>,
+    #[serde(default)]
+    earlier_code: Vec<String>,
 }
 
 impl<'a> Trial<'a> {
@@ -170,6 +175,7 @@ impl<'a> Trial<'a> {
             learning_rate: 0.0,
             seconds: 0.0,
             memory: PeakMemory::new(setup.device, None),
+            earlier_code: Vec::new(),
         };
         trial.record_layers(0);
         Ok(trial)
@@ -181,9 +187,9 @@ impl<'a> Trial<'a> {
             return Ok(None);
         };
         let place = || checkpoint::path(folder).display().to_string();
-        if state.setup != setup.fingerprint()? {
-            return Err(Error::data("the checkpoint belongs to another training").at(place()));
-        }
+        let other_code = setup.admits(&state.setup).map_err(|error| error.at(place()))?;
+        let mut earlier_code = state.earlier_code;
+        earlier_code.extend(other_code);
         let mut trainer = Trainer::build(setup)?;
         trainer.restore(&tensors, &state.trainer).map_err(|error| error.at(place()))?;
         let best = state.best.map(|facts| {
@@ -199,6 +205,7 @@ impl<'a> Trial<'a> {
             learning_rate: state.learning_rate,
             seconds: state.seconds,
             memory: PeakMemory::new(setup.device, state.peak_memory),
+            earlier_code,
         }))
     }
 
@@ -218,6 +225,7 @@ impl<'a> Trial<'a> {
             learning_rate: self.learning_rate,
             seconds: self.seconds,
             peak_memory: Some(self.memory.read()),
+            earlier_code: self.earlier_code.clone(),
         };
         checkpoint::write(folder, &tensors, &state)
     }
@@ -356,6 +364,7 @@ impl<'a> Trial<'a> {
             ages: self.trainer.ages()?,
             history: self.history,
             layers: self.layers,
+            earlier_code: self.earlier_code,
         }))
     }
 

@@ -13,7 +13,7 @@ use dst_core::{
     Result, Span, Step, Task, Topology, Training,
 };
 use dst_train::toy::{Blobs, TinyMlp};
-use dst_train::{Ended, Observer, Progress, Setup, Silent, Trained, train};
+use dst_train::{Ended, NUMERICS, Observer, Progress, Setup, Silent, Trained, train};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -337,6 +337,42 @@ fn a_checkpoint_belongs_to_the_weights_that_its_training_started_from() {
     train(&Setup { weights_digest: "new", ..setup }, Some(fresh.path()), &mut Steps(1)).unwrap();
     assert!(new == contents(fresh.path()), "it did not begin anew");
     assert!(one_more("old").0 != new.0, "it began anew");
+}
+
+/// Numbers of two codes are mixed only if somebody accepts that, and then the result says so.
+#[test]
+fn a_checkpoint_belongs_to_the_code_that_made_it() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let old = Setup { code: "method=1", ..setup(&strategy, &network, &blobs, &training) };
+    let new = Setup { code: "method=2", ..old };
+    let begun = || {
+        let folder = tempfile::tempdir().unwrap();
+        train(&old, Some(folder.path()), &mut Steps(20)).unwrap();
+        folder
+    };
+    let steps = |setup: &Setup<'_>, folder: &Path| {
+        train(setup, Some(folder), &mut Steps(1)).unwrap();
+        let (_, state) = contents(folder);
+        (state["trainer"]["counters"]["index"].as_u64().unwrap(), state)
+    };
+    let (anew, state) = steps(&new, begun().path());
+    assert_eq!((anew, &state["setup"]["code"]), (1, &"method=2".into()));
+
+    let accepted = Setup { accept_code: true, ..new };
+    let folder = begun();
+    let (went_on, state) = steps(&accepted, folder.path());
+    assert!(went_on > 10, "{went_on}");
+    let earlier = format!("method=1 numerics={NUMERICS}");
+    assert_eq!(state["earlier_code"], Value::from([earlier.clone()].to_vec()));
+    // From here on it is a checkpoint of the new code, and is still known to be of two.
+    assert_eq!(finish(&new, folder.path()).earlier_code, [earlier]);
+    assert_eq!(finish(&old, begun().path()).earlier_code, [""; 0]);
+
+    // Nobody can accept other weights.
+    let other = Setup { weights_digest: "other", ..accepted };
+    assert_eq!(steps(&other, begun().path()).0, 1);
 }
 
 /// A checkpoint of a version that did not record births, made from one that does.

@@ -1,5 +1,7 @@
 //! Columns of the tables that copy what was recorded.
 
+use std::collections::BTreeMap;
+
 use dst_record::measure;
 use dst_record::record::{EpochRecord, LayerRecord, Outcome, TrialRecord};
 
@@ -91,6 +93,10 @@ pub(crate) const RESULT: &[ResultColumn] = &[
     Text("dataset_options", |trial| dataset_options(&trial.spec)),
     Text("data_origin", |trial| trial.provenance.data_origin.clone()),
     Text("weights_digest", |trial| trial.provenance.weights_digest.clone()),
+    Text("commit", |trial| trial.provenance.commit.clone()),
+    Text("code", |trial| code(&trial.provenance.code)),
+    Text("numerics", |trial| counted(trial.provenance.numerics)),
+    Text("earlier_code", |trial| trial.provenance.earlier_code.join("; ")),
 ];
 
 /// One epoch.
@@ -129,7 +135,14 @@ fn recorded<T: ToString>(trial: &TrialRecord, value: fn(&Outcome) -> Option<T>) 
     trial.outcome.as_ref().and_then(value).map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// Provenance counts from 1; 0 means that the process died before it could say.
+/// Crates with the beginnings of their digests, such as `dst-models=0a1b2c3d set=4e5f6a7b`.
+fn code(digests: &BTreeMap<String, String>) -> String {
+    let short = |digest: &str| digest.get(..8).unwrap_or(digest).to_owned();
+    let pairs = digests.iter().map(|(name, digest)| format!("{name}={}", short(digest)));
+    pairs.collect::<Vec<_>>().join(" ")
+}
+
+/// Provenance counts from 1; 0 means that nobody could say, or did so then.
 fn counted(value: u32) -> String {
     if value == 0 { String::new() } else { value.to_string() }
 }

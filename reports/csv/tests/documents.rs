@@ -103,6 +103,13 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             weights_digest: "feed".to_owned(),
             started: "2026-01-31T12:00:00Z".to_owned(),
             attempt: 2,
+            commit: "0a1b2c3d4e5f-dirty".to_owned(),
+            code: BTreeMap::from([
+                ("dst-models".to_owned(), "0123456789abcdef".repeat(4)),
+                ("strategy-x".to_owned(), "fedcba9876543210".repeat(4)),
+            ]),
+            numerics: 1,
+            earlier_code: Vec::new(),
         },
         spec,
     }
@@ -193,12 +200,12 @@ fn trials_have_a_row_each_and_missing_is_empty() {
         .replace(flat, "FLAT");
     assert_eq!(
         text,
-        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt,test_metric_name,test_metric,validation_metric,test_f1_binary,test_matthews,test_pearson,test_spearman,inference_samples_per_second,throughput_batch_size,train_seconds_per_epoch,precision,dataset_options,data_origin,weights_digest,label,model.hidden,strategy.fraction,FLAT TRAINING
-broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,broken at 50 %,[8],,FLAT
-dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.875,0.885,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,dense,[8],,FLAT
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.75,0.76,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,sparse at 50 %,[8],0.3,FLAT
-sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,sparse at 50 %,[8],0.3,FLAT
-sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.8125,0.8225,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,sparse at 50 %,[8],0.3,FLAT
+        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt,test_metric_name,test_metric,validation_metric,test_f1_binary,test_matthews,test_pearson,test_spearman,inference_samples_per_second,throughput_batch_size,train_seconds_per_epoch,precision,dataset_options,data_origin,weights_digest,commit,code,numerics,earlier_code,label,model.hidden,strategy.fraction,FLAT TRAINING
+broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,,,,,broken at 50 %,[8],,FLAT
+dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.875,0.885,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,dense,[8],,FLAT
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.75,0.76,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,sparse at 50 %,[8],0.3,FLAT
+sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,,,,,sparse at 50 %,[8],0.3,FLAT
+sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.8125,0.8225,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,sparse at 50 %,[8],0.3,FLAT
 "#
     );
 }

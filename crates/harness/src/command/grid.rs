@@ -11,8 +11,9 @@ use dst_train::Estimate;
 use serde_json::json;
 
 use super::label::{self, Labels};
-use super::preflight::{self, Checked};
+use super::preflight::{self, Checked, Inputs};
 use super::report::default_folder;
+use super::standing::{Accepted, Standings};
 use super::{report, results};
 use crate::cli::GridArgs;
 use crate::config::{Effective, ExecutionConfig, GridConfig, mistyped, typed};
@@ -62,8 +63,9 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     if !args.no_report {
         preflight::writable(&folder)?;
     }
-    let pending = pending(&store, grid, args.retry_failed)?;
-    let checked = preflight::check(&pending, grid, args.quiet)?;
+    let (standings, inputs) = stand(Some(&store), grid, args)?;
+    let pending = standings.pending();
+    let checked = preflight::check(&pending, &inputs, args.quiet)?;
     let estimates = &checked.estimates;
     let about_memory = preflight::fit_memory(&mut execution, estimates);
     preflight::space(store.root(), estimates, execution.jobs)?;
@@ -74,6 +76,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     if !args.quiet {
         announce(&execution, grid.trials.len(), &pending, estimates);
     }
+    standings.notes().iter().for_each(|words| output::note(words));
     say(about_memory, args.quiet);
     advise(grid, args.quiet)?;
     warn(&pending, &checked, &labels);
@@ -84,10 +87,14 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let costs = costs.map(|(spec, estimate)| (spec.id(), estimate.dense_train_flops)).collect();
     let mut progress = Progress::new(names, costs, args.quiet);
     let started = Instant::now();
-    let options = executor_options(&execution, args.retry_failed)?;
+    let options = ExecutorOptions {
+        outdated: standings.outdated(),
+        code: inputs.code(&pending)?,
+        ..executor_options(&execution, args)?
+    };
     // The executor takes a collapse for a failure; the analysis may accept it.
     let mut accepted = 0;
-    let (trained, to_execute) = split(&store, grid, args.retry_failed)?;
+    let (trained, to_execute) = standings.accepted();
     for spec in trained {
         progress.event(&Event::Skipped { id: spec.id(), status: Status::Finished });
     }
@@ -181,36 +188,24 @@ fn is_trained(state: &TrialState, spec: &TrialSpec, grid: &GridConfig) -> bool {
     }
 }
 
-/// Of failed trials that are to be trained again, those whose collapse is accepted, and all others.
-fn split(
-    store: &Store,
-    grid: &GridConfig,
-    retry_failed: bool,
-) -> Result<(Vec<TrialSpec>, Vec<TrialSpec>)> {
-    let (mut trained, mut others) = (Vec::new(), Vec::new());
-    for spec in &grid.trials {
-        let state = store.state(&spec.id())?;
-        let is_accepted = retry_failed && is_trained(&state, spec, grid);
-        let part = if is_accepted { &mut trained } else { &mut others };
-        part.push(spec.clone());
-    }
-    Ok((trained, others))
+/// Where the trials stand, and what they are built from. A dry run shows all of them, so it needs
+/// the data of all.
+fn stand<'a>(
+    store: Option<&Store>,
+    grid: &'a GridConfig,
+    args: &GridArgs,
+) -> Result<(Standings<'a>, Inputs)> {
+    let accepted = Accepted { retry_failed: args.retry_failed, accept_code: args.accept_code };
+    let mut standings = Standings::read(store, &grid.trials, accepted, &grid.analysis)?;
+    let trains: Vec<bool> = standings.iter().map(|(_, standing)| standing.trains()).collect();
+    let needed = |index: usize| args.dry_run || trains[index];
+    let metrics = &grid.analysis.metrics;
+    let inputs = preflight::load(&grid.trials, &needed, &grid.execution, metrics)?;
+    standings.compare(&inputs)?;
+    Ok((standings, inputs))
 }
 
-/// The trials that will be trained.
-fn pending(store: &Store, grid: &GridConfig, retry_failed: bool) -> Result<Vec<TrialSpec>> {
-    let mut pending = Vec::new();
-    for spec in &grid.trials {
-        let state = store.state(&spec.id())?;
-        let ended = matches!(state, TrialState::Ended { .. });
-        if !ended || retry_failed && !is_trained(&state, spec, grid) {
-            pending.push(spec.clone());
-        }
-    }
-    Ok(pending)
-}
-
-fn executor_options(execution: &ExecutionConfig, retry_failed: bool) -> Result<ExecutorOptions> {
+fn executor_options(execution: &ExecutionConfig, args: &GridArgs) -> Result<ExecutorOptions> {
     let program = std::env::current_exe()
         .map_err(|error| Error::io("find", Path::new("this program"), &error))?;
     Ok(ExecutorOptions {
@@ -219,9 +214,12 @@ fn executor_options(execution: &ExecutionConfig, retry_failed: bool) -> Result<E
         data_dir: execution.data_dir.clone(),
         hub_revision: execution.hub_revision.clone(),
         timeout: execution.timeout,
-        retry_failed,
+        retry_failed: args.retry_failed,
         program,
         device: execution.device.clone(),
+        accept_code: args.accept_code,
+        outdated: BTreeMap::new(),
+        code: BTreeMap::new(),
     })
 }
 
@@ -287,7 +285,8 @@ fn command_line() -> String {
 
 fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let store = Store::open_if_there(&grid.execution.store)?;
-    let checked = preflight::check(&grid.trials, grid, args.quiet)?;
+    let (standings, inputs) = stand(store.as_ref(), grid, args)?;
+    let checked = preflight::check(&grid.trials, &inputs, args.quiet)?;
     let estimates = &checked.estimates;
     let labels = Labels::of(grid.trials.iter());
     let mut columns = vec![Column::new("trial"), Column::detail("data set")];
@@ -299,28 +298,12 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let mut table = Table::new(&columns);
     let mut list = Vec::new();
     let mut to_train = Vec::new();
-    for (spec, estimate) in grid.trials.iter().zip(estimates) {
+    for ((spec, standing), estimate) in standings.iter().zip(estimates) {
         let id = spec.id();
-        let state = match &store {
-            Some(store) => store.state(&id)?,
-            None => TrialState::Pending,
-        };
-        let is_trained = is_trained(&state, spec, grid);
-        let trains = match &state {
-            TrialState::Ended { .. } => args.retry_failed && !is_trained,
-            _ => true,
-        };
-        if trains {
+        if standing.trains() {
             to_train.push(*estimate);
         }
-        let state = match state {
-            TrialState::Ended { .. } if is_trained => "done".to_owned(),
-            TrialState::Ended { status, .. } if trains => format!("{status}, again"),
-            TrialState::Ended { status, .. } => status.to_string(),
-            TrialState::Running(_) => "running".to_owned(),
-            TrialState::Interrupted => "to continue".to_owned(),
-            TrialState::Pending | TrialState::Damaged(_) => "to do".to_owned(),
-        };
+        let state = standing.word();
         list.push(json!({
             "id": id,
             "spec": spec,
@@ -341,6 +324,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         cells.extend([spec.seed.to_string(), state, operations(estimate.train_flops)]);
         table.row(cells);
     }
+    standings.notes().iter().for_each(|words| output::note(words));
     say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
     advise(grid, args.quiet)?;
     warn(&grid.trials, &checked, &labels);

@@ -17,7 +17,8 @@ use dst_train::{Estimate, Estimator};
 use serde_json::{Map, Value};
 
 use super::fetch;
-use crate::config::GridConfig;
+use crate::code;
+use crate::config::ExecutionConfig;
 use crate::output;
 pub(super) use plan::advice;
 pub(super) use room::{Notice, fit_memory, space, writable};
@@ -34,22 +35,27 @@ pub(super) struct Checked {
     cautions: BTreeSet<String>,
 }
 
-/// Loads and verifies the data, builds each network once for each data set and lets each strategy
-/// choose its starting topology, once for all seeds.
+/// Builds each network once for each data set and lets each strategy choose its starting topology,
+/// once for all seeds.
 ///
 /// # Errors
-/// If data is missing or damaged, a model cannot take it, or a sparsity cannot be reached.
-pub(super) fn check(trials: &[TrialSpec], grid: &GridConfig, quiet: bool) -> Result<Checked> {
+/// If a model cannot take its data, or a sparsity cannot be reached.
+pub(super) fn check(trials: &[TrialSpec], inputs: &Inputs, quiet: bool) -> Result<Checked> {
     let mut kinds: BTreeMap<Network, BTreeMap<String, &TrialSpec>> = BTreeMap::new();
     for spec in trials {
         spec.training.validate().map_err(|error| error.at("training"))?;
         kinds.entry(Network::of(spec)).or_default().entry(kind(spec)).or_insert(spec);
     }
-    let networks = networks(&kinds, grid)?;
     let all: usize = kinds.values().map(BTreeMap::len).sum();
     let mut said = Instant::now();
     let mut known: BTreeMap<&str, Estimate> = BTreeMap::new();
-    for ((network, kinds), loaded) in kinds.iter().zip(&networks) {
+    let mut cautions = inputs.cautions.clone();
+    for (network, kinds) in &kinds {
+        let loaded = inputs.networks.get(network).ok_or_else(|| {
+            Error::contract("a network was not loaded that is to be trained")
+                .at(network.to_string())
+        })?;
+        cautions.extend(loaded.dataset.cautions().iter().cloned());
         let seed = kinds.values().next().map_or(0, |first| first.seed);
         let estimator = Estimator::new(&*loaded.architecture, &*loaded.dataset, seed)
             .map_err(|error| error.at(network.to_string()))?;
@@ -61,11 +67,8 @@ pub(super) fn check(trials: &[TrialSpec], grid: &GridConfig, quiet: bool) -> Res
             }
         }
     }
-    let cautions = networks.iter().flat_map(|loaded| loaded.dataset.cautions());
-    Ok(Checked {
-        estimates: trials.iter().map(|spec| known[&*kind(spec)]).collect(),
-        cautions: cautions.cloned().collect(),
-    })
+    let estimates = trials.iter().map(|spec| known[&*kind(spec)]).collect();
+    Ok(Checked { estimates, cautions })
 }
 
 /// What is built once.
@@ -101,80 +104,182 @@ fn kind(spec: &TrialSpec) -> String {
     TrialSpec { seed: 0, training, ..spec.clone() }.id()
 }
 
+/// What networks are built from, by network.
+pub(super) struct Inputs {
+    networks: BTreeMap<Network, Loaded>,
+    /// What is to be said of those that could not be loaded.
+    cautions: BTreeSet<String>,
+}
+
+impl Inputs {
+    /// What the network of a trial is built from; none if nobody needed it and it is not there.
+    pub(super) fn of(&self, spec: &TrialSpec) -> Option<&Loaded> {
+        self.networks.get(&Network::of(spec))
+    }
+
+    /// Digests of the code that trains each of these trials, by their ids.
+    ///
+    /// # Errors
+    /// If this binary does not know a strategy, or no longer with these parameters.
+    pub(super) fn code(
+        &self,
+        trials: &[TrialSpec],
+    ) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
+        let mut codes = BTreeMap::new();
+        for spec in trials {
+            if let Some(loaded) = self.of(spec) {
+                let strategy = strategy(spec)?;
+                let code = code::of(&*strategy, &*loaded.architecture, &*loaded.dataset)?;
+                codes.insert(spec.id(), code);
+            }
+        }
+        Ok(codes)
+    }
+}
+
 /// What a network is built from. Several may share their data.
-struct Loaded {
+pub(super) struct Loaded {
     architecture: Box<dyn Architecture>,
-    dataset: Rc<dyn Dataset>,
+    pub(super) dataset: Rc<dyn Dataset>,
+    /// The file of trained weights that it starts from.
+    pub(super) weights: Option<PathBuf>,
+}
+
+/// A network of some trials.
+struct Of<'a> {
+    /// One of them.
+    spec: &'a TrialSpec,
+    /// Will one of them be trained?
+    needed: bool,
+}
+
+/// Loads and verifies the data of all trials. What a trial needs that `trains` must be there, or is
+/// fetched; where all are done it is only looked at, to see whether it is still that of their
+/// results.
+///
+/// # Errors
+/// If data that is needed is missing or damaged.
+pub(super) fn load(
+    trials: &[TrialSpec],
+    trains: &dyn Fn(usize) -> bool,
+    execution: &ExecutionConfig,
+    metrics: &BTreeMap<String, Metric>,
+) -> Result<Inputs> {
+    let mut networks: BTreeMap<Network, Of<'_>> = BTreeMap::new();
+    for (index, spec) in trials.iter().enumerate() {
+        let needed = trains(index);
+        let network = networks.entry(Network::of(spec)).or_insert(Of { spec, needed });
+        if needed && !network.needed {
+            *network = Of { spec, needed };
+        }
+    }
+    let mut inputs = Inputs { networks: BTreeMap::new(), cautions: BTreeSet::new() };
+    let mut datasets: Datasets = Vec::new();
+    for wanted in wanted(networks, execution, &mut inputs.cautions)? {
+        let loaded = loaded(&wanted, metrics, &mut datasets);
+        match loaded {
+            Ok(loaded) => drop(inputs.networks.insert(wanted.network, loaded)),
+            Err(error) if wanted.needed => return Err(error),
+            Err(error) => drop(inputs.cautions.insert(unread(&wanted.network, &error))),
+        }
+    }
+    Ok(inputs)
+}
+
+/// Results of data that is gone are kept, since nothing says that they are of other data.
+fn unread(network: &Network, error: &Error) -> String {
+    format!(
+        "{network}: all its trials are done, and whether they are of the present data and weights \
+         is not known: {}",
+        error.one_line()
+    )
 }
 
 /// A network, and where the files of its data are looked for.
 struct Wanted<'a> {
-    network: &'a Network,
-    /// The first of its trials.
+    network: Network,
+    /// One of its trials.
     spec: &'a TrialSpec,
+    needed: bool,
     architecture: Box<dyn Architecture>,
+    weights: Option<PathBuf>,
     sources: DataSources,
 }
 
 /// Looks for the weights and the data of each network before the first is read, and fetches what
-/// is nowhere. In the order of the networks.
+/// is needed and nowhere. In the order of the networks.
 fn wanted<'a>(
-    kinds: &'a BTreeMap<Network, BTreeMap<String, &'a TrialSpec>>,
-    grid: &GridConfig,
+    networks: BTreeMap<Network, Of<'a>>,
+    execution: &ExecutionConfig,
+    cautions: &mut BTreeSet<String>,
 ) -> Result<Vec<Wanted<'a>>> {
     let mut all = Vec::new();
     let mut references = BTreeSet::new();
-    for (network, kinds) in kinds {
-        let Some(spec) = kinds.values().next() else { continue };
+    for (network, Of { spec, needed }) in networks {
         let architecture = architecture(spec)?;
         let named = fetch::references(&spec.model);
         let named = named.map_err(|error| error.at(network.name.clone()))?;
-        // What should lie on this machine is missed before anything is fetched.
-        if named.is_empty() {
-            architecture.weights()?;
+        if needed {
+            // What should lie on this machine is missed before anything is fetched.
+            if named.is_empty() {
+                architecture.weights()?;
+            }
+            references.extend(named);
         }
-        references.extend(named);
-        let sources = grid.execution.sources();
-        all.push(Wanted { network, spec, architecture, sources });
+        let (weights, sources) = (None, execution.sources());
+        all.push(Wanted { network, spec, needed, architecture, weights, sources });
     }
     references.into_iter().try_for_each(fetch::weights_if_missing)?;
-    for wanted in &mut all {
+    let mut found = Vec::new();
+    for mut wanted in all {
+        wanted.weights = match wanted.architecture.weights() {
+            Err(error) if !wanted.needed => {
+                cautions.insert(unread(&wanted.network, &error));
+                continue;
+            }
+            weights => weights?,
+        };
         // Trained weights may bring a vocabulary.
-        let weights = wanted.architecture.weights()?;
-        wanted.sources = wanted.sources.for_weights(weights.as_deref());
+        wanted.sources = wanted.sources.for_weights(wanted.weights.as_deref());
         // With options, a data set may need less than all of its files.
-        if wanted.spec.dataset_options.is_empty() {
+        if wanted.needed && wanted.spec.dataset_options.is_empty() {
             let plugin = DatasetPlugin::find(&wanted.spec.dataset)?;
             fetch::dataset_if_missing(plugin, &wanted.sources)?;
         }
+        found.push(wanted);
     }
-    Ok(all)
+    Ok(found)
 }
 
-/// The architecture and the data of each network, in their order.
-fn networks(
-    kinds: &BTreeMap<Network, BTreeMap<String, &TrialSpec>>,
-    grid: &GridConfig,
-) -> Result<Vec<Loaded>> {
-    let mut datasets: BTreeMap<(&str, Option<PathBuf>), Rc<dyn Dataset>> = BTreeMap::new();
-    let mut networks = Vec::new();
-    for Wanted { network, spec, architecture, sources } in wanted(kinds, grid)? {
-        let key = (network.dataset.as_str(), sources.model_folder.clone());
-        if !datasets.contains_key(&key) {
-            let new: Rc<dyn Dataset> = dataset(spec, &sources)?.into();
-            check_metric(&grid.analysis.metrics, spec, &*new)?;
+/// Data that was loaded, by label and by the folder of the weights that it is for.
+type Datasets = Vec<(String, Option<PathBuf>, Rc<dyn Dataset>)>;
+
+/// What a network is built from.
+fn loaded(
+    wanted: &Wanted<'_>,
+    metrics: &BTreeMap<String, Metric>,
+    datasets: &mut Datasets,
+) -> Result<Loaded> {
+    let (label, folder) = (&wanted.network.dataset, &wanted.sources.model_folder);
+    let known = datasets.iter().find(|known| known.0 == *label && known.1 == *folder);
+    let dataset = match known {
+        Some((.., known)) => Rc::clone(known),
+        None => {
+            let new: Rc<dyn Dataset> = dataset(wanted)?.into();
+            check_metric(metrics, wanted.spec, &*new)?;
             // Weights in several folders need not bring several vocabularies.
-            let same = datasets.iter().find(|((label, _), known)| {
-                *label == key.0
+            let same = datasets.iter().find(|(other, _, known)| {
+                other == label
                     && known.digest() == new.digest()
                     && known.cautions() == new.cautions()
             });
-            let dataset = same.map_or(new, |(_, known)| Rc::clone(known));
-            datasets.insert(key.clone(), dataset);
+            let dataset = same.map_or(new, |(.., known)| Rc::clone(known));
+            datasets.push((label.clone(), folder.clone(), Rc::clone(&dataset)));
+            dataset
         }
-        networks.push(Loaded { architecture, dataset: Rc::clone(&datasets[&key]) });
-    }
-    Ok(networks)
+    };
+    let architecture = architecture(wanted.spec)?;
+    Ok(Loaded { architecture, dataset, weights: wanted.weights.clone() })
 }
 
 /// A metric that predictions do not have would leave every report without a number.
@@ -192,13 +297,13 @@ fn check_metric(
     }
 }
 
-/// The data of a trial, fetched from the Hub if it is nowhere.
-fn dataset(spec: &TrialSpec, sources: &DataSources) -> Result<Box<dyn Dataset>> {
+/// The data of a trial, fetched from the Hub if it is needed and nowhere.
+fn dataset(Wanted { spec, needed, sources, .. }: &Wanted<'_>) -> Result<Box<dyn Dataset>> {
     let load = || plugin::dataset(&spec.dataset, &spec.dataset_options, sources);
     let found = DatasetPlugin::find(&spec.dataset)?;
     match load() {
         // With its options, it may need less than all of its files.
-        Err(_) if (found.find)(sources).is_err() => {
+        Err(_) if *needed && (found.find)(sources).is_err() => {
             fetch::dataset_if_missing(found, sources)?;
             load()
         }

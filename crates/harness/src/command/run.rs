@@ -1,8 +1,12 @@
 //! `harness run`
 
+use std::collections::BTreeMap;
+
+use dst_analysis::Analysis;
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 
+use super::standing::{Accepted, Standings};
 use super::{preflight, restart, results};
 use crate::cli::RunArgs;
 use crate::config::{Effective, ExecutionConfig, typed};
@@ -20,6 +24,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         sources: execution.sources(),
         device: execution.device.clone(),
         worker: args.worker,
+        accept_code: args.accept_code,
     };
     if args.worker {
         return work(args, &execution, &options);
@@ -33,13 +38,17 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         None => {
             let grid = effective.grid()?;
             let spec = only(grid.trials.clone())?;
-            preflight::check(std::slice::from_ref(&spec), &grid, true)?;
+            let trials = std::slice::from_ref(&spec);
+            let metrics = &grid.analysis.metrics;
+            let inputs = preflight::load(trials, &|_| true, &execution, metrics)?;
+            preflight::check(trials, &inputs, true)?;
             let store = Store::create(&execution.store)?;
             store.add(&spec)?;
             (store, spec)
         }
     };
     let id = spec.id();
+    set_aside_if_outdated(&store, &spec, &execution, args.accept_code)?;
     if matches!(store.state(&id)?, TrialState::Ended { .. }) {
         output::note(&format!("trial {id} is done; nothing is trained"));
     } else {
@@ -62,6 +71,29 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         output::print(&results::text(&records[0]))?;
     }
     Ok(if is_trained { Exit::Success } else { Exit::TrialsFailed })
+}
+
+/// A result of other code, data or weights does not count.
+fn set_aside_if_outdated(
+    store: &Store,
+    spec: &TrialSpec,
+    execution: &ExecutionConfig,
+    accept_code: bool,
+) -> Result<()> {
+    let trials = std::slice::from_ref(spec);
+    let accepted = Accepted { accept_code, ..Accepted::default() };
+    let mut standings = Standings::read(Some(store), trials, accepted, &Analysis::default())?;
+    let trains = standings.pending().len() == 1;
+    // What trains loads its data itself.
+    if !trains {
+        let inputs = preflight::load(trials, &|_| false, execution, &BTreeMap::new())?;
+        standings.compare(&inputs)?;
+    }
+    standings.notes().iter().for_each(|words| output::note(words));
+    for (id, outdated) in standings.outdated() {
+        store.set_aside(&id, outdated.why)?;
+    }
+    Ok(())
 }
 
 /// The process that an executor starts. Whatever way the trial ends, its result is in the store.

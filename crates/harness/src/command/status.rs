@@ -3,7 +3,7 @@
 mod group;
 mod rest;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::ops::ControlFlow;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::label::{self, Labels};
 use super::watch;
 use crate::cli::StatusArgs;
+use crate::code;
 use crate::config::{Effective, Layer, typed};
 use crate::exit::Exit;
 use crate::output::{self, style_of};
@@ -39,6 +40,8 @@ struct Trial {
     progress: Option<TrialProgress>,
     /// If it finished.
     outcome: Option<Outcome>,
+    /// Why its result is of other code than this program, in words.
+    other_code: BTreeSet<String>,
     /// What the whole of it takes, as far as others tell.
     seconds: Option<f64>,
 }
@@ -111,12 +114,15 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
         let state = accepted_is_finished(store.state(&id)?, &spec, &analysis);
         let is_begun = matches!(state, TrialState::Running(_) | TrialState::Interrupted);
         let progress = if is_begun { store.progress(&spec) } else { None };
-        let mut outcome = None;
-        if let TrialState::Ended { status: Status::Finished, .. } = state
+        let (mut outcome, mut other_code) = (None, BTreeSet::new());
+        if let TrialState::Ended { status, .. } = state
             && let Some(result) = store.result(&id)?
         {
-            durations.finished(&spec, seconds(store, &result));
-            outcome = result.outcome;
+            other_code = code::changes(&result.provenance)?;
+            if status == Status::Finished {
+                durations.finished(&spec, seconds(store, &result));
+                outcome = result.outcome;
+            }
         }
         if let (TrialState::Running(holder), Some(progress)) = (&state, &progress)
             && let Some(since) = store::seconds(&holder.since)
@@ -124,7 +130,7 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             durations.running(&spec, now.saturating_sub(since) as f64, progress.fraction);
         }
-        trials.push(Trial { id, spec, state, progress, outcome, seconds: None });
+        trials.push(Trial { id, spec, state, progress, outcome, other_code, seconds: None });
     }
     for trial in trials.iter_mut().filter(|trial| trial.is_open()) {
         trial.seconds = durations.of(&trial.spec);
@@ -214,6 +220,9 @@ fn text(store: &Store, trials: &[Trial], width: usize) -> String {
     let mut text = table(trials, &labels, width);
     text.push('\n');
     text.push_str(&hanging(&summary(trials), "", "  ", width));
+    if let Some(words) = about_code(trials) {
+        text.push_str(&hanging(&words, "", "  ", width));
+    }
     let sections: [(&str, &str, Belongs); 4] = [
         ("Running", "running", |state| matches!(state, TrialState::Running(_))),
         ("To continue", "", |state| matches!(state, TrialState::Interrupted)),
@@ -346,6 +355,20 @@ fn summary(trials: &[Trial]) -> String {
     text
 }
 
+/// Such as `4 results are of other code (strategy-rigl changed): a grid trains them again`.
+fn about_code(trials: &[Trial]) -> Option<String> {
+    let others: Vec<_> = trials.iter().filter(|trial| !trial.other_code.is_empty()).collect();
+    let which: BTreeSet<&str> =
+        others.iter().flat_map(|trial| &trial.other_code).map(String::as_str).collect();
+    let what = match others.len() {
+        0 => return None,
+        1 => "1 result is of other code".to_owned(),
+        several => format!("{several} results are of other code"),
+    };
+    let which = Vec::from_iter(which).join(", ");
+    Some(format!("{what} ({which}): a grid trains them again unless --accept-code keeps them"))
+}
+
 fn word(state: &TrialState) -> String {
     match state {
         TrialState::Pending => "to-do".to_owned(),
@@ -427,6 +450,7 @@ fn json(store: &Store, trials: &[Trial]) -> Value {
                 "state": word(&trial.state),
                 "detail": detail(trial),
                 "progress": trial.progress,
+                "other_code": trial.other_code,
                 "seconds_left": left(trial),
             })
         })

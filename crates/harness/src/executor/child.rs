@@ -186,6 +186,9 @@ fn command(store: &Store, id: &str, options: &ExecutorOptions, log: File) -> Com
         .stderr(log)
         // A Ctrl-C of the terminal reaches the foreground group: only the executor decides.
         .process_group(0);
+    if options.accept_code {
+        command.arg("--accept-code");
+    }
     if let Some(data_dir) = &options.data_dir {
         command.arg("--data-dir").arg(data_dir);
     }

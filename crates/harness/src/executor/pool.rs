@@ -11,6 +11,7 @@ use dst_core::{Error, ErrorKind, Result};
 
 use super::child::{Stop, Worker, describe_end};
 use super::{Event, Execution, ExecutorOptions, Unfinished, ended_before};
+use crate::code;
 use crate::exit::Exit;
 use crate::lease::{self, Attempts};
 use crate::store::{Store, TrialResult, TrialState, write_result};
@@ -84,7 +85,7 @@ impl<'a> Pool<'a> {
 
     /// Skips a trial that ended before, or lets it wait for its turn.
     pub(super) fn consider(&mut self, id: String, retry_failed: bool) -> Result<()> {
-        match ended_before(self.store, &id, retry_failed)? {
+        match ended_before(self.store, &id, self.options, retry_failed)? {
             Some(status) => self.skip(id, status),
             None => self.waiting.push_back(id),
         }
@@ -160,6 +161,9 @@ impl<'a> Pool<'a> {
             let Some(id) = self.waiting.pop_front() else {
                 break;
             };
+            if let Some(why) = self.options.outdated(self.store, &id)? {
+                self.store.set_aside(&id, why)?;
+            }
             match self.store.state(&id)? {
                 TrialState::Running(holder) => self.hold(id, holder.to_string()),
                 // Another grid was faster since this one looked.
@@ -326,12 +330,11 @@ impl<'a> Pool<'a> {
             confusion: Vec::new(),
             rows: crate::store::table_rows(&folder),
             provenance: Provenance {
-                version: env!("CARGO_PKG_VERSION").into(),
                 host: lease::host(),
                 device: self.options.device.clone(),
                 threads: self.options.threads as u32,
                 attempt,
-                ..Provenance::default()
+                ..code::present(self.options.code.get(&worker.id).cloned().unwrap_or_default())
             },
         };
         write_result(&folder, &result)?;

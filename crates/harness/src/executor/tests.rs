@@ -23,6 +23,9 @@ fn options() -> ExecutorOptions {
         retry_failed: false,
         program: PROGRAM.into(),
         device: "cpu".into(),
+        accept_code: false,
+        outdated: BTreeMap::new(),
+        code: BTreeMap::new(),
     }
 }
 

@@ -171,6 +171,8 @@ pub(crate) fn setup<'a>(
         seed: 1,
         device: Device::Cpu,
         weights_digest: "",
+        code: "",
+        accept_code: false,
     }
 }
 

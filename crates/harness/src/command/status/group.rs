@@ -173,6 +173,8 @@ pub(super) fn bar(counts: &Counts) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::store::TrialProgress;
     use crate::store::tests::{spec, success};
@@ -201,7 +203,8 @@ mod tests {
             train_loss: None,
             accuracy: None,
         });
-        Trial { id: spec.id(), spec, state, progress, outcome: None, seconds }
+        let other_code = BTreeSet::new();
+        Trial { id: spec.id(), spec, state, progress, outcome: None, other_code, seconds }
     }
 
     #[test]

@@ -1,0 +1,283 @@
+//! Which trials are done: a result counts if the code, the data and the weights that made it are
+//! those of now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dst_analysis::Analysis;
+use dst_core::Result;
+use dst_core::record::{Provenance, TrialSpec};
+use dst_data::file::sha256_of_file;
+
+use super::preflight::Inputs;
+use crate::code;
+use crate::executor::Outdated;
+use crate::store::{Store, TrialState};
+
+/// What users may decide about results that are there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// Failures are trained again.
+    pub(super) retry_failed: bool,
+    /// Results of other code count.
+    pub(super) accept_code: bool,
+}
+
+/// Where one trial stands.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    state: TrialState,
+    /// Of its result, if it has one.
+    provenance: Option<Provenance>,
+    /// Why that is of other code, in words.
+    other_code: BTreeSet<String>,
+    other_data: bool,
+    other_weights: bool,
+    /// Did it finish, or collapse in a way that the analysis accepts?
+    is_trained: bool,
+    accepted: Accepted,
+}
+
+impl Standing {
+    /// Will it be trained?
+    pub(super) fn trains(&self) -> bool {
+        match self.state {
+            TrialState::Ended { .. } => {
+                self.is_outdated() || !self.is_trained && self.accepted.retry_failed
+            }
+            _ => true,
+        }
+    }
+
+    fn is_outdated(&self) -> bool {
+        let by_code = !self.other_code.is_empty() && !self.accepted.accept_code;
+        by_code || self.other_data || self.other_weights
+    }
+
+    /// What its result is of that is another now.
+    fn others(&self) -> Vec<&'static str> {
+        let code = !self.other_code.is_empty() && !self.accepted.accept_code;
+        let all = [(code, "code"), (self.other_data, "data"), (self.other_weights, "weights")];
+        all.iter().filter(|(differs, _)| *differs).map(|(_, name)| *name).collect()
+    }
+
+    /// For a table, such as `done`, `to do` or `other code, other data`.
+    pub(super) fn word(&self) -> String {
+        match &self.state {
+            TrialState::Ended { .. } if self.is_outdated() => {
+                let others = self.others().into_iter().map(|name| format!("other {name}"));
+                others.collect::<Vec<_>>().join(", ")
+            }
+            TrialState::Ended { .. } if self.is_trained => "done".to_owned(),
+            TrialState::Ended { status, .. } if self.trains() => format!("{status}, again"),
+            TrialState::Ended { status, .. } => status.to_string(),
+            TrialState::Running(_) => "running".to_owned(),
+            TrialState::Interrupted => "to continue".to_owned(),
+            TrialState::Pending | TrialState::Damaged(_) => "to do".to_owned(),
+        }
+    }
+}
+
+/// Where the trials of a grid stand, in its order.
+#[derive(Debug)]
+pub(super) struct Standings<'a> {
+    trials: &'a [TrialSpec],
+    list: Vec<Standing>,
+}
+
+impl<'a> Standings<'a> {
+    /// Reads the store, if there is one, and compares the code of results with the present one.
+    pub(super) fn read(
+        store: Option<&Store>,
+        trials: &'a [TrialSpec],
+        accepted: Accepted,
+        analysis: &Analysis,
+    ) -> Result<Self> {
+        let read = |spec: &TrialSpec| {
+            let (mut state, mut provenance) = (TrialState::Pending, None);
+            if let Some(store) = store {
+                state = store.state(&spec.id())?;
+                provenance = store.result(&spec.id())?.map(|result| result.provenance);
+            }
+            let is_trained = match &state {
+                TrialState::Ended { status, collapse, .. } => {
+                    analysis.counts_as_trained(&spec.dataset, *status, *collapse)
+                }
+                _ => false,
+            };
+            let other_code = provenance.as_ref().map(code::changes).transpose()?;
+            Ok(Standing {
+                state,
+                provenance,
+                other_code: other_code.unwrap_or_default(),
+                other_data: false,
+                other_weights: false,
+                is_trained,
+                accepted,
+            })
+        };
+        Ok(Self { trials, list: trials.iter().map(read).collect::<Result<_>>()? })
+    }
+
+    /// Each trial with where it stands.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a TrialSpec, &Standing)> {
+        self.trials.iter().zip(&self.list)
+    }
+
+    /// Compares the data and the weights of results with those that were found.
+    pub(super) fn compare(&mut self, inputs: &Inputs) -> Result<()> {
+        let mut known: BTreeMap<_, String> = BTreeMap::new();
+        for (spec, standing) in self.trials.iter().zip(&mut self.list) {
+            let (Some(result), Some(input)) = (&standing.provenance, inputs.of(spec)) else {
+                continue;
+            };
+            // A process that died could not say what it had read.
+            if result.data_digest.is_empty() {
+                continue;
+            }
+            standing.other_data = result.data_digest != input.dataset.digest();
+            let weights = match &input.weights {
+                None => "",
+                Some(path) => {
+                    if !known.contains_key(path) {
+                        known.insert(path.clone(), sha256_of_file(path)?);
+                    }
+                    &known[path]
+                }
+            };
+            standing.other_weights = result.weights_digest != weights;
+        }
+        Ok(())
+    }
+
+    /// The trials that will be trained.
+    pub(super) fn pending(&self) -> Vec<TrialSpec> {
+        self.iter()
+            .filter(|(_, standing)| standing.trains())
+            .map(|(spec, _)| spec.clone())
+            .collect()
+    }
+
+    /// Of trials whose failures are trained again, those whose collapse is accepted, and all others.
+    pub(super) fn accepted(&self) -> (Vec<TrialSpec>, Vec<TrialSpec>) {
+        let is_accepted = |standing: &Standing| {
+            standing.accepted.retry_failed && standing.is_trained && !standing.is_outdated()
+        };
+        let of = |accepted: bool| {
+            let belonging = self.iter().filter(|(_, standing)| is_accepted(standing) == accepted);
+            belonging.map(|(spec, _)| spec.clone()).collect()
+        };
+        (of(true), of(false))
+    }
+
+    /// Results that are there and do not count, by trial.
+    pub(super) fn outdated(&self) -> BTreeMap<String, Outdated> {
+        let outdated = self.iter().filter_map(|(spec, standing)| {
+            let why = match standing.others().first() {
+                Some(&"code") => "other-code",
+                Some(&"data") => "other-data",
+                Some(_) => "other-weights",
+                None => return None,
+            };
+            let provenance = standing.provenance.clone()?;
+            Some((spec.id(), Outdated { provenance, why }))
+        });
+        outdated.collect()
+    }
+
+    /// What is to be said of results that are not of the present code, data and weights.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let all = self.list.iter().filter(|standing| standing.provenance.is_some()).count();
+        let mut notes = Vec::new();
+        let mut note = |results: Vec<(&TrialSpec, &Standing)>,
+                        what: &str,
+                        which: BTreeSet<String>,
+                        then: &str| {
+            if !results.is_empty() {
+                let which = Vec::from_iter(which).join(", ");
+                let count = results.len();
+                notes.push(format!("{count} of {all} results {what} ({which}): {then}"));
+            }
+        };
+        let of = |belongs: fn(&Standing) -> bool| -> Vec<_> {
+            self.iter().filter(|(_, standing)| belongs(standing)).collect()
+        };
+        let by_code = of(|standing| !standing.other_code.is_empty());
+        let reasons = by_code.iter().flat_map(|(_, standing)| standing.other_code.clone());
+        let then = match by_code.first() {
+            Some((_, standing)) if standing.accepted.accept_code => "kept, with --accept-code",
+            _ => "trained again; --accept-code keeps them",
+        };
+        note(by_code.clone(), "were made by other code", reasons.collect(), then);
+        let by_data = of(|standing| standing.other_data);
+        let names = by_data.iter().map(|(spec, _)| spec.dataset_label()).collect();
+        note(by_data, "were made from other data", names, "trained again");
+        let by_weights = of(|standing| standing.other_weights);
+        let names = by_weights.iter().map(|(spec, _)| spec.model_name().to_owned()).collect();
+        note(by_weights, "started from other weights", names, "trained again");
+        notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{spec, success};
+    use crate::store::write_result;
+    use dst_train::NUMERICS;
+
+    /// A store with one result, which `change` makes of other things than the present ones.
+    fn with_result(change: impl FnOnce(&mut Provenance)) -> (tempfile::TempDir, Store, TrialSpec) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(&folder.path().join("runs")).unwrap();
+        let trial = spec("set", 0);
+        store.add(&trial).unwrap();
+        let mut result = success(&trial);
+        let linked = inventory::iter::<code::Sources>()
+            .find(|sources| sources.package == "strategy-set")
+            .unwrap();
+        let digests = BTreeMap::from([(linked.package.to_owned(), linked.digest.to_owned())]);
+        result.provenance = code::present(digests);
+        change(&mut result.provenance);
+        write_result(&store.folder(&trial.id()), &result).unwrap();
+        (folder, store, trial)
+    }
+
+    fn word(store: &Store, trial: &TrialSpec, accept_code: bool) -> (String, Vec<String>) {
+        let accepted = Accepted { accept_code, ..Accepted::default() };
+        let trials = [trial.clone()];
+        let standings =
+            Standings::read(Some(store), &trials, accepted, &Analysis::default()).unwrap();
+        assert_eq!(standings.pending().len(), standings.outdated().len());
+        (standings.list[0].word(), standings.notes())
+    }
+
+    #[test]
+    fn a_result_of_this_code_is_done() {
+        let (_folder, store, trial) = with_result(|_| {});
+        assert_eq!(word(&store, &trial, false), ("done".to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn a_result_of_other_code_is_not_done_unless_it_is_accepted() {
+        let (_folder, store, trial) = with_result(|result| {
+            result.code.insert("strategy-set".into(), "0".repeat(64));
+        });
+        let said = "1 of 1 results were made by other code (strategy-set changed): ";
+        let again = format!("{said}trained again; --accept-code keeps them");
+        assert_eq!(word(&store, &trial, false), ("other code".to_owned(), vec![again]));
+        let kept = format!("{said}kept, with --accept-code");
+        assert_eq!(word(&store, &trial, true), ("done".to_owned(), vec![kept]));
+    }
+
+    #[test]
+    fn a_result_of_unknown_code_or_other_numerics_is_not_done() {
+        let (_folder, store, trial) = with_result(|result| result.code.clear());
+        let (state, notes) = word(&store, &trial, false);
+        assert_eq!(state, "other code");
+        assert!(notes[0].contains("(unknown: it was not recorded)"), "{notes:?}");
+        let (_folder, store, trial) = with_result(|result| result.numerics = NUMERICS + 1);
+        let (state, notes) = word(&store, &trial, false);
+        assert_eq!(state, "other code");
+        assert!(notes[0].contains("the numbers of training: version"), "{notes:?}");
+    }
+}
