@@ -1,11 +1,11 @@
 //! Where the trials ran, with what, and how they are compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dst_record::record::TrialRecord;
 
 use super::{Block, Cell, Column, Section, Table, Topic};
-use crate::format::{correction_name, margin, points};
+use crate::format::{correction_name, count, margin, points};
 use crate::{Margin, Study};
 
 /// What a trial says of where it ran.
@@ -20,7 +20,13 @@ const SOURCES: [(&str, Source, &str); 4] = [
 ];
 
 /// Sources that are told and may differ.
-const TOLD: [(&str, Source); 3] = [
+const TOLD: [(&str, Source); 5] = [
+    ("commit", |t| t.provenance.commit.clone()),
+    ("code", |t| {
+        let short = |digest: &String| digest.chars().take(8).collect::<String>();
+        let code = t.provenance.code.iter();
+        code.map(|(name, digest)| format!("{name}={}", short(digest))).collect::<Vec<_>>().join(" ")
+    }),
     ("data from", |t| t.provenance.data_origin.clone()),
     ("digest of the data", |t| t.provenance.data_digest.clone()),
     ("digest of the weights", |t| t.provenance.weights_digest.clone()),
@@ -56,6 +62,58 @@ pub(super) fn warnings(study: &Study<'_>) -> Vec<String> {
             )
         })
     }));
+    warnings.extend(mixed_code(trials));
+    warnings
+}
+
+/// That trials of one plug-in, or of the core, were made by different code. Trials of different
+/// strategies have different code anyway.
+fn mixed_code(trials: &[TrialRecord]) -> Vec<String> {
+    let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut numerics = BTreeSet::new();
+    let (mut known, mut unknown, mut continued) = (0, 0, 0);
+    for trial in trials {
+        let provenance = &trial.provenance;
+        // A process that died could not say what it was.
+        if provenance.version.is_empty() {
+            continue;
+        }
+        if provenance.code.is_empty() {
+            unknown += 1;
+            continue;
+        }
+        known += 1;
+        continued += usize::from(!provenance.earlier_code.is_empty());
+        numerics.insert(provenance.numerics);
+        for (name, digest) in &provenance.code {
+            versions.entry(name).or_default().insert(digest);
+        }
+    }
+    let mut warnings: Vec<String> = versions
+        .into_iter()
+        .filter(|(_, digests)| digests.len() > 1)
+        .map(|(name, digests)| {
+            format!(
+                "Trials were made by {} versions of {name}: their numbers may differ for that alone.",
+                digests.len()
+            )
+        })
+        .collect();
+    if numerics.len() > 1 {
+        warnings.push(format!(
+            "Trials were made by {} versions of the core and the training, whose numbers differ.",
+            numerics.len()
+        ));
+    }
+    if continued > 0 {
+        warnings.push(format!(
+            "{} began with other code than it ended with.",
+            count(continued, "trial")
+        ));
+    }
+    if known > 0 && unknown > 0 {
+        warnings.push(format!("Of {unknown} of the trials it is not known which code made them."));
+    }
     warnings
 }
 
@@ -154,4 +212,26 @@ fn origins(study: &Study<'_>) -> Table {
         }
     }
     lines("origins", "Where trials ran, and with what", rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{baseline, group};
+
+    #[test]
+    fn a_mixture_of_code_is_said() {
+        let mut trials = group(&baseline(), 0.0, &[0.9, 0.9, 0.9]);
+        for trial in &mut trials {
+            trial.provenance.version = "0.1.0".to_owned();
+            trial.provenance.code.insert("strategy-x".to_owned(), "aa".to_owned());
+            trial.provenance.numerics = 1;
+        }
+        assert!(mixed_code(&trials).is_empty());
+        trials[1].provenance.code.insert("strategy-x".to_owned(), "bb".to_owned());
+        trials[2].provenance.code.clear();
+        let said = mixed_code(&trials);
+        assert!(said[0].starts_with("Trials were made by 2 versions of strategy-x"), "{said:?}");
+        assert!(said[1].starts_with("Of 1 of the trials it is not known"), "{said:?}");
+    }
 }
