@@ -148,7 +148,7 @@ fn values_out_of_range_are_refused() {
         ("--set set.drop_fraction=1.5", "drop_fraction = 1.5 is not in [0, 1]"),
         ("--set training.learning_rate=-1", "learning_rate = -1 must be more than 0"),
         ("--batch-size 0", "batch_size = 0 must be at least 1"),
-        ("--alpha 1", "alpha = 1 is not in"),
+        ("--alpha 1", "alpha = 1.0 is not in"),
         ("--jobs 0", "not a whole number from 1 on"),
         ("--timeout soon", "not a duration"),
         ("--set mlp.hidden=[0]", "hidden"),

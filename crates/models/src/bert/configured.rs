@@ -176,9 +176,11 @@ mod tests {
     #[test]
     fn a_file_that_is_no_bert_is_refused() {
         let refusal = |config: &str| described(config).unwrap_err().to_string();
-        for text in ["{", "", "\u{feff}{}"] {
+        for text in ["{", ""] {
             assert!(refusal(text).contains("config.json: this is not JSON"), "{text}");
         }
+        // Some editors begin a file with a mark of its encoding.
+        assert!(described("\u{feff}{}").is_ok());
         assert!(refusal(r#"{"hidden_size": NaN}"#).contains("this is not JSON"));
         assert!(described("{\r\n}\r\n").is_ok());
         assert!(refusal("[]").contains("not a JSON object"));
