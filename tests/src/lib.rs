@@ -131,6 +131,18 @@ impl Sandbox {
         Running(command.spawn().expect("the program starts"))
     }
 
+    /// As [`Sandbox::start`], with stdout in a file, which can be read while the program works.
+    ///
+    /// # Panics
+    /// If it cannot be started, or the file cannot be written.
+    #[must_use]
+    pub fn start_into(&self, file: &str, line: &str) -> Running {
+        let file = std::fs::File::create(self.path(file)).expect("a file");
+        let mut command = self.command(line);
+        command.stdout(file).stderr(Stdio::piped());
+        Running(command.spawn().expect("the program starts"))
+    }
+
     /// Results of the store `runs`: the bytes of each by the id of its trial.
     ///
     /// # Panics

@@ -4,15 +4,17 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use crate::Running;
+use crate::{Running, wait_until};
 
 /// A pseudo terminal that remembers what was written to it.
 #[derive(Debug)]
 pub struct Terminal {
     columns: u16,
-    reader: JoinHandle<Vec<u8>>,
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -33,16 +35,29 @@ impl Terminal {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         drop(slave);
         let mut file = File::from(master);
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&bytes);
         let read = move || {
-            let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+            let mut buffer = [0; 4096];
             // Linux reports the end of the other side as an error.
             while let Ok(count @ 1..) = file.read(&mut buffer) {
-                bytes.extend_from_slice(&buffer[..count]);
+                all.lock().expect("nobody panics").extend_from_slice(&buffer[..count]);
             }
-            bytes
         };
         let reader = std::thread::spawn(read);
-        (Self { columns, reader }, Running(child))
+        (Self { columns, bytes, reader }, Running(child))
+    }
+
+    /// Waits until this text was written so many times.
+    ///
+    /// # Panics
+    /// If it is not after two minutes.
+    #[track_caller]
+    pub fn wait_for(&self, text: &str, times: usize) {
+        wait_until(text, || {
+            let bytes = self.bytes.lock().expect("nobody panics");
+            String::from_utf8_lossy(&bytes).matches(text).count() >= times
+        });
     }
 
     /// All that was written, after the program has ended.
@@ -51,7 +66,8 @@ impl Terminal {
     /// If it is no text.
     #[must_use]
     pub fn written(self) -> String {
-        let bytes = self.reader.join().expect("reading does not panic");
+        self.reader.join().expect("reading does not panic");
+        let bytes = std::mem::take(&mut *self.bytes.lock().expect("nobody panics"));
         String::from_utf8(bytes).expect("output is text")
     }
 

@@ -126,13 +126,14 @@ fn a_sparsity_that_will_not_be_reached_is_said_before_training() {
     let line = format!("grid --strategies prune-regrow,set,dense {TINY} --dry-run");
     // The first update would come after ten epochs.
     let said = sandbox.run(&line).well();
-    let warnings: Vec<&str> = said.stderr.lines().filter(|line| line.contains("warning")).collect();
+    let of_sparsity = |line: &&str| line.contains("warning") && !line.contains("verdicts need");
+    let warnings: Vec<&str> = said.stderr.lines().filter(of_sparsity).collect();
     let [ends, never] = warnings[..] else { panic!("{}", said.stderr) };
     assert!(ends.contains("prune-regrow at 90 % on mnist-10k, mlp will end at a sparsity of 0 %"));
     assert!(never.contains("set on mnist-10k, mlp will never change a connection"), "{never}");
     let enough = format!("{line} --set *.interval=4 --json");
     let said = sandbox.run(&enough).well();
-    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    assert_eq!(said.stderr.lines().find(of_sparsity), None, "{}", said.stderr);
     let list: Value = serde_json::from_str(&said.stdout).unwrap();
     let ends = |trial: &Value| trial["final_sparsity"].as_f64().unwrap();
     let meant = |trial: &Value| trial["spec"]["sparsity"].as_f64().unwrap();
@@ -202,6 +203,7 @@ fn a_pilot_tells_how_many_seeds_are_needed() {
     let people = sandbox.run("power --pilot runs").well().stdout;
     assert!(people.contains("set at 90 %  dense        3"), "{people}");
     let family = sandbox.run("power --pilot runs --comparisons 12").well().stdout;
+    let family = family.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         family.contains("Each of 12 comparisons with the control is tested at a level"),
         "{family}"
@@ -261,7 +263,7 @@ fn one_answer_to_everything_fails_a_grid_unless_it_is_accepted() {
     // Also when it is trained in this very grid.
     let fresh = Sandbox::new();
     let said = fresh.run(&accepted).well();
-    assert!(said.stderr.contains("4 trials in ") && said.stderr.contains(" 0 of them failed"));
+    assert!(said.stderr.contains("4 trials in ") && said.stderr.contains(", 0 failed"));
 }
 
 #[test]
@@ -273,8 +275,8 @@ fn a_strategy_trains_in_its_own_way_and_that_is_a_choice() {
     let said = sandbox.run(&line).well();
     let rates = said.stdout.matches("learning_rate=").count();
     assert_eq!(rates, 2 * (2 + 1), "{}", said.stdout);
-    let bias = "warning: mnist-10k, mlp: set is tried with 2 sets of parameters and the control dense \
-                with 1";
+    let bias = "warning: mnist-10k, mlp: set is tried with 2 choices of parameters and the control \
+                dense with 1";
     assert!(said.stderr.contains(bias), "{}", said.stderr);
     let printed = sandbox.run(&line.replace("--dry-run", "--print-config")).well().stdout;
     assert!(

@@ -77,7 +77,7 @@ fn strategies_stores_and_files_are_compared() {
     assert!(refused("rigl snfs").contains("snfs"));
     fs::write(sandbox.path("bad.csv"), "dataset,seed,accuracy\n").expect("room");
     let message = sandbox.run("compare runs bad.csv").stderr;
-    assert!(message.contains("bad.csv: columns are missing: strategy"), "{message}");
+    assert!(message.contains("bad.csv: line 1: columns are missing: strategy"), "{message}");
 }
 
 #[test]

@@ -132,13 +132,16 @@ fn failures_are_counted_by_kind() {
 #[test]
 fn a_watched_status_ends_with_the_last_trial_or_on_ctrl_c() {
     let sandbox = with_a_gap();
-    let watches = sandbox.start("status --watch 1");
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let watches = sandbox.start_into("watched.txt", "status --watch 1");
+    let mut blocks = String::new();
+    wait_until("a second block", || {
+        blocks = fs::read_to_string(sandbox.path("watched.txt")).unwrap();
+        blocks.matches("5 of 6 trials finished").count() >= 2
+    });
     watches.signal(libc::SIGINT);
     let said = watches.end();
     assert_eq!((said.code, said.stderr.as_str()), (Some(130), ""));
-    let blocks = said.stdout.matches("5 of 6 trials finished").count();
-    assert!(blocks >= 2 && !said.stdout.contains('\u{1b}'), "{}", said.stdout);
+    assert!(!blocks.contains('\u{1b}'), "{blocks}");
 
     let line = "grid --strategies set,dense --set set.drop_fraction=0.1,0.3 --no-report --quiet";
     let _ = sandbox.run(&format!("{line} {TINY}")).well();
@@ -151,7 +154,7 @@ fn a_watched_status_ends_with_the_last_trial_or_on_ctrl_c() {
 fn a_watched_status_on_a_terminal_leaves_one_block() {
     let sandbox = with_a_gap();
     let (terminal, watches) = Terminal::start(&mut sandbox.command("status --watch 1"), 60, 20);
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    terminal.wait_for("5 of 6 trials finished", 1);
     watches.signal(libc::SIGINT);
     assert_eq!(watches.end().code, Some(130));
     let (lines, longest) = terminal.seen();
@@ -166,17 +169,12 @@ fn an_interrupted_grid_leaves_no_debris_on_a_terminal() {
     for columns in [40, 60, 80] {
         let sandbox = Sandbox::new();
         let (terminal, grid) = Terminal::start(&mut sandbox.command(SLOW), columns, 20);
-        wait_until("a trial that tells how far it is", || {
-            let Ok(entries) = fs::read_dir(sandbox.path("runs")) else { return false };
-            entries.flatten().any(|entry| entry.path().join("progress.json").exists())
-        });
-        // Time for some pictures.
-        std::thread::sleep(std::time::Duration::from_millis(1500));
+        terminal.wait_for("loss ", 4);
+        terminal.wait_for(" left", 1);
         grid.signal(libc::SIGINT);
         assert_eq!(grid.end().code, Some(130));
         let written = terminal.written();
-        let shown = |word: &str| written.contains(word);
-        assert!(shown("epoch 1/12") && shown("loss "), "{columns}: {written}");
+        assert!(written.contains("/12  loss "), "{columns}: {written}");
         let (lines, _) = seen(&written, columns.into());
         let text = lines.join("\n");
         assert!(!text.contains("epoch ") && !text.contains("running"), "{columns}: {text}");

@@ -283,7 +283,6 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
     .into_iter()
     .filter(|(_, number)| has(*number))
     .collect();
-    columns.extend(counted.iter().map(|(title, _)| Column::detail(*title)));
     let has_failed = has(Counts::failed);
     if has_failed {
         columns.push(Column::new("failed"));
@@ -291,6 +290,8 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
     if scores.iter().any(Option::is_some) {
         columns.push(Column::detail(if all_accuracy { "test accuracy %" } else { "test metric" }));
     }
+    // After the score, because details go from the right, and these follow from what is finished.
+    columns.extend(counted.iter().map(|(title, _)| Column::detail(*title)));
     if rests.iter().any(Option::is_some) {
         columns.push(Column::new("left"));
     }
@@ -310,7 +311,6 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
         let all_finished = counts.finished == counts.all();
         let style = if all_finished { style_of("finished") } else { Style::new() };
         cells.push(Cell::styled(format!("{} of {}", counts.finished, counts.all()), style));
-        cells.extend(counted.iter().map(|(_, number)| Cell::from(number(counts).to_string())));
         if has_failed {
             cells.push(Cell::styled(counts.failed_words(), style_of("failed")));
         }
@@ -321,6 +321,7 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
             });
             cells.push(words.unwrap_or_default().into());
         }
+        cells.extend(counted.iter().map(|(_, number)| Cell::from(number(counts).to_string())));
         if rests.iter().any(Option::is_some) {
             cells.push(rest.map_or_else(String::new, |rest| span(rest.seconds)).into());
         }

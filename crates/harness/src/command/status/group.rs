@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(rest(&[begun.clone(), pending(1)], 0), some(15.0, false));
         assert_eq!(rest(&[begun, pending(1), pending(2)], 2), some(12.5, false));
         let unknown = trial(3, TrialState::Pending, None, None);
-        assert_eq!(rest(&[unknown.clone()], 1), None);
+        assert_eq!(rest(std::slice::from_ref(&unknown), 1), None);
         assert_eq!(rest(&[unknown, pending(1)], 1), some(10.0, true));
         let over =
             TrialState::Ended { status: Status::Finished, reason: String::new(), collapse: None };
