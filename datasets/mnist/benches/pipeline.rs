@@ -58,6 +58,8 @@ fn pipeline(criterion: &mut Criterion) {
         seed: 0,
         device: Device::Cpu,
         weights_digest: "",
+        code: "",
+        accept_code: false,
     };
     let mut trainer = Trainer::new(setup).expect("the setup is valid");
     let mut group = criterion.benchmark_group("mnist");
