@@ -3,8 +3,7 @@
 //! Each plug-in is known by the digest of its crate's sources, which the build script of the
 //! binary that links it registers; see [`dst_sources`](../../dst_sources/index.html). A plug-in
 //! that no build script registers, such as one in a `main.rs`, stands for its whole program: its
-//! digest is that of the executable. Core and training have the version
-//! [`NUMERICS`](dst_train::NUMERICS).
+//! digest is that of the executable. Core and training have the version [`NUMERICS`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -265,7 +265,7 @@ pub struct Outcome {
     pub peak_memory_bytes: u64,
     /// What that peak counts.
     pub peak_memory_kind: MemoryKind,
-    /// Operations that the method needed for training; see [`crate::flops`].
+    /// Operations that the method needed for training, by the count of `dst_core::flops`.
     pub train_flops: f64,
     /// Operations that the method needs for one sample of inference.
     pub inference_flops: f64,
