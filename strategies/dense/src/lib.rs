@@ -21,6 +21,7 @@ inventory::submit! {
         bibtex: "",
         summary: "Trains every connection; others are compared with it.",
         grid: include_str!("../grid.toml"),
+        renamed: &[],
         baseline: true,
         default: || Box::new(Dense::default()),
         schema: || schemars::schema_for!(Dense),

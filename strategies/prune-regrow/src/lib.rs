@@ -161,6 +161,7 @@ inventory::submit! {
         bibtex: "",
         summary: "Shrinks a dense network by pruning and partial regrowth, then exchanges connections.",
         grid: include_str!("../grid.toml"),
+        renamed: &[],
         baseline: false,
         default: || Box::new(PruneRegrow::default()),
         schema: || schemars::schema_for!(PruneRegrow),

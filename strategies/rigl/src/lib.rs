@@ -147,6 +147,7 @@ inventory::submit! {
         bibtex: include_str!("../paper.bib"),
         summary: "Drops the weakest connections and grows where the dense gradient is largest.",
         grid: include_str!("../grid.toml"),
+        renamed: &[],
         baseline: false,
         default: || Box::new(Rigl::default()),
         schema: || schemars::schema_for!(Rigl),

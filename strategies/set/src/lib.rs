@@ -139,6 +139,7 @@ inventory::submit! {
         bibtex: include_str!("../paper.bib"),
         summary: "Drops the weakest connections and grows as many at random.",
         grid: include_str!("../grid.toml"),
+        renamed: &[],
         baseline: false,
         default: || Box::new(Set::default()),
         schema: || schemars::schema_for!(Set),

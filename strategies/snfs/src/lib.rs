@@ -211,6 +211,7 @@ inventory::submit! {
         bibtex: include_str!("../paper.bib"),
         summary: "Drops the weakest connections and grows by momentum, in the layers that have the most.",
         grid: include_str!("../grid.toml"),
+        renamed: &[],
         baseline: false,
         default: || Box::new(Snfs::default()),
         schema: || schemars::schema_for!(Snfs),
