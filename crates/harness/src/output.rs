@@ -97,7 +97,7 @@ pub(crate) fn text_width() -> usize {
 /// How a verdict, or the state of a trial, is shown where there are colours.
 pub(crate) fn style_of(word: &str) -> Style {
     match word {
-        "finished" | "done" | "superior" => AnsiColor::Green.on_default(),
+        "finished" | "superior" => AnsiColor::Green.on_default(),
         "non-inferior" => AnsiColor::Cyan.on_default(),
         "worse" => AnsiColor::Yellow.on_default(),
         "inconclusive" => Style::new().effects(Effects::DIMMED),
