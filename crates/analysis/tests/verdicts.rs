@@ -51,7 +51,7 @@ fn five_verdicts_in_words() {
     assert_eq!(
         say(0.0),
         "On toy, method at 90 % stays within the 0.5 points of loss allowed beforehand against \
-         baseline: 0.00 points on average over 8 seeds, -0.07 at worst allowing for chance (corrected \
+         baseline: 0.00 points on average over 8 seeds, \u{2212}0.07 at worst allowing for chance (corrected \
          for 1 comparison, level 95 %). Whether it is better or slightly worse is open."
     );
     assert!(say(-0.002).ends_with("A small loss is shown."), "{}", say(-0.002));
@@ -61,9 +61,9 @@ fn five_verdicts_in_words() {
     );
     let inferior = say(-0.01);
     assert!(
-        inferior
-            .contains("loses more than the 0.5 points allowed beforehand against baseline: -1.00")
-            && inferior.contains("at least 0.93 allowing for chance"),
+        inferior.contains(
+            "loses more than the 0.5 points allowed beforehand against baseline: \u{2212}1.00"
+        ) && inferior.contains("at least 0.93 allowing for chance"),
         "{inferior}"
     );
     let open = said(
