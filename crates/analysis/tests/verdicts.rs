@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use dst_analysis::document::Page;
 use dst_analysis::sample::{baseline, group};
-use dst_analysis::{Analysis, Experiment, Margin, PrimaryTest, Study, sentence};
+use dst_analysis::{Analysis, Experiment, Margin, Multiplicity, PrimaryTest, Study, sentence};
 use dst_record::record::{LayerRecord, TrialRecord, TrialSpec};
 use dst_stats::verdict::{Reason, Verdict};
 use serde_json::{Value, json};
@@ -72,6 +73,30 @@ fn five_verdicts_in_words() {
     );
     assert!(open.starts_with("8 seeds do not decide between method at 90 % and baseline on toy"));
     assert!(open.ends_with("This does not show that they are alike."), "{open}");
+}
+
+/// Nobody allowed a loss beforehand who chose the margin after the runs.
+#[test]
+fn a_margin_that_was_chosen_later_is_not_called_allowed_beforehand() {
+    let analysis = analysis();
+    let all = trials(&[("method", shifted([0.0, 0.001, -0.001, 0.0, 0.001, -0.001, 0.0, 0.0]))]);
+    let experiment = Experiment { post_hoc: true, ..Experiment::new(&all, &analysis) };
+    let study = Study::new(&experiment).unwrap();
+    let page = serde_json::to_string(&Page::new(&study)).unwrap();
+    assert!(page.contains("0.5 points of loss allowed afterwards against baseline"), "{page}");
+    assert!(!page.contains("allowed beforehand"), "{page}");
+}
+
+#[test]
+fn what_is_not_corrected_is_not_called_corrected() {
+    let all = trials(&[("method", shifted([0.0, 0.001, -0.001, 0.0, 0.001, -0.001, 0.0, 0.0]))]);
+    let note = |correction| {
+        let analysis = Analysis { correction, ..analysis() };
+        let study = Study::new(&Experiment::new(&all, &analysis)).unwrap();
+        serde_json::to_string(&Page::new(&study)).unwrap()
+    };
+    assert!(note(Multiplicity::Holm).contains("(95 %), corrected for 1 comparison."));
+    assert!(note(Multiplicity::None).contains("(95 %), not corrected for 1 comparison."));
 }
 
 /// Differences with one outlier, which a t interval does not fit: the interval is that of the test.
