@@ -65,7 +65,7 @@ fn results_of_other_code_are_trained_again_unless_that_is_accepted() {
     let listed = list["trials"].as_array().unwrap();
     let states = listed.iter().map(|trial| (&trial["spec"]["strategy"]["name"], &trial["state"]));
     for (strategy, state) in states {
-        assert_eq!(state, if strategy == "rigl" { "other code" } else { "done" }, "{strategy}");
+        assert_eq!(state, if strategy == "rigl" { "other code" } else { "finished" }, "{strategy}");
     }
     let status = sandbox.run("status").well().stdout;
     let words = status.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,5 +1,6 @@
 //! Numbers as people read them: accuracies and F1 in percent and their differences in points,
-//! correlations in plain units.
+//! correlations in plain units, and a true minus sign, as figures have it. Files for programs write
+//! their numbers themselves.
 
 use dst_record::Metric;
 use dst_stats::verdict::Ends;
@@ -23,7 +24,7 @@ fn scale(metric: Metric) -> f64 {
 /// A value of a metric, or a spread of them: two decimals of a percentage, or four of what is no
 /// share.
 pub fn score(metric: Metric, value: f64) -> String {
-    decimals(scale(metric) * value, digits(metric))
+    minus(decimals(scale(metric) * value, digits(metric)))
 }
 
 /// A mean with its standard deviation, such as `97.59 ± 0.27`.
@@ -36,12 +37,21 @@ pub fn mean_and_sd(metric: Metric, mean: f64, sd: Option<f64>) -> String {
 
 /// A difference as [`score`], with a sign.
 pub fn difference(metric: Metric, difference: f64) -> String {
-    signed(score(metric, difference))
+    signed(decimals(scale(metric) * difference, digits(metric)))
 }
 
+/// Of a number as programs write it.
 fn signed(text: String) -> String {
     let is_zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
-    if text.starts_with('-') || is_zero { text } else { format!("+{text}") }
+    if text.starts_with('-') || is_zero { minus(text) } else { format!("+{text}") }
+}
+
+/// A number as programs write it, with the sign that people read.
+fn minus(text: String) -> String {
+    match text.strip_prefix('-') {
+        Some(size) => format!("\u{2212}{size}"),
+        None => text,
+    }
 }
 
 /// What follows a difference: ` points` of a share.
@@ -85,7 +95,7 @@ pub fn end(metric: Metric, value: f64, allowed_loss: f64) -> String {
     signed(scaled.to_string())
 }
 
-/// An interval of differences, such as `[-1.70, +0.95]`; `…` where there is no limit.
+/// An interval of differences, such as `[−1.70, +0.95]`; `…` where there is no limit.
 pub fn ends(metric: Metric, ends: &Ends, allowed_loss: f64) -> String {
     let text = |value: f64| {
         if value.is_finite() { end(metric, value, allowed_loss) } else { "…".to_owned() }
@@ -122,7 +132,7 @@ pub fn level(level: f64) -> String {
 
 /// Two decimals, and no negative zero.
 pub fn fixed(value: f64) -> String {
-    decimals(value, 2)
+    minus(decimals(value, 2))
 }
 
 /// Operations, such as `2.62e11`.
@@ -177,8 +187,11 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!([0.9, 0.985, 0.07, 0.0].map(percent), ["90 %", "98.5 %", "7 %", "0 %"]);
         let differences = |metric| [0.0012, -0.0012, -1e-9, 0.0].map(|d| difference(metric, d));
-        assert_eq!(differences(Metric::Accuracy), ["+0.12", "-0.12", "0.00", "0.00"]);
-        assert_eq!(differences(Metric::Matthews), ["+0.0012", "-0.0012", "0.0000", "0.0000"]);
+        assert_eq!(differences(Metric::Accuracy), ["+0.12", "\u{2212}0.12", "0.00", "0.00"]);
+        assert_eq!(
+            differences(Metric::Matthews),
+            ["+0.0012", "\u{2212}0.0012", "0.0000", "0.0000"]
+        );
         let margins = |metric| [0.005, 0.007, 0.0, 0.005 / 3.0].map(|size| margin(metric, size));
         assert_eq!(margins(Metric::F1Binary), ["0.5", "0.7", "0", "0.1667"]);
         assert_eq!(margins(Metric::Pearson), ["0.005", "0.007", "0", "0.0017"]);
@@ -194,9 +207,9 @@ mod tests {
         assert_eq!(p_value(0.25, 0.05), "0.250");
         assert_eq!(p_value(1e-300, 0.05), "< 0.001");
         let points = |value: f64| end(Metric::Accuracy, value, 0.005);
-        assert_eq!(points(-0.004_999), "-0.4999");
-        assert_eq!(points(-0.005_001), "-0.5001");
-        assert_eq!(points(-0.005), "-0.50");
+        assert_eq!(points(-0.004_999), "\u{2212}0.4999");
+        assert_eq!(points(-0.005_001), "\u{2212}0.5001");
+        assert_eq!(points(-0.005), "\u{2212}0.50");
         assert_eq!(points(0.000_04), "+0.004");
         assert_eq!(points(0.0), "0.00");
         assert_eq!(points(0.0123), "+1.23");

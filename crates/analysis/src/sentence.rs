@@ -16,15 +16,35 @@ pub fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The verdict of one comparison with the numbers that it rests on, in one to four sentences.
+/// The verdict of one comparison with the numbers that it rests on, in one to four sentences that can
+/// be quoted by themselves.
 pub fn sentence(
     judgement: &Judgement<'_>,
     comparison: &Comparison<'_>,
     analysis: &Analysis,
     post_hoc: bool,
 ) -> String {
-    let words = Words { judgement, comparison, analysis, post_hoc };
-    words.say()
+    Words { judgement, comparison, analysis, post_hoc, quoted: true }.say()
+}
+
+/// The same where the verdicts of a family stand together, and what they are corrected for is said
+/// once.
+pub(crate) fn sentence_of_family(
+    judgement: &Judgement<'_>,
+    comparison: &Comparison<'_>,
+    analysis: &Analysis,
+    post_hoc: bool,
+) -> String {
+    Words { judgement, comparison, analysis, post_hoc, quoted: false }.say()
+}
+
+/// What all verdicts of a family are corrected for: `corrected for 12 comparisons`.
+pub(crate) fn corrected_for(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    let among = count(judgement.family, "comparison");
+    match analysis.correction {
+        crate::Multiplicity::None => format!("not corrected for {among}"),
+        _ => format!("corrected for {among}"),
+    }
 }
 
 /// One comparison and what its sentence needs.
@@ -33,6 +53,8 @@ struct Words<'a> {
     comparison: &'a Comparison<'a>,
     analysis: &'a Analysis,
     post_hoc: bool,
+    /// Must it say what it is corrected for?
+    quoted: bool,
 }
 
 impl Words<'_> {
@@ -259,7 +281,7 @@ impl Words<'_> {
 
     /// The loss that is shown, as a positive number.
     fn least_loss(&self) -> String {
-        self.upper().trim_start_matches('-').to_owned()
+        self.upper().trim_start_matches('\u{2212}').to_owned()
     }
 
     fn anything(&self) -> String {
@@ -274,12 +296,10 @@ impl Words<'_> {
 
     fn corrected(&self) -> String {
         let at = self.comparison.evidence.map_or(1.0 - self.analysis.alpha, |e| e.level);
-        let among = count(self.judgement.family, "comparison");
-        match self.analysis.correction {
-            crate::Multiplicity::None => {
-                format!("(not corrected for {among}, level {})", level(at))
-            }
-            _ => format!("(corrected for {among}, level {})", level(at)),
+        let level = level(at);
+        match self.quoted {
+            true => format!("({}, level {level})", corrected_for(self.judgement, self.analysis)),
+            false => format!("(level {level})"),
         }
     }
 

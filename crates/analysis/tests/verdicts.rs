@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use dst_analysis::document::Page;
 use dst_analysis::sample::{baseline, group};
-use dst_analysis::{Analysis, Experiment, Margin, PrimaryTest, Study, sentence};
+use dst_analysis::{Analysis, Experiment, Margin, Multiplicity, PrimaryTest, Study, sentence};
 use dst_record::record::{LayerRecord, TrialRecord, TrialSpec};
 use dst_stats::verdict::{Reason, Verdict};
 use serde_json::{Value, json};
@@ -51,7 +52,7 @@ fn five_verdicts_in_words() {
     assert_eq!(
         say(0.0),
         "On toy, method at 90 % stays within the 0.5 points of loss allowed beforehand against \
-         baseline: 0.00 points on average over 8 seeds, -0.07 at worst allowing for chance (corrected \
+         baseline: 0.00 points on average over 8 seeds, \u{2212}0.07 at worst allowing for chance (corrected \
          for 1 comparison, level 95 %). Whether it is better or slightly worse is open."
     );
     assert!(say(-0.002).ends_with("A small loss is shown."), "{}", say(-0.002));
@@ -61,9 +62,9 @@ fn five_verdicts_in_words() {
     );
     let inferior = say(-0.01);
     assert!(
-        inferior
-            .contains("loses more than the 0.5 points allowed beforehand against baseline: -1.00")
-            && inferior.contains("at least 0.93 allowing for chance"),
+        inferior.contains(
+            "loses more than the 0.5 points allowed beforehand against baseline: \u{2212}1.00"
+        ) && inferior.contains("at least 0.93 allowing for chance"),
         "{inferior}"
     );
     let open = said(
@@ -72,6 +73,30 @@ fn five_verdicts_in_words() {
     );
     assert!(open.starts_with("8 seeds do not decide between method at 90 % and baseline on toy"));
     assert!(open.ends_with("This does not show that they are alike."), "{open}");
+}
+
+/// Nobody allowed a loss beforehand who chose the margin after the runs.
+#[test]
+fn a_margin_that_was_chosen_later_is_not_called_allowed_beforehand() {
+    let analysis = analysis();
+    let all = trials(&[("method", shifted([0.0, 0.001, -0.001, 0.0, 0.001, -0.001, 0.0, 0.0]))]);
+    let experiment = Experiment { post_hoc: true, ..Experiment::new(&all, &analysis) };
+    let study = Study::new(&experiment).unwrap();
+    let page = serde_json::to_string(&Page::new(&study)).unwrap();
+    assert!(page.contains("0.5 points of loss allowed afterwards against baseline"), "{page}");
+    assert!(!page.contains("allowed beforehand"), "{page}");
+}
+
+#[test]
+fn what_is_not_corrected_is_not_called_corrected() {
+    let all = trials(&[("method", shifted([0.0, 0.001, -0.001, 0.0, 0.001, -0.001, 0.0, 0.0]))]);
+    let note = |correction| {
+        let analysis = Analysis { correction, ..analysis() };
+        let study = Study::new(&Experiment::new(&all, &analysis)).unwrap();
+        serde_json::to_string(&Page::new(&study)).unwrap()
+    };
+    assert!(note(Multiplicity::Holm).contains("(95 %), corrected for 1 comparison."));
+    assert!(note(Multiplicity::None).contains("(95 %), not corrected for 1 comparison."));
 }
 
 /// Differences with one outlier, which a t interval does not fit: the interval is that of the test.

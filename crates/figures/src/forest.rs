@@ -26,7 +26,7 @@ pub struct ForestRow {
     /// Whether an end of the interval was moved to zero or to the margin, because the correction
     /// does not allow more to be said.
     pub clipped: bool,
-    /// The difference with its interval as the page writes them, as `-1.32 [-1.70, -0.95]`; empty if
+    /// The difference with its interval as the page writes them, as `−1.32 [−1.70, −0.95]`; empty if
     /// the figure is to write them.
     pub numbers: String,
     /// The verdict.
@@ -258,7 +258,7 @@ impl<'d> Layout<'d> {
         }
     }
 
-    /// Losses beyond the margin, losses allowed beforehand, and gains; with a line between each.
+    /// Losses beyond the margin, losses within it, and gains; with a line between each.
     fn zones(&self, sheet: &Sheet, top: f64, bottom: f64) {
         let Some(zero) = self.along.at(0.0) else { return };
         let margin = self.margin.and_then(|margin| self.along.at(-margin));
@@ -306,7 +306,7 @@ impl<'d> Layout<'d> {
     fn key(&self) -> Key {
         let mut entries = vec![(Sign::Zone(Paint::Loss), "loss beyond the margin".to_owned())];
         match self.margin {
-            Some(_) => entries.push((Sign::Zone(Paint::Band), "loss allowed beforehand".into())),
+            Some(_) => entries.push((Sign::Zone(Paint::Band), "loss within the margin".into())),
             None => entries[0].1 = "loss".into(),
         }
         entries.push((Sign::Zone(Paint::Gain), "gain".into()));
@@ -354,7 +354,7 @@ fn numbers(axis: &Axis, row: &ForestRow) -> String {
         return "\u{2013}".to_owned();
     }
     if !row.numbers.is_empty() {
-        return row.numbers.replace('-', "\u{2212}");
+        return row.numbers.clone();
     }
     with_interval(row.difference, row.interval, |value| signed(axis.notation, value))
 }

@@ -48,7 +48,7 @@ pub(crate) enum Paint {
     Ink,
     Muted,
     Grid,
-    /// Losses that were allowed beforehand.
+    /// Losses within the margin.
     Band,
     /// Where the candidate is better.
     Gain,

@@ -124,6 +124,11 @@ pub enum Event {
         /// How many trials run at once from now on.
         workers: usize,
     },
+    /// The user wants to stop: trials that run stop with a checkpoint, and nothing further is started.
+    Stopping {
+        /// How many run.
+        trials: usize,
+    },
     /// It has no result, for a reason that the user can mend.
     Unfinished {
         /// The trial.

@@ -3,9 +3,12 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Effects, Style};
 use dst_core::{Error, Result};
 use terminal_size::{Width, terminal_size_of};
+
+use crate::table::hanging;
 
 /// The longest line of running text, in characters: longer ones are hard to read, however wide the
 /// terminal is.
@@ -45,9 +48,28 @@ pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
     print(&format!("{value:#}\n"))
 }
 
-/// One line for people. Nobody reading is no reason to fail.
+/// One line for people, broken between words if the terminal is narrower. Nobody reading is no
+/// reason to fail.
 pub(crate) fn note(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
+    let terminal = terminal_size_of(std::io::stderr()).map(|(Width(columns), _)| columns);
+    let width = terminal.filter(|columns| *columns > 0).map_or(usize::MAX, usize::from);
+    let _ = writeln!(anstream::stderr(), "{}", between_words(line, width).trim_end());
+}
+
+/// Breaks each line of a text that is longer than `width`; what goes on is indented further.
+fn between_words(text: &str, width: usize) -> String {
+    let mut broken = String::new();
+    for line in text.lines() {
+        if strip_str(line).to_string().chars().count() <= width {
+            broken.push_str(line);
+            broken.push('\n');
+            continue;
+        }
+        let words = line.trim_start();
+        let indent = &line[..line.len() - words.len()];
+        broken.push_str(&hanging(words, indent, &format!("{indent}  "), width));
+    }
+    broken
 }
 
 /// Tells people why the harness stops.
@@ -75,7 +97,7 @@ pub(crate) fn text_width() -> usize {
 /// How a verdict, or the state of a trial, is shown where there are colours.
 pub(crate) fn style_of(word: &str) -> Style {
     match word {
-        "finished" | "done" | "superior" => AnsiColor::Green.on_default(),
+        "finished" | "superior" => AnsiColor::Green.on_default(),
         "non-inferior" => AnsiColor::Cyan.on_default(),
         "worse" => AnsiColor::Yellow.on_default(),
         "inconclusive" => Style::new().effects(Effects::DIMMED),
@@ -88,6 +110,16 @@ pub(crate) fn style_of(word: &str) -> Style {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notes_break_between_words_and_keep_their_indent() {
+        let text = "a short line\n  a hint that is too long for it\n    spaced   out";
+        assert_eq!(
+            between_words(text, 18),
+            "a short line\n  a hint that is\n    too long for\n    it\n    spaced   out\n"
+        );
+        assert_eq!(between_words(text, usize::MAX), format!("{text}\n"));
+    }
 
     #[test]
     fn verdicts_and_states_have_colours_of_their_own() {

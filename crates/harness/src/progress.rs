@@ -148,6 +148,13 @@ impl Progress {
                 );
                 self.say(&line);
             }
+            Event::Stopping { trials } => {
+                let who = match trials {
+                    1 => "1 trial saves its state".to_owned(),
+                    several => format!("{several} trials save their state"),
+                };
+                self.say(&format!("stopping: {who}; Ctrl-C again to kill"));
+            }
             Event::Unfinished { id, reason } => {
                 self.over(id);
                 let line = format!("no result: {}: {reason}", self.names.whole(id));

@@ -70,7 +70,7 @@ impl Cell {
     }
 
     fn is_number(&self) -> bool {
-        self.text.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+        begins_number(&self.text)
     }
 }
 
@@ -223,6 +223,11 @@ impl fmt::Display for Table {
     }
 }
 
+/// With either sign of minus: people read the one, programs write the other.
+fn begins_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '\u{2212}'))
+}
+
 fn length(text: &str) -> usize {
     text.chars().count()
 }
@@ -242,8 +247,7 @@ fn spaced(text: &str) -> Vec<&str> {
         // `90 %`, `98.12 ± 0.10` and `12 s` are read as one; so is `1.2e+12 (0.1×)`.
         let before = text[from..end].trim();
         let after = text[end..].trim_start();
-        let is_number = before.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-        let binds = is_number && after.starts_with(['%', '±']) || before.ends_with('±');
+        let binds = begins_number(before) && after.starts_with(['%', '±']) || before.ends_with('±');
         if binds && end < text.len() {
             continue;
         }

@@ -47,7 +47,9 @@ sections! {
     power_is_what_the_procedure_was_chosen_for: "Power of non-inferior",
     planned_looks_keep_the_level_and_unplanned_ones_do_not: "Looks",
     failures_do_not_help_a_claim: "Failures",
+    tuning_is_paid_for_where_every_set_counts: "Tuning",
     asymmetric_noise_is_a_limit: "Limits: what no test cures",
+    without_it_false_claims_are_common: "Without the procedure",
 }
 
 #[test]

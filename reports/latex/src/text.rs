@@ -93,7 +93,10 @@ mod tests {
 
     #[test]
     fn numbers_have_a_minus_and_words_a_hyphen() {
-        assert_eq!(number("-1.32 [-1.70, …]"), "$-$1.32 [$-$1.70, \\dots{}]");
+        for minus in ["-", "\u{2212}"] {
+            let text = format!("{minus}1.32 [{minus}1.70, …]");
+            assert_eq!(number(&text), "$-$1.32 [$-$1.70, \\dots{}]");
+        }
         assert_eq!(number("4.1 (resident-set)"), "4.1 (resident-set)");
         assert_eq!(number("96.27 ± 0.19"), "96.27 $\\pm$ 0.19");
     }

@@ -52,7 +52,11 @@ fn it_begins_with_what_came_out() {
                 "| dense | 97.40 ± 0.17 |  | 100.00 | 6/6 |  |",
             ]
         );
-        assert!(lines[3].starts_with("| rigl at 90 % | 97.30 ± 0.22 | -0.10 \\["), "{}", lines[3]);
+        assert!(
+            lines[3].starts_with("| rigl at 90 % | 97.30 ± 0.22 | \u{2212}0.10 \\["),
+            "{}",
+            lines[3]
+        );
         assert!(text.contains("\n\n* Verdicts are by paired t"), "{text}");
         assert!(text.contains("Sparsity 98 %:\n\n- On toy, rigl at 98 % "), "{text}");
         assert!(

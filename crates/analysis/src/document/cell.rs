@@ -28,7 +28,7 @@ pub enum Cell {
         lower: f64,
         /// Its upper end.
         upper: f64,
-        /// As people read it, such as `-1.32 [-1.70, -0.95]`.
+        /// As people read it, such as `−1.32 [−1.70, −0.95]`.
         text: String,
     },
     /// A verdict, which has a style of its own.

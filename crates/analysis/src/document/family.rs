@@ -7,7 +7,7 @@ use dst_figures::Palette;
 use super::figures::Figures;
 use super::{Block, Fold, Section, Topic, VerdictGroup, VerdictLine, tables};
 use crate::format::percent;
-use crate::sentence::sentence;
+use crate::sentence::sentence_of_family;
 use crate::table::sparsity_key;
 use crate::{Comparison, Judgement, Study};
 
@@ -22,7 +22,7 @@ pub(super) fn section(
     let figures = Figures::new(study, palette, judgement, &id);
     let mut blocks: Vec<Block> =
         figures.forest.map(|figure| Block::Figure(figure.into())).into_iter().collect();
-    blocks.push(Block::Table(tables::results(judgement, &id)));
+    blocks.push(Block::Table(tables::results(judgement, study.analysis(), &id)));
     let groups = verdicts(study, judgement);
     if !groups.is_empty() {
         blocks.push(Block::Verdicts { groups });
@@ -126,7 +126,12 @@ fn line(study: &Study<'_>, judgement: &Judgement<'_>, comparison: &Comparison<'_
     VerdictLine {
         label: comparison.candidate.label.clone(),
         verdict: comparison.verdict,
-        sentence: sentence(judgement, comparison, study.analysis(), study.experiment.post_hoc),
+        sentence: sentence_of_family(
+            judgement,
+            comparison,
+            study.analysis(),
+            study.experiment.post_hoc,
+        ),
         notes: clipped
             .into_iter()
             .chain(comparison.notes.iter().map(|note| format!("{note}.")))

@@ -12,8 +12,9 @@ use crate::format::{
     correction, correction_name, count, difference, ends, fixed, interval, level, mean_and_sd,
     operations, p_value, percent, points, score, unit,
 };
+use crate::sentence::corrected_for;
 use crate::settings::Multiplicity;
-use crate::{Comparison, Group, Judgement, Study};
+use crate::{Analysis, Comparison, Group, Judgement, Study};
 
 /// Times of a measure that vary by more than this share of their mean say little.
 const NOISY: f64 = 0.2;
@@ -22,7 +23,7 @@ const NOISY: f64 = 0.2;
 const MCNEMAR: usize = 200;
 
 /// What is read first: score, difference, cost, verdict.
-pub(super) fn results(judgement: &Judgement<'_>, id: &str) -> Table {
+pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) -> Table {
     let metric = judgement.table.metric;
     let mut table = Table::new(
         format!("{id}-results"),
@@ -74,9 +75,8 @@ pub(super) fn results(judgement: &Judgement<'_>, id: &str) -> Table {
             (low, high) => format!("{low} to {high}"),
         };
         table.notes.push(format!(
-            "Intervals of differences are at the level at which each verdict was decided ({range}), \
-             corrected for {}.",
-            count(judgement.family, "comparison")
+            "Intervals of differences are at the level at which each verdict was decided ({range}), {}.",
+            corrected_for(judgement, analysis)
         ));
     }
     table

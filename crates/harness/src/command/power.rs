@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::output;
 use crate::progress::span;
 use crate::store::Store;
-use crate::table::{Table, wrapped};
+use crate::table::{Column, Table, wrapped};
 use pilot::Pilot;
 use plan::{Asked, PilotPlan, Plan, Question, SD_LEVEL, SEEDS};
 
@@ -249,16 +249,16 @@ fn pilot_text(planned: &[Planned]) -> String {
 /// The candidates of one data set, model and training.
 fn place_text(here: &[Planned]) -> String {
     let mut seeds = Table::new(&[
-        "strategy",
-        "control",
-        "pairs",
-        "sd",
-        "interval",
-        "seeds",
-        "high sd",
-        "no worse",
-        "high sd",
-        "more training",
+        Column::new("strategy"),
+        Column::detail("control"),
+        Column::new("pairs"),
+        Column::new("sd"),
+        Column::detail("interval"),
+        Column::new("seeds"),
+        Column::new("high sd"),
+        Column::new("no worse"),
+        Column::new("high sd"),
+        Column::detail("more training"),
     ]);
     let mut header = vec!["smallest difference with"];
     header.extend(["5 seeds", "10 seeds", "20 seeds", "30 seeds"]);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::Analysis;
 use dst_core::Result;
-use dst_core::record::{Provenance, TrialSpec};
+use dst_core::record::{Provenance, Status, TrialSpec};
 use dst_data::file::sha256_of_file;
 
 use super::preflight::Inputs;
@@ -60,14 +60,14 @@ impl Standing {
         all.iter().filter(|(differs, _)| *differs).map(|(_, name)| *name).collect()
     }
 
-    /// For a table, such as `done`, `to do` or `other code, other data`.
+    /// For a table, such as `finished`, `to do` or `other code, other data`.
     pub(super) fn word(&self) -> String {
         match &self.state {
             TrialState::Ended { .. } if self.is_outdated() => {
                 let others = self.others().into_iter().map(|name| format!("other {name}"));
                 others.collect::<Vec<_>>().join(", ")
             }
-            TrialState::Ended { .. } if self.is_trained => "done".to_owned(),
+            TrialState::Ended { .. } if self.is_trained => Status::Finished.to_string(),
             TrialState::Ended { status, .. } if self.trains() => format!("{status}, again"),
             TrialState::Ended { status, .. } => status.to_string(),
             TrialState::Running(_) => "running".to_owned(),
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn a_result_of_this_code_is_done() {
         let (_folder, store, trial) = with_result(|_| {});
-        assert_eq!(word(&store, &trial, false), ("done".to_owned(), Vec::new()));
+        assert_eq!(word(&store, &trial, false), ("finished".to_owned(), Vec::new()));
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
         let again = format!("{said}trained again; --accept-code keeps them");
         assert_eq!(word(&store, &trial, false), ("other code".to_owned(), vec![again]));
         let kept = format!("{said}kept, with --accept-code");
-        assert_eq!(word(&store, &trial, true), ("done".to_owned(), vec![kept]));
+        assert_eq!(word(&store, &trial, true), ("finished".to_owned(), vec![kept]));
     }
 
     #[test]

@@ -120,7 +120,10 @@ impl<'a> Pool<'a> {
 
     fn heed(&mut self, interrupts: usize) {
         if interrupts > 0 {
-            self.execution.interrupted = true;
+            let is_first = !std::mem::replace(&mut self.execution.interrupted, true);
+            if is_first && !self.working.is_empty() {
+                (self.events)(Event::Stopping { trials: self.working.len() });
+            }
             self.start_nothing_further();
             for worker in &mut self.working {
                 worker.ask_to_stop(Stop::Interrupt);

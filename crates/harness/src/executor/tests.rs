@@ -284,6 +284,8 @@ fn the_first_interrupt_stops_with_checkpoints_and_starts_nothing_further() {
     };
     let execution = scene.execute_until(&specs, &options(), &mut both_started).unwrap();
     assert_eq!(execution, Execution { interrupted: true, ..Execution::default() });
+    let stopping = scene.events.iter().filter(|event| matches!(event, Event::Stopping { .. }));
+    assert_eq!(stopping.collect::<Vec<_>>(), [&Event::Stopping { trials: 2 }], "said once");
     for spec in &specs[..2] {
         assert!(scene.store.folder(&spec.id()).join("saved").exists());
         assert_eq!(scene.state(spec), TrialState::Pending);

@@ -6,7 +6,7 @@
 //! otherwise.
 
 use dst_stats::{
-    Alternative, Design, power, stream_seed,
+    Alternative, Correction, Design, power, stream_seed,
     verdict::{Candidate, Comparison, Judgement, Run, Settings, Test, Verdict, judge},
 };
 use rand_chacha::{
@@ -17,6 +17,10 @@ use rand_distr::{Distribution, Exp1, StandardNormal, StudentT};
 
 use crate::table::{Claim, Row, Table};
 use Claim::{AtLeast, AtMost, Equal, Near};
+
+// The tests include this file, too, and would look for the module elsewhere.
+#[path = "tuning.rs"]
+mod tuning;
 
 const ALPHA: f64 = 0.05;
 const GRIDS: usize = 2_000;
@@ -29,13 +33,15 @@ const CHANCE: f64 = 10.0;
 pub(crate) type Section = fn(usize) -> Vec<Row>;
 
 /// All groups, by title. Each takes a factor for the count of its grids.
-pub(crate) const SECTIONS: [(&str, Section); 6] = [
+pub(crate) const SECTIONS: [(&str, Section); 8] = [
     ("Identical methods: some false claim", identical),
     ("True loss of the margin: some non-inferior", at_the_margin),
     ("Power of non-inferior", powers),
     ("Looks", looks),
     ("Failures", failures),
+    ("Tuning", tuning::tuning),
     ("Limits: what no test cures", limits),
+    ("Without the procedure", without),
 ];
 
 /// The runs of one grid.
@@ -304,6 +310,17 @@ fn unstable(effect: f64, sd: f64, failing: f64, rng: &mut ChaCha8Rng) -> Run {
     if uniform(rng) < failing { Run::Failed } else { Run::Finished(score) }
 }
 
+/// Methods 0.2 worse than the control whose worst 30 % of runs fail.
+fn worst_fail(settings: &Settings, sd: f64, rng: &mut ChaCha8Rng) -> Grid {
+    // The 30 % quantile of the standard normal distribution.
+    let worst = -0.524_400_512_708_040_7;
+    let candidate = |rng: &mut ChaCha8Rng| match normal(rng) {
+        z if z < worst => Run::Failed,
+        z => Run::Finished(CONTROL - 0.2 + sd * z),
+    };
+    Grid::new(settings, rng, |rng| unstable(0.0, sd, 0.0, rng), candidate)
+}
+
 fn failures(effort: usize) -> Vec<Row> {
     let mut table = Table::new(effort);
     let superior = |c: &Comparison| c.verdict == Verdict::Superior;
@@ -314,14 +331,7 @@ fn failures(effort: usize) -> Vec<Row> {
             let settings = plan(family, 8, 0.5);
             let name = format!("{family} methods 0.2 worse, worst 30 % fail, sd {sd}: superior");
             table.add(&name, 8, (0.5 * ALPHA, AtMost(0.009)), GRIDS, |rng| {
-                // The 30 % quantile of the standard normal distribution.
-                let worst = -0.524_400_512_708_040_7;
-                let candidate = |rng: &mut ChaCha8Rng| match normal(rng) {
-                    z if z < worst => Run::Failed,
-                    z => Run::Finished(CONTROL - 0.2 + sd * z),
-                };
-                let control = |rng: &mut ChaCha8Rng| unstable(0.0, sd, 0.0, rng);
-                some(&Grid::new(&settings, rng, control, candidate).judge(&settings), superior)
+                some(&worst_fail(&settings, sd, rng).judge(&settings), superior)
             });
         }
     }
@@ -347,6 +357,71 @@ fn failures(effort: usize) -> Vec<Row> {
         let judgement = Grid::new(&settings, rng, score, score).judge(&settings);
         [some(&judgement, superior), some(&judgement, lower)].map(|yes| f64::from(u8::from(yes)))
     });
+    table.rows()
+}
+
+/// What many tables do: no correction, failed runs left out with their partners, and *non-inferior*
+/// one-sided at the whole level.
+fn without(effort: usize) -> Vec<Row> {
+    let mut table = Table::new(effort);
+    let plain =
+        |family, n, margin| Settings { correction: Correction::None, ..plan(family, n, margin) };
+    let known = [
+        (6, [0.230, 0.220, 0.222, 0.216]),
+        (12, [0.364, 0.357, 0.342, 0.346]),
+        (30, [0.583, 0.576, 0.554, 0.536]),
+    ];
+    for (family, rates) in known {
+        for (n, rate) in SEEDS.into_iter().zip(rates) {
+            let settings = plain(family, n, 0.0);
+            let name = format!("{family} identical methods: some difference");
+            table.add(&name, n, (ALPHA, Near(rate, 0.012)), GRIDS, |rng| {
+                some(&Grid::normal(&settings, 0.0, rng).judge(&settings), differs)
+            });
+        }
+    }
+    for (family, rate) in [(6, 0.192), (12, 0.302), (30, 0.496)] {
+        let settings = plain(family, 8, 0.0);
+        let name = format!("{family} identical methods, noise t with 3 df");
+        table.add(&name, 8, (ALPHA, Near(rate, 0.012)), GRIDS, |rng| {
+            let score = |rng: &mut ChaCha8Rng| run(0.0, heavy(rng));
+            some(&Grid::new(&settings, rng, score, score).judge(&settings), differs)
+        });
+    }
+    // Non-inferior is decided at half of alpha.
+    let whole = |family, n, margin| Settings { alpha: 2.0 * ALPHA, ..plain(family, n, margin) };
+    for (family, rate) in [(6, 0.20), (12, 0.29), (30, 0.43)] {
+        let settings = whole(family, 8, 1.0);
+        let name = format!("{family} methods at a loss of the margin: some non-inferior");
+        table.add(&name, 8, (ALPHA, Near(rate, 0.012)), GRIDS, |rng| {
+            let grid = Grid::normal(&settings, -settings.margin, rng);
+            some(&grid.judge(&settings), excludes_the_margin)
+        });
+    }
+    for (n, rate) in SEEDS.into_iter().zip([0.87, 0.93, 0.99, 1.0]) {
+        let settings = whole(1, n, 1.5);
+        table.add(
+            "1 method, margin 1.5: power of non-inferior",
+            n,
+            (ALPHA, Near(rate, 0.018)),
+            GRIDS,
+            |rng| some(&Grid::normal(&settings, 0.0, rng).judge(&settings), excludes_the_margin),
+        );
+    }
+    let superior = |c: &Comparison| c.verdict == Verdict::Superior;
+    for (family, rate) in [(1, 0.07), (12, 0.39), (30, 0.58)] {
+        let settings = plain(family, 8, 0.0);
+        let name = format!("{family} methods 0.2 worse, worst 30 % left out, sd 2: superior");
+        table.add(&name, 8, (0.5 * ALPHA, Near(rate, 0.02)), GRIDS, |rng| {
+            let mut grid = worst_fail(&settings, 2.0, rng);
+            for run in grid.candidates.iter_mut().flatten() {
+                if *run == Run::Failed {
+                    *run = Run::Missing;
+                }
+            }
+            some(&grid.judge(&settings), superior)
+        });
+    }
     table.rows()
 }
 

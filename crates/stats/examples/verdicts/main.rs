@@ -1,5 +1,5 @@
-//! Simulates what verdicts of whole families promise: chance of a false claim, power, looks and
-//! failures, beside the rates that the procedure was designed with.
+//! Simulates what verdicts of whole families promise: chance of a false claim, power, looks, failures
+//! and tuning, beside the rates that the procedure was designed with; and what is claimed without it.
 //!
 //! `cargo run --release -p dst-stats --example verdicts -- 10` takes ten times the usual 2,000
 //! grids for each row. `+-` is 1.96 standard errors of the simulation. All seeds are fixed.

@@ -239,9 +239,7 @@ fn verdicts(methods: &[Method]) -> Block {
             verdict,
             sentence: format!(
                 "On mnist, {label} against dense: {difference:+.2} points on average over 8 seeds, \
-                 between {lower:.2} and {upper:.2} allowing for chance (corrected for {} \
-                 comparisons, level 95 %).",
-                methods.len()
+                 between {lower:.2} and {upper:.2} allowing for chance (level 95 %)."
             ),
             notes: match verdict {
                 Verdict::Worse => vec!["It failed in 1 of 8 runs.".to_owned()],

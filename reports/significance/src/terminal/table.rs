@@ -240,7 +240,7 @@ mod tests {
         table.rows.push(vec![
             Cell::text_of(name),
             number("96.27 ± 0.19"),
-            number("-1.32 [-1.70, -0.95]"),
+            number("−1.32 [−1.70, −0.95]"),
             number("29.62"),
             Cell::Verdict(Verdict::Inferior),
         ]);
@@ -267,7 +267,7 @@ mod tests {
                 [
                     "strategy                              accuracy, %    difference, points  FLOPs, % \
                      of dense  verdict",
-                    "a strategy with a long name at 90 %  96.27 ± 0.19  -1.32 [-1.70, -0.95]              \
+                    "a strategy with a long name at 90 %  96.27 ± 0.19  −1.32 [−1.70, −0.95]              \
                      29.62  inferior",
                 ]
             );
@@ -280,7 +280,7 @@ mod tests {
             lines(&results(NAME), 66),
             [
                 "strategy               accuracy, %    difference, points  verdict",
-                "a strategy with a     96.27 ± 0.19  -1.32 [-1.70, -0.95]  inferior",
+                "a strategy with a     96.27 ± 0.19  −1.32 [−1.70, −0.95]  inferior",
                 "long name at 90 %",
                 "  Not shown at this width: FLOPs.",
             ]
@@ -290,8 +290,8 @@ mod tests {
             [
                 "strategy     accuracy, %     difference,  verdict",
                 "                                  points",
-                "a strategy  96.27 ± 0.19           -1.32  inferior",
-                "with a                    [-1.70, -0.95]",
+                "a strategy  96.27 ± 0.19           −1.32  inferior",
+                "with a                    [−1.70, −0.95]",
                 "long name",
                 "at 90 %",
                 "  Not shown at this width: FLOPs.",
