@@ -12,6 +12,7 @@ pub mod architecture;
 pub mod dataset;
 pub mod density;
 pub mod device;
+pub mod exchange;
 pub mod flops;
 pub mod layers;
 pub mod options;
@@ -33,6 +34,7 @@ pub use dst_record::{
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};
 pub use dataset::{Batch, DataSources, Dataset, HubCache, HubFiles, Split};
 pub use density::Distribution;
+pub use exchange::{Counts, Exchange, Keys, Shared, View};
 pub use layers::{
     BatchNorm2d, Builder, Conv2d, Convolution, DenseLinear, Embedding, LayerNorm, Linear,
     Parameter, Parameters, Start,
@@ -42,7 +44,14 @@ pub use origin::FromCrate;
 pub use schedule::{Curve, Timing};
 pub use seed::SeedStreams;
 pub use strategy::{Probe, Step, Strategy, Verdict};
-pub use topology::{Layer, Moments, Regrowth, StartBy, Topology};
+pub use topology::{Growth, Layer, Moments, Regrowth, StartBy, Topology};
+
+/// What the macros of this crate expand to; not part of its interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+    pub use schemars;
+}
 
 /// Re-exported so that plug-ins use the tensor library that this crate was built with.
 pub use tch;

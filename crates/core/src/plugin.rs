@@ -37,6 +37,68 @@ pub struct StrategyPlugin {
     pub schema: fn() -> Schema,
 }
 
+/// Registers a strategy: its record, with the schema and the defaults of its type and the
+/// `grid.toml` of its crate, beside `src`.
+///
+/// ```text
+/// dst_core::strategy_plugin! {
+///     Rigl,
+///     name: "rigl",
+///     title: "RigL",
+///     paper: "Evci, Gale, Menick, Castro & Elsen (2020), …",
+///     bibtex: include_str!("../paper.bib"),
+///     summary: "Drops the weakest connections and grows where the dense gradient is largest.",
+/// }
+/// ```
+///
+/// A further line may change a field of [`StrategyPlugin`], such as `baseline: true`.
+#[macro_export]
+macro_rules! strategy_plugin {
+    (
+        $type:ty,
+        name: $name:literal,
+        title: $title:literal,
+        paper: $paper:literal,
+        bibtex: $bibtex:expr,
+        summary: $summary:literal
+        $(, $field:ident: $value:expr)* $(,)?
+    ) => {
+        $crate::__private::inventory::submit! {
+            $crate::plugin::StrategyPlugin {
+                name: $name,
+                title: $title,
+                paper: $paper,
+                bibtex: $bibtex,
+                summary: $summary,
+                $($field: $value,)*
+                ..$crate::plugin::StrategyPlugin::of::<$type>(include_str!("../grid.toml"))
+            }
+        }
+    };
+}
+
+impl StrategyPlugin {
+    /// What the record of every strategy of type `S` has in common; names are to be filled in, as
+    /// [`strategy_plugin!`](crate::strategy_plugin) does.
+    #[doc(hidden)]
+    pub const fn of<S: Strategy + Default + schemars::JsonSchema + 'static>(
+        grid: &'static str,
+    ) -> Self {
+        Self {
+            name: "",
+            title: "",
+            paper: "",
+            bibtex: "",
+            summary: "",
+            grid,
+            renamed: &[],
+            baseline: false,
+            default: || Box::new(S::default()),
+            schema: || schemars::schema_for!(S),
+        }
+    }
+}
+
 /// A registered architecture.
 #[derive(Debug)]
 pub struct ModelPlugin {

@@ -143,11 +143,18 @@ impl Timing {
     /// How many updates a whole training has, if each does this with its batch. `start` is the
     /// first step.
     pub fn updates(&self, start: &Step, verdict: Verdict) -> usize {
+        self.due_at(start, verdict).len()
+    }
+
+    /// The steps of a training from `start` at which an update is due.
+    pub(crate) fn due_at(&self, start: &Step, verdict: Verdict) -> Vec<Step> {
         let mut step = *start;
-        let mut updates = 0;
+        let mut updates = Vec::new();
         while step.epoch < step.epochs {
             let due = self.is_due(&step);
-            updates += usize::from(due);
+            if due {
+                updates.push(step);
+            }
             if due && verdict == Verdict::Skip {
                 step.updated_at = Some(step.index);
             } else {
@@ -169,6 +176,19 @@ impl Timing {
         if end == 0 { 1.0 } else { (step.index as f64 / end as f64).min(1.0) }
     }
 
+    /// Which of all updates of a training the one at `step` is: (k, n) is the k-th of n. None where
+    /// no update is due. Schedules that must arrive, such as those of a target density, run with
+    /// k / n, which is 1 at the last update; [`Timing::progress`] never gets there.
+    pub fn ordinal(&self, step: &Step, verdict: Verdict) -> Option<(usize, usize)> {
+        if !self.is_due(step) {
+            return None;
+        }
+        let start = Step { index: 0, epoch: 0, offset: 0, updated_at: None, ..*step };
+        let all = self.due_at(&start, verdict);
+        let earlier = all.iter().filter(|due| due.position() < step.position()).count();
+        Some((earlier + 1, all.len()))
+    }
+
     fn next_after_now(&self, step: &Step) -> u64 {
         let interval = step.steps_in(self.interval).max(1);
         if step.index + interval < step.steps_in(self.end) { interval } else { u64::MAX }
@@ -179,8 +199,9 @@ impl Timing {
         let wait = match self.interval {
             Span::Epochs(epochs) if epochs.fract() == 0.0 && epochs >= 1.0 => {
                 let interval = epochs as u64;
-                let begin =
-                    step.steps_in(self.begin.unwrap_or(self.interval)) / step.per_epoch.max(1);
+                // The first whole epoch that does not begin before `begin`.
+                let begin = step.steps_in(self.begin.unwrap_or(self.interval));
+                let begin = begin.div_ceil(step.per_epoch.max(1));
                 let epoch = u64::from(step.epoch);
                 let next = next_multiple(begin, interval, epoch, step.offset == 0);
                 if next == epoch { 0 } else { (next - epoch) * step.per_epoch - step.offset }
@@ -244,6 +265,34 @@ mod tests {
             assert_eq!(count(Span::Epochs(1.0), Span::Epochs(3.0), verdict), 2);
             assert_eq!(count(Span::Epochs(7.0), whole, verdict), 0);
         }
+    }
+
+    /// Epochs of 10 steps: an update each epoch that may not come before step 15 comes at 20.
+    #[test]
+    fn no_update_comes_before_begin() {
+        let timing = Timing {
+            interval: Span::Epochs(1.0),
+            begin: Some(Span::Steps(15)),
+            end: Span::Fraction(1.0),
+        };
+        assert_eq!(due(timing), [20, 30, 40]);
+        assert_eq!(due(Timing { begin: Some(Span::Steps(20)), ..timing }), [20, 30, 40]);
+        assert_eq!(due(Timing { begin: Some(Span::Fraction(0.41)), ..timing }), [30, 40]);
+    }
+
+    #[test]
+    fn the_last_update_knows_that_it_is_the_last() {
+        let timing = Timing { interval: Span::Steps(12), begin: None, end: Span::Fraction(1.0) };
+        let ordinal = |timing: Timing, index| timing.ordinal(&step(index), Verdict::Apply);
+        assert_eq!(ordinal(timing, 12), Some((1, 4)));
+        assert_eq!(ordinal(timing, 48), Some((4, 4)));
+        assert_eq!(ordinal(timing, 13), None);
+        let epochs = Timing { interval: Span::Epochs(1.0), end: Span::Fraction(0.7), ..timing };
+        assert_eq!(ordinal(epochs, 30), Some((3, 3)));
+        // Two batches were consumed by earlier updates: the third of three, at index 36, is the
+        // batch 38.
+        let late = Step { epoch: 3, offset: 8, ..step(36) };
+        assert_eq!(timing.ordinal(&late, Verdict::Skip), Some((3, 3)));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use dst_record::Span;
 use tch::Tensor;
 
 use crate::error::Result;
+use crate::exchange::{Counts, Exchange, Keys, View};
 use crate::origin::FromCrate;
-use crate::topology::Topology;
+use crate::topology::{Growth, Layer, Topology};
 
 /// Where training stands when a hook is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +78,14 @@ pub trait Probe {
 /// save anything, or know how sparsity is stored.
 ///
 /// The sparsity to reach is [`Topology::density`]; how many connections a layer must have after
-/// an update is [`Layer::target`](crate::topology::Layer::target).
+/// an update is [`Layer::target`].
+///
+/// Most methods drop connections and grow others, now and then. Such a method holds an
+/// [`Exchange`] and writes [`exchange`](Strategy::exchange) and what it decides of
+/// [`weakest`](Strategy::weakest), [`growth`](Strategy::growth), [`counts`](Strategy::counts) and
+/// [`reads_gradient`](Strategy::reads_gradient). The other hooks then have defaults that run the
+/// updates. A method of another kind writes those that it needs, from
+/// [`init`](Strategy::init) to [`after_step`](Strategy::after_step).
 #[typetag::serde(tag = "name")]
 pub trait Strategy: FromCrate + Debug + Send + Sync {
     /// Refuses values outside their range, naming the key. Called before anything expensive.
@@ -85,7 +93,64 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     /// # Errors
     /// If a parameter is out of range; see [`check`].
     fn validate(&self) -> Result<()> {
+        self.exchange().map_or(Ok(()), Exchange::validate)
+    }
+
+    /// What a drop-and-grow method shares with others. It drives all hooks that are not written.
+    fn exchange(&self) -> Option<&Exchange> {
+        None
+    }
+
+    /// How this method spells the parameters that it shares with others.
+    fn keys() -> Keys
+    where
+        Self: Sized,
+    {
+        Keys::ALL
+    }
+
+    /// Do updates look at the dense gradient? It is then announced, summed over
+    /// [`Exchange::growth_batches`], and there in every [`View`].
+    fn reads_gradient(&self) -> bool {
+        false
+    }
+
+    /// Called for every layer after every backward pass, before an update: for running means of
+    /// gradients. It must not change connections.
+    ///
+    /// # Errors
+    /// What the layer refuses.
+    fn observe(&self, step: &Step, layer: &mut Layer) -> Result<()> {
+        let _ = (step, layer);
         Ok(())
+    }
+
+    /// How many connections an update drops in every layer, and how many are active after it, in
+    /// the order of the topology: [`View::count`] and the present target unless written.
+    ///
+    /// # Errors
+    /// What the layers refuse.
+    fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
+        let counts = |view: &View<'_>| Counts { drop: view.count(), target: view.layer.target() };
+        Ok(layers.iter().map(counts).collect())
+    }
+
+    /// Scores in the weight's shape; an update drops the lowest of active weights. |w| unless
+    /// written.
+    ///
+    /// # Errors
+    /// What the layer refuses.
+    fn weakest(&self, view: &View<'_>) -> Result<Tensor> {
+        Ok(view.layer.magnitude())
+    }
+
+    /// Where an update grows: at random unless written.
+    ///
+    /// # Errors
+    /// What the layer refuses.
+    fn growth(&self, view: &View<'_>) -> Result<Growth> {
+        let _ = view;
+        Ok(Growth::Random)
     }
 
     /// Called once before the first step to choose the starting topology. Every layer is dense
@@ -94,8 +159,7 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     /// # Errors
     /// If the sparsity cannot be reached.
     fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
-        let _ = (topology, probe);
-        Ok(())
+        self.exchange().map_or(Ok(()), |shared| shared.init(topology, probe))
     }
 
     /// The density of all prunable weights at the end of training, as the schedule has it: where it
@@ -110,16 +174,14 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     /// has it; none for a method that never does. Of 0 users hear before they train: an interval
     /// that is longer than the training makes every method a static one.
     fn updates(&self, start: &Step) -> Option<usize> {
-        let _ = start;
-        None
+        self.exchange().map(|shared| shared.updates(start))
     }
 
     /// Called before the forward pass: does this step need the gradient of inactive weights too?
     /// Sparse kernels skip it otherwise, and
     /// [`Layer::dense_gradient`](crate::topology::Layer::dense_gradient) refuses it.
     fn wants_dense_gradient(&self, step: &Step) -> bool {
-        let _ = step;
-        false
+        self.exchange().is_some_and(|shared| self.reads_gradient() && shared.is_window(step))
     }
 
     /// Called after backward and before the optimiser, with unclipped gradients. Only a batch that
@@ -129,8 +191,10 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     /// # Errors
     /// Whatever the topology refuses.
     fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
-        let _ = (step, topology);
-        Ok(Verdict::Apply)
+        match self.exchange() {
+            Some(shared) => shared.after_backward(self, step, topology),
+            None => Ok(Verdict::Apply),
+        }
     }
 
     /// Called after the optimiser stepped; not after [`Verdict::Skip`]. `step.index` is the
@@ -139,8 +203,7 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     /// # Errors
     /// Whatever the topology refuses.
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
-        let _ = (step, topology);
-        Ok(())
+        self.exchange().map_or(Ok(()), |shared| shared.after_step(self, step, topology))
     }
 }
 

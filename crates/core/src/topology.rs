@@ -7,10 +7,12 @@
 mod layer;
 mod start;
 mod state;
+mod update;
 
-pub use layer::{Change, Growth, Layer, Regrowth};
+pub use layer::{Change, Layer, Regrowth};
 pub use start::StartBy;
 pub use state::TopologyState;
+pub use update::{Growth, Update};
 
 use std::collections::BTreeMap;
 
@@ -123,6 +125,19 @@ impl Topology {
             self.layers.iter_mut().zip(density::allocate(distribution, self.density, &shapes)?)
         {
             layer.set_target(count)?;
+            layer.final_target = count;
+        }
+        Ok(())
+    }
+
+    /// Makes every layer dense for now; their final targets stay what [`Topology::allocate`] gave.
+    ///
+    /// # Errors
+    /// Never: a layer holds its size.
+    pub fn start_dense(&mut self) -> Result<()> {
+        for layer in &mut self.layers {
+            layer.set_target(layer.size())?;
+            layer.activate(&layer.active().ones_like())?;
         }
         Ok(())
     }
@@ -259,7 +274,7 @@ mod tests {
         let scores = Tensor::from_slice(&[0.0f32, 6.0, 0.0, 1.0, 2.0, 8.0]).reshape([2, 3]);
         let layer = &mut topology.layers_mut()[0];
         let magnitude = layer.magnitude();
-        layer.drop_and_grow(2, &magnitude, 2, &Growth::Largest(&scores), regrowth).unwrap();
+        layer.drop_and_grow(2, &magnitude, &Growth::Largest(scores), regrowth).unwrap();
         topology.commit().unwrap().remove(0)
     }
 
@@ -289,13 +304,80 @@ mod tests {
         assert_eq!(bits(topology.layers()[0].active()), [1, 0, 1, 0, 1, 1]);
     }
 
+    /// Weights 6, -1, 5, -2, 4, 3, all active; half of them stay, then two are exchanged. The
+    /// gradient is largest at 3 and 1, which the first change dropped.
+    #[test]
+    fn two_changes_of_one_hook_are_judged_against_the_last_commit() {
+        let changed = |regrowth| {
+            let (_, mut topology) = one_layer([6.0, -1.0, 5.0, -2.0, 4.0, 3.0], 0.5);
+            topology.start().unwrap();
+            let layer = &mut topology.layers_mut()[0];
+            layer.set_target(3).unwrap();
+            let magnitude = layer.magnitude();
+            layer.keep_largest(&magnitude).unwrap();
+            let gradient = Tensor::from_slice(&[0.0f32, 7.0, 0.0, 9.0, 0.0, 0.0]).reshape([2, 3]);
+            layer.drop_and_grow(2, &magnitude, &Growth::Largest(gradient), regrowth).unwrap();
+            let change = topology.commit().unwrap().remove(0);
+            (bits(topology.layers()[0].active()), weights(&topology), bits(&change.born))
+        };
+        assert_eq!(
+            changed(Regrowth::Allowed),
+            (vec![1, 1, 0, 1, 0, 0], vec![6.0, -1.0, 0.0, -2.0, 0.0, 0.0], vec![0; 6])
+        );
+        assert_eq!(
+            changed(Regrowth::Reinitialised),
+            (vec![1, 1, 0, 1, 0, 0], vec![6.0, 0.0, 0.0, 0.0, 0.0, 0.0], vec![0, 1, 0, 1, 0, 0])
+        );
+        // Nothing was free at the last commit, so nothing can be exchanged.
+        assert_eq!(
+            changed(Regrowth::Forbidden),
+            (vec![1, 0, 1, 0, 1, 0], vec![6.0, 0.0, 5.0, 0.0, 4.0, 0.0], vec![0; 6])
+        );
+    }
+
+    #[test]
+    fn an_update_sees_its_own_steps_and_changes_the_layer_once() {
+        let mut topology = half_active();
+        let layer = &mut topology.layers_mut()[0];
+        let magnitude = layer.magnitude();
+        let seen = layer
+            .update(Regrowth::Allowed, |update| {
+                update.drop(2, &magnitude)?;
+                let after_drop = bits(update.active());
+                assert_eq!(bits(update.layer().active()), [1, 1, 1, 1, 0, 0]);
+                let scores = Tensor::from_slice(&[0.0f32, 1.0, 0.0, 3.0, 4.0, 2.0]).reshape([2, 3]);
+                update.grow_at_most(1, &Growth::Largest(scores.shallow_clone()))?;
+                update.grow(&Growth::Largest(scores))?;
+                Ok((after_drop, update.active_count()))
+            })
+            .unwrap();
+        assert_eq!(seen, (vec![1, 0, 1, 0, 0, 0], 4));
+        assert_eq!(bits(layer.active()), [1, 0, 1, 1, 1, 0]);
+        assert_eq!(topology.commit().unwrap().len(), 1);
+        assert_eq!(weights(&topology), [4.0, 0.0, 3.0, -2.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_dense_start_keeps_the_final_targets() {
+        let (_, mut topology) = one_layer([1.0; 6], 0.5);
+        topology.allocate(Distribution::Uniform).unwrap();
+        topology.start_dense().unwrap();
+        topology.start().unwrap();
+        let layer = &topology.layers()[0];
+        assert_eq!((layer.active_count(), layer.target(), layer.final_target()), (6, 6, 3));
+        let (tensors, state) = topology.save();
+        let (_, mut restored) = one_layer([1.0; 6], 0.5);
+        restored.restore(&tensors.into_iter().collect(), &state).unwrap();
+        assert_eq!(restored.layers()[0].final_target(), 3);
+    }
+
     #[test]
     fn a_dense_layer_has_nothing_to_exchange() {
         for regrowth in [Regrowth::Allowed, Regrowth::Reinitialised, Regrowth::Forbidden] {
             let (_, mut topology) = one_layer([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 1.0);
             let layer = &mut topology.layers_mut()[0];
             let magnitude = layer.magnitude();
-            layer.drop_and_grow(3, &magnitude, 3, &Growth::Random, regrowth).unwrap();
+            layer.drop_and_grow(3, &magnitude, &Growth::Random, regrowth).unwrap();
             topology.commit().unwrap();
             assert!(topology.layers()[0].is_dense());
             assert_eq!(weights(&topology), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);

@@ -53,8 +53,8 @@ impl Exchanges {
             let magnitude = layer.magnitude();
             let gradient = self.by_gradient.then(|| layer.dense_gradient()).transpose()?;
             let scores = gradient.map(|gradient| gradient.abs());
-            let growth = scores.as_ref().map_or(Growth::Random, Growth::Largest);
-            layer.drop_and_grow(count, &magnitude, count, &growth, self.regrowth)?;
+            let growth = scores.map_or(Growth::Random, Growth::Largest);
+            layer.drop_and_grow(count, &magnitude, &growth, self.regrowth)?;
         }
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! The dense network: nothing is pruned. Others are compared with it.
 
 use dst_core::Strategy;
-use dst_core::plugin::StrategyPlugin;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,19 +12,14 @@ pub struct Dense {}
 #[typetag::serde(name = "dense")]
 impl Strategy for Dense {}
 
-inventory::submit! {
-    StrategyPlugin {
-        name: "dense",
-        title: "Dense",
-        paper: "the baseline",
-        bibtex: "",
-        summary: "Trains every connection; others are compared with it.",
-        grid: include_str!("../grid.toml"),
-        renamed: &[],
-        baseline: true,
-        default: || Box::new(Dense::default()),
-        schema: || schemars::schema_for!(Dense),
-    }
+dst_core::strategy_plugin! {
+    Dense,
+    name: "dense",
+    title: "Dense",
+    paper: "the baseline",
+    bibtex: "",
+    summary: "Trains every connection; others are compared with it.",
+    baseline: true,
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Prune and regrow from a dense start, the method of the experiment plan.
 
-use dst_core::plugin::StrategyPlugin;
 use dst_core::strategy::check;
 use dst_core::tch::Tensor;
-use dst_core::topology::{Growth, Layer};
 use dst_core::{
-    Distribution, Moments, Probe, Regrowth, Result, Span, Step, Strategy, Timing, Topology, Verdict,
+    Counts, Curve, Distribution, Exchange, Growth, Keys, Probe, Regrowth, Result, Shared, Span,
+    Step, Strategy, Topology, View,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,159 +33,139 @@ pub enum Criterion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PruneRegrow {
-    /// How the connections of the target are shared among layers.
-    pub distribution: Distribution,
-    /// Fraction of a layer's active weights that an update removes, in [0, 1].
-    pub prune_rate: f64,
+    #[serde(flatten, with = "Shared::<PruneRegrow>")]
+    #[schemars(with = "Shared<PruneRegrow>")]
+    exchange: Exchange,
     /// Fraction of the removed weights that is regrown until the target is reached, in [0, 1].
-    pub regrow_rate: f64,
+    regrow_rate: f64,
     /// Which weights are removed.
-    pub criterion: Criterion,
-    /// The distance between updates.
-    pub interval: Span,
-    /// The first update; one interval after the start unless given.
-    pub begin: Option<Span>,
-    /// No updates from here on.
-    pub end: Span,
-    /// Whether a connection may be removed and regrown in one update.
-    pub regrowth: Regrowth,
-    /// What happens to the optimiser's moments.
-    pub moments: Moments,
+    criterion: Criterion,
 }
 
 impl Default for PruneRegrow {
     fn default() -> Self {
-        Self {
+        let exchange = Exchange {
             distribution: Distribution::Uniform,
-            prune_rate: 0.2,
-            regrow_rate: 0.2,
-            criterion: Criterion::Weight,
+            drop_fraction: 0.2,
+            decay: Curve::Constant,
             interval: Span::Epochs(10.0),
-            begin: None,
             end: Span::Fraction(1.0),
+            replaces_step: true,
             regrowth: Regrowth::Reinitialised,
-            moments: Moments::ZeroNewborn,
-        }
+            ..Exchange::STEPS
+        };
+        Self { exchange, regrow_rate: 0.2, criterion: Criterion::Weight }
     }
 }
 
 impl PruneRegrow {
-    fn timing(&self) -> Timing {
-        Timing { interval: self.interval, begin: self.begin, end: self.end }
-    }
-
-    /// How many of a layer's weights an update removes, and how many are active after it.
-    fn counts(&self, active: usize, target: usize) -> (usize, usize) {
-        let removed = (self.prune_rate * active as f64) as usize;
+    /// What an update does to a layer of `active` weights that removes the fraction `rate`.
+    fn shrunk(&self, rate: f64, active: usize, target: usize) -> Counts {
+        let removed = (rate * active as f64) as usize;
         let regrown = (self.regrow_rate * removed as f64) as usize;
-        (removed, target.max(active - removed + regrown))
+        Counts { drop: removed, target: target.max(active - removed + regrown) }
     }
-
-    fn update(&self, layer: &mut Layer, target: usize) -> Result<()> {
-        let gradient = layer.dense_gradient()?.abs();
-        let scores: Tensor = match self.criterion {
-            Criterion::Weight => layer.magnitude(),
-            Criterion::Gradient => gradient.shallow_clone(),
-            Criterion::Product => layer.magnitude() * &gradient,
-        };
-        let (removed, next) = self.counts(layer.active_count(), target);
-        layer.set_target(next)?;
-        layer.drop_and_grow(removed, &scores, removed, &Growth::Largest(&gradient), self.regrowth)
-    }
-}
-
-/// Name of the value that holds a layer's final target.
-fn final_target(layer: &Layer) -> String {
-    format!("final_target/{}", layer.name())
-}
-
-/// How many weights of a layer are active in the end if there are enough updates.
-fn target_of(topology: &Topology, layer: &Layer) -> usize {
-    topology.value(&final_target(layer)).unwrap_or_default() as usize
 }
 
 #[typetag::serde(name = "prune-regrow")]
 impl Strategy for PruneRegrow {
-    fn validate(&self) -> Result<()> {
-        check::fraction("prune_rate", self.prune_rate)?;
-        check::fraction("regrow_rate", self.regrow_rate)?;
-        self.interval.check_interval("interval")
+    fn exchange(&self) -> Option<&Exchange> {
+        Some(&self.exchange)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(self.timing().updates(start, Verdict::Skip))
+    fn keys() -> Keys {
+        Keys {
+            absent: &["start"],
+            later: &["decay", "replaces_step", "growth_batches"],
+            renamed: &[("drop_fraction", "prune_rate")],
+        }
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.exchange.validate_as(Self::keys())?;
+        check::fraction("regrow_rate", self.regrow_rate)
     }
 
     fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
-        topology.moments = self.moments;
-        topology.allocate(self.distribution)?;
-        let targets: Vec<(String, usize)> =
-            topology.layers().iter().map(|layer| (final_target(layer), layer.target())).collect();
-        for (name, target) in targets {
-            topology.set_value(&name, target as f64);
-        }
-        topology.layers_mut().iter_mut().try_for_each(|layer| layer.set_target(layer.size()))
+        topology.moments = self.exchange.moments;
+        topology.allocate(self.exchange.distribution)?;
+        topology.start_dense()
     }
 
     fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        let updates = self.timing().updates(start, Verdict::Skip);
+        let updates = self.exchange.update_steps(start);
         let active = topology.layers().iter().map(|layer| {
-            let target = target_of(topology, layer);
-            (0..updates).fold(layer.active_count(), |active, _| self.counts(active, target).1)
+            updates.iter().fold(layer.active_count(), |active, step| {
+                self.shrunk(self.exchange.fraction(step), active, layer.final_target()).target
+            })
         });
         active.sum::<usize>() as f64 / topology.size() as f64
     }
 
-    fn wants_dense_gradient(&self, step: &Step) -> bool {
-        self.timing().is_due(step)
+    fn reads_gradient(&self) -> bool {
+        true
     }
 
-    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
-        if !self.timing().is_due(step) {
-            return Ok(Verdict::Apply);
-        }
-        for index in 0..topology.layers().len() {
-            let target = target_of(topology, &topology.layers()[index]);
-            self.update(&mut topology.layers_mut()[index], target)?;
-        }
-        Ok(Verdict::Skip)
+    fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
+        let counts = |view: &View<'_>| {
+            self.shrunk(view.fraction, view.layer.active_count(), view.layer.final_target())
+        };
+        Ok(layers.iter().map(counts).collect())
+    }
+
+    fn weakest(&self, view: &View<'_>) -> Result<Tensor> {
+        let magnitude = view.layer.magnitude();
+        Ok(match self.criterion {
+            Criterion::Weight => magnitude,
+            Criterion::Gradient => view.gradient()?.abs(),
+            Criterion::Product => magnitude * view.gradient()?.abs(),
+        })
+    }
+
+    fn growth(&self, view: &View<'_>) -> Result<Growth> {
+        Ok(Growth::Largest(view.gradient()?.abs()))
     }
 }
 
-inventory::submit! {
-    StrategyPlugin {
-        name: "prune-regrow",
-        title: "Prune and regrow",
-        paper: "the experiment plan of this project",
-        bibtex: "",
-        summary: "Shrinks a dense network by pruning and partial regrowth, then exchanges connections.",
-        grid: include_str!("../grid.toml"),
-        renamed: &[],
-        baseline: false,
-        default: || Box::new(PruneRegrow::default()),
-        schema: || schemars::schema_for!(PruneRegrow),
-    }
+dst_core::strategy_plugin! {
+    PruneRegrow,
+    name: "prune-regrow",
+    title: "Prune and regrow",
+    paper: "the experiment plan of this project",
+    bibtex: "",
+    summary: "Shrinks a dense network by pruning and partial regrowth, then exchanges connections.",
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use dst_conformance::{Bench, step};
+    use dst_core::Verdict;
 
     #[test]
     fn keeps_the_contract_in_every_variant() {
         let often = PruneRegrow {
-            interval: Span::Steps(3),
-            end: Span::Fraction(0.5),
-            prune_rate: 0.5,
+            exchange: Exchange {
+                interval: Span::Steps(3),
+                end: Span::Fraction(0.5),
+                drop_fraction: 0.5,
+                ..PruneRegrow::default().exchange
+            },
             ..PruneRegrow::default()
         };
         for variant in [
             often.clone(),
             PruneRegrow { criterion: Criterion::Gradient, ..often.clone() },
             PruneRegrow { criterion: Criterion::Product, ..often.clone() },
-            PruneRegrow { regrowth: Regrowth::Forbidden, ..often.clone() },
-            PruneRegrow { distribution: Distribution::Erk, regrow_rate: 0.5, ..often },
+            PruneRegrow {
+                exchange: Exchange { regrowth: Regrowth::Forbidden, ..often.exchange.clone() },
+                ..often.clone()
+            },
+            PruneRegrow {
+                exchange: Exchange { distribution: Distribution::Erk, ..often.exchange.clone() },
+                regrow_rate: 0.5,
+                ..often
+            },
         ] {
             dst_conformance::check(&variant);
         }
@@ -205,9 +184,12 @@ mod tests {
     #[test]
     fn shrinks_to_its_target_and_stays_there() {
         let strategy = PruneRegrow {
-            prune_rate: 0.5,
+            exchange: Exchange {
+                drop_fraction: 0.5,
+                interval: Span::Steps(10),
+                ..PruneRegrow::default().exchange
+            },
             regrow_rate: 0.5,
-            interval: Span::Steps(10),
             ..PruneRegrow::default()
         };
         let mut bench = Bench::new([6.0, -1.0, 5.0, -2.0, 4.0, 3.0], [1; 6]);
@@ -230,9 +212,12 @@ mod tests {
     fn foresees_where_a_short_training_ends() {
         let ends = |interval, sparsity| {
             let strategy = PruneRegrow {
-                prune_rate: 0.5,
+                exchange: Exchange {
+                    drop_fraction: 0.5,
+                    interval: Span::Steps(interval),
+                    ..PruneRegrow::default().exchange
+                },
                 regrow_rate: 0.0,
-                interval: Span::Steps(interval),
                 ..PruneRegrow::default()
             };
             let mut bench = Bench::new([6.0, -1.0, 5.0, -2.0, 4.0, 3.0], [1; 6]);
@@ -258,11 +243,13 @@ mod tests {
             (Criterion::Product, [0, 1, 0, 0, 1, 1]),
         ] {
             let strategy = PruneRegrow {
-                prune_rate: 0.5,
+                exchange: Exchange {
+                    drop_fraction: 0.5,
+                    interval: Span::Steps(10),
+                    ..PruneRegrow::default().exchange
+                },
                 regrow_rate: 0.0,
                 criterion,
-                interval: Span::Steps(10),
-                ..PruneRegrow::default()
             };
             let mut bench = Bench::new([6.0, -1.0, 5.0, -2.0, 4.0, 3.0], [1; 6]);
             bench.init(&strategy, 0.5);

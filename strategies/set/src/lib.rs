@@ -1,12 +1,8 @@
 //! SET: drop the weakest connections, grow at random.
 
-use dst_core::plugin::StrategyPlugin;
-use dst_core::strategy::check;
 use dst_core::tch::{Kind, Tensor};
-use dst_core::topology::{Growth, Layer};
 use dst_core::{
-    Curve, Distribution, Moments, Probe, Regrowth, Result, Span, StartBy, Step, Strategy, Timing,
-    Topology, Verdict, selection,
+    Counts, Curve, Exchange, Keys, Regrowth, Result, Shared, Span, Strategy, View, selection,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,8 +22,8 @@ pub enum Drop {
 /// Sparse evolutionary training (Mocanu, Mocanu, Stone, Nguyen, Gibescu & Liotta 2018,
 /// Algorithm 1).
 ///
-/// Every `interval`, each layer drops the fraction `drop_fraction` of its active weights that lie
-/// nearest to 0 and grows as many connections uniformly at random.
+/// Every `interval`, each layer drops the fraction `drop_fraction` (ζ in the paper) of its active
+/// weights that lie nearest to 0 and grows as many connections uniformly at random.
 ///
 /// The defaults are the paper's schedule, once an epoch at a constant fraction ("SET-epoch");
 /// later papers run it like RigL, every 100 steps with a decaying fraction until 75 % of
@@ -37,131 +33,117 @@ pub enum Drop {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Set {
-    /// How the connections are shared among layers.
-    pub distribution: Distribution,
-    /// By what the first topology is chosen.
-    #[serde(skip_serializing_if = "StartBy::is_random")]
-    #[schemars(extend("default" = "random"))]
-    pub start: StartBy,
-    /// Fraction ζ of a layer's active weights that an update replaces, in [0, 1].
-    pub drop_fraction: f64,
-    /// How the fraction decays until `end`.
-    pub decay: Curve,
+    #[serde(flatten, with = "Shared::<Set>")]
+    #[schemars(with = "Shared<Set>")]
+    exchange: Exchange,
     /// Which weights are dropped.
-    pub drop: Drop,
-    /// The distance between updates.
-    pub interval: Span,
-    /// The first update; one interval after the start unless given.
-    pub begin: Option<Span>,
-    /// No updates from here on.
-    pub end: Span,
-    /// Whether a connection may be dropped and grown in one update.
-    pub regrowth: Regrowth,
-    /// What happens to the optimiser's moments.
-    pub moments: Moments,
+    drop: Drop,
 }
 
 impl Default for Set {
     fn default() -> Self {
-        Self {
-            distribution: Distribution::Erk,
-            start: StartBy::Random,
-            drop_fraction: 0.3,
-            decay: Curve::Constant,
-            drop: Drop::Magnitude,
+        let exchange = Exchange {
             interval: Span::Epochs(1.0),
-            begin: None,
             end: Span::Fraction(1.0),
+            decay: Curve::Constant,
             regrowth: Regrowth::Reinitialised,
-            moments: Moments::ZeroNewborn,
-        }
+            ..Exchange::STEPS
+        };
+        Self { exchange, drop: Drop::Magnitude }
     }
 }
 
-impl Set {
-    fn timing(&self) -> Timing {
-        Timing { interval: self.interval, begin: self.begin, end: self.end }
-    }
-
-    /// How many weights to drop, and scores of which the smallest go.
-    fn weakest(&self, layer: &Layer, fraction: f64) -> Result<(usize, Tensor)> {
-        let magnitude = layer.magnitude();
-        match self.drop {
-            Drop::Magnitude => Ok(((fraction * layer.active_count() as f64) as usize, magnitude)),
-            Drop::BySign => {
-                let positive = layer.active().logical_and(&layer.weight().gt(0.0));
-                let negative = layer.active().logical_and(&positive.logical_not());
-                let share = |side: &Tensor| (fraction * selection::count(side) as f64) as usize;
-                let (up, down) = (share(&positive), share(&negative));
-                let chosen = selection::bottom_k(&magnitude, Some(&positive), up)?
-                    .logical_or(&selection::bottom_k(&magnitude, Some(&negative), down)?);
-                Ok((up + down, chosen.logical_not().to_kind(Kind::Float)))
-            }
-        }
-    }
+/// Positive and negative active weights (`Bool`), and how many of each an update drops.
+fn by_sign(view: &View<'_>) -> [(Tensor, usize); 2] {
+    let positive = view.layer.active().logical_and(&view.layer.weight().gt(0.0));
+    let negative = view.layer.active().logical_and(&positive.logical_not());
+    [positive, negative].map(|side| {
+        let count = (view.fraction * selection::count(&side) as f64) as usize;
+        (side, count)
+    })
 }
 
 #[typetag::serde(name = "set")]
 impl Strategy for Set {
-    fn validate(&self) -> Result<()> {
-        check::fraction("drop_fraction", self.drop_fraction)?;
-        self.interval.check_interval("interval")
+    fn exchange(&self) -> Option<&Exchange> {
+        Some(&self.exchange)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(self.timing().updates(start, Verdict::Apply))
+    fn keys() -> Keys {
+        Keys { absent: &["growth_batches"], later: &["replaces_step"], ..Keys::ALL }
     }
 
-    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
-        topology.moments = self.moments;
-        topology.allocate(self.distribution)?;
-        topology.activate_by(self.start, probe)
+    fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
+        let drop = |view: &View<'_>| match self.drop {
+            Drop::Magnitude => view.count(),
+            Drop::BySign => by_sign(view).iter().map(|(_, count)| count).sum(),
+        };
+        Ok(layers
+            .iter()
+            .map(|view| Counts { drop: drop(view), target: view.layer.target() })
+            .collect())
     }
 
-    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
-        if !self.timing().is_due(step) {
-            return Ok(());
+    fn weakest(&self, view: &View<'_>) -> Result<Tensor> {
+        let magnitude = view.layer.magnitude();
+        if self.drop == Drop::Magnitude {
+            return Ok(magnitude);
         }
-        let fraction = self.decay.at(self.drop_fraction, 0.0, self.timing().progress(step));
-        for layer in topology.layers_mut() {
-            let (count, scores) = self.weakest(layer, fraction)?;
-            layer.drop_and_grow(count, &scores, count, &Growth::Random, self.regrowth)?;
-        }
-        Ok(())
+        let [up, down] =
+            by_sign(view).map(|(side, count)| selection::bottom_k(&magnitude, Some(&side), count));
+        Ok(up?.logical_or(&down?).logical_not().to_kind(Kind::Float))
     }
 }
 
-inventory::submit! {
-    StrategyPlugin {
-        name: "set",
-        title: "SET",
-        paper: "Mocanu, Mocanu, Stone, Nguyen, Gibescu & Liotta (2018), Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network science",
-        bibtex: include_str!("../paper.bib"),
-        summary: "Drops the weakest connections and grows as many at random.",
-        grid: include_str!("../grid.toml"),
-        renamed: &[],
-        baseline: false,
-        default: || Box::new(Set::default()),
-        schema: || schemars::schema_for!(Set),
-    }
+dst_core::strategy_plugin! {
+    Set,
+    name: "set",
+    title: "SET",
+    paper: "Mocanu, Mocanu, Stone, Nguyen, Gibescu & Liotta (2018), Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network science",
+    bibtex: include_str!("../paper.bib"),
+    summary: "Drops the weakest connections and grows as many at random.",
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use dst_conformance::{Bench, step};
+    use dst_core::{Moments, StartBy};
 
     #[test]
     fn keeps_the_contract_in_every_variant() {
-        let often = Set { interval: Span::Steps(5), ..Set::default() };
+        let often = Set {
+            exchange: Exchange { interval: Span::Steps(5), ..Set::default().exchange },
+            ..Set::default()
+        };
         for variant in [
             Set::default(),
             often.clone(),
             Set { drop: Drop::BySign, ..often.clone() },
-            Set { start: StartBy::Snip, ..often.clone() },
-            Set { start: StartBy::MagnitudeGlobal, ..often.clone() },
-            Set { regrowth: Regrowth::Forbidden, moments: Moments::ResetAll, ..often.clone() },
-            Set { decay: Curve::Cosine, end: Span::Fraction(0.75), ..often },
+            Set {
+                exchange: Exchange { start: StartBy::Snip, ..often.exchange.clone() },
+                ..often.clone()
+            },
+            Set {
+                exchange: Exchange { start: StartBy::MagnitudeGlobal, ..often.exchange.clone() },
+                ..often.clone()
+            },
+            Set {
+                exchange: Exchange {
+                    regrowth: Regrowth::Forbidden,
+                    moments: Moments::ResetAll,
+                    ..often.exchange.clone()
+                },
+                ..often.clone()
+            },
+            Set {
+                exchange: Exchange {
+                    decay: Curve::Cosine,
+                    end: Span::Fraction(0.75),
+                    ..often.exchange.clone()
+                },
+                ..often
+            },
         ] {
             dst_conformance::check(&variant);
         }
@@ -172,9 +154,12 @@ mod tests {
     #[test]
     fn drops_the_smallest_magnitudes() {
         let set = Set {
-            drop_fraction: 0.4,
-            interval: Span::Steps(10),
-            regrowth: Regrowth::Forbidden,
+            exchange: Exchange {
+                drop_fraction: 0.4,
+                interval: Span::Steps(10),
+                regrowth: Regrowth::Forbidden,
+                ..Set::default().exchange
+            },
             ..Set::default()
         };
         let mut bench = Bench::new([4.0, -1.0, 3.0, -2.0, 1.5, 0.0], [1, 1, 1, 1, 1, 0]);
@@ -191,11 +176,13 @@ mod tests {
     #[test]
     fn drops_by_sign() {
         let set = Set {
-            drop_fraction: 0.5,
+            exchange: Exchange {
+                drop_fraction: 0.5,
+                interval: Span::Steps(10),
+                regrowth: Regrowth::Forbidden,
+                ..Set::default().exchange
+            },
             drop: Drop::BySign,
-            interval: Span::Steps(10),
-            regrowth: Regrowth::Forbidden,
-            ..Set::default()
         };
         let mut bench = Bench::new([4.0, 1.0, -3.0, -2.0, 0.0, 0.0], [1, 1, 1, 1, 0, 0]);
         bench.after_step(&set, &step(10));
@@ -205,7 +192,14 @@ mod tests {
     #[test]
     fn growth_depends_on_the_seed_alone() {
         let grown = |seed| {
-            let set = Set { interval: Span::Steps(10), drop_fraction: 0.5, ..Set::default() };
+            let set = Set {
+                exchange: Exchange {
+                    interval: Span::Steps(10),
+                    drop_fraction: 0.5,
+                    ..Set::default().exchange
+                },
+                ..Set::default()
+            };
             let weights = [4.0, 1.0, 0.0, 0.0, 0.0, 0.0];
             let mut bench = Bench::with_seed(weights, [1, 1, 0, 0, 0, 0], seed);
             bench.after_step(&set, &step(10));

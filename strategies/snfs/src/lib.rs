@@ -3,13 +3,10 @@
 
 mod redistribution;
 
-use dst_core::plugin::StrategyPlugin;
-use dst_core::strategy::check;
 use dst_core::tch::{Kind, Tensor};
-use dst_core::topology::{Growth, Layer};
 use dst_core::{
-    Curve, Distribution, Error, Moments, Probe, Regrowth, Result, Span, StartBy, Step, Strategy,
-    Timing, Topology, Verdict,
+    Counts, Distribution, Error, Exchange, Growth, Keys, Layer, Result, Shared, Span, Step,
+    Strategy, View,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,50 +40,26 @@ pub enum Redistribution {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Snfs {
-    /// How the connections are shared among layers at the start.
-    pub distribution: Distribution,
-    /// By what the first topology is chosen.
-    #[serde(skip_serializing_if = "StartBy::is_random")]
-    #[schemars(extend("default" = "random"))]
-    pub start: StartBy,
-    /// Fraction of a layer's active weights that the first update drops, in [0, 1].
-    pub prune_rate: f64,
-    /// The fraction that is dropped at `end`, in [0, 1].
-    pub final_prune_rate: f64,
-    /// How the fraction decays until `end`.
-    pub decay: Curve,
-    /// The distance between updates.
-    pub interval: Span,
-    /// The first update; one interval after the start unless given.
-    pub begin: Option<Span>,
-    /// No updates from here on.
-    pub end: Span,
+    #[serde(flatten, with = "Shared::<Snfs>")]
+    #[schemars(with = "Shared<Snfs>")]
+    exchange: Exchange,
     /// Decay of the mean of gradients, in [0, 1); 0 follows the last gradient alone.
-    pub momentum: f64,
+    momentum: f64,
     /// What decides how many of the removed connections each layer gets.
-    pub redistribution: Redistribution,
-    /// Whether a connection may be dropped and grown in one update.
-    pub regrowth: Regrowth,
-    /// What happens to the optimiser's moments.
-    pub moments: Moments,
+    redistribution: Redistribution,
 }
 
 impl Default for Snfs {
     fn default() -> Self {
-        Self {
+        let exchange = Exchange {
             distribution: Distribution::Uniform,
-            start: StartBy::Random,
-            prune_rate: 0.5,
-            final_prune_rate: 0.005,
-            decay: Curve::Cosine,
+            drop_fraction: 0.5,
+            final_drop_fraction: 0.005,
             interval: Span::Epochs(1.0),
-            begin: None,
             end: Span::Fraction(1.0),
-            momentum: 0.9,
-            redistribution: Redistribution::Momentum,
-            regrowth: Regrowth::Allowed,
-            moments: Moments::ZeroNewborn,
-        }
+            ..Exchange::STEPS
+        };
+        Self { exchange, momentum: 0.9, redistribution: Redistribution::Momentum }
     }
 }
 
@@ -98,10 +71,6 @@ const MOMENTUM: &str = "momentum";
 const NEARLY_DENSE: f64 = 0.2;
 
 impl Snfs {
-    fn timing(&self) -> Timing {
-        Timing { interval: self.interval, begin: self.begin, end: self.end }
-    }
-
     /// What a layer deserves, in any unit.
     fn merit(&self, layer: &Layer) -> Result<f64> {
         let score = match self.redistribution {
@@ -113,17 +82,17 @@ impl Snfs {
         Ok(sum / layer.active_count() as f64)
     }
 
-    /// Every layer's counts for an update that drops the fraction `rate`.
-    fn candidates(&self, layers: &[Layer], rate: f64) -> Result<Vec<Candidate>> {
+    /// What the sharing needs to know about every layer.
+    fn candidates(&self, layers: &[View<'_>]) -> Result<Vec<Candidate>> {
         let merits: Vec<f64> =
-            layers.iter().map(|layer| self.merit(layer)).collect::<Result<_>>()?;
+            layers.iter().map(|view| self.merit(view.layer)).collect::<Result<_>>()?;
         let mean = merits.iter().sum::<f64>() / merits.len() as f64;
         Ok(layers
             .iter()
             .zip(merits)
-            .map(|(layer, merit)| {
-                let (size, active) = (layer.size(), layer.active_count());
-                let free = 1.0 - layer.density();
+            .map(|(view, merit)| {
+                let (size, active) = (view.layer.size(), view.layer.active_count());
+                let (rate, free) = (view.fraction, 1.0 - view.layer.density());
                 let rate = if free < NEARLY_DENSE && merit > mean { rate.min(free) } else { rate };
                 let removed = ((rate * active as f64).ceil() as usize).min(active);
                 Candidate { size, active, removed, merit }
@@ -142,80 +111,69 @@ fn momentum(layer: &Layer) -> Result<&Tensor> {
 
 #[typetag::serde(name = "snfs")]
 impl Strategy for Snfs {
+    fn exchange(&self) -> Option<&Exchange> {
+        Some(&self.exchange)
+    }
+
+    fn keys() -> Keys {
+        Keys {
+            absent: &["growth_batches"],
+            later: &["replaces_step"],
+            renamed: &[
+                ("drop_fraction", "prune_rate"),
+                ("final_drop_fraction", "final_prune_rate"),
+            ],
+        }
+    }
+
     fn validate(&self) -> Result<()> {
-        check::fraction("prune_rate", self.prune_rate)?;
-        check::fraction("final_prune_rate", self.final_prune_rate)?;
-        self.interval.check_interval("interval")?;
+        self.exchange.validate_as(Self::keys())?;
         if (0.0..1.0).contains(&self.momentum) {
             return Ok(());
         }
         Err(Error::usage(format!("momentum = {} is not in [0, 1)", self.momentum)))
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(self.timing().updates(start, Verdict::Apply))
-    }
-
-    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
-        topology.moments = self.moments;
-        topology.allocate(self.distribution)?;
-        topology.activate_by(self.start, probe)
-    }
-
     fn wants_dense_gradient(&self, step: &Step) -> bool {
-        step.index < step.steps_in(self.end)
+        step.index < step.steps_in(self.exchange.end)
     }
 
-    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
+    fn observe(&self, step: &Step, layer: &mut Layer) -> Result<()> {
         if !self.wants_dense_gradient(step) {
-            return Ok(Verdict::Apply);
-        }
-        for layer in topology.layers_mut() {
-            let gradient = layer.dense_gradient()?;
-            let mut mean = match layer.take_slot(MOMENTUM) {
-                Some(mean) => mean,
-                None => gradient.zeros_like(),
-            };
-            let _ = mean.f_lerp_(&gradient, 1.0 - self.momentum)?;
-            layer.set_slot(MOMENTUM, mean);
-        }
-        Ok(Verdict::Apply)
-    }
-
-    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
-        if !self.timing().is_due(step) {
             return Ok(());
         }
-        let progress = self.timing().progress(step);
-        let rate = self.decay.at(self.prune_rate, self.final_prune_rate, progress);
-        let candidates = self.candidates(topology.layers(), rate)?;
-        let grown = redistribution::grown(&candidates);
-        for ((layer, candidate), grown) in
-            topology.layers_mut().iter_mut().zip(candidates).zip(grown)
-        {
-            layer.set_target(candidate.active - candidate.removed + grown)?;
-            let (weak, strong) = (layer.magnitude(), momentum(layer)?.abs());
-            // All that the target allows: fewer may be dropped where none may return.
-            let (most, growth) = (layer.size(), Growth::Largest(&strong));
-            layer.drop_and_grow(candidate.removed, &weak, most, &growth, self.regrowth)?;
-        }
+        let gradient = layer.dense_gradient()?;
+        let mut mean = match layer.take_slot(MOMENTUM) {
+            Some(mean) => mean,
+            None => gradient.zeros_like(),
+        };
+        let _ = mean.f_lerp_(&gradient, 1.0 - self.momentum)?;
+        layer.set_slot(MOMENTUM, mean);
         Ok(())
+    }
+
+    fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
+        let candidates = self.candidates(layers)?;
+        let grown = redistribution::grown(&candidates);
+        let counts = |(candidate, grown): (&Candidate, usize)| Counts {
+            drop: candidate.removed,
+            target: candidate.active - candidate.removed + grown,
+        };
+        Ok(candidates.iter().zip(grown).map(counts).collect())
+    }
+
+    fn growth(&self, view: &View<'_>) -> Result<Growth> {
+        Ok(Growth::Largest(momentum(view.layer)?.abs()))
     }
 }
 
-inventory::submit! {
-    StrategyPlugin {
-        name: "snfs",
-        title: "SNFS",
-        paper: "Dettmers & Zettlemoyer (2019), Sparse Networks from Scratch: Faster Training without Losing Performance",
-        bibtex: include_str!("../paper.bib"),
-        summary: "Drops the weakest connections and grows by momentum, in the layers that have the most.",
-        grid: include_str!("../grid.toml"),
-        renamed: &[],
-        baseline: false,
-        default: || Box::new(Snfs::default()),
-        schema: || schemars::schema_for!(Snfs),
-    }
+dst_core::strategy_plugin! {
+    Snfs,
+    name: "snfs",
+    title: "SNFS",
+    paper: "Dettmers & Zettlemoyer (2019), Sparse Networks from Scratch: Faster Training without Losing Performance",
+    bibtex: include_str!("../paper.bib"),
+    summary: "Drops the weakest connections and grows by momentum, in the layers that have the most.",
 }
 
 #[cfg(test)]

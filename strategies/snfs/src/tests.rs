@@ -1,11 +1,21 @@
 use super::*;
 use dst_conformance::{Bench, step};
 use dst_core::tch::{Device, no_grad};
-use dst_core::{Builder, Parameters, SeedStreams};
+use dst_core::{
+    Builder, Curve, Moments, Parameters, Regrowth, SeedStreams, StartBy, Topology, Verdict,
+};
 
 /// Updates every ten steps, drops half, always.
 fn halving() -> Snfs {
-    Snfs { prune_rate: 0.5, decay: Curve::Constant, interval: Span::Steps(10), ..Snfs::default() }
+    Snfs {
+        exchange: Exchange {
+            drop_fraction: 0.5,
+            decay: Curve::Constant,
+            interval: Span::Steps(10),
+            ..Snfs::default().exchange
+        },
+        ..Snfs::default()
+    }
 }
 
 #[test]
@@ -15,19 +25,42 @@ fn keeps_the_contract() {
 
 #[test]
 fn keeps_the_contract_in_every_variant() {
-    let often = Snfs { interval: Span::Steps(5), ..Snfs::default() };
+    let often = Snfs {
+        exchange: Exchange { interval: Span::Steps(5), ..Snfs::default().exchange },
+        ..Snfs::default()
+    };
     for variant in [
         often.clone(),
-        Snfs { start: StartBy::Magnitude, ..often.clone() },
-        Snfs { start: StartBy::SnipGlobal, ..often.clone() },
-        Snfs { redistribution: Redistribution::None, momentum: 0.0, ..often.clone() },
         Snfs {
-            redistribution: Redistribution::Magnitude,
-            end: Span::Fraction(0.75),
+            exchange: Exchange { start: StartBy::Magnitude, ..often.exchange.clone() },
             ..often.clone()
         },
-        Snfs { regrowth: Regrowth::Forbidden, moments: Moments::Keep, ..often.clone() },
-        Snfs { regrowth: Regrowth::Reinitialised, distribution: Distribution::Erk, ..often },
+        Snfs {
+            exchange: Exchange { start: StartBy::SnipGlobal, ..often.exchange.clone() },
+            ..often.clone()
+        },
+        Snfs { redistribution: Redistribution::None, momentum: 0.0, ..often.clone() },
+        Snfs {
+            exchange: Exchange { end: Span::Fraction(0.75), ..often.exchange.clone() },
+            redistribution: Redistribution::Magnitude,
+            ..often.clone()
+        },
+        Snfs {
+            exchange: Exchange {
+                regrowth: Regrowth::Forbidden,
+                moments: Moments::Keep,
+                ..often.exchange.clone()
+            },
+            ..often.clone()
+        },
+        Snfs {
+            exchange: Exchange {
+                regrowth: Regrowth::Reinitialised,
+                distribution: Distribution::Erk,
+                ..often.exchange.clone()
+            },
+            ..often
+        },
     ] {
         dst_conformance::check(&variant);
     }
@@ -36,10 +69,28 @@ fn keeps_the_contract_in_every_variant() {
 #[test]
 fn values_out_of_range_are_refused() {
     for (snfs, expected) in [
-        (Snfs { prune_rate: 1.5, ..Snfs::default() }, "prune_rate = 1.5 is not in [0, 1]"),
-        (Snfs { final_prune_rate: -0.1, ..Snfs::default() }, "final_prune_rate = -0.1"),
+        (
+            Snfs {
+                exchange: Exchange { drop_fraction: 1.5, ..Snfs::default().exchange },
+                ..Snfs::default()
+            },
+            "prune_rate = 1.5 is not in [0, 1]",
+        ),
+        (
+            Snfs {
+                exchange: Exchange { final_drop_fraction: -0.1, ..Snfs::default().exchange },
+                ..Snfs::default()
+            },
+            "final_prune_rate = -0.1",
+        ),
         (Snfs { momentum: 1.0, ..Snfs::default() }, "momentum = 1 is not in [0, 1)"),
-        (Snfs { interval: Span::Steps(0), ..Snfs::default() }, "would update without end"),
+        (
+            Snfs {
+                exchange: Exchange { interval: Span::Steps(0), ..Snfs::default().exchange },
+                ..Snfs::default()
+            },
+            "would update without end",
+        ),
     ] {
         let error = snfs.validate().unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -82,9 +133,12 @@ fn drops_small_weights_and_grows_large_momentum() {
 fn the_prune_rate_decays_to_its_final_value() {
     let dropped = |curve, index| {
         let snfs = Snfs {
-            decay: curve,
-            final_prune_rate: 0.25,
-            regrowth: Regrowth::Forbidden,
+            exchange: Exchange {
+                decay: curve,
+                final_drop_fraction: 0.25,
+                regrowth: Regrowth::Forbidden,
+                ..halving().exchange
+            },
             ..halving()
         };
         let mut bench = Bench::new([4.0, 3.0, 2.0, 1.0, 0.0, 0.0], [1, 1, 1, 1, 0, 0]);
@@ -100,7 +154,8 @@ fn the_prune_rate_decays_to_its_final_value() {
 
 #[test]
 fn dense_gradients_are_needed_until_the_end() {
-    let snfs = Snfs { end: Span::Fraction(0.5), ..halving() };
+    let snfs =
+        Snfs { exchange: Exchange { end: Span::Fraction(0.5), ..halving().exchange }, ..halving() };
     let wanted: Vec<u64> = [0, 1, 499, 500, 999]
         .into_iter()
         .filter(|index| snfs.wants_dense_gradient(&step(*index)))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
+use super::{Growth, Update};
 use crate::error::{Error, Result};
 use crate::layers::Prunable;
 use crate::seed::SeedStreams;
@@ -33,15 +34,6 @@ pub enum Regrowth {
     Forbidden,
 }
 
-/// How an update chooses the connections that it grows.
-#[derive(Debug)]
-pub enum Growth<'a> {
-    /// The largest scores, a tensor of the weight's shape.
-    Largest(&'a Tensor),
-    /// Uniformly at random.
-    Random,
-}
-
 /// What an update did to one layer.
 #[derive(Debug)]
 pub struct Change {
@@ -63,6 +55,7 @@ pub struct Layer {
     pub(super) active_count: usize,
     pub(super) trainable: Option<Tensor>,
     pub(super) target: usize,
+    pub(super) final_target: usize,
     pub(super) slots: BTreeMap<String, Tensor>,
     pub(super) rng: ChaCha8Rng,
     /// Union of all active sets so far.
@@ -88,6 +81,7 @@ impl Layer {
             active_count: size,
             trainable: None,
             target: size,
+            final_target: size,
             slots: BTreeMap::new(),
             rng: streams.stream(&format!("topology/{name}")),
             born_count: 0,
@@ -141,6 +135,13 @@ impl Layer {
     /// How many entries must be active after an update.
     pub fn target(&self) -> usize {
         self.target
+    }
+
+    /// How many entries shall be active at the end of training: the layer's part of
+    /// [`Topology::density`](super::Topology::density), where [`Layer::target`] is that of the
+    /// present. Methods that begin denser come down to it.
+    pub fn final_target(&self) -> usize {
+        self.final_target
     }
 
     /// Changes the target; the layer must meet it before the hook returns.
@@ -256,10 +257,14 @@ impl Layer {
             ))
             .at(self.name.clone()));
         }
-        let old = std::mem::replace(&mut self.active, mask.copy());
-        self.before.get_or_insert(old);
-        self.active_count = selection::count(&self.active);
+        self.replace_active(mask.copy(), selection::count(mask));
         Ok(())
+    }
+
+    pub(super) fn replace_active(&mut self, mask: Tensor, count: usize) {
+        let old = std::mem::replace(&mut self.active, mask);
+        self.before.get_or_insert(old);
+        self.active_count = count;
     }
 
     /// Activates a uniformly random set of exactly the target count.
@@ -282,67 +287,57 @@ impl Layer {
         self.activate(&kept)
     }
 
-    /// Drops the `drop` active weights with the lowest `scores`, then grows as many as the
-    /// target allows, `grow` at most.
-    ///
-    /// A dense layer that is to stay dense has nothing to exchange and does not change. With
-    /// [`Regrowth::Forbidden`], fewer are dropped where free positions are too few to meet the
-    /// target.
+    /// Changes the active set in steps that are one commit; see [`Update`].
     ///
     /// # Errors
-    /// If a score is not a number, or the target cannot be met with `drop` and `grow`.
-    pub fn drop_and_grow(
+    /// What `steps` report, with the layer's name.
+    pub fn update<T>(
         &mut self,
-        drop: usize,
-        scores: &Tensor,
-        grow: usize,
-        growth: &Growth<'_>,
         regrowth: Regrowth,
-    ) -> Result<()> {
-        self.try_drop_and_grow(drop, scores, grow, growth, regrowth)
-            .map_err(|error| error.at(self.name.clone()))
+        steps: impl FnOnce(&mut Update<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let name = self.name.clone();
+        let mut update = Update::new(self, regrowth);
+        let result = steps(&mut update).map_err(|error| error.at(name))?;
+        update.finish();
+        Ok(result)
     }
 
-    fn try_drop_and_grow(
+    /// Drops the `count` active weights with the lowest `scores`, then grows as many as the target
+    /// allows: an [`update`](Layer::update) of two steps.
+    ///
+    /// # Errors
+    /// If a score is not a number, or the target cannot be met.
+    pub fn drop_and_grow(
         &mut self,
-        drop: usize,
+        count: usize,
         scores: &Tensor,
-        grow: usize,
-        growth: &Growth<'_>,
+        growth: &Growth,
         regrowth: Regrowth,
     ) -> Result<()> {
-        if self.active_count == self.size() && self.target == self.size() {
-            return Ok(());
-        }
-        let drop = match regrowth {
-            Regrowth::Forbidden => {
-                let free = self.size() - self.active_count;
-                drop.min(free.saturating_sub(self.target.saturating_sub(self.active_count)))
-                    .max(self.active_count.saturating_sub(self.target))
-            }
-            _ => drop,
-        };
-        let dropped = selection::bottom_k(scores, Some(&self.active), drop)?;
-        let survivors = self.active.logical_and(&dropped.logical_not());
-        let survivor_count = self.active_count - drop;
-        let grow = self.target.saturating_sub(survivor_count).min(grow);
-        let candidates = match regrowth {
-            Regrowth::Forbidden => self.active.logical_not(),
-            _ => survivors.logical_not(),
-        };
-        let grown = match growth {
-            Growth::Largest(scores) => selection::top_k(scores, Some(&candidates), grow)?,
-            Growth::Random => selection::random_k(&candidates, grow, &mut self.rng)?,
-        };
-        if regrowth == Regrowth::Reinitialised {
-            let returned = grown.logical_and(&dropped);
-            let _ = self.weight().detach().masked_fill_(&returned, 0.0);
-            self.reborn = Some(match self.reborn.take() {
-                Some(earlier) => earlier.logical_or(&returned),
-                None => returned,
-            });
-        }
-        self.activate(&survivors.logical_or(&grown))
+        self.update(regrowth, |update| {
+            update.drop(count, scores)?;
+            update.grow(growth)
+        })
+    }
+
+    /// Is every entry active, and is that the target?
+    pub(crate) fn stays_dense(&self) -> bool {
+        self.active_count == self.size() && self.target == self.size()
+    }
+
+    /// The active set at the last commit, if it changed since.
+    pub(super) fn committed(&self) -> Option<&Tensor> {
+        self.before.as_ref()
+    }
+
+    /// Lets weights start anew from 0, like new-born ones.
+    pub(super) fn restart(&mut self, returned: &Tensor) {
+        let _ = self.weight().detach().masked_fill_(returned, 0.0);
+        self.reborn = Some(match self.reborn.take() {
+            Some(earlier) => earlier.logical_or(returned),
+            None => returned.shallow_clone(),
+        });
     }
 
     /// In-time over-parameterisation rate R_s (Liu et al. 2021): the share of entries that have

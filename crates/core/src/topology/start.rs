@@ -62,7 +62,9 @@ impl Topology {
         }
         if start.is_global() {
             let active = self.layers.iter().map(Layer::target).sum();
-            return self.activate_globally(&scores, active);
+            self.activate_globally(&scores, active)?;
+            self.layers.iter_mut().for_each(|layer| layer.final_target = layer.target);
+            return Ok(());
         }
         for (layer, scores) in self.layers.iter_mut().zip(&scores) {
             let chosen = selection::top_k(scores, None, layer.target)

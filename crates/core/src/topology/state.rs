@@ -25,6 +25,7 @@ pub struct TopologyState {
 #[serde(deny_unknown_fields)]
 struct LayerState {
     target: usize,
+    final_target: usize,
     stream: String,
     born: u64,
     dropped: u64,
@@ -47,6 +48,7 @@ pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState
         }
         let state = LayerState {
             target: layer.target,
+            final_target: layer.final_target,
             stream: layer.rng.get_word_pos().to_string(),
             born: layer.born_count,
             dropped: layer.dropped_count,
@@ -103,6 +105,7 @@ pub(super) fn restore(
             .collect::<Result<_>>()?;
         layer.active_count = state.target;
         layer.target = state.target;
+        layer.final_target = state.final_target;
         layer.active = active;
         layer.rng.set_word_pos(position(&state.stream)?);
         layer.born_count = state.born;

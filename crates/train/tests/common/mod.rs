@@ -54,8 +54,8 @@ impl Rewires {
         for layer in topology.layers_mut() {
             let drop = (layer.active_count() as f64 * 0.3) as usize;
             let (magnitude, gradient) = (layer.magnitude(), layer.dense_gradient()?.abs());
-            let growth = Growth::Largest(&gradient);
-            layer.drop_and_grow(drop, &magnitude, drop, &growth, Regrowth::Allowed)?;
+            let growth = Growth::Largest(gradient.shallow_clone());
+            layer.drop_and_grow(drop, &magnitude, &growth, Regrowth::Allowed)?;
             // A slot that must survive a restart: the sum of all gradients looked at.
             let sum = match layer.take_slot("sum") {
                 Some(sum) => sum + gradient,

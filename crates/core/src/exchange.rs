@@ -1,0 +1,283 @@
+//! What drop-and-grow methods share: their parameters, and when and how an update runs.
+//!
+//! A method holds one [`Exchange`] among its own parameters and says, in the hooks of
+//! [`Strategy`] that take a [`View`], which weights are weakest, where to grow, and how many. The
+//! rest (timing, growth windows, exact counts, forecast) is the same for all and lies here.
+
+mod keys;
+
+pub use keys::{Keys, Shared};
+
+use tch::Tensor;
+
+use crate::error::{Error, Result};
+use crate::schedule::{Span, Timing};
+use crate::strategy::{Probe, Step, Strategy, Verdict, check};
+use crate::topology::{Layer, Moments, Regrowth, StartBy, Topology, Update};
+use crate::{Curve, Distribution};
+
+keys::exchange! {
+    /// How the connections are shared among layers.
+    distribution: Distribution,
+    /// By what the first topology is chosen.
+    start: StartBy,
+    /// Fraction of a layer's active weights that the first update replaces, in [0, 1].
+    drop_fraction: f64,
+    /// The fraction that is replaced at `end`, in [0, 1].
+    final_drop_fraction: f64,
+    /// How the fraction decays until `end`.
+    decay: Curve,
+    /// The distance between updates.
+    interval: Span,
+    /// The first update; one interval after the start unless given.
+    begin: Option<Span>,
+    /// No updates from here on.
+    end: Span,
+    /// An update consumes its batch and takes the place of the optimiser step; otherwise both
+    /// happen.
+    replaces_step: bool,
+    /// Batches whose mean gradient decides what grows, the last one being the update's own.
+    growth_batches: u64,
+    /// Whether a connection may be dropped and grown in one update.
+    regrowth: Regrowth,
+    /// What happens to the optimiser's moments.
+    moments: Moments,
+}
+
+/// Slot: the sum of dense gradients while a growth window is open.
+const GRADIENTS: &str = "exchange/gradients";
+
+/// What the hooks of an update see of one layer.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The step that the update belongs to.
+    pub step: &'a Step,
+    /// The layer before the update.
+    pub layer: &'a Layer,
+    /// The active set (`Bool`): that of the layer, or when the hook says where to grow, what is
+    /// left after the drop.
+    pub active: &'a Tensor,
+    /// The share of active weights to replace, from the schedule.
+    pub fraction: f64,
+    gradient: Option<&'a Tensor>,
+}
+
+impl View<'_> {
+    /// The sum of the dense gradients of the growth batches, in the weight's shape.
+    ///
+    /// # Errors
+    /// If the method does not say that it reads them.
+    pub fn gradient(&self) -> Result<&Tensor> {
+        self.gradient.ok_or_else(|| {
+            Error::contract("an update read the dense gradient, which was not announced")
+                .at(self.layer.name().to_owned())
+                .hint("return true from `reads_gradient`")
+        })
+    }
+
+    /// The fraction as a whole number of active weights, rounded down.
+    pub fn count(&self) -> usize {
+        (self.fraction * self.layer.active_count() as f64) as usize
+    }
+}
+
+/// What all views of one update share.
+#[derive(Debug, Clone, Copy)]
+struct Moment<'a> {
+    step: &'a Step,
+    fraction: f64,
+}
+
+impl Moment<'_> {
+    fn view<'a>(
+        &'a self,
+        layer: &'a Layer,
+        active: &'a Tensor,
+        gradient: Option<&'a Tensor>,
+    ) -> View<'a> {
+        View { step: self.step, layer, active, fraction: self.fraction, gradient }
+    }
+}
+
+/// How many connections of a layer an update drops, and how many are active after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Active weights to drop.
+    pub drop: usize,
+    /// Active weights after the update; as many grow as that takes.
+    pub target: usize,
+}
+
+impl Exchange {
+    /// RigL's schedule (Evci et al. 2020), which later papers use for most methods, as a base for
+    /// others: `Exchange { interval: …, ..Exchange::STEPS }`.
+    pub const STEPS: Self = Self {
+        distribution: Distribution::Erk,
+        start: StartBy::Random,
+        drop_fraction: 0.3,
+        final_drop_fraction: 0.0,
+        decay: Curve::Cosine,
+        interval: Span::Steps(100),
+        begin: None,
+        end: Span::Fraction(0.75),
+        replaces_step: false,
+        growth_batches: 1,
+        regrowth: Regrowth::Allowed,
+        moments: Moments::ZeroNewborn,
+    };
+
+    /// When updates happen.
+    pub fn timing(&self) -> Timing {
+        Timing { interval: self.interval, begin: self.begin, end: self.end }
+    }
+
+    /// The share of active weights that an update at `step` replaces.
+    pub fn fraction(&self, step: &Step) -> f64 {
+        let progress = self.timing().progress(step);
+        self.decay.at(self.drop_fraction, self.final_drop_fraction, progress)
+    }
+
+    /// Refuses values out of range.
+    ///
+    /// # Errors
+    /// If one is, naming its key.
+    pub fn validate(&self) -> Result<()> {
+        self.validate_as(Keys::ALL)
+    }
+
+    /// As [`Exchange::validate`], for a method that has own words for some of its `keys`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn validate_as(&self, keys: Keys) -> Result<()> {
+        check::fraction(keys.own_name("drop_fraction"), self.drop_fraction)?;
+        check::fraction(keys.own_name("final_drop_fraction"), self.final_drop_fraction)?;
+        self.interval.check_interval("interval")?;
+        check::at_least_one("growth_batches", self.growth_batches)
+    }
+
+    /// How many updates a whole training from the step `start` has.
+    pub fn updates(&self, start: &Step) -> usize {
+        self.timing().updates(start, self.verdict())
+    }
+
+    /// The steps of a whole training from `start` at which an update is due, for forecasts.
+    pub fn update_steps(&self, start: &Step) -> Vec<Step> {
+        self.timing().due_at(start, self.verdict())
+    }
+
+    /// Shares the connections among the layers and chooses the first topology.
+    ///
+    /// # Errors
+    /// As [`Topology::allocate`] and [`Topology::activate_by`].
+    pub fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
+        topology.moments = self.moments;
+        topology.allocate(self.distribution)?;
+        topology.activate_by(self.start, probe)
+    }
+
+    /// Is this batch's gradient one of the growth batches?
+    pub fn is_window(&self, step: &Step) -> bool {
+        self.timing().is_due_within(step, self.growth_batches.saturating_sub(1))
+    }
+
+    /// Lets the method look at every layer, sums gradients over the growth window, and updates if
+    /// that takes the place of the step. A method that does more after backward does it in
+    /// [`Strategy::observe`], or calls this at the end of its own hook.
+    ///
+    /// # Errors
+    /// What the method or the topology refuse.
+    // Generic, because `&self` of a trait's default method is no `&dyn Strategy`.
+    pub fn after_backward<S: Strategy + ?Sized>(
+        &self,
+        method: &S,
+        step: &Step,
+        topology: &mut Topology,
+    ) -> Result<Verdict> {
+        for layer in topology.layers_mut() {
+            method.observe(step, layer)?;
+        }
+        let updates = self.replaces_step && self.timing().is_due(step);
+        if method.reads_gradient() && self.is_window(step) {
+            for layer in topology.layers_mut() {
+                let gradient = match layer.take_slot(GRADIENTS) {
+                    Some(earlier) => earlier + layer.dense_gradient()?,
+                    None if updates => layer.dense_gradient()?,
+                    // Copied, because the gradient's storage is used again by the next batch.
+                    None => layer.dense_gradient()?.copy(),
+                };
+                layer.set_slot(GRADIENTS, gradient);
+            }
+        }
+        if !updates {
+            return Ok(Verdict::Apply);
+        }
+        self.update(method, step, topology)?;
+        Ok(Verdict::Skip)
+    }
+
+    /// Updates if that follows the step.
+    ///
+    /// # Errors
+    /// What the method or the topology refuse.
+    pub fn after_step<S: Strategy + ?Sized>(
+        &self,
+        method: &S,
+        step: &Step,
+        topology: &mut Topology,
+    ) -> Result<()> {
+        if self.replaces_step || !self.timing().is_due(step) {
+            return Ok(());
+        }
+        self.update(method, step, topology)
+    }
+
+    fn update<S: Strategy + ?Sized>(
+        &self,
+        method: &S,
+        step: &Step,
+        topology: &mut Topology,
+    ) -> Result<()> {
+        let fraction = self.fraction(step);
+        let layers = topology.layers_mut();
+        let gradients: Vec<Option<Tensor>> =
+            layers.iter_mut().map(|layer| layer.take_slot(GRADIENTS)).collect();
+        let moment = Moment { step, fraction };
+        let views: Vec<View<'_>> = layers
+            .iter()
+            .zip(&gradients)
+            .map(|(layer, gradient)| moment.view(layer, layer.active(), gradient.as_ref()))
+            .collect();
+        let counts = method.counts(&views)?;
+        if counts.len() != layers.len() {
+            return Err(Error::contract(format!(
+                "`counts` gave {} layers where there are {}",
+                counts.len(),
+                layers.len()
+            )));
+        }
+        for ((layer, gradient), counts) in layers.iter_mut().zip(gradients).zip(counts) {
+            layer.set_target(counts.target)?;
+            if layer.stays_dense() {
+                continue;
+            }
+            let gradient = gradient.as_ref();
+            layer.update(self.regrowth, |update: &mut Update<'_>| {
+                let view = moment.view(update.layer(), update.active(), gradient);
+                let weakest = method.weakest(&view)?;
+                update.drop(counts.drop, &weakest)?;
+                let view = moment.view(update.layer(), update.active(), gradient);
+                let growth = method.growth(&view)?;
+                update.grow(&growth)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&self) -> Verdict {
+        if self.replaces_step { Verdict::Skip } else { Verdict::Apply }
+    }
+}
+
+#[cfg(test)]
+mod tests;

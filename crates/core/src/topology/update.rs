@@ -1,0 +1,144 @@
+//! Changing a layer's active set in several steps that are one commit.
+
+use tch::Tensor;
+
+use super::{Layer, Regrowth};
+use crate::error::Result;
+use crate::selection;
+
+/// How an update chooses the connections that it grows.
+#[derive(Debug)]
+pub enum Growth {
+    /// The largest scores, a tensor of the weight's shape; ties by index.
+    Largest(Tensor),
+    /// Uniformly at random, from the layer's own stream.
+    Random,
+}
+
+/// A change of one layer in several steps, made by [`Layer::update`].
+///
+/// Whatever the steps, the layer changes once, at the end. Which connections may return, and from
+/// which value, is judged against the last commit: what an earlier change of the same hook dropped
+/// is dropped for a later one too.
+///
+/// A dense layer that is to stay dense has nothing to exchange: every step does nothing then.
+#[derive(Debug)]
+pub struct Update<'a> {
+    layer: &'a mut Layer,
+    regrowth: Regrowth,
+    active: Tensor,
+    active_count: usize,
+    /// Active at the last commit or since (`Bool`), and their number.
+    taken: Tensor,
+    taken_count: usize,
+    stays_dense: bool,
+}
+
+impl<'a> Update<'a> {
+    pub(super) fn new(layer: &'a mut Layer, regrowth: Regrowth) -> Self {
+        let (taken, taken_count) = match layer.committed() {
+            // Nothing has changed since the last commit.
+            None => (layer.active.shallow_clone(), layer.active_count),
+            Some(committed) => {
+                let taken = committed.logical_or(&layer.active);
+                let count = selection::count(&taken);
+                (taken, count)
+            }
+        };
+        Self {
+            active: layer.active.shallow_clone(),
+            active_count: layer.active_count,
+            stays_dense: layer.stays_dense(),
+            taken,
+            taken_count,
+            layer,
+            regrowth,
+        }
+    }
+
+    /// The layer as it was before the update; its weights are those of the last commit.
+    pub fn layer(&self) -> &Layer {
+        self.layer
+    }
+
+    /// The active set after the steps so far (`Bool`, shape of the weight).
+    pub fn active(&self) -> &Tensor {
+        &self.active
+    }
+
+    /// How many are active after the steps so far.
+    pub fn active_count(&self) -> usize {
+        self.active_count
+    }
+
+    /// Drops the `count` active weights with the lowest `scores`, ties by index.
+    ///
+    /// With [`Regrowth::Forbidden`], fewer are dropped if the free positions are too few to meet
+    /// the target.
+    ///
+    /// # Errors
+    /// If a score is not a number, or fewer than `count` are active.
+    pub fn drop(&mut self, count: usize, scores: &Tensor) -> Result<()> {
+        if self.stays_dense {
+            return Ok(());
+        }
+        let target = self.layer.target;
+        let count = match self.regrowth {
+            Regrowth::Forbidden => {
+                let free = self.layer.size() - self.taken_count;
+                count
+                    .min(free.saturating_sub(target.saturating_sub(self.active_count)))
+                    .max(self.active_count.saturating_sub(target))
+            }
+            Regrowth::Allowed | Regrowth::Reinitialised => count,
+        };
+        let dropped = selection::bottom_k(scores, Some(&self.active), count)?;
+        self.active = self.active.logical_and(&dropped.logical_not());
+        self.active_count -= count;
+        Ok(())
+    }
+
+    /// Grows as many connections as the target allows.
+    ///
+    /// # Errors
+    /// If a score is not a number, or too few positions are free.
+    pub fn grow(&mut self, growth: &Growth) -> Result<()> {
+        self.grow_at_most(usize::MAX, growth)
+    }
+
+    /// Grows as many connections as the target allows, but at most `most`.
+    ///
+    /// # Errors
+    /// As [`Update::grow`].
+    pub fn grow_at_most(&mut self, most: usize, growth: &Growth) -> Result<()> {
+        if self.stays_dense {
+            return Ok(());
+        }
+        let count = self.layer.target.saturating_sub(self.active_count).min(most);
+        let candidates = match self.regrowth {
+            Regrowth::Forbidden => self.taken.logical_not(),
+            Regrowth::Allowed | Regrowth::Reinitialised => self.active.logical_not(),
+        };
+        let grown = match growth {
+            Growth::Largest(scores) => selection::top_k(scores, Some(&candidates), count)?,
+            Growth::Random => selection::random_k(&candidates, count, &mut self.layer.rng)?,
+        };
+        match self.regrowth {
+            Regrowth::Allowed => {}
+            Regrowth::Reinitialised => self.layer.restart(&grown.logical_and(&self.taken)),
+            Regrowth::Forbidden => {
+                self.taken = self.taken.logical_or(&grown);
+                self.taken_count += count;
+            }
+        }
+        self.active = self.active.logical_or(&grown);
+        self.active_count += count;
+        Ok(())
+    }
+
+    pub(super) fn finish(self) {
+        if !self.stays_dense {
+            self.layer.replace_active(self.active, self.active_count);
+        }
+    }
+}
