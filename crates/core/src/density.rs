@@ -1,5 +1,7 @@
 //! How a budget of connections is shared among layers.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,50 @@ pub fn allocate(
         Distribution::Erk => solve(&sizes, shapes, density, kernel_ratio),
     };
     Ok(round_to_total(&densities, &sizes, budget))
+}
+
+/// As [`allocate`], where layers with an entry in `fixed`, by index, have that density in (0, 1].
+/// The others share the rest of the budget by `distribution`.
+///
+/// # Errors
+/// As [`allocate`], and if the fixed layers take so much that others would have no connection, or
+/// so little that the others cannot hold the rest.
+pub fn allocate_around(
+    distribution: Distribution,
+    density: f64,
+    shapes: &[Vec<i64>],
+    fixed: &BTreeMap<usize, f64>,
+) -> Result<Vec<usize>> {
+    if fixed.is_empty() {
+        return allocate(distribution, density, shapes);
+    }
+    let taken = |layer: usize| {
+        let size = size(&shapes[layer]);
+        fixed.get(&layer).map(|density| ((density * size as f64).round() as usize).clamp(1, size))
+    };
+    let open: Vec<usize> = (0..shapes.len()).filter(|layer| taken(*layer).is_none()).collect();
+    let total: usize = shapes.iter().map(|shape| size(shape)).sum();
+    let budget = (density * total as f64).round() as usize;
+    let fixed_count: usize = (0..shapes.len()).filter_map(taken).sum();
+    let room: usize = open.iter().map(|layer| size(&shapes[*layer])).sum();
+    let rest = budget.checked_sub(fixed_count).filter(|rest| (open.len()..=room).contains(rest));
+    let Some(rest) = rest else {
+        return Err(Error::usage(format!(
+            "sparsity {} leaves {budget} of {total} connections, and layers of fixed density take \
+             {fixed_count} of them: the other {} layers need between {} and {room}",
+            1.0 - density,
+            open.len(),
+            open.len()
+        ))
+        .hint("choose another sparsity, or fix the density of fewer layers"));
+    };
+    let mut shared = Vec::new();
+    if !open.is_empty() {
+        let shapes: Vec<Vec<i64>> = open.iter().map(|layer| shapes[*layer].clone()).collect();
+        shared = allocate(distribution, rest as f64 / room as f64, &shapes)?;
+    }
+    let mut shared = shared.into_iter();
+    Ok((0..shapes.len()).filter_map(|layer| taken(layer).or_else(|| shared.next())).collect())
 }
 
 fn size(shape: &[i64]) -> usize {
@@ -162,6 +208,26 @@ mod tests {
     }
 
     /// Values of the reference implementation of RigL.
+    /// LeNet-300-100 with a dense first layer does not fit at 90 %; with a dense last one, which ERK
+    /// makes dense anyway, the counts are the known ones.
+    #[test]
+    fn fixed_layers_take_their_part_of_the_budget() {
+        let shapes = [vec![300, 784], vec![100, 300], vec![10, 100]];
+        let around = |fixed: &[(usize, f64)], density| {
+            let fixed = fixed.iter().copied().collect();
+            allocate_around(Distribution::Erk, density, &shapes, &fixed)
+        };
+        assert_eq!(around(&[(2, 1.0)], 0.1).unwrap(), [18_714, 6_906, 1_000]);
+        let halved = around(&[(1, 0.5)], 0.1).unwrap();
+        assert_eq!((halved[1], halved.iter().sum::<usize>()), (15_000, 26_620));
+        let error = around(&[(0, 1.0)], 0.1).unwrap_err().to_string();
+        assert!(error.contains("take 235200 of them"), "{error}");
+        assert!(
+            around(&[(0, 0.01), (1, 0.01)], 0.1).is_err(),
+            "the last layer cannot hold the rest"
+        );
+    }
+
     #[test]
     fn erk_matches_golden_values_of_lenet_300_100() {
         let shapes = [vec![300, 784], vec![100, 300], vec![10, 100]];

@@ -8,6 +8,8 @@ mod keys;
 
 pub use keys::{Keys, Shared};
 
+use std::collections::BTreeMap;
+
 use tch::Tensor;
 
 use crate::error::{Error, Result};
@@ -19,6 +21,13 @@ use crate::{Curve, Distribution};
 keys::exchange! {
     /// How the connections are shared among layers.
     distribution: Distribution,
+    /// The first layer of the model stays dense, and the others share what it leaves.
+    dense_first_layer: bool,
+    /// The last layer of the model stays dense, and the others share what it leaves.
+    dense_last_layer: bool,
+    /// Densities in (0, 1] of layers by name, such as `{ "conv1.weight" = 0.5 }`; the other layers
+    /// share what they leave. Such a layer keeps its number of connections in every update.
+    layer_densities: BTreeMap<String, f64>,
     /// By what the first topology is chosen.
     start: StartBy,
     /// Fraction of a layer's active weights that the first update replaces, in [0, 1].
@@ -40,6 +49,9 @@ keys::exchange! {
     growth_batches: u64,
     /// Whether a connection may be dropped and grown in one update.
     regrowth: Regrowth,
+    /// Connections grow where none has been before, as long as there is such a place (in-time
+    /// over-parameterisation, Liu et al. 2021).
+    grow_new_first: bool,
     /// What happens to the optimiser's moments.
     moments: Moments,
 }
@@ -79,6 +91,11 @@ impl View<'_> {
     pub fn count(&self) -> usize {
         (self.fraction * self.layer.active_count() as f64) as usize
     }
+
+    /// Drops `drop` connections and grows as many as the layer's present target takes.
+    pub fn exchange(&self, drop: usize) -> Counts {
+        Counts { drop, target: self.layer.target() }
+    }
 }
 
 /// What all views of one update share.
@@ -113,6 +130,9 @@ impl Exchange {
     /// others: `Exchange { interval: …, ..Exchange::STEPS }`.
     pub const STEPS: Self = Self {
         distribution: Distribution::Erk,
+        dense_first_layer: false,
+        dense_last_layer: false,
+        layer_densities: BTreeMap::new(),
         start: StartBy::Random,
         drop_fraction: 0.3,
         final_drop_fraction: 0.0,
@@ -123,6 +143,7 @@ impl Exchange {
         replaces_step: false,
         growth_batches: 1,
         regrowth: Regrowth::Allowed,
+        grow_new_first: false,
         moments: Moments::ZeroNewborn,
     };
 
@@ -152,6 +173,13 @@ impl Exchange {
     pub fn validate_as(&self, keys: Keys) -> Result<()> {
         check::fraction(keys.own_name("drop_fraction"), self.drop_fraction)?;
         check::fraction(keys.own_name("final_drop_fraction"), self.final_drop_fraction)?;
+        for (layer, density) in &self.layer_densities {
+            if !(*density > 0.0 && *density <= 1.0) {
+                return Err(Error::usage(format!(
+                    "layer_densities.{layer} = {density} is not in (0, 1]"
+                )));
+            }
+        }
         self.interval.check_interval("interval")?;
         check::at_least_one("growth_batches", self.growth_batches)
     }
@@ -171,9 +199,40 @@ impl Exchange {
     /// # Errors
     /// As [`Topology::allocate`] and [`Topology::activate_by`].
     pub fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
-        topology.moments = self.moments;
-        topology.allocate(self.distribution)?;
+        self.allocate(topology)?;
         topology.activate_by(self.start, probe)
+    }
+
+    /// Shares the connections among the layers and settles what becomes of moments: the part of
+    /// [`Exchange::init`] before a first topology is chosen.
+    ///
+    /// # Errors
+    /// As [`Topology::allocate_around`], and if a layer is named that the model does not have.
+    pub fn allocate(&self, topology: &mut Topology) -> Result<()> {
+        topology.moments = self.moments;
+        let fixed = self.fixed_densities(topology)?;
+        topology.allocate_around(self.distribution, &fixed)
+    }
+
+    /// Densities that users fixed, by the layer's index.
+    fn fixed_densities(&self, topology: &Topology) -> Result<BTreeMap<usize, f64>> {
+        let layers = topology.layers();
+        let mut fixed = BTreeMap::new();
+        let declared = |index: &usize| layers[*index].declared();
+        let ends = [
+            (self.dense_first_layer, (0..layers.len()).min_by_key(declared)),
+            (self.dense_last_layer, (0..layers.len()).max_by_key(declared)),
+        ];
+        for (_, index) in ends.into_iter().filter(|(is_dense, _)| *is_dense) {
+            fixed.extend(index.map(|index| (index, 1.0)));
+        }
+        for (name, density) in &self.layer_densities {
+            let index = layers.iter().position(|layer| layer.name() == name);
+            let index = index
+                .ok_or_else(|| Error::unknown("layer", name, layers.iter().map(Layer::name)))?;
+            fixed.insert(index, *density);
+        }
+        Ok(fixed)
     }
 
     /// Is this batch's gradient one of the growth batches?
@@ -239,6 +298,7 @@ impl Exchange {
         topology: &mut Topology,
     ) -> Result<()> {
         let fraction = self.fraction(step);
+        let fixed = self.fixed_densities(topology)?;
         let layers = topology.layers_mut();
         let gradients: Vec<Option<Tensor>> =
             layers.iter_mut().map(|layer| layer.take_slot(GRADIENTS)).collect();
@@ -248,14 +308,7 @@ impl Exchange {
             .zip(&gradients)
             .map(|(layer, gradient)| moment.view(layer, layer.active(), gradient.as_ref()))
             .collect();
-        let counts = method.counts(&views)?;
-        if counts.len() != layers.len() {
-            return Err(Error::contract(format!(
-                "`counts` gave {} layers where there are {}",
-                counts.len(),
-                layers.len()
-            )));
-        }
+        let counts = counts(method, &views, &fixed)?;
         for ((layer, gradient), counts) in layers.iter_mut().zip(gradients).zip(counts) {
             layer.set_target(counts.target)?;
             if layer.stays_dense() {
@@ -263,6 +316,7 @@ impl Exchange {
             }
             let gradient = gradient.as_ref();
             layer.update(self.regrowth, |update: &mut Update<'_>| {
+                update.set_new_first(self.grow_new_first);
                 let view = moment.view(update.layer(), update.active(), gradient);
                 let weakest = method.weakest(&view)?;
                 update.drop(counts.drop, &weakest)?;
@@ -277,6 +331,38 @@ impl Exchange {
     fn verdict(&self) -> Verdict {
         if self.replaces_step { Verdict::Skip } else { Verdict::Apply }
     }
+}
+
+/// The counts of all layers. A layer of fixed density is asked for by itself, so that no connection
+/// moves from it to others.
+fn counts<S: Strategy + ?Sized>(
+    method: &S,
+    views: &[View<'_>],
+    fixed: &BTreeMap<usize, f64>,
+) -> Result<Vec<Counts>> {
+    let checked = |views: &[View<'_>]| {
+        let counts = method.counts(views)?;
+        if counts.len() == views.len() {
+            return Ok(counts);
+        }
+        Err(Error::contract(format!(
+            "`counts` gave {} layers where there are {}",
+            counts.len(),
+            views.len()
+        )))
+    };
+    let is_fixed = |index: &usize| fixed.contains_key(index);
+    let open: Vec<View<'_>> =
+        (0..views.len()).filter(|index| !is_fixed(index)).map(|index| views[index]).collect();
+    let mut open = checked(&open)?.into_iter();
+    let mut all = Vec::with_capacity(views.len());
+    for index in 0..views.len() {
+        match is_fixed(&index) {
+            true => all.extend(checked(&views[index..=index])?),
+            false => all.extend(open.next()),
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

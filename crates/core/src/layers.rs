@@ -33,6 +33,7 @@ pub struct Prunable {
     /// The weight, `[out, in]` or `[out, in, height, width]`, a leaf that requires gradients.
     pub tensor: Tensor,
     positions: Arc<AtomicU64>,
+    declared: usize,
 }
 
 impl Prunable {
@@ -43,10 +44,20 @@ impl Prunable {
         self.positions.load(Ordering::Relaxed)
     }
 
+    /// The how-many-th parameter of its model it is, from 0, as the model declares them: the
+    /// smallest is that of the first layer and the largest that of the last.
+    pub fn declared(&self) -> usize {
+        self.declared
+    }
+
     /// Another handle of the same weight.
     #[must_use]
     pub fn shallow_clone(&self) -> Self {
-        Self { tensor: self.tensor.shallow_clone(), positions: Arc::clone(&self.positions) }
+        Self {
+            tensor: self.tensor.shallow_clone(),
+            positions: Arc::clone(&self.positions),
+            declared: self.declared,
+        }
     }
 
     fn measure(&self, positions: impl FnOnce() -> i64) {

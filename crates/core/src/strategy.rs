@@ -131,8 +131,7 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     /// # Errors
     /// What the layers refuse.
     fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
-        let counts = |view: &View<'_>| Counts { drop: view.count(), target: view.layer.target() };
-        Ok(layers.iter().map(counts).collect())
+        Ok(layers.iter().map(|view| view.exchange(view.count())).collect())
     }
 
     /// Scores in the weight's shape; an update drops the lowest of active weights. |w| unless

@@ -120,10 +120,22 @@ impl Topology {
     /// # Errors
     /// If the budget cannot be shared; see [`density::allocate`].
     pub fn allocate(&mut self, distribution: Distribution) -> Result<()> {
+        self.allocate_around(distribution, &BTreeMap::new())
+    }
+
+    /// As [`Topology::allocate`], where layers with an entry in `fixed`, by index, have that density
+    /// in (0, 1]. The others share what is left, so that the whole reaches the same density.
+    ///
+    /// # Errors
+    /// If the fixed layers leave nothing for the others; see [`density::allocate`].
+    pub fn allocate_around(
+        &mut self,
+        distribution: Distribution,
+        fixed: &BTreeMap<usize, f64>,
+    ) -> Result<()> {
         let shapes: Vec<Vec<i64>> = self.layers.iter().map(Layer::shape).collect();
-        for (layer, count) in
-            self.layers.iter_mut().zip(density::allocate(distribution, self.density, &shapes)?)
-        {
+        let counts = density::allocate_around(distribution, self.density, &shapes, fixed)?;
+        for (layer, count) in self.layers.iter_mut().zip(counts) {
             layer.set_target(count)?;
             layer.final_target = count;
         }
@@ -355,6 +367,38 @@ mod tests {
         assert_eq!(bits(layer.active()), [1, 0, 1, 1, 1, 0]);
         assert_eq!(topology.commit().unwrap().len(), 1);
         assert_eq!(weights(&topology), [4.0, 0.0, 3.0, -2.0, 0.0, 0.0]);
+    }
+
+    /// Entry 3 was active before, 4 and 5 never were: with new places first, the largest scores
+    /// among those win, though entry 3 has the largest of all.
+    #[test]
+    fn growth_may_prefer_places_that_were_never_active() {
+        let mut topology = half_active();
+        update(&mut topology, Regrowth::Allowed);
+        let layer = &mut topology.layers_mut()[0];
+        assert_eq!(bits(layer.active()), [1, 1, 1, 0, 0, 1]);
+        let (magnitude, scores) = (layer.magnitude(), [0.0f32, 0.0, 0.0, 9.0, 1.0, 0.0]);
+        let growth = Growth::Largest(Tensor::from_slice(&scores).reshape([2, 3]));
+        layer
+            .update(Regrowth::Forbidden, |update| {
+                update.set_new_first(true);
+                update.drop(1, &magnitude)?;
+                update.grow(&growth)
+            })
+            .unwrap();
+        assert_eq!(bits(layer.active()), [1, 1, 1, 0, 1, 0]);
+        topology.commit().unwrap();
+        // Nothing is new any more.
+        let layer = &mut topology.layers_mut()[0];
+        layer
+            .update(Regrowth::Forbidden, |update| {
+                update.set_new_first(true);
+                update.drop(1, &magnitude)?;
+                update.grow(&growth)
+            })
+            .unwrap();
+        assert_eq!(layer.active_count(), 4);
+        assert_eq!(bits(layer.active())[3], 1);
     }
 
     #[test]

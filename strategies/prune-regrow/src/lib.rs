@@ -87,8 +87,7 @@ impl Strategy for PruneRegrow {
     }
 
     fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
-        topology.moments = self.exchange.moments;
-        topology.allocate(self.exchange.distribution)?;
+        self.exchange.allocate(topology)?;
         topology.start_dense()
     }
 
@@ -159,6 +158,15 @@ mod tests {
             PruneRegrow { criterion: Criterion::Product, ..often.clone() },
             PruneRegrow {
                 exchange: Exchange { regrowth: Regrowth::Forbidden, ..often.exchange.clone() },
+                ..often.clone()
+            },
+            PruneRegrow {
+                exchange: Exchange {
+                    growth_batches: 2,
+                    replaces_step: false,
+                    dense_last_layer: true,
+                    ..often.exchange.clone()
+                },
                 ..often.clone()
             },
             PruneRegrow {

@@ -85,6 +85,8 @@ mod tests {
                 },
             },
             Rigl { exchange: Exchange { start: StartBy::Magnitude, ..base.exchange.clone() } },
+            Rigl { exchange: Exchange { grow_new_first: true, ..base.exchange.clone() } },
+            Rigl { exchange: Exchange { dense_last_layer: true, ..base.exchange.clone() } },
             Rigl { exchange: Exchange { start: StartBy::Snip, ..base.exchange.clone() } },
             Rigl {
                 exchange: Exchange {

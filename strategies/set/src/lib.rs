@@ -53,14 +53,15 @@ impl Default for Set {
     }
 }
 
-/// Positive and negative active weights (`Bool`), and how many of each an update drops.
-fn by_sign(view: &View<'_>) -> [(Tensor, usize); 2] {
-    let positive = view.layer.active().logical_and(&view.layer.weight().gt(0.0));
-    let negative = view.layer.active().logical_and(&positive.logical_not());
-    [positive, negative].map(|side| {
+/// The positive and, separately, the negative weights nearest to 0 (`Bool`).
+fn by_sign(view: &View<'_>) -> Result<Tensor> {
+    let positive = view.layer.weight().gt(0.0);
+    let nearest = |side: &Tensor| {
+        let side = side.logical_and(view.layer.active());
         let count = (view.fraction * selection::count(&side) as f64) as usize;
-        (side, count)
-    })
+        selection::bottom_k(&view.layer.magnitude(), Some(&side), count)
+    };
+    Ok(nearest(&positive)?.logical_or(&nearest(&positive.logical_not())?))
 }
 
 #[typetag::serde(name = "set")]
@@ -74,24 +75,18 @@ impl Strategy for Set {
     }
 
     fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
-        let drop = |view: &View<'_>| match self.drop {
-            Drop::Magnitude => view.count(),
-            Drop::BySign => by_sign(view).iter().map(|(_, count)| count).sum(),
+        let counts = |view: &View<'_>| match self.drop {
+            Drop::Magnitude => Ok(view.exchange(view.count())),
+            Drop::BySign => Ok(view.exchange(selection::count(&by_sign(view)?))),
         };
-        Ok(layers
-            .iter()
-            .map(|view| Counts { drop: drop(view), target: view.layer.target() })
-            .collect())
+        layers.iter().map(counts).collect()
     }
 
     fn weakest(&self, view: &View<'_>) -> Result<Tensor> {
-        let magnitude = view.layer.magnitude();
-        if self.drop == Drop::Magnitude {
-            return Ok(magnitude);
+        match self.drop {
+            Drop::Magnitude => Ok(view.layer.magnitude()),
+            Drop::BySign => Ok(by_sign(view)?.logical_not().to_kind(Kind::Float)),
         }
-        let [up, down] =
-            by_sign(view).map(|(side, count)| selection::bottom_k(&magnitude, Some(&side), count));
-        Ok(up?.logical_or(&down?).logical_not().to_kind(Kind::Float))
     }
 }
 
@@ -132,6 +127,15 @@ mod tests {
                 exchange: Exchange {
                     regrowth: Regrowth::Forbidden,
                     moments: Moments::ResetAll,
+                    ..often.exchange.clone()
+                },
+                ..often.clone()
+            },
+            Set {
+                exchange: Exchange {
+                    replaces_step: true,
+                    grow_new_first: true,
+                    layer_densities: [("fc3.weight".to_owned(), 1.0)].into(),
                     ..often.exchange.clone()
                 },
                 ..often.clone()
@@ -187,6 +191,13 @@ mod tests {
         let mut bench = Bench::new([4.0, 1.0, -3.0, -2.0, 0.0, 0.0], [1, 1, 1, 1, 0, 0]);
         bench.after_step(&set, &step(10));
         assert_eq!(bench.active(), [1, 0, 1, 0, 1, 1]);
+    }
+
+    #[test]
+    fn what_reads_no_gradient_has_no_growth_batches() {
+        let set = serde_json::json!({ "name": "set", "growth_batches": 3 });
+        let error = serde_json::from_value::<Box<dyn Strategy>>(set).unwrap_err().to_string();
+        assert!(error.contains("unknown field `growth_batches`"), "{error}");
     }
 
     #[test]

@@ -55,6 +55,15 @@ fn keeps_the_contract_in_every_variant() {
         },
         Snfs {
             exchange: Exchange {
+                dense_last_layer: true,
+                distribution: Distribution::Erk,
+                replaces_step: true,
+                ..often.exchange.clone()
+            },
+            ..often.clone()
+        },
+        Snfs {
+            exchange: Exchange {
                 regrowth: Regrowth::Reinitialised,
                 distribution: Distribution::Erk,
                 ..often.exchange.clone()
@@ -215,4 +224,13 @@ fn a_dense_layer_with_large_momentum_stays_dense() {
     // With little momentum it drops three like any other, and the first layer takes most of the
     // five: its share of 4.5 is cut to 0.99 · 4 positions, so 3 stay and 2 go back.
     assert_eq!(updated(&halving(), &mut two_layers([4, 6], [9.0, 1.0])), [5, 5]);
+}
+
+/// A layer of fixed density exchanges by itself, whatever the others deserve.
+#[test]
+fn a_layer_of_fixed_density_keeps_its_connections() {
+    let exchange =
+        Exchange { layer_densities: [("b.weight".into(), 0.5)].into(), ..halving().exchange };
+    let fixed = Snfs { exchange, ..halving() };
+    assert_eq!(updated(&fixed, &mut two_layers([4, 4], [-1.0, 3.0])), [4, 4]);
 }

@@ -47,7 +47,14 @@ impl Keys {
 }
 
 /// Keys that all methods got after results were stored.
-const LATER: [&str; 2] = ["start", "final_drop_fraction"];
+const LATER: [&str; 6] = [
+    "start",
+    "final_drop_fraction",
+    "dense_first_layer",
+    "dense_last_layer",
+    "layer_densities",
+    "grow_new_first",
+];
 
 /// A field that is given, `null` included.
 pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(

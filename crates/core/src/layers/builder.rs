@@ -109,7 +109,11 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn prunable(&mut self, name: &str, shape: &[i64], draw: Draw) -> Prunable {
-        let prunable = Prunable { tensor: self.draw(name, shape, draw), positions: Arc::default() };
+        let prunable = Prunable {
+            tensor: self.draw(name, shape, draw),
+            positions: Arc::default(),
+            declared: self.parameters.entries.len(),
+        };
         self.insert(name, Parameter::Prunable(prunable.shallow_clone()));
         prunable
     }

@@ -112,6 +112,11 @@ impl Layer {
         &self.prunable.tensor
     }
 
+    /// Its place among all parameters as the model declares them; see [`Prunable::declared`].
+    pub fn declared(&self) -> usize {
+        self.prunable.declared()
+    }
+
     /// How often one weight is used for one sample; see [`Prunable::positions`].
     pub fn positions(&self) -> u64 {
         self.prunable.positions()

@@ -32,6 +32,7 @@ pub struct Update<'a> {
     taken: Tensor,
     taken_count: usize,
     stays_dense: bool,
+    new_first: bool,
 }
 
 impl<'a> Update<'a> {
@@ -53,7 +54,13 @@ impl<'a> Update<'a> {
             taken_count,
             layer,
             regrowth,
+            new_first: false,
         }
+    }
+
+    /// Grow only where no connection has ever been, as long as there is such a place?
+    pub fn set_new_first(&mut self, new_first: bool) {
+        self.new_first = new_first;
     }
 
     /// The layer as it was before the update; its weights are those of the last commit.
@@ -119,9 +126,14 @@ impl<'a> Update<'a> {
             Regrowth::Forbidden => self.taken.logical_not(),
             Regrowth::Allowed | Regrowth::Reinitialised => self.active.logical_not(),
         };
-        let grown = match growth {
-            Growth::Largest(scores) => selection::top_k(scores, Some(&candidates), count)?,
-            Growth::Random => selection::random_k(&candidates, count, &mut self.layer.rng)?,
+        let grown = if self.new_first {
+            let fresh = candidates.logical_and(&self.layer.ever_active.logical_not());
+            let fresh_count = selection::count(&fresh).min(count);
+            let first = self.chosen(growth, &fresh, fresh_count)?;
+            let rest = candidates.logical_and(&first.logical_not());
+            first.logical_or(&self.chosen(growth, &rest, count - fresh_count)?)
+        } else {
+            self.chosen(growth, &candidates, count)?
         };
         match self.regrowth {
             Regrowth::Allowed => {}
@@ -134,6 +146,13 @@ impl<'a> Update<'a> {
         self.active = self.active.logical_or(&grown);
         self.active_count += count;
         Ok(())
+    }
+
+    fn chosen(&mut self, growth: &Growth, candidates: &Tensor, count: usize) -> Result<Tensor> {
+        match growth {
+            Growth::Largest(scores) => selection::top_k(scores, Some(candidates), count),
+            Growth::Random => selection::random_k(candidates, count, &mut self.layer.rng),
+        }
     }
 
     pub(super) fn finish(self) {
