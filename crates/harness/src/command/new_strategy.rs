@@ -23,18 +23,19 @@ const FILES: [(&str, &str); 4] = [
 const MANIFEST: &str = "crates/harness/Cargo.toml";
 
 /// Names that mean something else in a grid file, or in the code of the new crate.
-const TAKEN: [&str; 14] = [
+const TAKEN: [&str; 15] = [
     "training",
     "analysis",
     "strategy",
     "model",
     "self",
     "default",
-    "distribution",
-    "probe",
+    "exchange",
+    "growth",
     "result",
-    "topology",
-    "strategy-plugin",
+    "shared",
+    "tensor",
+    "view",
     "json-schema",
     "serialize",
     "deserialize",
