@@ -103,7 +103,6 @@ macro_rules! register {
                 bibtex: "",
                 summary: "Fails in the middle of a training.",
                 grid: "",
-                renamed: &[],
                 baseline: false,
                 default: || Box::new($strategy::default()),
                 schema: || schemars::schema_for!($strategy),

@@ -27,8 +27,6 @@ pub struct StrategyPlugin {
     pub summary: &'static str,
     /// Parameters worth searching: the contents of the crate's `grid.toml`.
     pub grid: &'static str,
-    /// Parameters that had another name in earlier versions, `(old, new)`: they are still read.
-    pub renamed: &'static [(&'static str, &'static str)],
     /// Is it the dense network that others are compared with? It ignores the sparsity to reach.
     pub baseline: bool,
     /// The config with the paper's defaults.
@@ -91,7 +89,6 @@ impl StrategyPlugin {
             bibtex: "",
             summary: "",
             grid,
-            renamed: &[],
             baseline: false,
             default: || Box::new(S::default()),
             schema: || schemars::schema_for!(S),
@@ -197,22 +194,6 @@ pub fn strategy(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn S
     let strategy: Box<dyn Strategy> = from_value(name, config)?;
     strategy.validate().map_err(|error| error.at(name))?;
     Ok(strategy)
-}
-
-/// A config of a strategy, tagged with its `name`, whose parameters have the names of this version.
-///
-/// Configs of methods that are not linked, and values that are no config, stay as they are.
-pub fn with_new_names(config: &Value) -> Value {
-    let mut config = config.clone();
-    let name = config.get("name").and_then(Value::as_str).unwrap_or_default();
-    let Ok(plugin) = StrategyPlugin::find(name) else { return config };
-    let Some(map) = config.as_object_mut() else { return config };
-    for (old, new) in plugin.renamed {
-        if let Some(value) = map.remove(*old) {
-            map.entry(*new).or_insert(value);
-        }
-    }
-    config
 }
 
 /// The architecture `name` with `parameters` over its defaults.

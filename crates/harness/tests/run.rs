@@ -92,7 +92,6 @@ inventory::submit! {
         bibtex: "",
         summary: "Fails as it is told.",
         grid: "",
-        renamed: &[],
         baseline: false,
         default: || Box::new(Wrench::default()),
         schema: || schemars::schema_for!(Wrench),
