@@ -447,6 +447,21 @@ mod tests {
     }
 
     #[test]
+    fn only_active_weights_can_be_trained() {
+        let mut topology = half_active();
+        topology.layers_mut()[0].set_trainable(Some(mask([1, 0, 1, 0, 0, 0])));
+        assert!(topology.commit().is_ok());
+        topology.layers_mut()[0].set_trainable(Some(mask([1, 0, 1, 0, 1, 1])));
+        let error = topology.commit().unwrap_err().to_string();
+        assert!(
+            error.starts_with("fc.weight: the optimiser may move 2 inactive weights"),
+            "{error}"
+        );
+        topology.layers_mut()[0].set_trainable(None);
+        assert!(topology.commit().is_ok());
+    }
+
+    #[test]
     fn an_unannounced_gradient_is_refused_and_an_announced_one_is_dense() {
         let (linear, mut topology) = one_layer([4.0, -1.0, 3.0, -2.0, 9.0, 9.0], 0.5);
         topology.layers_mut()[0].set_target(3).unwrap();

@@ -176,7 +176,9 @@ impl Layer {
         self.trainable.as_ref().unwrap_or(&self.active)
     }
 
-    /// Lets the optimiser move another set than the active one; `None` returns to it.
+    /// Lets the optimiser move a part of the active set only (`Bool`, shape of the weight); `None`
+    /// returns to all of it. A mask with inactive entries is an error at the next commit: what the
+    /// optimiser moved there would not be 0.
     pub fn set_trainable(&mut self, mask: Option<Tensor>) {
         self.trainable = mask;
     }
@@ -367,6 +369,18 @@ impl Layer {
                 self.active_count, self.target
             ))
             .at(self.name.clone()));
+        }
+        if let Some(trainable) = &self.trainable {
+            let stray = selection::count(&trainable.logical_and(&self.active.logical_not()));
+            if stray > 0 {
+                return Err(Error::contract(format!(
+                    "the optimiser may move {stray} inactive weights, which must stay 0"
+                ))
+                .at(self.name.clone())
+                .hint(
+                    "give `set_trainable` a part of the active set, and again after it changes",
+                ));
+            }
         }
         let Some(before) = self.before.take() else {
             return Ok(None);
