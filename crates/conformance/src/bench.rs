@@ -2,7 +2,8 @@
 
 use dst_core::tch::{Device, Kind, Tensor, no_grad};
 use dst_core::{
-    Builder, Linear, Parameters, Probe, Result, SeedStreams, Step, Strategy, Topology, Verdict,
+    Builder, Layer, Linear, Parameters, Probe, Result, SeedStreams, Step, Strategy, Topology,
+    Verdict,
 };
 
 /// A layer of shape `[2, 3]` with chosen weights, active set and gradient, whose hooks are
@@ -19,7 +20,7 @@ pub struct Bench {
 
 /// The given optimiser step of a training of one epoch with 1,000 steps.
 pub fn step(index: u64) -> Step {
-    Step { index, epoch: 0, offset: index, per_epoch: 1000, epochs: 1, updated_at: None }
+    Step { index, offset: index, ..Step::first(1000, 1) }
 }
 
 impl Bench {
@@ -33,7 +34,7 @@ impl Bench {
         let streams = SeedStreams::new(seed);
         let mut parameters = Parameters::default();
         let layer = Builder::new(&mut parameters, streams, Device::Cpu).linear("fc", 3, 2);
-        no_grad(|| layer.weight.tensor.shallow_clone().copy_(&matrix(weights)));
+        layer.weight.values().copy_(&matrix(weights));
         let count = active.iter().filter(|bit| **bit == 1).count();
         let mut topology = Topology::new(&parameters, count as f64 / 6.0, &streams)
             .expect("some weight is active");
@@ -51,21 +52,27 @@ impl Bench {
         let density = 1.0 - sparsity;
         self.topology = Topology::new(&self.parameters, density, &self.streams)
             .expect("the sparsity is in [0, 1)");
-        let mut probe = OneBatch(self.layer.weight.tensor.grad());
+        let mut probe = OneBatch(self.layer.weight.dense().grad());
         no_grad(|| strategy.init(&mut self.topology, &mut probe)).expect("init succeeds");
         self.topology.start().expect("init meets the targets");
     }
 
     /// Makes this the gradient of the layer, for active and inactive weights.
     pub fn set_gradient(&mut self, gradient: [f32; 6]) {
-        let mut weight = self.layer.weight.tensor.shallow_clone();
+        let mut weight = self.layer.weight.dense().shallow_clone();
         weight.zero_grad();
         (&weight * matrix(gradient)).sum(Kind::Float).backward();
     }
 
+    fn announce(&mut self, strategy: &dyn Strategy, step: &Step) {
+        self.topology
+            .announce(strategy.gradient_scope(step))
+            .unwrap_or_else(|error| panic!("gradient_scope at step {}: {error}", step.index));
+    }
+
     /// Calls `after_backward` as the training loop does, and commits.
     pub fn after_backward(&mut self, strategy: &dyn Strategy, step: &Step) -> Verdict {
-        self.topology.announce_dense_gradient(strategy.wants_dense_gradient(step));
+        self.announce(strategy, step);
         let verdict = no_grad(|| strategy.after_backward(step, &mut self.topology))
             .unwrap_or_else(|error| panic!("after_backward at step {}: {error}", step.index));
         self.topology.commit().expect("the targets are met");
@@ -74,28 +81,60 @@ impl Bench {
 
     /// Calls `after_step` as the training loop does, and commits.
     pub fn after_step(&mut self, strategy: &dyn Strategy, step: &Step) {
-        self.topology.announce_dense_gradient(strategy.wants_dense_gradient(step));
+        self.announce(strategy, step);
         no_grad(|| strategy.after_step(step, &mut self.topology))
             .unwrap_or_else(|error| panic!("after_step at step {}: {error}", step.index));
         self.topology.commit().expect("the targets are met");
     }
 
-    /// The active set, 1 is active.
-    pub fn active(&self) -> [u8; 6] {
-        let bits = self.topology.layers()[0].active().to_kind(Kind::Uint8).flatten(0, -1);
-        Vec::try_from(bits).ok().and_then(|bits| bits.try_into().ok()).expect("there are six")
+    /// Makes these the values of all weights, those behind the mask included.
+    pub fn set_values(&mut self, values: [f32; 6]) {
+        self.layer.weight.values().copy_(&matrix(values));
     }
 
-    /// The weights.
+    /// The active set, 1 is active.
+    pub fn active(&self) -> [u8; 6] {
+        bits(self.only().active())
+    }
+
+    /// The entries that the optimiser moves, 1 is moved.
+    pub fn trainable(&self) -> [u8; 6] {
+        bits(self.only().trainable())
+    }
+
+    /// The weights that the forward pass sees.
     pub fn weights(&self) -> [f32; 6] {
-        let weights = self.layer.weight.tensor.detach().flatten(0, -1);
-        Vec::try_from(weights).ok().and_then(|w| w.try_into().ok()).expect("there are six")
+        floats(self.layer.weight.dense())
+    }
+
+    /// The weights that the optimiser moves, those behind the mask included.
+    pub fn values(&self) -> [f32; 6] {
+        floats(&self.only().values())
+    }
+
+    /// The gradient that the optimiser would use.
+    pub fn gradient(&self) -> [f32; 6] {
+        floats(&self.layer.weight.gradient().expect("a gradient was set"))
+    }
+
+    fn only(&self) -> &Layer {
+        &self.topology.layers()[0]
     }
 
     /// The topology, for what a table cannot show.
     pub fn topology(&mut self) -> &mut Topology {
         &mut self.topology
     }
+}
+
+fn bits(mask: &Tensor) -> [u8; 6] {
+    let bits = Vec::try_from(mask.to_kind(Kind::Uint8).flatten(0, -1));
+    bits.ok().and_then(|bits| bits.try_into().ok()).expect("there are six")
+}
+
+fn floats(tensor: &Tensor) -> [f32; 6] {
+    let floats = Vec::try_from(tensor.detach().flatten(0, -1));
+    floats.ok().and_then(|floats| floats.try_into().ok()).expect("there are six")
 }
 
 fn matrix(values: [f32; 6]) -> Tensor {

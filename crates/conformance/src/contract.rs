@@ -6,7 +6,7 @@ use std::path::Path;
 use dst_core::plugin::{self, Plugin, StrategyPlugin};
 use dst_core::record::LayerRecord;
 use dst_core::tch::{self, Device, Kind, Tensor};
-use dst_core::{Result, Step, Strategy, Topology, Training, selection};
+use dst_core::{DenseBackend, Result, Step, Strategy, Topology, Training, selection};
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{Ended, Observer, Progress, Setup, Trained, estimate_flops, train};
 use serde_json::{Map, Value};
@@ -189,6 +189,7 @@ fn with_setup<T>(
         training: &training,
         sparsity,
         seed,
+        backend: &DenseBackend,
         device: Device::Cpu,
         weights_digest: "",
         code: "",
@@ -217,7 +218,7 @@ impl Network {
         let copies = topology
             .layers()
             .iter()
-            .flat_map(|layer| [layer.weight().detach().copy(), layer.active().copy()]);
+            .flat_map(|layer| [layer.weight().dense().detach().copy(), layer.active().copy()]);
         Self { tensors: copies.collect(), active: topology.active_count(), size: topology.size() }
     }
 
@@ -256,12 +257,12 @@ impl Observer for Watch<'_> {
             let counted = selection::count(layer.active());
             assert_eq!(counted, layer.active_count(), "{name}: miscounted at step {at}");
             assert_eq!(counted, layer.target(), "{name}: target missed at step {at}");
-            let stray = layer.weight().detach().abs() * layer.active().logical_not();
+            let stray = layer.weight().dense().detach().abs() * layer.active().logical_not();
             let stray = stray.sum(Kind::Double).double_value(&[]);
             assert_eq!(stray, 0.0, "{name}: an inactive weight is not 0 after step {at}");
         }
-        let announced = self.strategy.wants_dense_gradient(step);
-        assert_eq!(announced, self.strategy.wants_dense_gradient(step), "not pure at {step:?}");
+        let announced = self.strategy.gradient_scope(step);
+        assert_eq!(announced, self.strategy.gradient_scope(step), "not pure at {step:?}");
         self.network = Network::of(topology);
         Ok(())
     }

@@ -3,13 +3,16 @@
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use dst_record::Task;
+use dst_record::{Precision, Task};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::Result;
 use crate::layers::{Builder, Conv2d, Linear};
 use crate::origin::FromCrate;
+use crate::precision;
+use crate::strategy::GradientScope;
+use crate::topology::Topology;
 
 /// What a data set hands to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,14 +66,25 @@ impl Input {
     }
 }
 
-/// How prunable layers compute. Masked dense arithmetic is the default; sparse kernels are
-/// another implementation.
+/// How prunable layers compute, at any [`Precision`]. Masked dense arithmetic is the default; sparse
+/// kernels are another implementation.
 pub trait Backend: Debug {
     /// `[…, inputs] → […, outputs]`.
     fn linear(&self, layer: &Linear, input: &Tensor, pass: &Pass<'_>) -> Tensor;
 
     /// `[batch, inputs, height, width] → [batch, outputs, height', width']`.
     fn conv2d(&self, layer: &Conv2d, input: &Tensor, pass: &Pass<'_>) -> Tensor;
+
+    /// Called by the loop before the first forward pass of a topology and after every commit that
+    /// changed one, so that what a backend prepares for an active set is made anew. Of which layers
+    /// it is another, [`Weight::revision`](crate::Weight::revision) tells.
+    ///
+    /// # Errors
+    /// If the backend cannot compute with that topology.
+    fn committed(&self, topology: &Topology) -> Result<()> {
+        let _ = topology;
+        Ok(())
+    }
 }
 
 /// Dense arithmetic of libtorch on weights whose inactive entries are 0: sparsity is simulated.
@@ -78,14 +92,19 @@ pub trait Backend: Debug {
 pub struct DenseBackend;
 
 impl Backend for DenseBackend {
-    fn linear(&self, layer: &Linear, input: &Tensor, _: &Pass<'_>) -> Tensor {
-        input.linear(&layer.weight.tensor, Some(&layer.bias))
+    fn linear(&self, layer: &Linear, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+        let operand = |tensor: &Tensor| precision::operand(tensor, pass.precision);
+        let (weight, bias) = (operand(layer.weight.dense()), operand(&layer.bias));
+        precision::result(operand(input).linear(&weight, Some(&bias)), pass.precision)
     }
 
-    fn conv2d(&self, layer: &Conv2d, input: &Tensor, _: &Pass<'_>) -> Tensor {
+    fn conv2d(&self, layer: &Conv2d, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+        let operand = |tensor: &Tensor| precision::operand(tensor, pass.precision);
+        let (weight, bias) = (operand(layer.weight.dense()), layer.bias.as_ref().map(operand));
         // In the layout of the pictures. Channels last is faster on a CPU (see the bench `layout`
         // of dst-train), but libtorch 2.13 corrupted memory there in a block of few channels.
-        layer.convolve(input, &layer.weight.tensor, layer.bias.as_ref())
+        let output = layer.convolve(&operand(input), &weight, bias.as_ref());
+        precision::result(output, pass.precision)
     }
 }
 
@@ -94,20 +113,26 @@ impl Backend for DenseBackend {
 pub struct Pass<'a> {
     /// Training: dropout is on and norms use the batch.
     pub training: bool,
-    /// The backward pass must give the gradient of inactive weights too.
-    pub dense_gradient: bool,
-    /// How prunable layers compute.
+    /// Which weights the backward pass must give a gradient.
+    pub scope: GradientScope,
+    /// With what numbers prunable layers compute.
+    pub precision: Precision,
+    /// How they compute.
     pub backend: &'a dyn Backend,
 }
 
 impl Pass<'_> {
-    /// Evaluation with dense arithmetic.
-    pub const EVALUATION: Pass<'static> =
-        Pass { training: false, dense_gradient: false, backend: &DenseBackend };
+    /// Evaluation with dense arithmetic on 32-bit floats.
+    pub const EVALUATION: Pass<'static> = Pass {
+        training: false,
+        scope: GradientScope::Active,
+        precision: Precision::F32,
+        backend: &DenseBackend,
+    };
 
-    /// Training with dense arithmetic, which always gives the dense gradient.
+    /// Training with dense arithmetic, which always gives the gradient of all weights.
     pub const TRAINING: Pass<'static> =
-        Pass { training: true, dense_gradient: true, backend: &DenseBackend };
+        Pass { training: true, scope: GradientScope::All, ..Pass::EVALUATION };
 }
 
 /// A network that runs. Its parameters lie in the `Parameters` that it was built with.

@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 
 use crate::error::{Error, Result};
+use crate::probe::Probe;
 use crate::schedule::{Span, Timing};
-use crate::strategy::{Probe, Step, Strategy, Verdict, check};
+use crate::strategy::{Step, Strategy, Verdict, check};
 use crate::topology::{Layer, Moments, Regrowth, StartBy, Topology, Update};
-use crate::{Curve, Distribution};
+use crate::{Curve, Distribution, selection};
 
 keys::exchange! {
     /// How the connections are shared among layers.
@@ -92,6 +93,21 @@ impl View<'_> {
         (self.fraction * self.layer.active_count() as f64) as usize
     }
 
+    /// The share of the positive active weights, and separately of the negative ones, that lies
+    /// nearest to 0 (`Bool`), each rounded down.
+    ///
+    /// # Errors
+    /// If a weight is not a number.
+    pub fn nearest_by_sign(&self) -> Result<Tensor> {
+        let positive = self.layer.values().gt(0.0);
+        let nearest = |side: &Tensor| {
+            let side = side.logical_and(self.layer.active());
+            let count = (self.fraction * selection::count(&side) as f64) as usize;
+            selection::bottom_k(&self.layer.magnitude(), Some(&side), count)
+        };
+        Ok(nearest(&positive)?.logical_or(&nearest(&positive.logical_not())?))
+    }
+
     /// Drops `drop` connections and grows as many as the layer's present target takes.
     pub fn exchange(&self, drop: usize) -> Counts {
         Counts { drop, target: self.layer.target() }
@@ -113,6 +129,32 @@ impl Moment<'_> {
         gradient: Option<&'a Tensor>,
     ) -> View<'a> {
         View { step: self.step, layer, active, fraction: self.fraction, gradient }
+    }
+}
+
+/// One layer in the middle of an update.
+#[derive(Debug)]
+pub struct Rewiring<'a, 'b> {
+    moment: Moment<'a>,
+    counts: Counts,
+    gradient: Option<&'a Tensor>,
+    update: &'a mut Update<'b>,
+}
+
+impl<'b> Rewiring<'_, 'b> {
+    /// The layer and what is active after the steps so far.
+    pub fn view(&self) -> View<'_> {
+        self.moment.view(self.update.layer(), self.update.active(), self.gradient)
+    }
+
+    /// What [`Strategy::counts`] gave for the layer.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Where connections are dropped and grown.
+    pub fn update(&mut self) -> &mut Update<'b> {
+        self.update
     }
 }
 
@@ -145,6 +187,15 @@ impl Exchange {
         regrowth: Regrowth::Allowed,
         grow_new_first: false,
         moments: Moments::ZeroNewborn,
+    };
+
+    /// The schedule of SET (Mocanu et al. 2018): once an epoch, always the same fraction.
+    pub const EPOCHS: Self = {
+        let mut epochs = Self::STEPS;
+        epochs.interval = Span::Epochs(1.0);
+        epochs.end = Span::Fraction(1.0);
+        epochs.decay = Curve::Constant;
+        epochs
     };
 
     /// When updates happen.
@@ -317,12 +368,7 @@ impl Exchange {
             let gradient = gradient.as_ref();
             layer.update(self.regrowth, |update: &mut Update<'_>| {
                 update.set_new_first(self.grow_new_first);
-                let view = moment.view(update.layer(), update.active(), gradient);
-                let weakest = method.weakest(&view)?;
-                update.drop(counts.drop, &weakest)?;
-                let view = moment.view(update.layer(), update.active(), gradient);
-                let growth = method.growth(&view)?;
-                update.grow(&growth)
+                method.rewire(&mut Rewiring { moment, counts, gradient, update })
             })?;
         }
         Ok(())

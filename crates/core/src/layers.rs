@@ -18,70 +18,36 @@ pub use linear::DenseLinear;
 pub use norm::BatchNorm2d;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tch::Tensor;
 
 use crate::architecture::Pass;
-
-/// A weight that can be pruned, shared by the layer that uses it and the topology.
-///
-/// Both hold the same storage: what the topology zeroes, the layer sees.
-#[derive(Debug)]
-pub struct Prunable {
-    /// The weight, `[out, in]` or `[out, in, height, width]`, a leaf that requires gradients.
-    pub tensor: Tensor,
-    positions: Arc<AtomicU64>,
-    declared: usize,
-}
-
-impl Prunable {
-    /// How often each weight is multiplied for one sample: 1 in a linear layer on vectors, the
-    /// tokens of a sequence, the output pixels of a convolution. 0 before the first forward
-    /// pass, which measures it, and in an embedding, which multiplies nothing.
-    pub fn positions(&self) -> u64 {
-        self.positions.load(Ordering::Relaxed)
-    }
-
-    /// The how-many-th parameter of its model it is, from 0, as the model declares them: the
-    /// smallest is that of the first layer and the largest that of the last.
-    pub fn declared(&self) -> usize {
-        self.declared
-    }
-
-    /// Another handle of the same weight.
-    #[must_use]
-    pub fn shallow_clone(&self) -> Self {
-        Self {
-            tensor: self.tensor.shallow_clone(),
-            positions: Arc::clone(&self.positions),
-            declared: self.declared,
-        }
-    }
-
-    fn measure(&self, positions: impl FnOnce() -> i64) {
-        if self.positions() == 0 {
-            self.positions.store(positions().max(1) as u64, Ordering::Relaxed);
-        }
-    }
-}
+use crate::weight::Weight;
 
 /// One named trainable tensor of a model.
 #[derive(Debug)]
 pub enum Parameter {
     /// Its connections can be pruned and regrown.
-    Prunable(Prunable),
+    Prunable(Weight),
     /// Always dense: a bias, a norm, what a model does not want pruned.
     Dense(Tensor),
 }
 
 impl Parameter {
-    /// The tensor, a leaf that requires gradients.
+    /// What the forward pass uses, a leaf that requires gradients.
     pub fn tensor(&self) -> &Tensor {
         match self {
-            Self::Prunable(prunable) => &prunable.tensor,
+            Self::Prunable(weight) => weight.dense(),
             Self::Dense(tensor) => tensor,
+        }
+    }
+
+    /// What the optimiser moves, without a graph: the same storage unless a method keeps the
+    /// values of inactive entries.
+    pub fn values(&self) -> Tensor {
+        match self {
+            Self::Prunable(weight) => weight.values(),
+            Self::Dense(tensor) => tensor.detach(),
         }
     }
 }
@@ -90,6 +56,9 @@ impl Parameter {
 #[derive(Debug, Default)]
 pub struct Parameters {
     entries: BTreeMap<String, Parameter>,
+    /// The weight that was declared last, prunable or not: biases and norms, which have one
+    /// dimension, do not count.
+    output: Option<String>,
     buffers: BTreeMap<String, Tensor>,
 }
 
@@ -100,11 +69,16 @@ impl Parameters {
     }
 
     /// Those that can be pruned, in name order.
-    pub fn prunable(&self) -> impl Iterator<Item = (&str, &Prunable)> {
+    pub fn prunable(&self) -> impl Iterator<Item = (&str, &Weight)> {
         self.iter().filter_map(|(name, parameter)| match parameter {
-            Parameter::Prunable(prunable) => Some((name, prunable)),
+            Parameter::Prunable(weight) => Some((name, weight)),
             Parameter::Dense(_) => None,
         })
+    }
+
+    /// The name of the weight of the output layer: the last one that the model declared.
+    pub fn output(&self) -> Option<&str> {
+        self.output.as_deref()
     }
 
     /// Tensors that are part of the model but not trained, such as running statistics.
@@ -122,7 +96,7 @@ impl Parameters {
 #[derive(Debug)]
 pub struct Linear {
     /// `[outputs, inputs]`.
-    pub weight: Prunable,
+    pub weight: Weight,
     /// `[outputs]`.
     pub bias: Tensor,
 }

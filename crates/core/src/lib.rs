@@ -19,11 +19,13 @@ pub mod options;
 pub mod origin;
 pub mod plugin;
 pub mod precision;
+pub mod probe;
 pub mod schedule;
 pub mod seed;
 pub mod selection;
 pub mod strategy;
 pub mod topology;
+pub mod weight;
 
 /// What a trial is and what it measured; re-exported so that plug-ins depend on this crate alone.
 pub use dst_record::{
@@ -34,17 +36,19 @@ pub use dst_record::{
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};
 pub use dataset::{Batch, DataSources, Dataset, HubCache, HubFiles, Split};
 pub use density::Distribution;
-pub use exchange::{Counts, Exchange, Keys, Shared, View};
+pub use exchange::{Counts, Exchange, Keys, Rewiring, Shared, View};
 pub use layers::{
     BatchNorm2d, Builder, Conv2d, Convolution, DenseLinear, Embedding, LayerNorm, Linear,
     Parameter, Parameters, Start,
 };
 pub use options::{DatasetOptions, NoOptions, OptionsType};
 pub use origin::FromCrate;
+pub use probe::{Forward, Inputs, Probe};
 pub use schedule::{Curve, Timing};
 pub use seed::SeedStreams;
-pub use strategy::{Probe, Step, Strategy, Verdict};
+pub use strategy::{GradientScope, Step, Strategy, Verdict};
 pub use topology::{Growth, Layer, Moments, Regrowth, StartBy, Topology};
+pub use weight::Weight;
 
 /// What the macros of this crate expand to; not part of its interface.
 #[doc(hidden)]

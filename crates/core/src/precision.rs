@@ -3,56 +3,35 @@
 pub use dst_record::Precision;
 use tch::{Kind, Tensor};
 
-use crate::architecture::{Backend, DenseBackend, Pass};
-use crate::layers::{Conv2d, Linear};
-
-/// How layers compute at a precision. TensorFloat-32 is no other arithmetic to libtorch, but a setting
-/// of the process; see [`device::environment`](crate::device::environment).
-pub fn backend(precision: Precision) -> &'static dyn Backend {
-    match precision {
-        Precision::F32 | Precision::Tf32 => &DenseBackend,
-        Precision::Bf16 => &MixedBackend,
-    }
-}
-
-/// An evaluating pass at a precision.
-pub fn evaluation(precision: Precision) -> Pass<'static> {
-    Pass { backend: backend(precision), ..Pass::EVALUATION }
-}
-
-/// Masked dense arithmetic on bfloat16 copies, the mixed precision of Micikevicius et al. 2018
-/// with bfloat16 in place of half precision (Kalamkar et al. 2019), which has the range of 32-bit
-/// floats and needs no loss scaling.
+/// A factor as arithmetic of this precision takes it.
 ///
-/// Layers take and give 32-bit floats; weight, bias and input are rounded at every use, and
+/// [`Precision::Bf16`] is the mixed precision of Micikevicius et al. 2018 with bfloat16 in place of
+/// half precision (Kalamkar et al. 2019), which has the range of 32-bit floats and needs no loss
+/// scaling: layers take and give 32-bit floats; weight, bias and input are rounded at every use, and
 /// gradients arrive at the 32-bit weight, for inactive entries too. What is 0 stays exactly 0.
 ///
-/// libtorch's autocast would do the same but is out of reach: tch can only switch it on for
-/// CUDA, with half precision.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct MixedBackend;
-
-impl Backend for MixedBackend {
-    fn linear(&self, layer: &Linear, input: &Tensor, _: &Pass<'_>) -> Tensor {
-        let weight = rounded(&layer.weight.tensor);
-        rounded(input).linear(&weight, Some(&rounded(&layer.bias))).to_kind(Kind::Float)
-    }
-
-    fn conv2d(&self, layer: &Conv2d, input: &Tensor, _: &Pass<'_>) -> Tensor {
-        let bias = layer.bias.as_ref().map(rounded);
-        layer
-            .convolve(&rounded(input), &rounded(&layer.weight.tensor), bias.as_ref())
-            .to_kind(Kind::Float)
+/// libtorch's autocast would do the same but is out of reach: tch can only switch it on for CUDA,
+/// with half precision. TensorFloat-32 is no other arithmetic to libtorch, but a setting of the
+/// process; see [`device::environment`](crate::device::environment).
+pub fn operand(tensor: &Tensor, precision: Precision) -> Tensor {
+    match precision {
+        Precision::F32 | Precision::Tf32 => tensor.shallow_clone(),
+        Precision::Bf16 => tensor.to_kind(Kind::BFloat16),
     }
 }
 
-fn rounded(tensor: &Tensor) -> Tensor {
-    tensor.to_kind(Kind::BFloat16)
+/// What a layer hands on after it computed with such factors.
+pub fn result(tensor: Tensor, precision: Precision) -> Tensor {
+    match precision {
+        Precision::F32 | Precision::Tf32 => tensor,
+        Precision::Bf16 => tensor.to_kind(Kind::Float),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::architecture::Pass;
     use crate::layers::{Builder, Convolution, Parameters};
     use crate::seed::SeedStreams;
     use tch::Device;
@@ -66,17 +45,17 @@ mod tests {
         let set = |tensor: &Tensor, values: &[f32]| {
             tensor.detach().copy_(&Tensor::from_slice(values).view_as(tensor));
         };
-        set(&layer.weight.tensor, &[1.001_953_1, 0.0, 2.0]);
+        set(layer.weight.dense(), &[1.001_953_1, 0.0, 2.0]);
         set(&layer.bias, &[0.0]);
         let input = Tensor::from_slice(&[1.006_6f32, 5.0, 0.5]).reshape([1, 3]);
-        let pass = Pass { backend: backend(Precision::Bf16), ..Pass::TRAINING };
+        let pass = Pass { precision: Precision::Bf16, ..Pass::TRAINING };
         let output = layer.forward(&input, &pass);
         assert_eq!(output.kind(), Kind::Float);
         // 1 · (1 + 2⁻⁷) + 0 · 5 + 2 · 0.5, where the sum is rounded to a multiple of 2⁻⁶.
         let value = output.double_value(&[0, 0]);
         assert!((value - 2.007_812_5).abs() <= 1.0 / 128.0, "{value}");
         output.sum(Kind::Float).backward();
-        let gradient = layer.weight.tensor.grad();
+        let gradient = layer.weight.dense().grad();
         assert_eq!(gradient.kind(), Kind::Float);
         // The inactive entry has one as well.
         assert_eq!(Vec::<f32>::try_from(gradient.view([-1])).unwrap(), [1.007_812_5, 5.0, 0.5]);
@@ -94,16 +73,16 @@ mod tests {
         let input = Tensor::randn([2, 3, 8, 8], (Kind::Float, Device::Cpu));
         for layer in layers {
             let exact = layer.forward(&input, &Pass::TRAINING);
-            let pass = Pass { backend: backend(Precision::Bf16), ..Pass::TRAINING };
+            let pass = Pass { precision: Precision::Bf16, ..Pass::TRAINING };
             let mixed = layer.forward(&input, &pass);
             let scale = exact.abs().max().double_value(&[]);
             let error = (&mixed - &exact).abs().max().double_value(&[]);
             assert!(error > 0.0 && error < 0.02 * scale, "{error} of {scale}");
             mixed.sum(Kind::Float).backward();
-            let gradient = layer.weight.tensor.grad();
+            let gradient = layer.weight.dense().grad();
             assert_eq!(
                 (gradient.kind(), gradient.size()),
-                (Kind::Float, layer.weight.tensor.size())
+                (Kind::Float, layer.weight.dense().size())
             );
         }
     }

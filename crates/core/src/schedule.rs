@@ -183,7 +183,7 @@ impl Timing {
         if !self.is_due(step) {
             return None;
         }
-        let start = Step { index: 0, epoch: 0, offset: 0, updated_at: None, ..*step };
+        let start = Step::first(step.per_epoch, step.epochs);
         let all = self.due_at(&start, verdict);
         let earlier = all.iter().filter(|due| due.position() < step.position()).count();
         Some((earlier + 1, all.len()))
@@ -235,14 +235,7 @@ mod tests {
     use super::*;
 
     fn step(index: u64) -> Step {
-        Step {
-            index,
-            epoch: (index / 10) as u32,
-            offset: index % 10,
-            per_epoch: 10,
-            epochs: 5,
-            updated_at: None,
-        }
+        Step { index, epoch: (index / 10) as u32, offset: index % 10, ..Step::first(10, 5) }
     }
 
     fn due(timing: Timing) -> Vec<u64> {
@@ -251,8 +244,7 @@ mod tests {
 
     #[test]
     fn updates_of_a_whole_training_are_counted() {
-        let start =
-            Step { index: 0, epoch: 0, offset: 0, per_epoch: 10, epochs: 5, updated_at: None };
+        let start = Step::first(10, 5);
         let count =
             |interval, end, verdict| Timing { interval, begin: None, end }.updates(&start, verdict);
         let whole = Span::Fraction(1.0);

@@ -8,6 +8,11 @@
 //! no copy of the scores, no dependence on their order. Elsewhere the same result comes from
 //! `kthvalue` and a running count, without leaving the device.
 
+mod structured;
+
+pub use structured::{random_k_rows, row_counts, top_k_blocks, top_k_rows, top_n_of_m};
+
+use rand::RngExt;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
@@ -64,6 +69,60 @@ pub fn random_k(candidates: &Tensor, k: usize, rng: &mut ChaCha8Rng) -> Result<T
         return Err(too_few(k, count));
     }
     Ok(from_bytes(&mask, &candidates.size()).to_device(candidates.device()))
+}
+
+/// `k` of the candidates (`Bool`), drawn one after another without putting back, each with a
+/// probability in proportion to its score among those that are left (the keys of Efraimidis &
+/// Spirakis 2006). Candidates whose score is 0 follow when no others are left, all with the same
+/// probability.
+///
+/// The draw happens on the host, so a seed gives the same mask on every device.
+///
+/// # Errors
+/// If there are fewer than `k` candidates, or a candidate's score is negative or not a number.
+pub fn sample_k(
+    scores: &Tensor,
+    candidates: &Tensor,
+    k: usize,
+    rng: &mut ChaCha8Rng,
+) -> Result<Tensor> {
+    let scores = scores.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let mask = with_floats(&scores, |scores| {
+        with_bytes(&host(candidates), |candidates| sample(scores, candidates, k, rng))
+    })?;
+    Ok(from_bytes(&mask, &candidates.size()).to_device(candidates.device()))
+}
+
+fn sample(scores: &[f32], candidates: &[u8], k: usize, rng: &mut ChaCha8Rng) -> Result<Vec<u8>> {
+    // An exponential variable of rate w, whose k smallest are such a sample; what has no weight
+    // comes after all others.
+    let mut keys: Vec<(bool, f64, usize)> = Vec::new();
+    for (index, (score, set)) in scores.iter().zip(candidates).enumerate() {
+        if *set == 0 {
+            continue;
+        }
+        if score.is_nan() || *score < 0.0 {
+            return Err(not_a_number().at(format!("a score of {score}")));
+        }
+        let exponential = -(1.0 - rng.random::<f64>()).ln();
+        let weightless = *score == 0.0;
+        let key = if weightless { exponential } else { exponential / f64::from(*score) };
+        keys.push((weightless, key, index));
+    }
+    if k > keys.len() {
+        return Err(too_few(k, keys.len()));
+    }
+    let mut mask = vec![0u8; scores.len()];
+    if k > 0 {
+        let order = |a: &(bool, f64, usize), b: &(bool, f64, usize)| {
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
+        };
+        let (smaller, last, _) = keys.select_nth_unstable_by(k - 1, order);
+        for (_, _, index) in smaller.iter().chain([&*last]) {
+            mask[*index] = 1;
+        }
+    }
+    Ok(mask)
 }
 
 /// The `k` entries with the largest scores over several tensors at once, as one mask for each.
@@ -362,6 +421,27 @@ mod tests {
         assert_eq!((hits[1], hits[4]), (0, 0));
         // Each candidate is expected 3000 times with a standard deviation of 39.
         assert!([0, 2, 3, 5].iter().all(|i| hits[*i].abs_diff(3000) < 200), "{hits:?}");
+    }
+
+    #[test]
+    fn samples_follow_their_scores() {
+        let mut rng = SeedStreams::new(3).stream("test");
+        let scores = Tensor::from_slice(&[1.0f32, 5.0, 3.0, 0.0, 0.0]);
+        let candidates = mask(&[1, 0, 1, 1, 1]);
+        let mut hits = [0u32; 5];
+        for _ in 0..6000 {
+            let drawn = bits(&sample_k(&scores, &candidates, 1, &mut rng).unwrap());
+            hits.iter_mut().zip(drawn).for_each(|(hit, bit)| *hit += u32::from(bit));
+        }
+        // 1 : 3, so 1,500 and 4,500 with a standard deviation of 34.
+        assert!(hits[0].abs_diff(1500) < 170 && hits[2].abs_diff(4500) < 170, "{hits:?}");
+        assert_eq!([hits[1], hits[3], hits[4]], [0; 3]);
+        // Weightless ones follow when nothing else is left.
+        let three = bits(&sample_k(&scores, &candidates, 3, &mut rng).unwrap());
+        assert_eq!((three[0], three[2], three[3] + three[4]), (1, 1, 1));
+        assert!(sample_k(&scores, &candidates, 5, &mut rng).is_err());
+        assert!(sample_k(&scores.neg(), &candidates, 1, &mut rng).is_err());
+        assert_eq!(bits(&sample_k(&scores, &candidates, 0, &mut rng).unwrap()), [0; 5]);
     }
 
     proptest! {

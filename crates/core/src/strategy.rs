@@ -6,12 +6,13 @@ use dst_record::Span;
 use tch::Tensor;
 
 use crate::error::Result;
-use crate::exchange::{Counts, Exchange, Keys, View};
+use crate::exchange::{Counts, Exchange, Keys, Rewiring, View};
 use crate::origin::FromCrate;
+use crate::probe::Probe;
 use crate::topology::{Growth, Layer, Topology};
 
 /// Where training stands when a hook is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// Optimiser steps taken so far; batches that went into the topology are not counted.
     pub index: u64,
@@ -26,9 +27,25 @@ pub struct Step {
     pub epochs: u32,
     /// The `index` at which a batch last went into the topology instead of the weights.
     pub updated_at: Option<u64>,
+    /// The learning rate of this step.
+    pub learning_rate: f64,
 }
 
 impl Step {
+    /// The first step of a training of `epochs` epochs with `per_epoch` batches each. Its learning
+    /// rate is 0, because only the loop knows it.
+    pub fn first(per_epoch: u64, epochs: u32) -> Self {
+        Self {
+            index: 0,
+            epoch: 0,
+            offset: 0,
+            per_epoch,
+            epochs,
+            updated_at: None,
+            learning_rate: 0.0,
+        }
+    }
+
     /// Planned optimiser steps of the whole training.
     pub fn total(&self) -> u64 {
         self.per_epoch * u64::from(self.epochs)
@@ -49,6 +66,27 @@ impl Step {
     }
 }
 
+/// Which weights need a gradient in a step: what the backward pass must compute, and what the step
+/// is charged for. Each scope contains the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum GradientScope {
+    /// The active ones.
+    #[default]
+    Active,
+    /// Those that the optimiser moves, too, where a method trains inactive weights
+    /// ([`Layer::set_trainable`](crate::Layer::set_trainable)).
+    Trainable,
+    /// All.
+    All,
+}
+
+impl GradientScope {
+    /// All weights if `condition` holds, otherwise the active ones.
+    pub fn all_if(condition: bool) -> Self {
+        if condition { Self::All } else { Self::Active }
+    }
+}
+
 /// What happens with a batch after `after_backward`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -56,17 +94,6 @@ pub enum Verdict {
     Apply,
     /// It went into the topology: the weights do not move and the step does not advance.
     Skip,
-}
-
-/// Lets a strategy look at gradients before training starts.
-pub trait Probe {
-    /// The dense gradient of the training loss for every layer of the topology, in its order,
-    /// averaged over `batches` batches. They come from a random stream of their own, so the
-    /// training sees the same batches whether or not a strategy probes.
-    ///
-    /// # Errors
-    /// If the loss is not finite, or fewer batches exist.
-    fn gradients(&mut self, batches: usize) -> Result<Vec<Tensor>>;
 }
 
 /// A method that decides which connections are active.
@@ -152,6 +179,21 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
         Ok(Growth::Random)
     }
 
+    /// The update of one layer: drops the [`weakest`](Strategy::weakest) and lets
+    /// [`growth`](Strategy::growth) choose what comes in their place, as many as
+    /// [`counts`](Strategy::counts) says. Written by methods whose choice has a structure, such as
+    /// equally many connections for every neuron.
+    ///
+    /// # Errors
+    /// What the layer refuses.
+    fn rewire(&self, layer: &mut Rewiring<'_, '_>) -> Result<()> {
+        let drop = layer.counts().drop;
+        let weakest = self.weakest(&layer.view())?;
+        layer.update().drop(drop, &weakest)?;
+        let growth = self.growth(&layer.view())?;
+        layer.update().grow(&growth)
+    }
+
     /// Called once before the first step to choose the starting topology. Every layer is dense
     /// until then.
     ///
@@ -176,11 +218,12 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
         self.exchange().map(|shared| shared.updates(start))
     }
 
-    /// Called before the forward pass: does this step need the gradient of inactive weights too?
-    /// Sparse kernels skip it otherwise, and
-    /// [`Layer::dense_gradient`](crate::topology::Layer::dense_gradient) refuses it.
-    fn wants_dense_gradient(&self, step: &Step) -> bool {
-        self.exchange().is_some_and(|shared| self.reads_gradient() && shared.is_window(step))
+    /// Called before the forward pass: which weights need a gradient in this step? Sparse kernels
+    /// compute no more, and [`Layer::dense_gradient`](crate::topology::Layer::dense_gradient)
+    /// refuses it unless the scope is [`GradientScope::All`].
+    fn gradient_scope(&self, step: &Step) -> GradientScope {
+        let reads = |shared: &Exchange| self.reads_gradient() && shared.is_window(step);
+        GradientScope::all_if(self.exchange().is_some_and(reads))
     }
 
     /// Called after backward and before the optimiser, with unclipped gradients. Only a batch that

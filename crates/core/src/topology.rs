@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::layers::Parameters;
 use crate::seed::SeedStreams;
 use crate::selection;
+use crate::strategy::GradientScope;
 
 /// What happens to an optimiser's moments when the topology changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -63,7 +64,10 @@ impl Topology {
         }
         let layers = parameters
             .prunable()
-            .map(|(name, prunable)| Layer::dense(name, prunable, streams))
+            .map(|(name, weight)| {
+                let is_output = parameters.output() == Some(name);
+                Layer::dense(name, weight, is_output, streams)
+            })
             .collect();
         Ok(Self {
             layers,
@@ -177,11 +181,12 @@ impl Topology {
         Ok(())
     }
 
-    /// Called by the loop before the hooks of a step: may gradients of inactive weights be read?
-    pub fn announce_dense_gradient(&mut self, announced: bool) {
-        for layer in &mut self.layers {
-            layer.announce_dense_gradient(announced);
-        }
+    /// Called by the loop before the hooks of a step: which weights have gradients that may be used.
+    ///
+    /// # Errors
+    /// If the optimiser would move weights that get no gradient.
+    pub fn announce(&mut self, scope: GradientScope) -> Result<()> {
+        self.layers.iter_mut().try_for_each(|layer| layer.announce(scope))
     }
 
     /// Called by the loop between `after_backward` and the optimiser: the gradients belong to the
@@ -255,7 +260,7 @@ mod tests {
         let mut parameters = Parameters::default();
         let streams = SeedStreams::new(7);
         let layer = Builder::new(&mut parameters, streams, Device::Cpu).linear("fc", 3, 2);
-        layer.weight.tensor.detach().copy_(&Tensor::from_slice(&weights).reshape([2, 3]));
+        layer.weight.dense().detach().copy_(&Tensor::from_slice(&weights).reshape([2, 3]));
         let topology = Topology::new(&parameters, density, &streams).unwrap();
         (layer, topology)
     }
@@ -269,7 +274,7 @@ mod tests {
     }
 
     fn weights(topology: &Topology) -> Vec<f32> {
-        Vec::try_from(topology.layers()[0].weight().detach().flatten(0, -1)).unwrap()
+        Vec::try_from(topology.layers()[0].weight().dense().detach().flatten(0, -1)).unwrap()
     }
 
     /// Active are entries 0, 1, 2, 3 with magnitudes 4, 1, 3, 2; growth scores favour 5, then 1.
@@ -449,16 +454,107 @@ mod tests {
     #[test]
     fn only_active_weights_can_be_trained() {
         let mut topology = half_active();
-        topology.layers_mut()[0].set_trainable(Some(mask([1, 0, 1, 0, 0, 0])));
+        topology.layers_mut()[0].set_trainable(Some(mask([1, 0, 1, 0, 0, 0]))).unwrap();
         assert!(topology.commit().is_ok());
-        topology.layers_mut()[0].set_trainable(Some(mask([1, 0, 1, 0, 1, 1])));
+        topology.layers_mut()[0].set_trainable(Some(mask([1, 0, 1, 0, 1, 1]))).unwrap();
         let error = topology.commit().unwrap_err().to_string();
         assert!(
             error.starts_with("fc.weight: the optimiser may move 2 inactive weights"),
             "{error}"
         );
-        topology.layers_mut()[0].set_trainable(None);
+        topology.layers_mut()[0].set_trainable(None).unwrap();
         assert!(topology.commit().is_ok());
+    }
+
+    /// Entries 0 to 3 are active and 4 and 5 have -9 and 8 behind the mask.
+    fn kept() -> (Linear, Topology) {
+        let (linear, mut topology) = one_layer([4.0, -1.0, 3.0, -2.0, -9.0, 8.0], 4.0 / 6.0);
+        let layer = &mut topology.layers_mut()[0];
+        layer.keep_inactive();
+        layer.set_target(4).unwrap();
+        layer.activate(&mask([1, 1, 1, 1, 0, 0])).unwrap();
+        topology.start().unwrap();
+        (linear, topology)
+    }
+
+    fn values(topology: &Topology) -> Vec<f32> {
+        Vec::try_from(topology.layers()[0].values().flatten(0, -1)).unwrap()
+    }
+
+    #[test]
+    fn values_behind_the_mask_are_scored_and_revived() {
+        let (_, mut topology) = kept();
+        assert_eq!(weights(&topology), [4.0, -1.0, 3.0, -2.0, 0.0, 0.0]);
+        assert_eq!(values(&topology), [4.0, -1.0, 3.0, -2.0, -9.0, 8.0]);
+        let revision = topology.layers()[0].weight().revision();
+        let layer = &mut topology.layers_mut()[0];
+        let largest = selection::top_k(&layer.magnitude(), None, 4).unwrap();
+        layer.activate(&largest).unwrap();
+        topology.commit().unwrap();
+        assert_eq!(weights(&topology), [4.0, 0.0, 3.0, 0.0, -9.0, 8.0]);
+        assert_eq!(values(&topology), [4.0, -1.0, 3.0, -2.0, -9.0, 8.0]);
+        assert_eq!(topology.layers()[0].weight().revision(), revision + 1);
+        // What the optimiser moved is seen after the next commit, without a change of the set.
+        let _ = topology.layers()[0].values().fill_(7.0);
+        assert!(topology.commit().unwrap().is_empty());
+        assert_eq!(weights(&topology), [7.0, 0.0, 7.0, 0.0, 7.0, 7.0]);
+        assert_eq!(topology.layers()[0].weight().revision(), revision + 1);
+    }
+
+    #[test]
+    fn kept_values_come_back_from_a_checkpoint_and_end_with_their_topology() {
+        let (linear, mut topology) = kept();
+        topology.layers_mut()[0].set_trainable(Some(mask([1; 6]))).unwrap();
+        let (tensors, state) = topology.save();
+        let tensors = tensors.into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
+        let (_, mut restored) = one_layer([0.0; 6], 4.0 / 6.0);
+        restored.restore(&tensors, &state).unwrap();
+        assert_eq!(values(&restored), values(&topology));
+        assert_eq!(restored.layers()[0].trainable_count(), 6);
+        let mut parameters = Parameters::default();
+        let streams = SeedStreams::new(7);
+        Builder::new(&mut parameters, streams, Device::Cpu).linear("fc", 3, 2);
+        assert!(linear.weight.keeps_inactive());
+        topology.layers()[0].weight().project();
+        assert!(!linear.weight.keeps_inactive());
+    }
+
+    #[test]
+    fn inactive_weights_may_be_trained_where_their_values_are_kept_and_gradients_announced() {
+        let (linear, mut topology) = kept();
+        topology.layers_mut()[0].set_trainable(Some(mask([1, 1, 1, 1, 1, 0]))).unwrap();
+        topology.commit().unwrap();
+        let error = topology.announce(GradientScope::Active).unwrap_err().to_string();
+        assert!(error.starts_with("fc.weight: the optimiser moves 1 inactive weights"), "{error}");
+        topology.announce(GradientScope::Trainable).unwrap();
+        let input = Tensor::from_slice(&[1.0f32, 2.0, 3.0]).reshape([1, 3]);
+        linear.forward(&input, &Pass::TRAINING).sum(Kind::Float).backward();
+        let gradient = |topology: &Topology| -> Vec<f32> {
+            let layer = &topology.layers()[0];
+            Vec::try_from(layer.trainable_gradient().unwrap().flatten(0, -1)).unwrap()
+        };
+        assert_eq!(gradient(&topology), [1.0, 2.0, 3.0, 1.0, 2.0, 0.0]);
+        assert!(topology.layers()[0].dense_gradient().is_err());
+        let layer = &mut topology.layers_mut()[0];
+        let penalty = layer.values() * 0.5;
+        tch::no_grad(|| layer.add_gradient(&penalty)).unwrap();
+        assert_eq!(gradient(&topology), [3.0, 1.5, 4.5, 0.0, -2.5, 0.0]);
+    }
+
+    #[test]
+    fn active_values_are_mapped_and_others_left() {
+        for mut topology in [half_active(), kept().1] {
+            let before = values(&topology);
+            let layer = &mut topology.layers_mut()[0];
+            layer.map_active(|values| Ok(values * 2.0)).unwrap();
+            topology.commit().unwrap();
+            assert_eq!(weights(&topology), [8.0, -2.0, 6.0, -4.0, 0.0, 0.0]);
+            assert_eq!(values(&topology)[4..], before[4..]);
+        }
+        let mut topology = half_active();
+        let layer = &mut topology.layers_mut()[0];
+        let error = layer.map_active(|values| Ok(values.get(0))).unwrap_err().to_string();
+        assert_eq!(error, "fc.weight: new values must be [2, 3], not [3]");
     }
 
     #[test]
@@ -475,7 +571,7 @@ mod tests {
         let active: Vec<f32> =
             Vec::try_from(layer.active_gradient().unwrap().flatten(0, -1)).unwrap();
         assert_eq!(active, [1.0, 0.0, 3.0, 0.0, 0.0, 3.0]);
-        topology.announce_dense_gradient(true);
+        topology.announce(GradientScope::All).unwrap();
         let dense = topology.layers()[0].dense_gradient().unwrap();
         assert_eq!(
             Vec::<f32>::try_from(dense.flatten(0, -1)).unwrap(),

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use dst_core::plugin;
 use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Result, Split, Task, Training,
+    Batch, DataSources, Dataset, DenseBackend, Error, Input, InputShape, Result, Split, Task,
+    Training,
 };
 use dst_train::{Setup, Trainer};
 use serde_json::Map;
@@ -75,6 +76,7 @@ fn run() -> Result<()> {
         training: &training,
         sparsity: 0.0,
         seed: 0,
+        backend: &DenseBackend,
         device: Device::Cpu,
         weights_digest: "",
         code: "",

@@ -16,7 +16,7 @@ use dst_core::dataset::DataSources;
 use dst_core::error::says_out_of_memory;
 use dst_core::plugin;
 use dst_core::record::{Collapse, Provenance, Status, TrialSpec};
-use dst_core::{Architecture, Dataset, Error, ErrorKind, Result, Strategy, device};
+use dst_core::{Architecture, Dataset, DenseBackend, Error, ErrorKind, Result, Strategy, device};
 use dst_data::file::sha256_of_file;
 use dst_train::{Ended, Setup};
 use serde_json::{Map, Value};
@@ -145,6 +145,7 @@ impl Parts {
             training: &spec.training,
             sparsity: spec.sparsity,
             seed: spec.seed,
+            backend: &DenseBackend,
             device: self.device,
             weights_digest: &self.weights_digest,
             code: &self.code_in_words,

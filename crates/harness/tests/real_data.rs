@@ -10,7 +10,9 @@ use std::time::Instant;
 use dst_core::plugin;
 use dst_core::tch::{Device, Tensor};
 use dst_core::training::OptimizerKind;
-use dst_core::{Batch, DataSources, Dataset, Input, InputShape, Result, Split, Task, Training};
+use dst_core::{
+    Batch, DataSources, Dataset, DenseBackend, Input, InputShape, Result, Split, Task, Training,
+};
 use dst_train::{Setup, Trainer};
 use harness as _;
 use rand_chacha::ChaCha8Rng;
@@ -44,6 +46,7 @@ fn steps_lower_the_loss(model: &str, dataset: &dyn Dataset, training: &Training,
             training,
             sparsity,
             seed: 0,
+            backend: &DenseBackend,
             device: Device::Cpu,
             weights_digest: "",
             code: "",
@@ -65,7 +68,7 @@ fn steps_lower_the_loss(model: &str, dataset: &dyn Dataset, training: &Training,
         };
         let (first, last) = (window(0, steps / 5), window(steps - steps / 5, steps));
         for layer in trainer.topology().layers() {
-            let inactive = layer.weight().masked_select(&layer.active().logical_not());
+            let inactive = layer.weight().dense().masked_select(&layer.active().logical_not());
             assert_eq!(inactive.count_nonzero(None::<i64>).int64_value(&[]), 0, "{}", layer.name());
         }
         println!(
@@ -179,6 +182,7 @@ fn bert_base_takes_a_step_on_sst2() {
             training: &training,
             sparsity,
             seed: 0,
+            backend: &DenseBackend,
             device: Device::Cpu,
             weights_digest: "",
             code: "",
@@ -196,12 +200,12 @@ fn bert_base_takes_a_step_on_sst2() {
         assert_eq!(trainer.topology().size(), 12 * (4 * 768 * 768 + 2 * 768 * 3072));
         let weight = &trainer.topology().layers()[0];
         assert_eq!(weight.shape(), [768, 768], "{}", weight.name());
-        let before = weight.weight().copy();
+        let before = weight.weight().dense().copy();
         let start = Instant::now();
         let stepped = trainer.step().unwrap();
         let seconds = start.elapsed().as_secs_f64();
         let layer = &trainer.topology().layers()[0];
-        assert!(layer.weight().ne_tensor(&before).any().int64_value(&[]) == 1);
+        assert!(layer.weight().dense().ne_tensor(&before).any().int64_value(&[]) == 1);
         assert!((stepped.train_loss - std::f64::consts::LN_2).abs() < 0.3);
         let (bytes, kind) = dst_train::peak_memory();
         println!(

@@ -180,7 +180,7 @@ mod tests {
         let mut parameters = Parameters::default();
         let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
         let block = Block::new(&mut builder, 4, 4, 1, 0.0);
-        let _ = block.conv2.weight.tensor.detach().zero_();
+        let _ = block.conv2.weight.dense().detach().zero_();
         let input = Tensor::randn([2, 4, 5, 5], (Kind::Float, Device::Cpu));
         assert_eq!(block.forward(&input, &Pass::TRAINING), input);
     }

@@ -34,7 +34,7 @@ impl Backend for ChannelsLast {
             false => input,
         };
         let (stride, padding) = (both(layer.stride), both(layer.padding));
-        input.conv2d(&layer.weight.tensor, layer.bias.as_ref(), stride, padding, [1, 1], 1)
+        input.conv2d(layer.weight.dense(), layer.bias.as_ref(), stride, padding, [1, 1], 1)
     }
 }
 
@@ -60,17 +60,18 @@ fn compare(name: &str, architecture: &dyn Architecture) {
     let model = architecture.build(input, task, &mut builder).expect("it takes such pictures");
     let pictures = Input::Image(Tensor::randn([BATCH, 3, 32, 32], (Kind::Float, Device::Cpu)));
     let labels = Tensor::randint(10, [BATCH], (Kind::Int64, Device::Cpu));
-    let variants: [(&str, &dyn Backend); 3] = [
-        ("as given", &DenseBackend),
-        ("channels last", &ChannelsLast),
-        ("bfloat16", dst_core::precision::backend(Precision::Bf16)),
+    let mixed = Pass { precision: Precision::Bf16, ..Pass::TRAINING };
+    let variants = [
+        ("as given", Pass::TRAINING),
+        ("channels last", Pass { backend: &ChannelsLast, ..Pass::TRAINING }),
+        ("bfloat16", mixed),
     ];
     let mut times = vec![[Vec::new(), Vec::new()]; variants.len()];
     // The first turn warms up.
     for turn in 0..=TURNS {
-        for ((_, backend), times) in variants.iter().zip(&mut times) {
-            let training = timed(|| step(&*model, &parameters, &pictures, &labels, *backend));
-            let pass = Pass { backend: *backend, ..Pass::EVALUATION };
+        for ((_, pass), times) in variants.iter().zip(&mut times) {
+            let training = timed(|| step(&*model, &parameters, &pictures, &labels, pass));
+            let pass = Pass { training: false, ..*pass };
             let inference = timed(|| {
                 let _ = tch::no_grad(|| model.forward(&pictures, &pass)).expect("it runs");
             });
@@ -97,10 +98,9 @@ fn step(
     parameters: &Parameters,
     pictures: &Input,
     labels: &Tensor,
-    backend: &dyn Backend,
+    pass: &Pass<'_>,
 ) {
-    let pass = Pass { backend, ..Pass::TRAINING };
-    let logits = model.forward(pictures, &pass).expect("it runs");
+    let logits = model.forward(pictures, pass).expect("it runs");
     logits.cross_entropy_for_logits(labels).backward();
     for (_, parameter) in parameters.iter() {
         parameter.tensor().shallow_clone().zero_grad();

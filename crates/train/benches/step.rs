@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dst_core::{
-    Architecture, Batch, Dataset, Distribution, Input, InputShape, Probe, Result, Split, Strategy,
-    Task, Topology, Training,
+    Architecture, Batch, Dataset, DenseBackend, Distribution, Input, InputShape, Probe, Result,
+    Split, Strategy, Task, Topology, Training,
 };
 use dst_models::{LeNet5, Mlp};
 use dst_train::{Setup, Trainer};
@@ -90,6 +90,7 @@ fn steps(criterion: &mut Criterion) {
                 training: &training,
                 sparsity,
                 seed: 0,
+                backend: &DenseBackend,
                 device: Device::Cpu,
                 weights_digest: "",
                 code: "",

@@ -1,9 +1,11 @@
 //! What a training will cost, without training.
 
+use std::collections::BTreeMap;
+
 use dst_core::topology::Topology;
 use dst_core::{
-    Architecture, Builder, Dataset, Input, InputShape, Model, Parameters, Pass, Result,
-    SeedStreams, Split, Step, Strategy, Training, flops,
+    Architecture, Builder, Dataset, DenseBackend, GradientScope, Input, InputShape, Model,
+    Parameters, Pass, Result, SeedStreams, Split, Step, Strategy, Training, flops,
 };
 use tch::Device;
 
@@ -114,6 +116,7 @@ impl<'a> Estimator<'a> {
             training,
             sparsity,
             seed: self.seed,
+            backend: &DenseBackend,
             device: Device::Cpu,
             weights_digest: "",
             code: "",
@@ -132,30 +135,24 @@ impl<'a> Estimator<'a> {
 
     fn of_topology(&self, setup: &Setup<'_>, topology: &Topology) -> Estimate {
         let Setup { strategy, training, dataset, .. } = setup;
-        let mut step = Step {
-            index: 0,
-            epoch: 0,
-            offset: 0,
-            per_epoch: setup.steps_of(setup.micro_batches(None).len()),
-            epochs: training.epochs,
-            updated_at: None,
-        };
+        let per_epoch = setup.steps_of(setup.micro_batches(None).len());
+        let mut step = Step::first(per_epoch, training.epochs);
         let final_density = strategy.final_density(&step, topology);
         let updates = strategy.updates(&step);
-        let dense_steps = (0..step.total()).filter(|index| {
-            step.index = *index;
-            step.epoch = (index / step.per_epoch) as u32;
-            step.offset = index % step.per_epoch;
-            strategy.wants_dense_gradient(&step)
-        });
-        let dense_share = dense_steps.count() as f64 / step.total() as f64;
+        let mut steps = BTreeMap::<GradientScope, u64>::new();
+        for index in 0..step.total() {
+            step.index = index;
+            step.epoch = (index / per_epoch) as u32;
+            step.offset = index % per_epoch;
+            *steps.entry(strategy.gradient_scope(&step)).or_default() += 1;
+        }
+        let of_scope = |(scope, count)| flops::training(topology, scope) * count as f64;
+        let of_steps: f64 = steps.into_iter().map(of_scope).sum();
         let samples = dataset.len(Split::Train) as f64 * f64::from(training.epochs);
-        let sparse = flops::training(topology, false);
-        let dense = flops::training(topology, true);
         Estimate {
             inference_flops: flops::inference(topology),
             dense_inference_flops: flops::dense_inference(topology),
-            train_flops: samples * (sparse + dense_share * (dense - sparse)),
+            train_flops: samples * of_steps / step.total() as f64,
             dense_train_flops: samples * 3.0 * flops::dense_inference(topology),
             final_density,
             updates,

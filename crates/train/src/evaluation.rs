@@ -2,7 +2,7 @@
 
 use dst_core::predictions::Values;
 use dst_core::record::Scores;
-use dst_core::{Dataset, Model, Precision, Predictions, Result, Split, Task};
+use dst_core::{Dataset, Model, Pass, Predictions, Result, Split, Task};
 use tch::{Device, Kind, Tensor};
 
 use crate::loss::Loss;
@@ -25,7 +25,8 @@ pub struct Evaluation {
 /// Samples of one forward pass; the result depends on it by rounding only.
 pub(crate) const BATCH: usize = 256;
 
-/// Scores `model` on all samples of `split`, without dropout or gradients, at a precision.
+/// Scores `model` on all samples of `split`, without gradients, in passes such as
+/// [`Pass::EVALUATION`].
 ///
 /// Sums and predictions stay on the device and are read once at the end.
 ///
@@ -36,9 +37,9 @@ pub fn evaluate(
     dataset: &dyn Dataset,
     split: Split,
     device: Device,
-    precision: Precision,
+    pass: &Pass<'_>,
 ) -> Result<Evaluation> {
-    let evaluation = watched(model, dataset, split, device, precision, &mut Silent)?;
+    let evaluation = watched(model, dataset, split, device, pass, &mut Silent)?;
     Ok(evaluation.expect("nobody stops it"))
 }
 
@@ -51,10 +52,10 @@ pub(crate) fn watched(
     dataset: &dyn Dataset,
     split: Split,
     device: Device,
-    precision: Precision,
+    pass: &Pass<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Option<Evaluation>> {
-    let scored = score(model, dataset, split, device, precision, None, observer)?;
+    let scored = score(model, dataset, split, device, pass, None, observer)?;
     Ok(scored.map(|(evaluation, _)| evaluation))
 }
 
@@ -67,11 +68,11 @@ pub(crate) fn timed(
     model: &dyn Model,
     dataset: &dyn Dataset,
     device: Device,
-    precision: Precision,
+    pass: &Pass<'_>,
     clock: &mut Clock,
     observer: &mut dyn Observer,
 ) -> Result<Option<(Evaluation, Option<Predictions>)>> {
-    let scored = score(model, dataset, Split::Test, device, precision, Some(clock), observer)?;
+    let scored = score(model, dataset, Split::Test, device, pass, Some(clock), observer)?;
     let Some((evaluation, pairs)) = scored else { return Ok(None) };
     Ok(Some((evaluation, pairs.predictions(dataset.task())?)))
 }
@@ -81,11 +82,10 @@ fn score(
     dataset: &dyn Dataset,
     split: Split,
     device: Device,
-    precision: Precision,
+    pass: &Pass<'_>,
     mut clock: Option<&mut Clock>,
     observer: &mut dyn Observer,
 ) -> Result<Option<(Evaluation, Pairs)>> {
-    let pass = dst_core::precision::evaluation(precision);
     let _guard = tch::no_grad_guard();
     let task = dataset.task();
     let loss = Loss::new(task, 0.0);
@@ -93,7 +93,7 @@ fn score(
     let (mut order, mut values) = (Vec::new(), Vec::new());
     for rows in dataset.batches(split, BATCH, None) {
         let batch = dataset.batch(split, &rows, device)?;
-        let forward = || model.forward(&batch.input, &pass);
+        let forward = || model.forward(&batch.input, pass);
         let output = match &mut clock {
             Some(clock) => clock.time(forward)?,
             None => forward()?,
@@ -219,7 +219,7 @@ mod tests {
         // 300 samples fill one batch and part of a second one.
         let blobs = Blobs::new(3, [1, 300, 1]);
         let evaluation =
-            evaluate(&Stubborn, &blobs, Split::Validation, Device::Cpu, Precision::F32);
+            evaluate(&Stubborn, &blobs, Split::Validation, Device::Cpu, &Pass::EVALUATION);
         let evaluation = evaluation.unwrap();
         let counts = vec![vec![0, 100, 0]; 3];
         assert_eq!(evaluation.confusion, Confusion { counts });
@@ -280,7 +280,7 @@ mod tests {
     fn numbers_have_correlations_and_no_accuracy() {
         let scores = |slope| {
             let line = Line { slope };
-            evaluate(&line, &Squares, Split::Test, Device::Cpu, Precision::F32).unwrap()
+            evaluate(&line, &Squares, Split::Test, Device::Cpu, &Pass::EVALUATION).unwrap()
         };
         let line = scores(-2.0);
         assert_eq!((line.scores.accuracy, line.scores.matthews), (None, None));
@@ -337,7 +337,7 @@ mod tests {
         let mut clock = Clock::new(Device::Cpu);
         let backwards = Backwards(Blobs::new(3, [1, 1, 300]));
         let (evaluation, predictions) =
-            timed(&Stubborn, &backwards, Device::Cpu, Precision::F32, &mut clock, &mut Silent)
+            timed(&Stubborn, &backwards, Device::Cpu, &Pass::EVALUATION, &mut clock, &mut Silent)
                 .unwrap()
                 .unwrap();
         let predictions = predictions.unwrap();
@@ -348,7 +348,7 @@ mod tests {
 
         let line = Line { slope: 2.0 };
         let (_, predictions) =
-            timed(&line, &Squares, Device::Cpu, Precision::F32, &mut clock, &mut Silent)
+            timed(&line, &Squares, Device::Cpu, &Pass::EVALUATION, &mut clock, &mut Silent)
                 .unwrap()
                 .unwrap();
         let predictions = predictions.unwrap();

@@ -43,14 +43,8 @@ mod tests {
 
     /// The rate at a batch of 4 epochs of 10 batches.
     fn rate(training: &Training, position: u64) -> f64 {
-        let step = Step {
-            index: 0,
-            epoch: (position / 10) as u32,
-            offset: position % 10,
-            per_epoch: 10,
-            epochs: 4,
-            updated_at: None,
-        };
+        let (epoch, offset) = ((position / 10) as u32, position % 10);
+        let step = Step { epoch, offset, ..Step::first(10, 4) };
         learning_rate(training, &step)
     }
 
@@ -98,8 +92,7 @@ mod tests {
     #[test]
     fn skipped_batches_do_not_delay_it() {
         let training = shaped(LearningRateShape::Cosine);
-        let step =
-            Step { index: 3, epoch: 2, offset: 0, per_epoch: 10, epochs: 4, updated_at: Some(3) };
+        let step = Step { index: 3, epoch: 2, updated_at: Some(3), ..Step::first(10, 4) };
         assert!((learning_rate(&training, &step) - 0.4).abs() < 1e-12);
     }
 }

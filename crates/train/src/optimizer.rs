@@ -150,8 +150,12 @@ impl Optimizer {
             if !gradient.defined() {
                 continue;
             }
+            let values = match entry.layer {
+                Some(index) => topology.layers()[index].values(),
+                None => entry.weight.shallow_clone(),
+            };
             let operands = Operands {
-                weight: &entry.weight,
+                weight: &values,
                 gradient: &gradient,
                 first: entry.first.as_ref(),
                 second: entry.second.as_ref(),
@@ -271,7 +275,7 @@ impl Optimizer {
 impl Entry {
     fn mask<'a>(&self, topology: &'a Topology) -> Option<&'a Tensor> {
         let layer: &Layer = &topology.layers()[self.layer?];
-        if layer.is_dense() { None } else { Some(layer.trainable()) }
+        if layer.moves_freely() { None } else { Some(layer.trainable()) }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a training is made of.
 
-use dst_core::{Architecture, Dataset, Error, Result, Split, Strategy, Training};
+use dst_core::{
+    Architecture, Backend, Dataset, Error, GradientScope, Pass, Result, Split, Strategy, Training,
+};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
@@ -19,6 +21,8 @@ pub struct Setup<'a> {
     pub sparsity: f64,
     /// The seed of all random streams.
     pub seed: u64,
+    /// How prunable layers compute.
+    pub backend: &'a dyn Backend,
     /// Where tensors lie.
     pub device: tch::Device,
     /// SHA-256 of the trained weights that the network starts from, or empty: a checkpoint belongs
@@ -36,7 +40,17 @@ pub struct Setup<'a> {
 /// Keys of a fingerprint that say what made a checkpoint, not of what.
 const CODE: [&str; 2] = ["code", "numerics"];
 
-impl Setup<'_> {
+impl<'a> Setup<'a> {
+    /// A forward pass without dropout and gradients.
+    pub fn evaluation(&self) -> Pass<'a> {
+        Pass { precision: self.training.precision, backend: self.backend, ..Pass::EVALUATION }
+    }
+
+    /// A forward pass whose backward pass gives these weights a gradient.
+    pub(crate) fn pass(&self, scope: GradientScope) -> Pass<'a> {
+        Pass { training: true, scope, ..self.evaluation() }
+    }
+
     /// Refuses what cannot be trained, before anything expensive.
     ///
     /// # Errors

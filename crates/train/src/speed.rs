@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dst_core::{Dataset, Model, Precision, Result, Split, device};
+use dst_core::{Dataset, Model, Pass, Result, Split, device};
 use tch::{Device, Tensor};
 
 use crate::evaluation;
@@ -61,10 +61,9 @@ pub(crate) fn latency(
     model: &dyn Model,
     dataset: &dyn Dataset,
     device: Device,
-    precision: Precision,
+    pass: &Pass<'_>,
 ) -> Result<Latency> {
     let _guard = tch::no_grad_guard();
-    let pass = dst_core::precision::evaluation(precision);
     let size = BATCH.min(dataset.len(Split::Test));
     let mut inputs = Vec::new();
     for rows in dataset.batches(Split::Test, size, None).iter().take(BATCHES) {
@@ -74,7 +73,7 @@ pub(crate) fn latency(
         }
     }
     for input in &inputs {
-        let _ = model.forward(input, &pass)?;
+        let _ = model.forward(input, pass)?;
     }
     let begin = Instant::now();
     let mut times = Vec::new();
@@ -83,7 +82,7 @@ pub(crate) fn latency(
             break;
         }
         let mut clock = Clock::new(device);
-        let _ = clock.time(|| model.forward(input, &pass))?;
+        let _ = clock.time(|| model.forward(input, pass))?;
         times.push(clock.seconds() * 1000.0 / input.len() as f64);
     }
     Ok(Latency { milliseconds_per_sample: median(times), batch_size: inputs[0].len() as u32 })
@@ -99,11 +98,10 @@ pub(crate) fn throughput(
     model: &dyn Model,
     dataset: &dyn Dataset,
     device: Device,
-    precision: Precision,
+    pass: &Pass<'_>,
     first: f64,
 ) -> Result<Option<f64>> {
     let _guard = tch::no_grad_guard();
-    let pass = dst_core::precision::evaluation(precision);
     let begin = Instant::now();
     let mut times = vec![first];
     let mut longest = Duration::from_secs_f64(first);
@@ -112,7 +110,7 @@ pub(crate) fn throughput(
         let mut clock = Clock::new(device);
         for rows in dataset.batches(Split::Test, evaluation::BATCH, None) {
             let input = dataset.batch(Split::Test, &rows, device)?.input;
-            let _ = clock.time(|| model.forward(&input, &pass))?;
+            let _ = clock.time(|| model.forward(&input, pass))?;
         }
         times.push(clock.seconds());
         longest = longest.max(start.elapsed());
@@ -132,7 +130,7 @@ mod tests {
     use super::*;
     use crate::observer::Silent;
     use crate::toy::Blobs;
-    use dst_core::{Input, Pass};
+    use dst_core::Input;
 
     /// Sleeps for 20 µs a sample.
     #[derive(Debug)]
@@ -148,16 +146,16 @@ mod tests {
     #[test]
     fn a_known_speed_is_found() {
         let blobs = Blobs::new(3, [1, 1, 300]);
-        let latency = latency(&Sleeper, &blobs, Device::Cpu, Precision::F32).unwrap();
+        let latency = latency(&Sleeper, &blobs, Device::Cpu, &Pass::EVALUATION).unwrap();
         assert_eq!(latency.batch_size, 64);
         // A sleep may last longer, never shorter.
         assert!(latency.milliseconds_per_sample >= 0.02, "{latency:?}");
         let mut clock = Clock::new(Device::Cpu);
-        let (device, precision) = (Device::Cpu, Precision::F32);
-        let timed = evaluation::timed(&Sleeper, &blobs, device, precision, &mut clock, &mut Silent);
+        let (device, pass) = (Device::Cpu, &Pass::EVALUATION);
+        let timed = evaluation::timed(&Sleeper, &blobs, device, pass, &mut clock, &mut Silent);
         timed.unwrap().unwrap();
         assert!(clock.seconds() >= 0.006, "{clock:?}");
-        let found = throughput(&Sleeper, &blobs, Device::Cpu, Precision::F32, clock.seconds());
+        let found = throughput(&Sleeper, &blobs, Device::Cpu, &Pass::EVALUATION, clock.seconds());
         let found = found.unwrap().unwrap();
         assert!(found > 100.0 && found <= 50_000.0, "{found}");
     }
@@ -165,7 +163,7 @@ mod tests {
     #[test]
     fn a_slow_pass_is_not_repeated() {
         let blobs = Blobs::new(3, [1, 1, 300]);
-        let found = throughput(&Sleeper, &blobs, Device::Cpu, Precision::F32, 60.0).unwrap();
+        let found = throughput(&Sleeper, &blobs, Device::Cpu, &Pass::EVALUATION, 60.0).unwrap();
         assert_eq!(found, Some(5.0));
     }
 

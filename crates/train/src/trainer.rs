@@ -3,8 +3,8 @@
 use dst_core::record::AgeRecord;
 use dst_core::topology::TopologyState;
 use dst_core::{
-    Architecture, Builder, Error, ErrorKind, Model, Parameters, Pass, Result, SeedStreams, Split,
-    Step, Topology, Verdict, device, flops,
+    Architecture, Builder, Error, ErrorKind, GradientScope, Model, Parameters, Result, SeedStreams,
+    Split, Step, Topology, Verdict, device, flops,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -109,22 +109,26 @@ impl<'a> Trainer<'a> {
     pub fn step(&mut self) -> Result<Stepped> {
         let step = self.position();
         let strategy = self.setup.strategy;
-        let dense_gradient = strategy.wants_dense_gradient(&step);
-        let learning_rate = learning_rate(self.setup.training, &step);
+        let scope = strategy.gradient_scope(&step);
+        let learning_rate = step.learning_rate;
 
-        let samples = self.accumulate_gradients(&step, dense_gradient)?;
-        self.counters.flops += samples as f64 * flops::training(&self.topology, dense_gradient);
+        let samples = self.accumulate_gradients(&step, scope)?;
+        self.counters.flops += samples as f64 * flops::training(&self.topology, scope);
 
         // Hooks, optimiser and commit change weights that record gradients.
         let guard = tch::no_grad_guard();
-        self.topology.announce_dense_gradient(dense_gradient);
+        self.topology.announce(scope)?;
         let verdict = strategy.after_backward(&step, &mut self.topology)?;
         if verdict == Verdict::Apply {
             self.topology.check_unchanged()?;
             self.optimizer.step(&self.topology, learning_rate)?;
             strategy.after_step(&step, &mut self.topology)?;
         }
-        for change in self.topology.commit()? {
+        let changes = self.topology.commit()?;
+        if !changes.is_empty() {
+            self.setup.backend.committed(&self.topology)?;
+        }
+        for change in changes {
             self.optimizer.reset(&change, self.topology.moments);
             if let Some(ages) = &mut self.ages {
                 ages.note(&change, step.position() + 1, step.per_epoch)?;
@@ -139,15 +143,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// Forward and backward over the micro-batches of one step; returns their samples.
-    fn accumulate_gradients(&mut self, step: &Step, dense_gradient: bool) -> Result<u64> {
+    fn accumulate_gradients(&mut self, step: &Step, scope: GradientScope) -> Result<u64> {
         self.order_epoch(step.epoch)?;
         let accumulate = self.setup.training.accumulate as usize;
         let first = step.offset as usize * accumulate;
         let group = &self.batches[first..(first + accumulate).min(self.batches.len())];
         let samples: usize = group.iter().map(Vec::len).sum();
-        let Setup { dataset, device, training, .. } = self.setup;
-        let backend = dst_core::precision::backend(training.precision);
-        let pass = Pass { training: true, dense_gradient, backend };
+        let Setup { dataset, device, .. } = self.setup;
+        let pass = self.setup.pass(scope);
         for (micro, rows) in group.iter().enumerate() {
             // Generators of its own for every batch: nothing that drew before can shift them,
             // and resuming needs no saved state.
@@ -228,7 +231,7 @@ impl<'a> Trainer<'a> {
     /// Of kind `Diverged` if one is infinite or not a number.
     pub(crate) fn check_weights(&self) -> Result<()> {
         let finite = self.parameters.iter().map(|(_, parameter)| {
-            Ok(parameter.tensor().detach().f_isfinite()?.all().to_kind(tch::Kind::Int64))
+            Ok(parameter.values().f_isfinite()?.all().to_kind(tch::Kind::Int64))
         });
         let finite = finite.collect::<Result<Vec<Tensor>>>()?;
         // One look for all parameters: each would wait for the device.
@@ -263,14 +266,15 @@ impl<'a> Trainer<'a> {
     /// Where training stands: the step that the next batch will be.
     pub fn position(&self) -> Step {
         let counters = &self.counters;
-        Step {
+        let training = self.setup.training;
+        let step = Step {
             index: counters.index,
             epoch: counters.epoch,
             offset: counters.offset,
-            per_epoch: counters.per_epoch,
-            epochs: self.setup.training.epochs,
             updated_at: counters.updated_at,
-        }
+            ..Step::first(counters.per_epoch, training.epochs)
+        };
+        Step { learning_rate: learning_rate(training, &step), ..step }
     }
 
     /// Batches that went into the topology.
@@ -367,8 +371,7 @@ impl<'a> Trainer<'a> {
     fn measure(&mut self) -> Result<()> {
         let row = self.setup.dataset.typical_row();
         let batch = self.setup.dataset.batch(Split::Train, &[row], self.setup.device)?;
-        let pass = dst_core::precision::evaluation(self.setup.training.precision);
-        let output = self.model.forward(&batch.input, &pass)?;
+        let output = self.model.forward(&batch.input, &self.setup.evaluation())?;
         self.loss.training(&output, &batch.target)?.f_backward()?;
         self.optimizer.zero_gradients();
         Ok(())
@@ -379,7 +382,8 @@ impl<'a> Trainer<'a> {
         let mut probe = BatchProbe::new(&*self.model, &self.parameters, &self.setup);
         let _guard = tch::no_grad_guard();
         self.setup.strategy.init(&mut self.topology, &mut probe)?;
-        self.topology.start()
+        self.topology.start()?;
+        self.setup.backend.committed(&self.topology)
     }
 
     /// All that must survive a restart; tensors are shared with the trainer.
@@ -422,6 +426,7 @@ impl<'a> Trainer<'a> {
             })
             .collect();
         self.topology.restore(&topology, &state.topology)?;
+        self.setup.backend.committed(&self.topology)?;
         let ages = state.ages.as_ref();
         self.ages = ages.map(|ages| Ages::restore(&self.topology, tensors, ages)).transpose()?;
         self.counters = state.counters;

@@ -293,9 +293,9 @@ impl<'a> Trial<'a> {
 
     /// None if the observer stops.
     fn evaluate(&self, split: Split, observer: &mut dyn Observer) -> Result<Option<Evaluation>> {
-        let Setup { dataset, device, training, .. } = self.setup;
-        let (model, precision) = (self.trainer.model(), training.precision);
-        let evaluation = evaluation::watched(model, dataset, split, device, precision, observer)?;
+        let Setup { dataset, device, .. } = self.setup;
+        let (model, pass) = (self.trainer.model(), self.setup.evaluation());
+        let evaluation = evaluation::watched(model, dataset, split, device, &pass, observer)?;
         evaluation.map(|evaluation| self.checked(evaluation)).transpose()
     }
 
@@ -316,15 +316,15 @@ impl<'a> Trial<'a> {
         let Some(last) = self.evaluate(Split::Test, observer)? else { return Ok(None) };
         tch::no_grad(|| snapshot::load(self.trainer.parameters(), best::PREFIX, &best.tensors))?;
         // The evaluation before has warmed up what is timed from here on.
-        let Setup { dataset, device, training, .. } = self.setup;
-        let (model, precision) = (self.trainer.model(), training.precision);
+        let Setup { dataset, device, .. } = self.setup;
+        let (model, pass) = (self.trainer.model(), self.setup.evaluation());
         let mut clock = Clock::new(device);
-        let timed = evaluation::timed(model, dataset, device, precision, &mut clock, observer)?;
+        let timed = evaluation::timed(model, dataset, device, &pass, &mut clock, observer)?;
         let Some((test, predictions)) = timed else { return Ok(None) };
         let test = self.checked(test)?;
         let inference_samples_per_second =
-            speed::throughput(model, dataset, device, precision, clock.seconds())?;
-        let latency = speed::latency(model, dataset, device, precision)?;
+            speed::throughput(model, dataset, device, &pass, clock.seconds())?;
+        let latency = speed::latency(model, dataset, device, &pass)?;
         let (peak_memory_bytes, peak_memory_kind) = self.memory.read();
 
         let topology = self.trainer.topology();

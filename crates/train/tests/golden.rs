@@ -18,9 +18,9 @@ use dst_core::record::Scores;
 use dst_core::topology::Growth;
 use dst_core::training::{LearningRateShape, OptimizerKind};
 use dst_core::{
-    Architecture, Batch, BatchNorm2d, Builder, Conv2d, Dataset, Distribution, Input, InputShape,
-    Linear, Model, Moments, Pass, Precision, Probe, Regrowth, Result, Span, Split, StartBy, Step,
-    Strategy, Task, Timing, Topology, Training, Verdict,
+    Architecture, Batch, BatchNorm2d, Builder, Conv2d, Dataset, Distribution, GradientScope, Input,
+    InputShape, Linear, Model, Moments, Pass, Precision, Probe, Regrowth, Result, Span, Split,
+    StartBy, Step, Strategy, Task, Timing, Topology, Training, Verdict,
 };
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{Ended, NUMERICS, Setup, Silent, train};
@@ -68,12 +68,12 @@ impl Strategy for Exchanges {
         topology.activate_by(self.start, probe)
     }
 
-    fn wants_dense_gradient(&self, step: &Step) -> bool {
-        self.by_gradient && TIMING.is_due(step)
+    fn gradient_scope(&self, step: &Step) -> GradientScope {
+        GradientScope::all_if(self.by_gradient && TIMING.is_due(step))
     }
 
     fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
-        if !self.wants_dense_gradient(step) {
+        if self.gradient_scope(step) < GradientScope::All {
             return Ok(Verdict::Apply);
         }
         self.update(topology)?;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Probes, Recording, bits, one_at_a_time, setup, training};
-use dst_core::{Dataset, Input, Pass, Precision, Split, Training};
+use dst_core::{Dataset, Input, Pass, Split, Training};
 use dst_models::ResNet20;
 use dst_train::toy::Blobs;
 use dst_train::{Setup, Trainer, evaluate};
@@ -46,7 +46,7 @@ fn every_micro_batch_moves_the_running_statistics_once() {
     let training = Training { batch_size: 100, accumulate: 3, ..training() };
     let setup = Setup { sparsity: 0.0, ..setup(&common::StaysDense, &network, &data, &training) };
     let mut trainer = Trainer::new(setup).unwrap();
-    let weight = trainer.topology().layers()[0].weight().detach().copy();
+    let weight = trainer.topology().layers()[0].weight().dense().detach().copy();
     assert_eq!(trainer.topology().layers()[0].name(), "conv1.weight");
     data.asked.lock().unwrap().clear();
     trainer.step().unwrap();
@@ -84,8 +84,7 @@ fn evaluation_reads_the_running_statistics_and_leaves_them() {
     };
     let before = statistics(&trainer);
     let scores = |split| {
-        let precision = Precision::default();
-        evaluate(trainer.model(), &blobs, split, Device::Cpu, precision).unwrap().scores
+        evaluate(trainer.model(), &blobs, split, Device::Cpu, &Pass::EVALUATION).unwrap().scores
     };
     assert_eq!(scores(Split::Validation), scores(Split::Validation));
     assert_eq!(statistics(&trainer), before);

@@ -26,12 +26,12 @@ impl Bench {
         let streams = SeedStreams::new(0);
         let inputs = values.len() as i64 / 2;
         let layer = Builder::new(&mut parameters, streams, Device::Cpu).linear("fc", inputs, 2);
-        let weight = layer.weight.tensor;
+        let weight = layer.weight.dense().shallow_clone();
         weight.detach().copy_(&Tensor::from_slice(values).reshape([2, inputs]));
         let mut topology = Topology::new(&parameters, 1.0, &streams).unwrap();
         if mask.contains(&0) {
             let mask = Tensor::from_slice(mask).to_kind(Kind::Bool).reshape([2, inputs]);
-            topology.layers_mut()[0].set_trainable(Some(mask));
+            topology.layers_mut()[0].set_trainable(Some(mask)).unwrap();
         }
         let optimizer =
             Optimizer::new(training, &parameters, &topology).with_arithmetic(arithmetic);

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Probes, Rewires, bits, one_at_a_time, setup, training};
 use dst_core::{
-    Batch, Dataset, ErrorKind, Input, InputShape, Precision, Result, Split, Task, Training,
+    Batch, Dataset, ErrorKind, Input, InputShape, Pass, Precision, Result, Split, Task, Training,
 };
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{Ended, Setup, Silent, Trained, Trainer, evaluate, train};
@@ -44,7 +44,7 @@ fn mixed_precision_learns_with_exact_zeros_and_32_bit_weights() {
         assert_eq!(parameter.tensor().grad().kind(), Kind::Float, "{name}");
     }
     for layer in trainer.topology().layers() {
-        let inactive = layer.weight().detach().masked_select(&layer.active().logical_not());
+        let inactive = layer.weight().dense().detach().masked_select(&layer.active().logical_not());
         assert!(inactive.numel() > 0);
         assert_eq!(inactive.count_nonzero(None).int64_value(&[]), 0, "{}", layer.name());
     }
@@ -63,7 +63,8 @@ fn precision_changes_steps_and_scores() {
     });
     assert_ne!(weights(&exact), weights(&mixed));
     let loss = |precision| {
-        let scores = evaluate(exact.model(), &blobs, Split::Test, Device::Cpu, precision);
+        let pass = Pass { precision, ..Pass::EVALUATION };
+        let scores = evaluate(exact.model(), &blobs, Split::Test, Device::Cpu, &pass);
         scores.unwrap().scores.loss
     };
     let (full, rounded) = (loss(Precision::F32), loss(Precision::Bf16));

@@ -49,7 +49,8 @@ impl Observer for Invariants {
         for layer in topology.layers() {
             let active = dst_core::selection::count(layer.active());
             assert_eq!(active, layer.target(), "{} at {step:?}", layer.name());
-            let inactive = layer.weight().detach().masked_select(&layer.active().logical_not());
+            let inactive =
+                layer.weight().dense().detach().masked_select(&layer.active().logical_not());
             let stray = inactive.count_nonzero(None).int64_value(&[]);
             assert_eq!(stray, 0, "{} at {step:?}", layer.name());
         }
@@ -128,7 +129,7 @@ fn strategies_with_one_seed_share_starting_weights_and_batches() {
         let start = trainer.topology().layers().iter();
         starts.push(
             start
-                .map(|layer| (layer.weight().detach().copy(), layer.active().copy()))
+                .map(|layer| (layer.weight().dense().detach().copy(), layer.active().copy()))
                 .collect::<Vec<_>>(),
         );
         for _ in 0..45 {

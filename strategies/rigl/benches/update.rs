@@ -6,7 +6,8 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use dst_core::tch::{self, Device, Kind, no_grad};
 use dst_core::{
-    Builder, Parameters, Probe, Result, SeedStreams, Step, Strategy, Topology, Verdict,
+    Builder, GradientScope, Parameters, Probe, Result, SeedStreams, Step, Strategy, Topology,
+    Verdict,
 };
 use strategy_rigl::Rigl;
 
@@ -47,12 +48,11 @@ fn update(criterion: &mut Criterion) {
     no_grad(|| strategy.init(&mut topology, &mut NoProbe)).expect("the budget fits");
     topology.start().expect("the targets are met");
     for (_, prunable) in parameters.prunable() {
-        let gradient = prunable.tensor.detach().randn_like();
-        (&prunable.tensor * gradient).sum(Kind::Float).backward();
+        let gradient = prunable.dense().detach().randn_like();
+        (prunable.dense() * gradient).sum(Kind::Float).backward();
     }
-    topology.announce_dense_gradient(true);
-    let step =
-        Step { index: 100, epoch: 0, offset: 100, per_epoch: 1000, epochs: 1, updated_at: None };
+    topology.announce(GradientScope::All).expect("all weights have gradients");
+    let step = Step { index: 100, offset: 100, ..Step::first(1000, 1) };
 
     let mut group = criterion.benchmark_group("update");
     group.sample_size(20);

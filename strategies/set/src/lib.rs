@@ -1,9 +1,7 @@
 //! SET: drop the weakest connections, grow at random.
 
 use dst_core::tch::{Kind, Tensor};
-use dst_core::{
-    Counts, Curve, Exchange, Keys, Regrowth, Result, Shared, Span, Strategy, View, selection,
-};
+use dst_core::{Counts, Exchange, Keys, Regrowth, Result, Shared, Strategy, View, selection};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,26 +40,9 @@ pub struct Set {
 
 impl Default for Set {
     fn default() -> Self {
-        let exchange = Exchange {
-            interval: Span::Epochs(1.0),
-            end: Span::Fraction(1.0),
-            decay: Curve::Constant,
-            regrowth: Regrowth::Reinitialised,
-            ..Exchange::STEPS
-        };
+        let exchange = Exchange { regrowth: Regrowth::Reinitialised, ..Exchange::EPOCHS };
         Self { exchange, drop: Drop::Magnitude }
     }
-}
-
-/// The positive and, separately, the negative weights nearest to 0 (`Bool`).
-fn by_sign(view: &View<'_>) -> Result<Tensor> {
-    let positive = view.layer.weight().gt(0.0);
-    let nearest = |side: &Tensor| {
-        let side = side.logical_and(view.layer.active());
-        let count = (view.fraction * selection::count(&side) as f64) as usize;
-        selection::bottom_k(&view.layer.magnitude(), Some(&side), count)
-    };
-    Ok(nearest(&positive)?.logical_or(&nearest(&positive.logical_not())?))
 }
 
 #[typetag::serde(name = "set")]
@@ -77,7 +58,7 @@ impl Strategy for Set {
     fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
         let counts = |view: &View<'_>| match self.drop {
             Drop::Magnitude => Ok(view.exchange(view.count())),
-            Drop::BySign => Ok(view.exchange(selection::count(&by_sign(view)?))),
+            Drop::BySign => Ok(view.exchange(selection::count(&view.nearest_by_sign()?))),
         };
         layers.iter().map(counts).collect()
     }
@@ -85,7 +66,7 @@ impl Strategy for Set {
     fn weakest(&self, view: &View<'_>) -> Result<Tensor> {
         match self.drop {
             Drop::Magnitude => Ok(view.layer.magnitude()),
-            Drop::BySign => Ok(by_sign(view)?.logical_not().to_kind(Kind::Float)),
+            Drop::BySign => Ok(view.nearest_by_sign()?.logical_not().to_kind(Kind::Float)),
         }
     }
 }
@@ -103,7 +84,7 @@ dst_core::strategy_plugin! {
 mod tests {
     use super::*;
     use dst_conformance::{Bench, step};
-    use dst_core::{Moments, StartBy};
+    use dst_core::{Curve, Moments, Span, StartBy};
 
     #[test]
     fn keeps_the_contract_in_every_variant() {

@@ -5,8 +5,8 @@ mod redistribution;
 
 use dst_core::tch::{Kind, Tensor};
 use dst_core::{
-    Counts, Distribution, Error, Exchange, Growth, Keys, Layer, Result, Shared, Span, Step,
-    Strategy, View,
+    Counts, Distribution, Error, Exchange, GradientScope, Growth, Keys, Layer, Result, Shared,
+    Span, Step, Strategy, View,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -134,12 +134,12 @@ impl Strategy for Snfs {
         Err(Error::usage(format!("momentum = {} is not in [0, 1)", self.momentum)))
     }
 
-    fn wants_dense_gradient(&self, step: &Step) -> bool {
-        step.index < step.steps_in(self.exchange.end)
+    fn gradient_scope(&self, step: &Step) -> GradientScope {
+        GradientScope::all_if(step.index < step.steps_in(self.exchange.end))
     }
 
     fn observe(&self, step: &Step, layer: &mut Layer) -> Result<()> {
-        if !self.wants_dense_gradient(step) {
+        if self.gradient_scope(step) < GradientScope::All {
             return Ok(());
         }
         let gradient = layer.dense_gradient()?;

@@ -2,7 +2,8 @@ use super::*;
 use dst_conformance::{Bench, step};
 use dst_core::tch::{Device, no_grad};
 use dst_core::{
-    Builder, Curve, Moments, Parameters, Regrowth, SeedStreams, StartBy, Topology, Verdict,
+    Builder, Curve, GradientScope, Moments, Parameters, Regrowth, SeedStreams, StartBy, Topology,
+    Verdict,
 };
 
 /// Updates every ten steps, drops half, always.
@@ -167,7 +168,7 @@ fn dense_gradients_are_needed_until_the_end() {
         Snfs { exchange: Exchange { end: Span::Fraction(0.5), ..halving().exchange }, ..halving() };
     let wanted: Vec<u64> = [0, 1, 499, 500, 999]
         .into_iter()
-        .filter(|index| snfs.wants_dense_gradient(&step(*index)))
+        .filter(|index| snfs.gradient_scope(&step(*index)) == GradientScope::All)
         .collect();
     assert_eq!(wanted, [0, 1, 499]);
 }
@@ -184,13 +185,13 @@ fn two_layers(active: [i64; 2], gradients: [f64; 2]) -> Topology {
     for index in 0..2 {
         let layer = &mut topology.layers_mut()[index];
         let scale = [1.0, 3.0][index];
-        no_grad(|| layer.weight().shallow_clone().copy_(&(&rising * scale)));
+        layer.values().copy_(&(&rising * scale));
         layer.set_target(active[index] as usize).unwrap();
         layer.activate(&rising.le(active[index])).unwrap();
-        (&layers[index].weight.tensor * gradients[index]).sum(Kind::Float).backward();
+        (layers[index].weight.dense() * gradients[index]).sum(Kind::Float).backward();
     }
     topology.start().unwrap();
-    topology.announce_dense_gradient(true);
+    topology.announce(GradientScope::All).unwrap();
     topology
 }
 

@@ -1,13 +1,12 @@
 //! Building a model: parameters declared under dotted names and started from their own streams.
 
-use std::sync::Arc;
-
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Kind, Tensor};
 
-use super::{BatchNorm2d, Conv2d, Convolution, Linear, Parameter, Parameters, Prunable, Start};
+use super::{BatchNorm2d, Conv2d, Convolution, Linear, Parameter, Parameters, Start};
 use crate::seed::SeedStreams;
+use crate::weight::Weight;
 
 /// Builds the layers of a model and collects their parameters under dotted names.
 ///
@@ -108,14 +107,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn prunable(&mut self, name: &str, shape: &[i64], draw: Draw) -> Prunable {
-        let prunable = Prunable {
-            tensor: self.draw(name, shape, draw),
-            positions: Arc::default(),
-            declared: self.parameters.entries.len(),
-        };
-        self.insert(name, Parameter::Prunable(prunable.shallow_clone()));
-        prunable
+    pub(super) fn prunable(&mut self, name: &str, shape: &[i64], draw: Draw) -> Weight {
+        let weight = Weight::new(self.draw(name, shape, draw), self.parameters.entries.len());
+        self.insert(name, Parameter::Prunable(weight.shallow_clone()));
+        weight
     }
 
     pub(super) fn dense(&mut self, name: &str, shape: &[i64], draw: Draw) -> Tensor {
@@ -134,6 +129,9 @@ impl<'a> Builder<'a> {
 
     fn insert(&mut self, name: &str, parameter: Parameter) {
         let name = format!("{}{name}", self.prefix);
+        if parameter.tensor().dim() > 1 {
+            self.parameters.output = Some(name.clone());
+        }
         let earlier = self.parameters.entries.insert(name.clone(), parameter);
         assert!(earlier.is_none(), "a model declares the parameter {name} twice");
     }

@@ -2,14 +2,14 @@
 
 use tch::Tensor;
 
-use super::Prunable;
 use crate::architecture::Pass;
+use crate::weight::Weight;
 
 /// A two-dimensional convolution with a square kernel and a prunable weight.
 #[derive(Debug)]
 pub struct Conv2d {
     /// `[outputs, inputs, kernel, kernel]`.
-    pub weight: Prunable,
+    pub weight: Weight,
     /// `[outputs]`; none where a norm follows, which has its own.
     pub bias: Option<Tensor>,
     /// In both directions.
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn fan_out_weights_have_the_variance_of_he() {
         let (layer, _) = build(128, Convolution::before_norm(3, 1));
-        let weight = layer.weight.tensor.detach();
+        let weight = layer.weight.dense().detach();
         let expected = (2.0f64 / (128.0 * 9.0)).sqrt();
         let deviation = weight.std(true).double_value(&[]);
         // 18,432 draws: the standard error of the deviation is half a percent of it.
@@ -120,7 +120,7 @@ mod tests {
         let start = Start::default();
         let (same, _) =
             build(8, Convolution { kernel: 5, stride: 1, padding: 2, bias: true, start });
-        assert_eq!(plain.weight.tensor, same.weight.tensor);
+        assert_eq!(plain.weight.dense(), same.weight.dense());
         assert_eq!(plain.bias, same.bias);
     }
 

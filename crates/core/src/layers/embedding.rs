@@ -41,7 +41,7 @@ impl Builder<'_> {
     ) -> Embedding {
         let draw = Draw::Normal(deviation);
         let weight = self.prunable(&format!("{name}.weight"), &[count, width], draw);
-        Embedding { weight: weight.tensor }
+        Embedding { weight: weight.dense().shallow_clone() }
     }
 }
 

@@ -73,7 +73,7 @@ mod tests {
         let dense = builder.dense_linear("b", 64, 3, 0.5);
         assert_eq!(builder.parameters().count(), 128 * 64 + 64 + 64 * 3 + 3);
         // 8,192 draws: the standard error of the deviation is 0.8 % of it.
-        let deviation = pruned.weight.tensor.detach().std(true).double_value(&[]);
+        let deviation = pruned.weight.dense().detach().std(true).double_value(&[]);
         assert!((deviation / 0.02 - 1.0).abs() < 0.03, "{deviation}");
         assert_eq!(pruned.bias.abs().max().double_value(&[]), 0.0);
         let input = Tensor::ones([2, 5, 128], (Kind::Float, Device::Cpu));

@@ -7,9 +7,10 @@ use tch::{Kind, Tensor};
 
 use super::{Growth, Update};
 use crate::error::{Error, Result};
-use crate::layers::Prunable;
 use crate::seed::SeedStreams;
 use crate::selection;
+use crate::strategy::GradientScope;
+use crate::weight::Weight;
 
 /// Whether a connection that an update drops may return in the same update.
 #[derive(
@@ -50,10 +51,11 @@ pub struct Change {
 #[derive(Debug)]
 pub struct Layer {
     pub(super) name: String,
-    pub(super) prunable: Prunable,
+    pub(super) weight: Weight,
+    is_output: bool,
     pub(super) active: Tensor,
     pub(super) active_count: usize,
-    pub(super) trainable: Option<Tensor>,
+    pub(super) trainable: Option<Trainable>,
     pub(super) target: usize,
     pub(super) final_target: usize,
     pub(super) slots: BTreeMap<String, Tensor>,
@@ -66,16 +68,38 @@ pub struct Layer {
     before: Option<Tensor>,
     /// Entries that were dropped and returned from 0 since the last commit.
     reborn: Option<Tensor>,
-    gradient_announced: bool,
+    /// Which gradients may be read in this step.
+    scope: GradientScope,
+}
+
+/// Entries that the optimiser moves where they are not simply the active ones.
+#[derive(Debug)]
+pub(super) struct Trainable {
+    /// `Bool`, shape of the weight.
+    pub(super) mask: Tensor,
+    pub(super) count: usize,
+}
+
+impl Trainable {
+    pub(super) fn new(mask: Tensor) -> Self {
+        Self { count: selection::count(&mask), mask }
+    }
 }
 
 impl Layer {
-    pub(super) fn dense(name: &str, prunable: &Prunable, streams: &SeedStreams) -> Self {
-        let size = prunable.tensor.numel();
-        let active = prunable.tensor.detach().ones_like().to_kind(Kind::Bool);
+    pub(super) fn dense(
+        name: &str,
+        weight: &Weight,
+        is_output: bool,
+        streams: &SeedStreams,
+    ) -> Self {
+        weight.project();
+        let size = weight.size();
+        let active = weight.dense().detach().ones_like().to_kind(Kind::Bool);
         Self {
             name: name.to_owned(),
-            prunable: prunable.shallow_clone(),
+            weight: weight.shallow_clone(),
+            is_output,
             ever_active: active.copy(),
             active,
             active_count: size,
@@ -88,7 +112,7 @@ impl Layer {
             dropped_count: 0,
             before: None,
             reborn: None,
-            gradient_announced: false,
+            scope: GradientScope::Active,
         }
     }
 
@@ -99,27 +123,40 @@ impl Layer {
 
     /// The weight's shape: `[out, in]` or `[out, in, height, width]`.
     pub fn shape(&self) -> Vec<i64> {
-        self.prunable.tensor.size()
+        self.weight.shape()
     }
 
     /// Number of entries, active or not.
     pub fn size(&self) -> usize {
-        self.prunable.tensor.numel()
+        self.weight.size()
     }
 
-    /// The weight itself; inactive entries are exactly 0 between steps.
-    pub fn weight(&self) -> &Tensor {
-        &self.prunable.tensor
+    /// The weight itself.
+    pub fn weight(&self) -> &Weight {
+        &self.weight
     }
 
-    /// Its place among all parameters as the model declares them; see [`Prunable::declared`].
+    /// What the optimiser moves, in the weight's shape, to be read: the weights, or with
+    /// [`Layer::keep_inactive`] also the values behind the mask. Methods change them through
+    /// [`Layer::map_active`] and [`Layer::add_gradient`].
+    pub fn values(&self) -> Tensor {
+        self.weight.values()
+    }
+
+    /// Its place among all parameters as the model declares them; see [`Weight::declared`].
     pub fn declared(&self) -> usize {
-        self.prunable.declared()
+        self.weight.declared()
     }
 
-    /// How often one weight is used for one sample; see [`Prunable::positions`].
+    /// Does it give the output of the network? No layer does where the model does not let its last
+    /// one be pruned.
+    pub fn is_output(&self) -> bool {
+        self.is_output
+    }
+
+    /// How often one weight is used for one sample; see [`Weight::positions`].
     pub fn positions(&self) -> u64 {
-        self.prunable.positions()
+        self.weight.positions()
     }
 
     /// The active set (`Bool`, shape of the weight).
@@ -173,24 +210,86 @@ impl Layer {
     /// Which entries the optimiser moves (`Bool`): the active ones unless a strategy chose
     /// others.
     pub fn trainable(&self) -> &Tensor {
-        self.trainable.as_ref().unwrap_or(&self.active)
+        self.trainable.as_ref().map_or(&self.active, |trainable| &trainable.mask)
     }
 
-    /// Lets the optimiser move a part of the active set only (`Bool`, shape of the weight); `None`
-    /// returns to all of it. A mask with inactive entries is an error at the next commit: what the
-    /// optimiser moved there would not be 0.
-    pub fn set_trainable(&mut self, mask: Option<Tensor>) {
-        self.trainable = mask;
+    /// How many entries the optimiser moves.
+    pub fn trainable_count(&self) -> usize {
+        self.trainable.as_ref().map_or(self.active_count, |trainable| trainable.count)
     }
 
-    /// Are all entries active and trainable, so that no mask is needed?
+    /// Lets the optimiser move these entries (`Bool`, shape of the weight); `None` returns to the
+    /// active ones. Entries that are not active at the next commit need
+    /// [`Layer::keep_inactive`]: what the optimiser moved there would not be 0 otherwise.
+    ///
+    /// # Errors
+    /// If the mask is of another shape or kind.
+    pub fn set_trainable(&mut self, mask: Option<Tensor>) -> Result<()> {
+        if let Some(mask) = &mask {
+            self.check_mask("a trainable set", mask)?;
+        }
+        self.trainable = mask.map(Trainable::new);
+        Ok(())
+    }
+
+    /// From here on inactive entries keep their values: the forward pass sees 0 there, while scores
+    /// and the optimiser see the values, and a connection that becomes active again has the value
+    /// behind it. For methods that revive weights or train them unseen (Top-KAST, SR-STE).
+    pub fn keep_inactive(&mut self) {
+        if !self.weight.keeps_inactive() {
+            self.weight.keep(self.weight.dense().detach().copy());
+        }
+    }
+
+    /// Does every entry move, so that the optimiser needs no mask?
+    pub fn moves_freely(&self) -> bool {
+        self.trainable_count() == self.size()
+    }
+
+    /// Are all entries active and trainable?
     pub fn is_dense(&self) -> bool {
-        self.active_count == self.size() && self.trainable.is_none()
+        self.active_count == self.size() && self.moves_freely()
     }
 
-    /// |w|, in the weight's shape.
+    /// |w|, in the weight's shape; of inactive entries 0, or what is kept behind the mask.
     pub fn magnitude(&self) -> Tensor {
-        self.weight().detach().abs()
+        self.values().abs()
+    }
+
+    /// Replaces the values of active entries by those of `new`, which gets all values and returns
+    /// as many; what it returns for inactive ones is not looked at. Entries that a hook has just
+    /// activated count as active.
+    ///
+    /// # Errors
+    /// What `new` reports, or if it returns another shape.
+    pub fn map_active(&mut self, new: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<()> {
+        let mut values = self.values();
+        let new = new(&values).map_err(|error| error.at(self.name.clone()))?;
+        if new.size() != self.shape() {
+            return Err(Error::contract(format!(
+                "new values must be {:?}, not {:?}",
+                self.shape(),
+                new.size()
+            ))
+            .at(self.name.clone()));
+        }
+        values.f_copy_(&new.f_where_self(&self.active, &values)?)?;
+        Ok(())
+    }
+
+    /// Adds to the gradient that the optimiser will use in this step (shape of the weight): a
+    /// penalty on the weights, for example. Momentum and clipping treat it as part of the gradient,
+    /// and gradients that are read later in the step contain it. A weight that the loss does not
+    /// reach has no gradient and is not moved by the term either.
+    ///
+    /// # Errors
+    /// If the shape differs.
+    pub fn add_gradient(&mut self, term: &Tensor) -> Result<()> {
+        if let Some(mut gradient) = self.weight.gradient() {
+            let _ =
+                gradient.f_add_(term).map_err(|error| Error::from(error).at(self.name.clone()))?;
+        }
+        Ok(())
     }
 
     /// The gradient for every position, active or not.
@@ -198,14 +297,24 @@ impl Layer {
     /// # Errors
     /// If the strategy did not announce it for this step, or there was no backward pass.
     pub fn dense_gradient(&self) -> Result<Tensor> {
-        if !self.gradient_announced {
+        if self.scope < GradientScope::All {
             return Err(Error::contract(
                 "the gradient of inactive weights was read without being announced",
             )
             .at(self.name.clone())
-            .hint("return true from `wants_dense_gradient` for this step"));
+            .hint("return `GradientScope::All` from `gradient_scope` for this step"));
         }
         self.gradient()
+    }
+
+    /// The gradient of the weights that the optimiser moves, 0 elsewhere.
+    ///
+    /// # Errors
+    /// If some of them are inactive and the strategy did not announce [`GradientScope::Trainable`],
+    /// or there was no backward pass.
+    pub fn trainable_gradient(&self) -> Result<Tensor> {
+        self.check_scope(self.scope)?;
+        Ok(self.gradient()? * self.trainable())
     }
 
     /// The gradient of active weights, 0 elsewhere. Always available after backward.
@@ -217,12 +326,45 @@ impl Layer {
     }
 
     fn gradient(&self) -> Result<Tensor> {
-        let gradient = self.weight().grad();
-        if gradient.defined() {
-            return Ok(gradient);
+        self.weight.gradient().ok_or_else(|| {
+            Error::contract("there is no gradient before the first backward pass")
+                .at(self.name.clone())
+        })
+    }
+
+    /// Does a backward pass of this scope give every weight that the optimiser moves its gradient?
+    fn check_scope(&self, scope: GradientScope) -> Result<()> {
+        match &self.trainable {
+            Some(trainable) if scope == GradientScope::Active => {
+                let unseen = selection::count(&trainable.mask.logical_and(&self.inactive()));
+                if unseen == 0 {
+                    return Ok(());
+                }
+                Err(Error::contract(format!(
+                    "the optimiser moves {unseen} inactive weights, whose gradients were not announced"
+                ))
+                .at(self.name.clone())
+                .hint("return `GradientScope::Trainable` from `gradient_scope`"))
+            }
+            _ => Ok(()),
         }
-        Err(Error::contract("there is no gradient before the first backward pass")
-            .at(self.name.clone()))
+    }
+
+    fn inactive(&self) -> Tensor {
+        self.active.logical_not()
+    }
+
+    fn check_mask(&self, what: &str, mask: &Tensor) -> Result<()> {
+        if mask.size() == self.shape() && mask.kind() == Kind::Bool {
+            return Ok(());
+        }
+        Err(Error::contract(format!(
+            "{what} must be Bool {:?}, not {:?} {:?}",
+            self.shape(),
+            mask.kind(),
+            mask.size()
+        ))
+        .at(self.name.clone()))
     }
 
     /// A tensor that the strategy keeps for this layer, saved with the checkpoint.
@@ -255,15 +397,7 @@ impl Layer {
     /// # Errors
     /// If the shape differs.
     pub fn activate(&mut self, mask: &Tensor) -> Result<()> {
-        if mask.size() != self.shape() || mask.kind() != Kind::Bool {
-            return Err(Error::contract(format!(
-                "an active set must be Bool {:?}, not {:?} {:?}",
-                self.shape(),
-                mask.kind(),
-                mask.size()
-            ))
-            .at(self.name.clone()));
-        }
+        self.check_mask("an active set", mask)?;
         self.replace_active(mask.copy(), selection::count(mask));
         Ok(())
     }
@@ -340,7 +474,7 @@ impl Layer {
 
     /// Lets weights start anew from 0, like new-born ones.
     pub(super) fn restart(&mut self, returned: &Tensor) {
-        let _ = self.weight().detach().masked_fill_(returned, 0.0);
+        let _ = self.values().masked_fill_(returned, 0.0);
         self.reborn = Some(match self.reborn.take() {
             Some(earlier) => earlier.logical_or(returned),
             None => returned.shallow_clone(),
@@ -358,8 +492,9 @@ impl Layer {
         (std::mem::take(&mut self.born_count), std::mem::take(&mut self.dropped_count))
     }
 
-    pub(super) fn announce_dense_gradient(&mut self, announced: bool) {
-        self.gradient_announced = announced;
+    pub(super) fn announce(&mut self, scope: GradientScope) -> Result<()> {
+        self.scope = scope;
+        self.check_scope(scope)
     }
 
     pub(super) fn commit(&mut self, index: usize) -> Result<Option<Change>> {
@@ -370,27 +505,34 @@ impl Layer {
             ))
             .at(self.name.clone()));
         }
-        if let Some(trainable) = &self.trainable {
-            let stray = selection::count(&trainable.logical_and(&self.active.logical_not()));
+        let keeps_inactive = self.weight.keeps_inactive();
+        if let Some(trainable) = self.trainable.as_ref().filter(|_| !keeps_inactive) {
+            let stray = selection::count(&trainable.mask.logical_and(&self.inactive()));
             if stray > 0 {
                 return Err(Error::contract(format!(
                     "the optimiser may move {stray} inactive weights, which must stay 0"
                 ))
                 .at(self.name.clone())
                 .hint(
-                    "give `set_trainable` a part of the active set, and again after it changes",
+                    "give `set_trainable` a part of the active set, and again after it changes, or \
+                     call `keep_inactive`",
                 ));
             }
         }
         let Some(before) = self.before.take() else {
+            if keeps_inactive {
+                self.weight.publish(&self.inactive());
+            }
             return Ok(None);
         };
         let mut born = self.active.logical_and(&before.logical_not());
         if let Some(reborn) = self.reborn.take() {
             born = born.logical_or(&reborn.logical_and(&self.active));
         }
-        let dropped = before.logical_and(&self.active.logical_not());
-        let _ = self.weight().detach().masked_fill_(&self.active.logical_not(), 0.0);
+        let inactive = self.inactive();
+        let dropped = before.logical_and(&inactive);
+        self.weight.publish(&inactive);
+        self.weight.advance_revision();
         self.born_count += selection::count(&born) as u64;
         self.dropped_count += selection::count(&dropped) as u64;
         self.ever_active = self.ever_active.logical_or(&self.active);

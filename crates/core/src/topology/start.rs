@@ -6,8 +6,8 @@ use tch::Tensor;
 
 use super::{Layer, Topology};
 use crate::error::Result;
+use crate::probe::Probe;
 use crate::selection;
-use crate::strategy::Probe;
 
 /// By what the first topology is chosen from the dense network, whose weights are drawn at
 /// random or were loaded.
@@ -92,7 +92,7 @@ mod tests {
         for (name, weights) in [("a", &[4.0f32, -1.0, 3.0, -2.0, 0.5, 6.0][..]), ("b", &[0.1, 5.0])]
         {
             let layer = builder.linear(name, weights.len() as i64, 1);
-            layer.weight.tensor.detach().copy_(&Tensor::from_slice(weights).reshape([1, -1]));
+            layer.weight.dense().detach().copy_(&Tensor::from_slice(weights).reshape([1, -1]));
         }
         let mut topology = Topology::new(&parameters, 0.5, &streams).unwrap();
         topology.allocate(Distribution::Uniform).unwrap();
@@ -150,7 +150,7 @@ mod tests {
         let both = chosen(StartBy::MagnitudeGlobal, &mut NoBatch);
         assert_eq!(both, [vec![1, 0, 1, 0, 0, 1], vec![0, 1]]);
         let mut topology = topology();
-        let _ = topology.layers()[1].weight().detach().fill_(3.5);
+        let _ = topology.layers()[1].weight().values().fill_(3.5);
         topology.activate_by(StartBy::MagnitudeGlobal, &mut NoBatch).unwrap();
         let targets: Vec<usize> = topology.layers().iter().map(Layer::target).collect();
         assert_eq!(targets, [2, 2], "4 and 6, and both 3.5");
@@ -170,7 +170,7 @@ mod tests {
         let error = topology().activate_by(StartBy::Snip, &mut NoBatch).unwrap_err();
         assert_eq!(error.to_string(), "there is no batch");
         let mut broken = topology();
-        let _ = broken.layers_mut()[0].weight().detach().fill_(f64::NAN);
+        let _ = broken.layers_mut()[0].weight().values().fill_(f64::NAN);
         let error = broken.activate_by(StartBy::Magnitude, &mut NoBatch).unwrap_err();
         assert!(error.to_string().starts_with("a.weight: "), "{error}");
     }

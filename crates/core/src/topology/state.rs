@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::layer::Trainable;
 use super::{Moments, Topology};
 use crate::error::{Error, Result};
 use crate::selection;
@@ -31,6 +32,9 @@ struct LayerState {
     dropped: u64,
     slots: Vec<String>,
     trainable: bool,
+    /// Are there values behind the mask? States from before there could be lack it.
+    #[serde(default)]
+    kept: bool,
 }
 
 pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState) {
@@ -41,7 +45,11 @@ pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState
         tensors.push((format!("active/{name}"), layer.active.shallow_clone()));
         tensors.push((format!("ever_active/{name}"), layer.ever_active.shallow_clone()));
         if let Some(trainable) = &layer.trainable {
-            tensors.push((format!("trainable/{name}"), trainable.shallow_clone()));
+            tensors.push((format!("trainable/{name}"), trainable.mask.shallow_clone()));
+        }
+        let kept = layer.weight.keeps_inactive();
+        if kept {
+            tensors.push((format!("values/{name}"), layer.values()));
         }
         for (slot, tensor) in &layer.slots {
             tensors.push((format!("slot/{slot}/{name}"), tensor.shallow_clone()));
@@ -54,6 +62,7 @@ pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState
             dropped: layer.dropped_count,
             slots: layer.slots.keys().cloned().collect(),
             trainable: layer.trainable.is_some(),
+            kept,
         };
         layers.insert(name.clone(), state);
     }
@@ -96,8 +105,14 @@ pub(super) fn restore(
             return Err(Error::data("the active set does not fit").at(name));
         }
         layer.ever_active = tensor(format!("ever_active/{name}"))?;
-        layer.trainable =
-            state.trainable.then(|| tensor(format!("trainable/{name}"))).transpose()?;
+        let trainable = state.trainable.then(|| tensor(format!("trainable/{name}"))).transpose()?;
+        layer.trainable = trainable.map(Trainable::new);
+        let values = state.kept.then(|| tensor(format!("values/{name}"))).transpose()?;
+        match values {
+            Some(values) if values.size() == layer.shape() => layer.weight.keep(values),
+            Some(_) => return Err(Error::data("the kept values do not fit").at(name)),
+            None => layer.weight.project(),
+        }
         layer.slots = state
             .slots
             .iter()
@@ -107,6 +122,7 @@ pub(super) fn restore(
         layer.target = state.target;
         layer.final_target = state.final_target;
         layer.active = active;
+        layer.weight.advance_revision();
         layer.rng.set_word_pos(position(&state.stream)?);
         layer.born_count = state.born;
         layer.dropped_count = state.dropped;

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::{Layer, Regrowth};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::selection;
 
 /// How an update chooses the connections that it grows.
@@ -11,6 +11,9 @@ use crate::selection;
 pub enum Growth {
     /// The largest scores, a tensor of the weight's shape; ties by index.
     Largest(Tensor),
+    /// At random in proportion to these scores, which are not negative, from the layer's own
+    /// stream; see [`selection::sample_k`].
+    Sampled(Tensor),
     /// Uniformly at random, from the layer's own stream.
     Random,
 }
@@ -105,6 +108,38 @@ impl<'a> Update<'a> {
         Ok(())
     }
 
+    /// Drops every active weight that is not in `kept` (`Bool`, shape of the weight): for choices with
+    /// a structure, such as so many of every row.
+    pub fn retain(&mut self, kept: &Tensor) {
+        if !self.stays_dense {
+            self.active = self.active.logical_and(kept);
+            self.active_count = selection::count(&self.active);
+        }
+    }
+
+    /// Grows the entries of `chosen` (`Bool`, shape of the weight) that are not active.
+    ///
+    /// # Errors
+    /// If some of them may not return, by [`Regrowth::Forbidden`].
+    pub fn connect(&mut self, chosen: &Tensor) -> Result<()> {
+        if self.stays_dense {
+            return Ok(());
+        }
+        let grown = chosen.logical_and(&self.active.logical_not());
+        if self.regrowth == Regrowth::Forbidden {
+            let returned = selection::count(&grown.logical_and(&self.taken));
+            if returned > 0 {
+                return Err(Error::contract(format!(
+                    "{returned} connections return in the update that dropped them, which is \
+                     forbidden"
+                )));
+            }
+        }
+        let count = selection::count(&grown);
+        self.settle(&grown, count);
+        Ok(())
+    }
+
     /// Grows as many connections as the target allows.
     ///
     /// # Errors
@@ -135,22 +170,30 @@ impl<'a> Update<'a> {
         } else {
             self.chosen(growth, &candidates, count)?
         };
+        self.settle(&grown, count);
+        Ok(())
+    }
+
+    /// Makes the `count` entries of `grown`, none of which is active, active.
+    fn settle(&mut self, grown: &Tensor, count: usize) {
         match self.regrowth {
             Regrowth::Allowed => {}
             Regrowth::Reinitialised => self.layer.restart(&grown.logical_and(&self.taken)),
             Regrowth::Forbidden => {
-                self.taken = self.taken.logical_or(&grown);
+                self.taken = self.taken.logical_or(grown);
                 self.taken_count += count;
             }
         }
-        self.active = self.active.logical_or(&grown);
+        self.active = self.active.logical_or(grown);
         self.active_count += count;
-        Ok(())
     }
 
     fn chosen(&mut self, growth: &Growth, candidates: &Tensor, count: usize) -> Result<Tensor> {
         match growth {
             Growth::Largest(scores) => selection::top_k(scores, Some(candidates), count),
+            Growth::Sampled(scores) => {
+                selection::sample_k(scores, candidates, count, &mut self.layer.rng)
+            }
             Growth::Random => selection::random_k(candidates, count, &mut self.layer.rng),
         }
     }

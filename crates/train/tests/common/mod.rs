@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard};
 use dst_core::schedule::Timing;
 use dst_core::topology::Growth;
 use dst_core::{
-    Architecture, Batch, Dataset, Distribution, Input, InputShape, Moments, Probe, Regrowth,
-    Result, Span, Split, Step, Strategy, Task, Topology, Training, Verdict,
+    Architecture, Batch, Dataset, DenseBackend, Distribution, GradientScope, Input, InputShape,
+    Moments, Probe, Regrowth, Result, Span, Split, Step, Strategy, Task, Topology, Training,
+    Verdict,
 };
 use dst_train::Setup;
 use dst_train::toy::Blobs;
@@ -77,8 +78,8 @@ impl Strategy for Rewires {
         topology.activate_random()
     }
 
-    fn wants_dense_gradient(&self, step: &Step) -> bool {
-        TIMING.is_due(step)
+    fn gradient_scope(&self, step: &Step) -> GradientScope {
+        GradientScope::all_if(TIMING.is_due(step))
     }
 
     fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
@@ -169,6 +170,7 @@ pub(crate) fn setup<'a>(
         training,
         sparsity: 0.8,
         seed: 1,
+        backend: &DenseBackend,
         device: Device::Cpu,
         weights_digest: "",
         code: "",

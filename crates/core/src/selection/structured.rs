@@ -1,0 +1,215 @@
+//! Selections with a structure: so many of every row, N of every M inputs, whole blocks.
+
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Kind, Tensor};
+
+use super::{from_bytes, not_a_number, random_k, top_k, with_floats};
+use crate::error::{Error, Result};
+
+/// How many entries of every row of a `Bool` mask are set. A row is all that belongs to one output:
+/// one index of the first dimension.
+pub fn row_counts(mask: &Tensor) -> Result<Vec<usize>> {
+    let sums = rows_of(mask).f_sum_dim_intlist([1i64].as_slice(), false, Kind::Int64)?;
+    let sums = Vec::<i64>::try_from(sums)?;
+    Ok(sums.into_iter().map(|sum| sum as usize).collect())
+}
+
+/// Of every row the `counts[row]` candidates with the largest scores, ties to the lower index.
+///
+/// # Errors
+/// If a row has fewer candidates, a candidate's score is not a number, or `counts` is not as long as
+/// there are rows.
+pub fn top_k_rows(
+    scores: &Tensor,
+    candidates: Option<&Tensor>,
+    counts: &[usize],
+) -> Result<Tensor> {
+    by_row(&scores.detach(), candidates, counts, |scores, candidates, count| {
+        top_k(scores, candidates, count)
+    })
+}
+
+/// `counts[row]` candidates (`Bool`) of every row, every subset with the same probability.
+///
+/// # Errors
+/// If a row has fewer candidates, or `counts` is not as long as there are rows.
+pub fn random_k_rows(
+    candidates: &Tensor,
+    counts: &[usize],
+    rng: &mut ChaCha8Rng,
+) -> Result<Tensor> {
+    by_row(candidates, None, counts, |candidates, _, count| random_k(candidates, count, rng))
+}
+
+fn by_row(
+    tensor: &Tensor,
+    candidates: Option<&Tensor>,
+    counts: &[usize],
+    mut select: impl FnMut(&Tensor, Option<&Tensor>, usize) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let shape = tensor.size();
+    if counts.len() as i64 != shape[0] {
+        return Err(Error::contract(format!(
+            "{} counts were given for {} rows",
+            counts.len(),
+            shape[0]
+        )));
+    }
+    let rows = rows_of(tensor);
+    let candidates = candidates.map(rows_of);
+    let selected = counts.iter().zip(0..).map(|(count, row)| {
+        let candidates = candidates.as_ref().map(|candidates| candidates.get(row));
+        select(&rows.get(row), candidates.as_ref(), *count)
+            .map_err(|error| error.at(format!("row {row}")))
+    });
+    let selected = selected.collect::<Result<Vec<Tensor>>>()?;
+    Ok(Tensor::f_stack(&selected, 0)?.reshape(shape))
+}
+
+/// The first dimension, and all others as one.
+fn rows_of(tensor: &Tensor) -> Tensor {
+    tensor.reshape([tensor.size()[0], -1]).contiguous()
+}
+
+/// Of every `group` consecutive inputs (the second dimension, at the same place of a kernel) the
+/// `kept` largest scores, ties to the lower index: N:M sparsity.
+///
+/// # Errors
+/// If the inputs are no whole number of groups, `kept` is more than a group, or a score is not a
+/// number.
+pub fn top_n_of_m(scores: &Tensor, kept: usize, group: usize) -> Result<Tensor> {
+    let shape = scores.size();
+    let inputs = shape.get(1).copied().unwrap_or(0) as usize;
+    if group == 0 || kept > group || !inputs.is_multiple_of(group) {
+        return Err(Error::contract(format!(
+            "{kept} of every {group} cannot be selected from {inputs} inputs"
+        )));
+    }
+    let host = scores.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
+    let stride = shape[2..].iter().product::<i64>() as usize;
+    let mask = with_floats(&host, |scores| n_of_m(scores, kept, group, stride))?;
+    Ok(from_bytes(&mask, &shape).to_device(scores.device()))
+}
+
+/// `stride` is the distance of two consecutive inputs. An entry is kept if fewer than `kept` of its
+/// group come before it, which needs no sorting: groups are small.
+fn n_of_m(scores: &[f32], kept: usize, group: usize, stride: usize) -> Result<Vec<u8>> {
+    if scores.iter().any(|score| score.is_nan()) {
+        return Err(not_a_number());
+    }
+    let mut mask = vec![0u8; scores.len()];
+    let span = group * stride;
+    for (scores, mask) in scores.chunks_exact(span).zip(mask.chunks_exact_mut(span)) {
+        for place in 0..stride {
+            for own in 0..group {
+                let score = scores[own * stride + place];
+                let earlier = (0..own).filter(|i| scores[i * stride + place] >= score).count();
+                let later = (own + 1..group).filter(|i| scores[i * stride + place] > score).count();
+                mask[own * stride + place] = u8::from(earlier + later < kept);
+            }
+        }
+    }
+    Ok(mask)
+}
+
+/// The `count` blocks of `block` rows and columns with the largest sums of scores, whole, ties to
+/// the lower index. Columns are all that belongs to one output, as in [`row_counts`].
+///
+/// # Errors
+/// If blocks do not tile the matrix, there are fewer, or a sum is not a number.
+pub fn top_k_blocks(scores: &Tensor, block: [usize; 2], count: usize) -> Result<Tensor> {
+    let shape = scores.size();
+    let matrix = rows_of(&scores.detach());
+    let (rows, columns) = (shape[0], matrix.size()[1]);
+    let [height, width] = block.map(|side| side as i64);
+    if height == 0 || width == 0 || rows % height != 0 || columns % width != 0 {
+        return Err(Error::contract(format!(
+            "blocks of {height} × {width} do not tile {rows} × {columns} weights"
+        )));
+    }
+    let tiles = matrix.reshape([rows / height, height, columns / width, width]);
+    let sums = tiles.f_sum_dim_intlist([1i64, 3].as_slice(), false, Kind::Float)?;
+    let chosen = top_k(&sums, None, count)?;
+    let chosen = chosen.reshape([rows / height, 1, columns / width, 1]);
+    Ok(chosen.f_expand_as(&tiles)?.reshape(shape).contiguous())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::SeedStreams;
+    use crate::selection::with_bytes;
+    use proptest::prelude::*;
+
+    fn bits(mask: &Tensor) -> Vec<u8> {
+        with_bytes(&mask.flatten(0, -1).contiguous(), <[u8]>::to_vec)
+    }
+
+    fn matrix(values: &[f32], rows: i64) -> Tensor {
+        Tensor::from_slice(values).reshape([rows, -1])
+    }
+
+    #[test]
+    fn every_row_keeps_its_own_count() {
+        let scores = matrix(&[3.0, 1.0, 2.0, 5.0, 5.0, 4.0], 2);
+        let mask = top_k_rows(&scores, None, &[2, 1]).unwrap();
+        assert_eq!(bits(&mask), [1, 0, 1, 1, 0, 0]);
+        assert_eq!(row_counts(&mask).unwrap(), [2, 1]);
+        let candidates = Tensor::from_slice(&[0u8, 1, 1, 1, 0, 1]).to_kind(Kind::Bool);
+        let mask = top_k_rows(&scores, Some(&candidates.reshape([2, 3])), &[1, 0]).unwrap();
+        assert_eq!(bits(&mask), [0, 0, 1, 0, 0, 0]);
+        let error = top_k_rows(&scores, None, &[1, 4]).unwrap_err().to_string();
+        assert!(error.starts_with("row 1: 4 entries"), "{error}");
+        assert!(top_k_rows(&scores, None, &[1]).is_err());
+    }
+
+    #[test]
+    fn rows_of_a_convolution_are_its_outputs() {
+        let scores = Tensor::arange(12, (Kind::Float, Device::Cpu)).reshape([2, 3, 1, 2]);
+        let mask = top_k_rows(&scores, None, &[1, 2]).unwrap();
+        assert_eq!(mask.size(), [2, 3, 1, 2]);
+        assert_eq!(bits(&mask), [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn random_rows_hold_their_counts() {
+        let mut rng = SeedStreams::new(1).stream("test");
+        let all = Tensor::ones([3, 5], (Kind::Bool, Device::Cpu));
+        let mask = random_k_rows(&all, &[0, 2, 5], &mut rng).unwrap();
+        assert_eq!(row_counts(&mask).unwrap(), [0, 2, 5]);
+    }
+
+    /// Groups of two along the inputs, at each of the two places of the kernel.
+    #[test]
+    fn groups_run_along_the_inputs() {
+        let scores = matrix(&[1.0, 2.0, 2.0, 1.0, 7.0, 7.0, 0.0, 9.0], 1).reshape([1, 4, 1, 2]);
+        let mask = top_n_of_m(&scores, 1, 2).unwrap();
+        assert_eq!(bits(&mask), [0, 1, 1, 0, 1, 0, 0, 1]);
+        let error = top_n_of_m(&scores, 1, 3).unwrap_err().to_string();
+        assert_eq!(error, "1 of every 3 cannot be selected from 4 inputs");
+        assert!(top_n_of_m(&(scores * f64::NAN), 1, 2).is_err());
+    }
+
+    #[test]
+    fn blocks_are_kept_whole() {
+        let scores = matrix(&[1.0, 1.0, 9.0, 0.0, 1.0, 1.0, 0.0, 0.0], 2);
+        assert_eq!(bits(&top_k_blocks(&scores, [2, 2], 1).unwrap()), [0, 0, 1, 1, 0, 0, 1, 1]);
+        assert_eq!(bits(&top_k_blocks(&scores, [1, 2], 2).unwrap()), [1, 1, 1, 1, 0, 0, 0, 0]);
+        let error = top_k_blocks(&scores, [2, 3], 1).unwrap_err().to_string();
+        assert_eq!(error, "blocks of 2 × 3 do not tile 2 × 4 weights");
+    }
+
+    proptest! {
+        /// Every group is selected as if it stood alone.
+        #[test]
+        fn groups_agree_with_the_selection_of_one(
+            values in prop::collection::vec(-3i8..=3, 16),
+            kept in 0usize..=4,
+        ) {
+            let values: Vec<f32> = values.into_iter().map(f32::from).collect();
+            let mask = top_n_of_m(&matrix(&values, 2), kept, 4).unwrap();
+            let alone = top_k_rows(&matrix(&values, 4), None, &[kept; 4]).unwrap();
+            prop_assert_eq!(bits(&mask), bits(&alone));
+        }
+    }
+}
