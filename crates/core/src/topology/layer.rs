@@ -1,5 +1,6 @@
 //! One prunable weight tensor and its active connections.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
@@ -67,6 +68,7 @@ pub struct Layer {
     /// Entries that were dropped and returned from 0 since the last commit.
     reborn: Option<Tensor>,
     gradient_announced: bool,
+    dense_gradient_reads: Cell<u64>,
 }
 
 impl Layer {
@@ -89,6 +91,7 @@ impl Layer {
             before: None,
             reborn: None,
             gradient_announced: false,
+            dense_gradient_reads: Cell::new(0),
         }
     }
 
@@ -205,7 +208,14 @@ impl Layer {
             .at(self.name.clone())
             .hint("return true from `wants_dense_gradient` for this step"));
         }
+        self.dense_gradient_reads.set(self.dense_gradient_reads.get() + 1);
         self.gradient()
+    }
+
+    /// How often [`Layer::dense_gradient`] gave the gradient in this process: what was announced
+    /// must be read, because kernels compute it and FLOPs charge it.
+    pub fn dense_gradient_reads(&self) -> u64 {
+        self.dense_gradient_reads.get()
     }
 
     /// The gradient of active weights, 0 elsewhere. Always available after backward.
@@ -213,7 +223,8 @@ impl Layer {
     /// # Errors
     /// If there was no backward pass.
     pub fn active_gradient(&self) -> Result<Tensor> {
-        Ok(self.gradient()? * &self.active)
+        // Selected, not multiplied: what is not announced may be anything, and 0 · NaN is no 0.
+        Ok(self.gradient()?.masked_fill(&self.active.logical_not(), 0.0))
     }
 
     fn gradient(&self) -> Result<Tensor> {
@@ -243,6 +254,12 @@ impl Layer {
     /// Has the active set changed since the last commit?
     pub fn is_pending(&self) -> bool {
         self.before.is_some()
+    }
+
+    /// Entries that [`Regrowth::Reinitialised`] let start anew from 0 since the last commit
+    /// (`Bool`), if there are any.
+    pub fn reborn(&self) -> Option<&Tensor> {
+        self.reborn.as_ref()
     }
 
     /// This layer's own stream of random choices.
