@@ -60,8 +60,8 @@ const SPARSITIES: [f64; 3] = [0.0, 0.5, 0.98];
 /// All this on a network of linear layers with Adam; counts, values, forecasts and announcements
 /// also at sparsities 0, 0.5 and 0.98, with accumulated and clipped gradients, and on a network with
 /// convolutions and a layer of two weights, with SGD with momentum and in bfloat16. There, and not in
-/// the main training, `init` may refuse with an error of kind `Collapsed`, and a sparsity also with
-/// one of kind `Usage`.
+/// the main training, a layer may lose all connections, with an error of kind `Collapsed`, and `init`
+/// may refuse the highest sparsity with one of kind `Usage`.
 ///
 /// The test binary starts itself once more, so this must be called on the thread of a test.
 ///
@@ -109,16 +109,17 @@ impl Suite<'_> {
                 "give `check` a config that reaches its density within 60 steps",
             ));
         }
+        let stops = stops(&tape);
         self.another_seed(&base, &record)?;
         self.others(base.sparsity)?;
         if !baseline {
             self.sparsities(&run)?;
             self.gradients(&base, run, tape)?;
             if foreseen.updates.is_none() {
-                horizon::stays_static(self.strategy)?;
+                horizon::stays_static(&base, self.strategy)?;
             }
         }
-        child::check(self.strategy, &base, &record)
+        child::check(self.strategy, &base, &record, &stops)
     }
 
     /// A copy of the method that has seen nothing yet.
@@ -277,17 +278,18 @@ impl Suite<'_> {
         })
     }
 
-    /// Does an error say that the method cannot do what was asked for, and is that its right? No
-    /// method may refuse a network for the shape of its weights.
+    /// Does an error say that what was asked for is not possible, and may it? No method may refuse a
+    /// network for the shape of its weights, nor to prune nothing.
     fn may_refuse(&self, course: &Course, tape: &Tape, error: &Error) -> bool {
         let names_layers =
             self.strategy.exchange().is_some_and(|shared| !shared.layer_densities.is_empty());
-        tape.failed == Some("init")
-            && match error.kind() {
-                ErrorKind::Collapsed => true,
-                ErrorKind::Usage => course.network == Network::Linear || names_layers,
-                _ => false,
+        match error.kind() {
+            ErrorKind::Collapsed => tape.failed.is_some(),
+            ErrorKind::Usage => {
+                tape.failed == Some("init") && (names_layers || course.sparsity > SPARSITY)
             }
+            _ => false,
+        }
     }
 
     /// Which gradients an update depends on. A method with few updates is given a longer training.
@@ -354,7 +356,7 @@ impl Suite<'_> {
         let idle: BTreeSet<u64> = tape
             .batches
             .iter()
-            .filter(|(_, noted)| noted.announced && !noted.touched)
+            .filter(|(_, noted)| noted.announced && !noted.touched && !noted.trains_inactive)
             .map(|(batch, _)| *batch)
             .collect();
         if idle.is_empty() {
@@ -388,6 +390,15 @@ impl Suite<'_> {
             Some(error) => Err(error.at("with gradients that are 10,000 times as large")),
         }
     }
+}
+
+/// After how many batches trainings are stopped to be resumed: in the middle of an epoch; and before
+/// an update, when all that leads to it has been seen.
+fn stops(tape: &Tape) -> Vec<u64> {
+    let updates: Vec<u64> =
+        tape.batches.iter().filter(|(_, noted)| noted.touched).map(|(batch, _)| *batch).collect();
+    let middle = updates.get(updates.len() / 2);
+    [17].into_iter().chain(middle.copied().filter(|batch| *batch > 0)).collect()
 }
 
 fn read_around(how: &str) -> Error {

@@ -68,18 +68,22 @@ fn work(path: &Path) -> std::result::Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Trains once more in another process, from the start and from checkpoints, and compares with
-/// `record`, the same training in this process.
-pub(super) fn check(strategy: &dyn Strategy, course: &Course, record: &Record) -> Result<()> {
+/// Trains once more in another process, from the start and from where trainings were stopped after
+/// so many batches, and compares with `record`, the same training in this process.
+pub(super) fn check(
+    strategy: &dyn Strategy,
+    course: &Course,
+    record: &Record,
+    stops: &[u64],
+) -> Result<()> {
     let io = |error: std::io::Error| {
         breach(format!("the contract cannot use its temporary folder: {error}"), "free some space")
     };
     let scratch = tempfile::tempdir().map_err(io)?;
     let mut folders = Vec::new();
-    // In the middle of an epoch, once before most updates and once between them.
-    for stop in [17, 33] {
+    for stop in stops {
         let folder = scratch.path().join(stop.to_string());
-        let _ = course.run(strategy, Some(&folder), Some(stop)).finished()?;
+        let _ = course.run(strategy, Some(&folder), Some(*stop)).finished()?;
         folders.push(folder);
     }
     let job = Job {

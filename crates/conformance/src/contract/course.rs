@@ -86,7 +86,12 @@ impl Course {
         ]
     }
 
-    fn with_setup<T>(&self, strategy: &dyn Strategy, action: impl FnOnce(&Setup<'_>) -> T) -> T {
+    /// Hands over what the training is made of.
+    pub(super) fn with_setup<T>(
+        &self,
+        strategy: &dyn Strategy,
+        action: impl FnOnce(&Setup<'_>) -> T,
+    ) -> T {
         let (linear, convolution) = (TinyMlp::default(), TinyConvNet::default());
         let architecture: &dyn Architecture = match self.network {
             Network::Linear => &linear,

@@ -52,6 +52,8 @@ pub(super) struct Noted {
     pub(super) announced: bool,
     /// How often dense gradients were read.
     pub(super) reads: u64,
+    /// Does the optimiser move inactive weights, and so read their gradients?
+    pub(super) trains_inactive: bool,
     /// Did a hook set the active set of a layer, be it to what it was?
     pub(super) touched: bool,
 }
@@ -89,13 +91,15 @@ impl Guard {
                 poisons: self.plan.poisons && !announced,
             },
         };
-        for (before, layer) in before.iter().zip(topology.layers()) {
-            before.put_on(disguise, layer);
-        }
+        let disguised: Vec<Option<Tensor>> = before
+            .iter()
+            .zip(topology.layers())
+            .map(|(before, layer)| before.put_on(disguise, layer))
+            .collect();
         let reads = reads(topology);
         let called = catch_unwind(AssertUnwindSafe(|| call(topology)));
-        for (before, layer) in before.iter().zip(topology.layers()) {
-            before.take_off(disguise, layer);
+        for ((before, layer), disguised) in before.iter().zip(topology.layers()).zip(&disguised) {
+            before.take_off(disguised.as_ref(), layer);
         }
         let place = || step.map_or_else(String::new, |step| format!(" at step {}", step.index));
         let result = called.unwrap_or_else(|panic| {
@@ -108,6 +112,7 @@ impl Guard {
         if let Some(noted) = batch.and_then(|batch| tape.batches.get_mut(&batch)) {
             noted.reads += self::reads(topology) - reads;
             noted.touched |= topology.layers().iter().any(Layer::is_pending);
+            noted.trains_inactive |= topology.layers().iter().any(trains_inactive);
         }
         let result = result.inspect_err(|_| tape.failed = Some(hook))?;
         if !self.plan.may_move_weights {
@@ -147,7 +152,8 @@ impl Strategy for Guard {
 
     fn wants_dense_gradient(&self, step: &Step) -> bool {
         let announced = self.method.wants_dense_gradient(step);
-        let noted = Noted { step: *step, announced, reads: 0, touched: false };
+        let noted =
+            Noted { step: *step, announced, reads: 0, trains_inactive: false, touched: false };
         self.tape().batches.insert(step.position(), noted);
         announced
     }
@@ -182,6 +188,10 @@ fn reads(topology: &Topology) -> u64 {
     topology.layers().iter().map(Layer::dense_gradient_reads).sum()
 }
 
+fn trains_inactive(layer: &Layer) -> bool {
+    selection::count(&layer.trainable().logical_and(&layer.active().logical_not())) > 0
+}
+
 /// What hooks find in place of the gradients.
 #[derive(Debug, Clone, Copy, Default)]
 struct Disguise {
@@ -209,28 +219,33 @@ impl Before {
         }
     }
 
-    fn put_on(&self, disguise: Disguise, layer: &Layer) {
-        let Some(gradient) = &self.gradient else { return };
-        let mut seen = layer.weight().grad();
+    /// Disguises the gradient of a layer and returns what hooks find.
+    fn put_on(&self, disguise: Disguise, layer: &Layer) -> Option<Tensor> {
+        let gradient = self.gradient.as_ref()?;
+        if !disguise.scrambles && !disguise.poisons {
+            return None;
+        }
+        let mut seen = gradient.copy();
         if disguise.scrambles {
             let all: Vec<i64> = (0..gradient.dim() as i64).collect();
             // So large that a running mean follows them too.
-            seen.copy_(&(gradient.flip(all) * 1e4));
+            seen = seen.flip(all) * 1e4;
         }
         if disguise.poisons {
-            let _ = seen.masked_fill_(&self.active.logical_not(), f64::NAN);
+            seen = seen.masked_fill(&self.active.logical_not(), f64::NAN);
         }
+        layer.weight().grad().copy_(&seen);
+        Some(seen)
     }
 
-    fn take_off(&self, disguise: Disguise, layer: &Layer) {
-        let Some(gradient) = &self.gradient else { return };
+    /// Puts the gradient back, with what the hook added to it.
+    fn take_off(&self, disguised: Option<&Tensor>, layer: &Layer) {
+        let (Some(gradient), Some(disguised)) = (&self.gradient, disguised) else { return };
         let mut seen = layer.weight().grad();
-        if disguise.scrambles {
-            seen.copy_(gradient);
-        } else if disguise.poisons {
-            // Elsewhere a method may have added a term.
-            seen.copy_(&seen.where_self(&self.active, gradient));
-        }
+        let added = (&seen - disguised).nan_to_num(0.0, 0.0, 0.0);
+        // What was not touched comes back bit for bit, −0 too.
+        let touched = added.ne(0.0);
+        seen.copy_(&(gradient + added).where_self(&touched, gradient));
     }
 
     /// In which way values of weights that were active and still are changed, if they did.

@@ -130,3 +130,34 @@ impl Strategy for FixedAndSaysSo {
 fn a_start_that_ignores_the_density_and_foresees_it() {
     refused(&FixedAndSaysSo {}, "is not dense: 408 of 1632 weights are active");
 }
+
+macro_rules! refuses {
+    ($type:ident, $name:literal, $refused:expr) => {
+        method!($type, $name);
+
+        #[typetag::serde(name = $name)]
+        impl Strategy for $type {
+            fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+                let refused: fn(f64) -> bool = $refused;
+                match refused(topology.density()) {
+                    true => Err(Error::usage("the density cannot be reached")),
+                    false => right::init(topology),
+                }
+            }
+        }
+    };
+}
+
+refuses! { RefusesDense, "refuses-dense", |density| density == 1.0 }
+
+#[test]
+fn a_start_that_refuses_to_prune_nothing() {
+    refused(&RefusesDense {}, "`init` fails in a training at sparsity 0: the density cannot be");
+}
+
+refuses! { RefusesFew, "refuses-few", |density| density < 0.05 }
+
+#[test]
+fn a_method_may_refuse_a_sparsity_that_it_cannot_reach() {
+    dst_conformance::check(&RefusesFew {});
+}

@@ -1,5 +1,6 @@
 //! What a method remembers: too much, or where no checkpoint finds it.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dst_core::tch::{Device, Kind, Tensor};
@@ -110,6 +111,57 @@ fn state_in_a_field() {
          network is another one after batch",
     );
     refused(&Counting::default(), "The method remembers something outside of the topology");
+}
+
+/// Keeps the gradients of the step before an update in a field.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Window {
+    #[serde(skip)]
+    gradients: Mutex<Vec<Tensor>>,
+}
+
+register!(Window, "window");
+
+#[typetag::serde(name = "window")]
+impl Strategy for Window {
+    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+        right::init(topology)
+    }
+
+    fn updates(&self, start: &Step) -> Option<usize> {
+        right::updates(start)
+    }
+
+    fn wants_dense_gradient(&self, step: &Step) -> bool {
+        right::TIMING.is_due_within(step, 1) && !right::TIMING.is_due(step)
+    }
+
+    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
+        let mut gradients = self.gradients.lock().expect("nobody panicked");
+        if self.wants_dense_gradient(step) {
+            for layer in topology.layers() {
+                gradients.push(layer.dense_gradient()?.copy());
+            }
+        }
+        if !right::TIMING.is_due(step) {
+            return Ok(());
+        }
+        let mut gradients = gradients.drain(..);
+        right::update(topology, |layer| match gradients.next() {
+            Some(gradient) => Ok(gradient.abs()),
+            None => Ok(layer.magnitude()),
+        })
+    }
+}
+
+/// It is empty except between two batches.
+#[test]
+fn state_in_a_field_for_one_batch() {
+    refused(
+        &Window::default(),
+        "a training that is resumed in another process is not the one that was stopped",
+    );
 }
 
 method!(StaticState, "static-state");
