@@ -185,19 +185,21 @@ impl Suite<'_> {
         if let Some(how) = record.departure(&plain()?) {
             return Err(breach(
                 format!(
-                    "the same training, twice in one process with one seed, is two trainings: {how}"
+                    "two trainings with the same seed in the same process are not the same: {how}"
                 ),
-                "draw random numbers from `Layer::rng` or `Topology::rng`, never from a clock, and \
-                 keep what lasts in slots, not in a static or a field",
+                "draw random numbers from `Layer::rng` or `Topology::rng`, not from the clock, and keep \
+                 state in slots, not in a static or a field",
             ));
         }
         let (unpoisoned, _) = self.with_plan(base, Plan::default(), None)?;
         match record.departure(&unpoisoned.finished()?) {
             None => Err(read_around(&how)),
             Some(how) => Err(breach(
-                format!("a copy of the config, read from JSON, trains another network: {how}"),
-                "keep all that a method is in fields that are written, and draw nothing from \
-                 addresses",
+                format!(
+                    "a copy of the config that is read from JSON does not train the same: {how}"
+                ),
+                "write every field that matters into the config (no #[serde(skip)]), and draw no \
+                 random numbers from addresses",
             )),
         }
     }
@@ -270,10 +272,14 @@ impl Suite<'_> {
                 "treat weights `[out, in]` and `[out, in, height, width]` alike, and layers of two \
                  weights like others",
             ),
+            _ if course.sparsity > SPARSITY => breach(
+                format!("`{hook}` fails in {}: {why}", course.title),
+                "make it work there, or refuse the sparsity in `init` with an error of kind `Usage` \
+                 that says what is possible",
+            ),
             _ => breach(
                 format!("`{hook}` fails in {}: {why}", course.title),
-                "make it work there, or refuse in `init` with an error of kind `Usage` that says \
-                 what is possible",
+                "make it work there: layers may be dense, small or nearly empty",
             ),
         })
     }
@@ -368,10 +374,10 @@ impl Suite<'_> {
             Some(_) => Ok(()),
             None => Err(breach(
                 format!(
-                    "dense gradients are announced and read in {count} steps without an update, \
-                     but nothing depends on them there"
+                    "dense gradients are announced and read in {count} steps without an update, but \
+                     nothing depends on those"
                 ),
-                "return true from `wants_dense_gradient` in steps whose gradient an update uses",
+                "return true from `wants_dense_gradient` only in steps whose gradient is used",
             )),
         }
     }
@@ -404,11 +410,11 @@ fn stops(tape: &Tape) -> Vec<u64> {
 fn read_around(how: &str) -> Error {
     breach(
         format!(
-            "gradients of inactive weights were read around the announcement; with NaN in their \
-             place: {how}"
+            "gradients of inactive weights were read around the announcement. With NaN in the place of \
+             those that were not announced: {how}"
         ),
-        "return true from `wants_dense_gradient` for the steps that need them and read them with \
-         `Layer::dense_gradient`; those of active weights are `Layer::active_gradient`",
+        "return true from `wants_dense_gradient` for the steps that need them, and read them with \
+         `Layer::dense_gradient`; `Layer::active_gradient` needs no announcement",
     )
 }
 
@@ -420,6 +426,7 @@ fn breach(what: impl Into<String>, next: &str) -> Error {
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    // libtorch appends a C++ backtrace of dozens of lines.
-    text.lines().next().unwrap_or_default().to_owned()
+    // libtorch appends a C++ backtrace of dozens of lines, which `unwrap` quotes.
+    let first = text.lines().next().unwrap_or_default();
+    first.split("\\n").next().unwrap_or_default().to_owned()
 }

@@ -127,14 +127,14 @@ fn ask(job: &Path, answer: &Path) -> Result<Answer> {
 fn compare(record: &Record, answer: &Answer) -> Result<()> {
     let fresh = match &answer.fresh {
         Ok(fresh) => record.departure(fresh),
-        Err(error) => Some(format!("it fails: {error}")),
+        Err(error) => Some(format!("the other one fails: {error}")),
     };
     if let Some(how) = fresh {
         return Err(breach(
             format!(
-                "the same training with the same seed is another one in another process: {how}. \
-                 Something is drawn from the process, such as its id, a time or an address, or \
-                 outlives a training in it"
+                "two trainings with the same seed in two processes are not the same: {how}. The method \
+                 draws something from its process, such as its id, the time or an address, or keeps \
+                 something longer than a training"
             ),
             "draw random numbers from `Layer::rng` or `Topology::rng`, and keep nothing in statics",
         ));
@@ -149,16 +149,16 @@ fn compare(record: &Record, answer: &Answer) -> Result<()> {
                 ));
             }
             Ok(resumed) => record.departure(resumed),
-            Err(error) => Some(format!("it fails: {error}")),
+            Err(error) => Some(format!("the other one fails: {error}")),
         };
         if let Some(how) = how {
             return Err(breach(
                 format!(
-                    "a training that is resumed in another process is not the one that was \
-                     stopped: {how}. The method remembers something outside of the topology, in a \
-                     field of its own or in a static"
+                    "a training that is resumed in another process is not the same as the \
+                     uninterrupted one: {how}. The method keeps state outside of the topology, in a \
+                     field or a static"
                 ),
-                "keep it with `Layer::set_slot` or `Topology::set_value`, which checkpoints hold",
+                "keep it with `Layer::set_slot` or `Topology::set_value`, which are in checkpoints",
             ));
         }
     }

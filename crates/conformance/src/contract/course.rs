@@ -176,14 +176,15 @@ impl Record {
         let begin = other.commits.first().map_or(0, |(batch, _)| *batch);
         let mine = self.commits.iter().filter(|(batch, _)| *batch >= begin);
         if let Some((mine, _)) = mine.clone().zip(&other.commits).find(|(a, b)| a != b) {
-            return Some(format!("the network is another one after batch {}", mine.0 + 1));
+            return Some(format!("the networks differ after batch {}", mine.0 + 1));
         }
         if mine.count() != other.commits.len() {
-            return Some(format!("it ends after {} batches", other.commits.len()));
+            return Some(format!("one ends after {} batches", other.commits.len()));
         }
-        (self.losses != other.losses)
-            .then(|| "the losses are others".to_owned())
-            .or_else(|| (self.rows != other.rows).then(|| "the counts of births differ".to_owned()))
+        (self.losses != other.losses).then(|| "the losses differ".to_owned()).or_else(|| {
+            (self.rows != other.rows)
+                .then(|| "the numbers of connections that were born or dropped differ".to_owned())
+        })
     }
 }
 

@@ -120,10 +120,9 @@ impl Guard {
                 if let Some(moved) = before.moved(layer) {
                     tape.is_breach = true;
                     return Err(breach(
-                        format!("`{hook}` {moved} of {}{}", layer.name(), place()),
-                        "values belong to the optimiser: drop a connection to make it 0. If \
-                         moving weights is the method, say `moves_weights: true` in \
-                         strategy_plugin!",
+                        format!("`{hook}`{} {moved}", place()),
+                        "leave values to the optimiser, and drop connections to make them 0. If the \
+                         method is to move weights, say `moves_weights: true` in strategy_plugin!",
                     ));
                 }
             }
@@ -262,11 +261,12 @@ impl Before {
         let first = changed.flatten(0, -1).to_kind(Kind::Uint8).argmax(0, false).int64_value(&[]);
         let at = |weight: &Tensor| weight.detach().flatten(0, -1).double_value(&[first]);
         let (from, to) = (at(&self.weight), at(layer.weight()));
+        let name = layer.name();
         Some(match to == 0.0 {
-            true => format!("set {count} weights to 0 that it kept active, the first ({first})"),
-            false => {
-                format!("changed {count} active weights, the first ({first}) from {from} to {to},")
-            }
+            true => format!("set {count} weights of {name} to 0 and kept them active"),
+            false => format!(
+                "changed {count} active weights of {name}; entry {first} went from {from} to {to}"
+            ),
         })
     }
 }

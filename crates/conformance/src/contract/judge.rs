@@ -24,8 +24,7 @@ pub(super) fn forecasts(
                  foresaw {:.4}",
                 course.title, foreseen.final_density
             ),
-            "choose the first topology by `Topology::density`, let `final_density` follow the \
-             schedule, and check that updates come down to `Layer::final_target`",
+            "start from `Topology::density`, and let `final_density` return where the schedule ends",
         ));
     }
     if course.sparsity == 0.0 {
@@ -65,15 +64,14 @@ pub(super) fn forecasts(
             course.title,
             counted(count, "update")
         ),
-        "count the steps at which hooks change connections, as `Timing::updates` does, with what \
-         becomes of their batches (`Verdict`)",
+        "count the steps at which hooks change connections, as `Timing::updates` does; it must know \
+         whether an update takes the place of the step",
     ))
 }
 
 /// Gradients that were announced are read: kernels compute them, and FLOPs charge them.
 pub(super) fn announcements(course: &Course, method: &dyn Strategy, tape: &Tape) -> Result<()> {
-    let next = "announce the gradient in steps in which it is read, no more: return false from \
-                `wants_dense_gradient` otherwise";
+    let next = "return true from `wants_dense_gradient` only in steps in which it is read";
     for Noted { step, announced, .. } in tape.batches.values() {
         // Asked of a method that has trained nothing.
         if method.wants_dense_gradient(step) != *announced {
@@ -104,8 +102,8 @@ pub(super) fn announcements(course: &Course, method: &dyn Strategy, tape: &Tape)
         )),
         (Some(first), _) => Err(breach(
             format!(
-                "{} announced the dense gradient in {count} of {} steps and read it in {read}; in \
-                 step {}, for one, it did not",
+                "{} announced the dense gradient in {count} of {} steps and read it in {read} of them, \
+                 not in step {} for example",
                 course.title,
                 tape.batches.len(),
                 first.step.index
@@ -132,12 +130,11 @@ pub(super) fn memory(course: &Course, run: &Run) -> Result<()> {
     }
     Err(breach(
         format!(
-            "what the method keeps grows without end: {} slots and numbers with {} values half way \
-             through {}, {} with {} at its end",
+            "what the method keeps grows all the time: {} slots and numbers with {} values after \
+             half of {}, {} with {} values at its end",
             middle.0, middle.1, course.title, last.0, last.1
         ),
-        "keep under fixed names, and put a new value in the place of the old one or take it with \
-         `Layer::take_slot`",
+        "use the same names and sizes again, or free a slot with `Layer::take_slot`",
     ))
 }
 

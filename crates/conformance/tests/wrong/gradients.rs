@@ -121,7 +121,11 @@ spoilt! { AroundInSilence, "around-in-silence",
 
 #[test]
 fn a_gradient_read_around_the_announcement_by_what_takes_nan_for_a_number() {
-    refused(&AroundInSilence {}, "were read around the announcement; with NaN in their place");
+    refused(
+        &AroundInSilence {},
+        "were read around the announcement. With NaN in the place of those that were not announced: the \
+         networks differ after batch 6",
+    );
 }
 
 spoilt! { EarlierBatch, "earlier-batch",
@@ -167,7 +171,7 @@ spoilt! { Always, "always",
 fn announcing_always() {
     refused(
         &Always {},
-        "announced the dense gradient in 60 of 60 steps and read it in 10; in step 0",
+        "announced the dense gradient in 60 of 60 steps and read it in 10 of them, not in step 0",
     );
 }
 
@@ -191,8 +195,8 @@ spoilt! { ReadsAlways, "reads-always",
 fn announcing_and_reading_always_but_using_it_seldom() {
     refused(
         &ReadsAlways {},
-        "dense gradients are announced and read in 50 steps without an update, but nothing \
-         depends on them there",
+        "dense gradients are announced and read in 50 steps without an update, but nothing depends \
+         on those",
     );
 }
 

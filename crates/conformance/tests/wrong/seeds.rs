@@ -32,8 +32,8 @@ impl Strategy for Pid {
 fn a_seed_from_the_id_of_the_process() {
     refused(
         &Pid {},
-        "the same training with the same seed is another one in another process: the network is \
-         another one after batch 1. Something is drawn from the process, such as its id",
+        "two trainings with the same seed in two processes are not the same: the networks differ \
+         after batch 1. The method draws something from its process, such as its id",
     );
 }
 
@@ -51,10 +51,10 @@ impl Strategy for Clock {
 fn a_seed_from_the_clock() {
     refused(
         &Clock {},
-        "the same training, twice in one process with one seed, is two trainings: the network is \
-         another one after batch 1",
+        "two trainings with the same seed in the same process are not the same: the networks \
+         differ after batch 1",
     );
-    refused(&Clock {}, "never from a clock");
+    refused(&Clock {}, "not from the clock");
 }
 
 method!(Address, "address");
@@ -72,6 +72,6 @@ impl Strategy for Address {
 fn a_seed_from_an_address() {
     refused(
         &Address {},
-        "Something is drawn from the process, such as its id, a time or an address",
+        "draws something from its process, such as its id, the time or an address",
     );
 }

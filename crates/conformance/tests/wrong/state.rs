@@ -29,7 +29,7 @@ impl Strategy for SlotsByStep {
 
 #[test]
 fn a_slot_more_at_every_step() {
-    refused(&SlotsByStep {}, "what the method keeps grows without end: 31 slots and numbers");
+    refused(&SlotsByStep {}, "what the method keeps grows all the time: 31 slots and numbers");
 }
 
 method!(LongerSlot, "longer-slot");
@@ -63,7 +63,7 @@ impl Strategy for LongerSlot {
 
 #[test]
 fn a_slot_that_is_longer_at_every_update() {
-    refused(&LongerSlot {}, "what the method keeps grows without end: 3 slots and numbers");
+    refused(&LongerSlot {}, "what the method keeps grows all the time: 3 slots and numbers");
 }
 
 /// Counts its calls where no checkpoint looks.
@@ -107,10 +107,13 @@ impl Strategy for Counting {
 fn state_in_a_field() {
     refused(
         &Counting::default(),
-        "a training that is resumed in another process is not the one that was stopped: the \
-         network is another one after batch",
+        "a training that is resumed in another process is not the same as the uninterrupted one: \
+         the networks differ after batch 20",
     );
-    refused(&Counting::default(), "The method remembers something outside of the topology");
+    refused(
+        &Counting::default(),
+        "The method keeps state outside of the topology, in a field or a static",
+    );
 }
 
 /// Keeps the gradients of the step before an update in a field.
@@ -160,7 +163,7 @@ impl Strategy for Window {
 fn state_in_a_field_for_one_batch() {
     refused(
         &Window::default(),
-        "a training that is resumed in another process is not the one that was stopped",
+        "a training that is resumed in another process is not the same as the uninterrupted one",
     );
 }
 
@@ -191,7 +194,10 @@ impl Strategy for StaticState {
 
 #[test]
 fn state_in_a_static() {
-    refused(&StaticState {}, "twice in one process with one seed, is two trainings");
+    refused(
+        &StaticState {},
+        "two trainings with the same seed in the same process are not the same",
+    );
 }
 
 /// A switch that a stored config does not hold.
@@ -227,6 +233,6 @@ impl Strategy for Skipped {
 fn a_field_that_is_not_written() {
     refused(
         &Skipped { reverses: true },
-        "a copy of the config, read from JSON, trains another network",
+        "a copy of the config that is read from JSON does not train the same",
     );
 }
