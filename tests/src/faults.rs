@@ -100,12 +100,8 @@ macro_rules! register {
                 name: $name,
                 title: stringify!($strategy),
                 paper: "none",
-                bibtex: "",
                 summary: "Fails in the middle of a training.",
-                grid: "",
-                baseline: false,
-                default: || Box::new($strategy::default()),
-                schema: || schemars::schema_for!($strategy),
+                ..StrategyPlugin::of::<$strategy>("")
             }
         }
     };

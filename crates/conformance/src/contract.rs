@@ -1,269 +1,432 @@
 //! What every strategy must keep, whatever it does.
 
-use std::ops::ControlFlow;
-use std::path::Path;
+mod child;
+mod config;
+mod course;
+mod guard;
+mod horizon;
+mod judge;
 
-use dst_core::plugin::{self, Plugin, StrategyPlugin};
-use dst_core::record::LayerRecord;
-use dst_core::tch::{self, Device, Kind, Tensor};
-use dst_core::{DenseBackend, Result, Step, Strategy, Topology, Training, selection};
-use dst_train::toy::{Blobs, TinyMlp};
-use dst_train::{Ended, Observer, Progress, Setup, Trained, estimate_flops, train};
-use serde_json::{Map, Value};
+use std::any::Any;
+use std::collections::BTreeSet;
 
-/// Sparsity of the contract trainings.
+use dst_core::plugin::{Plugin, StrategyPlugin};
+use dst_core::tch;
+use dst_core::{Error, ErrorKind, GradientScope, Result, Strategy};
+use dst_train::Estimate;
+
+use course::{Course, Network, Record, Run};
+use guard::{Guard, Plan, Tape};
+
+/// Sparsity of the trainings that are looked at most closely.
 const SPARSITY: f64 = 0.75;
 
-/// Checks the whole contract on a toy task; panics with the first breach.
+/// Further ones: hooks must not fail where nothing or nearly everything is pruned.
+const SPARSITIES: [f64; 3] = [0.0, 0.5, 0.98];
+
+/// Checks the whole contract on toy tasks; panics with a sentence that names the first breach.
 ///
-/// - exact counts and exactly zero inactive weights after every commit;
-/// - the target density at the end, if the strategy sparsifies;
-/// - the number of updates that `updates` foresees is above 0 exactly if connections change;
-/// - all connections active at sparsity 0;
-/// - the same seed gives the same topology and the same losses, another seed others;
-/// - training that was stopped and resumed gives what the uninterrupted one gives, bit for bit;
-/// - the loss falls;
-/// - gradients of inactive weights are read only when announced (the topology refuses otherwise),
-///   and the announcement depends on the step alone;
-/// - the config survives a round trip through JSON, and an unknown field is refused;
+/// Config and record:
+/// - the config survives a round trip through JSON, an unknown field is refused, and no value of a
+///   parameter panics;
 /// - the registered record, its schema and its `grid.toml` fit the config.
+///
+/// Counts and values:
+/// - exact counts and exactly zero inactive weights after every commit;
+/// - no hook changes the value of an active weight, unless the record says `moves_weights`;
+/// - no layer gains connections that another loses, unless it says `redistributes`;
+/// - what is kept in slots and numbers stops growing.
+///
+/// Forecasts:
+/// - training ends at the density that `final_density` foresees, which is the one that was asked
+///   for in the main training, and dense at sparsity 0;
+/// - connections change as often as `updates` foresees: what counts is that a hook sets the active
+///   set of a layer, be it to what it was;
+/// - something changes at all, unless `updates` says that nothing ever does.
+///
+/// Gradients:
+/// - those of inactive weights are read only when announced, also around
+///   [`Layer::dense_gradient`](dst_core::Layer::dense_gradient): they are NaN otherwise;
+/// - those that are announced are read and have an effect, and the announcement depends on the step
+///   alone;
+/// - an update that depends on gradients depends on those since the last update.
+///
+/// State and randomness:
+/// - the same seed gives the same training, in this process and in another, and another seed gives
+///   another one;
+/// - training that was stopped and is resumed in another process, with the config read from JSON,
+///   gives what the uninterrupted one gives, bit for bit.
+///
+/// All this on a network of linear layers with Adam; counts, values, forecasts and announcements
+/// also at sparsities 0, 0.5 and 0.98, with accumulated and clipped gradients, and on a network with
+/// convolutions and a layer of two weights, with SGD with momentum and in bfloat16. There, and not in
+/// the main training, a layer may lose all connections, with an error of kind `Collapsed`, and `init`
+/// may refuse the highest sparsity with one of kind `Usage`.
+///
+/// The test binary starts itself once more, so this must be called on the thread of a test.
+///
+/// # Panics
+/// If the strategy breaks the contract.
+#[track_caller]
 pub fn check(strategy: &dyn Strategy) {
-    // The toy network is too small for more, and tests run side by side.
+    if let Err(breach) = verify(strategy) {
+        panic!("{breach}");
+    }
+}
+
+/// As [`check`], with the breach as an error.
+///
+/// # Errors
+/// If the strategy breaks the contract.
+pub fn verify(strategy: &dyn Strategy) -> Result<()> {
+    child::serve();
+    // The toy networks are too small for more, and tests run side by side.
     tch::set_num_threads(1);
-    let name = check_config(strategy);
-    let plugin = StrategyPlugin::find(&name).unwrap_or_else(|error| panic!("{error}"));
-    check_record(plugin);
-    check_training(strategy, plugin.baseline);
-    check_resume(strategy);
+    let name = config::check(strategy)?;
+    let plugin = StrategyPlugin::find(&name)?;
+    config::check_record(plugin)?;
+    let suite = Suite { strategy, plugin };
+    suite.check().map_err(|error| error.at(name))
 }
 
-/// Round trip and unknown fields; returns the config's name.
-fn check_config(strategy: &dyn Strategy) -> String {
-    strategy.validate().expect("a strategy under test has legal parameters");
-    let value = to_value(strategy);
-    let name = value["name"].as_str().expect("typetag writes the name").to_owned();
-    let again: Box<dyn Strategy> =
-        serde_json::from_value(value.clone()).expect("a config reads what it wrote");
-    assert_eq!(to_value(&*again), value, "a round trip through JSON changes the config");
-
-    let mut extended = value;
-    extended["no_such_field"] = Value::from(1);
-    let refused = serde_json::from_value::<Box<dyn Strategy>>(extended);
-    assert!(refused.is_err(), "an unknown field is accepted; add #[serde(deny_unknown_fields)]");
-    name
-}
-
-fn check_record(plugin: &StrategyPlugin) {
-    let name = plugin.name;
-    let default = (plugin.default)();
-    let defaults = to_value(&*default);
-    assert_eq!(defaults["name"], name, "the typetag name differs from the registered one");
-    default.validate().expect("the defaults are legal");
-    for (what, text) in
-        [("title", plugin.title), ("paper", plugin.paper), ("summary", plugin.summary)]
-    {
-        assert!(!text.is_empty(), "{name} has no {what}");
-    }
-
-    let schema = (plugin.schema)().to_value();
-    let documented = |key: &str| schema["properties"][key]["description"].is_string();
-    let fields = defaults.as_object().expect("a config is a struct").keys();
-    for key in fields.filter(|key| *key != "name") {
-        assert!(documented(key), "{name}.{key} has no documentation");
-    }
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    for (key, property) in properties.filter(|(key, _)| defaults.get(key.as_str()).is_none()) {
-        // Without its default nobody could learn it, and without its name nobody could set it.
-        assert!(documented(key), "{name}.{key} has no documentation");
-        let left_out = property.get("default").unwrap_or_else(|| {
-            panic!("{name}.{key} is left out at its default: #[schemars(extend(\"default\" = …))]")
-        });
-        let parameters = Map::from_iter([(key.clone(), left_out.clone())]);
-        let same = plugin::strategy(name, &parameters).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(to_value(&*same), defaults, "{name}.{key} has another default");
-    }
-
-    let grid: toml::Table = plugin.grid.parse().expect("grid.toml is TOML");
-    for (key, values) in grid {
-        let values = values.as_array().unwrap_or_else(|| panic!("grid.toml: {key} is no list"));
-        for value in values {
-            let value = serde_json::to_value(value).expect("TOML values are JSON values");
-            let parameters = Map::from_iter([(key.clone(), value)]);
-            plugin::strategy(name, &parameters)
-                .unwrap_or_else(|error| panic!("grid.toml: {error}"));
-        }
-    }
-}
-
-fn check_training(strategy: &dyn Strategy, baseline: bool) {
-    let sparsity = if baseline { 0.0 } else { SPARSITY };
-    let (trained, first) = run(strategy, sparsity, 1);
-    let wanted = ((1.0 - sparsity) * first.size as f64).round() as usize;
-    assert_eq!(first.active, wanted, "the trained network misses its sparsity");
-    let foreseen = with_setup(strategy, sparsity, 1, estimate_flops).expect("the setup is valid");
-    let share = first.active as f64 / first.size as f64;
-    assert!(
-        (foreseen.final_density - share).abs() < 1.0 / first.size as f64,
-        "`final_density` foresees {}, and training ends at {share}",
-        foreseen.final_density
-    );
-    let changes = |layer: &LayerRecord| layer.born > 0 || layer.dropped > 0;
-    assert_eq!(
-        trained.layers.iter().any(changes),
-        foreseen.updates.is_some_and(|updates| updates > 0),
-        "`updates` foresees {:?}",
-        foreseen.updates
-    );
-    let losses = losses(&trained);
-    assert!(
-        losses.last() < losses.first() && trained.outcome.validation.accuracy > Some(0.6),
-        "the toy task is not learnt: losses {losses:?}, validation {:?}",
-        trained.outcome.validation
-    );
-
-    let (again, same) = run(strategy, sparsity, 1);
-    assert_eq!(self::losses(&again), losses, "the same seed gives other losses");
-    assert!(same.is_equal(&first), "the same seed gives another network");
-    let (_, other) = run(strategy, sparsity, 2);
-    assert!(!other.is_equal(&first), "another seed gives the same network");
-
-    let (_, dense) = run(strategy, 0.0, 1);
-    assert_eq!(dense.active, dense.size, "sparsity 0 is not dense");
-}
-
-fn check_resume(strategy: &dyn Strategy) {
-    let sparsity = SPARSITY;
-    let straight = run(strategy, sparsity, 3);
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut stopping = Watch { stop_at: Some(17), ..Watch::new(strategy) };
-    let stopped = run_with(strategy, sparsity, 3, Some(folder.path()), &mut stopping);
-    assert!(stopped.is_none(), "the observer's stop was ignored");
-    let mut watch = Watch::new(strategy);
-    let resumed = run_with(strategy, sparsity, 3, Some(folder.path()), &mut watch)
-        .expect("a resumed training ends");
-    assert_eq!(losses(&resumed), losses(&straight.0), "resuming changes the losses");
-    assert!(watch.network.is_equal(&straight.1), "resuming changes the network");
-    let rows = |trained: &Trained| trained.layers.clone();
-    assert_eq!(rows(&resumed), rows(&straight.0), "resuming changes the topology's history");
-}
-
-fn run(strategy: &dyn Strategy, sparsity: f64, seed: u64) -> (Trained, Network) {
-    let mut watch = Watch::new(strategy);
-    let trained =
-        run_with(strategy, sparsity, seed, None, &mut watch).expect("nothing stops the training");
-    (trained, watch.network)
-}
-
-fn run_with(
-    strategy: &dyn Strategy,
-    sparsity: f64,
-    seed: u64,
-    checkpoint: Option<&Path>,
-    watch: &mut Watch<'_>,
-) -> Option<Trained> {
-    let ended = with_setup(strategy, sparsity, seed, |setup| train(setup, checkpoint, watch));
-    match ended.unwrap_or_else(|error| panic!("training: {error}")) {
-        Ended::Complete(trained) => Some(*trained),
-        Ended::Stopped => None,
-    }
-}
-
-/// Hands over the toy task.
-fn with_setup<T>(
-    strategy: &dyn Strategy,
-    sparsity: f64,
-    seed: u64,
-    action: impl FnOnce(&Setup<'_>) -> T,
-) -> T {
-    let training = Training {
-        epochs: 4,
-        batch_size: 16,
-        learning_rate: 0.01,
-        weight_decay: 0.001,
-        ..Training::default()
-    };
-    action(&Setup {
-        strategy,
-        architecture: &TinyMlp::default(),
-        dataset: &Blobs::default(),
-        training: &training,
-        sparsity,
-        seed,
-        backend: &DenseBackend,
-        device: Device::Cpu,
-        weights_digest: "",
-        code: "",
-        accept_code: false,
-    })
-}
-
-fn losses(trained: &Trained) -> Vec<f64> {
-    trained.history.iter().map(|epoch| epoch.train_loss).collect()
-}
-
-fn to_value(strategy: &dyn Strategy) -> Value {
-    serde_json::to_value(strategy).expect("a config is plain data")
-}
-
-/// The weights and active sets after the last commit.
-#[derive(Debug, Default)]
-struct Network {
-    tensors: Vec<Tensor>,
-    active: usize,
-    size: usize,
-}
-
-impl Network {
-    fn of(topology: &Topology) -> Self {
-        let copies = topology
-            .layers()
-            .iter()
-            .flat_map(|layer| [layer.weight().dense().detach().copy(), layer.active().copy()]);
-        Self { tensors: copies.collect(), active: topology.active_count(), size: topology.size() }
-    }
-
-    fn is_equal(&self, other: &Self) -> bool {
-        self.tensors.len() == other.tensors.len()
-            && self.tensors.iter().zip(&other.tensors).all(|(a, b)| a.equal(b))
-    }
-}
-
-/// Checks the invariants after every commit and remembers the last network.
-struct Watch<'a> {
+struct Suite<'a> {
     strategy: &'a dyn Strategy,
-    network: Network,
-    stop_at: Option<u64>,
-    steps: u64,
+    plugin: &'static StrategyPlugin,
 }
 
-impl<'a> Watch<'a> {
-    fn new(strategy: &'a dyn Strategy) -> Self {
-        Self { strategy, network: Network::default(), stop_at: None, steps: 0 }
+impl Suite<'_> {
+    fn check(&self) -> Result<()> {
+        let baseline = self.plugin.baseline;
+        let base = Course::base(if baseline { 0.0 } else { SPARSITY });
+        let (foreseen, run, tape) = self.guarded_base(&base)?;
+        // First, because what is no one training has no sum of updates either.
+        let record = self.compare(&base, &run)?;
+        self.judge(&base, &foreseen, &run, &tape)?;
+        judge::learning(&foreseen, &run)?;
+        if !baseline && foreseen.final_density != 1.0 - SPARSITY {
+            return Err(breach(
+                format!("{} ends at density {}", base.title, foreseen.final_density),
+                "give `check` a config that reaches its density within 60 steps",
+            ));
+        }
+        let stops = stops(&tape);
+        self.another_seed(&base, &record)?;
+        self.others(base.sparsity)?;
+        if !baseline {
+            self.sparsities(&run)?;
+            self.gradients(&base, run, tape)?;
+            if foreseen.updates.is_none() {
+                horizon::stays_static(&base, self.strategy)?;
+            }
+        }
+        child::check(self.strategy, &base, &record, &stops)
     }
-}
 
-impl Observer for Watch<'_> {
-    fn step(&mut self, _: &Progress) -> ControlFlow<()> {
-        self.steps += 1;
-        match self.stop_at {
-            Some(stop) if self.steps >= stop => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+    /// A copy of the method that has seen nothing yet.
+    fn copy(&self) -> Result<Box<dyn Strategy>> {
+        config::from_value(&config::to_value(self.strategy)?)
+    }
+
+    /// Trains under guard, with gradients that were not announced made unusable.
+    fn guarded(&self, course: &Course) -> Result<(Run, Tape)> {
+        self.with_plan(course, Plan { poisons: true, ..Plan::default() }, None)
+    }
+
+    fn with_plan(
+        &self,
+        course: &Course,
+        plan: Plan,
+        stop_after: Option<u64>,
+    ) -> Result<(Run, Tape)> {
+        let plan = Plan { may_move_weights: self.plugin.moves_weights, ..plan };
+        let guard = Guard::new(self.copy()?, plan);
+        let run = course.run(&guard, None, stop_after);
+        Ok((run, guard.into_tape()))
+    }
+
+    fn guarded_base(&self, course: &Course) -> Result<(Estimate, Run, Tape)> {
+        let (mut run, tape) = self.guarded(course)?;
+        let Some(error) = run.failure.take() else {
+            return Ok((course.forecast(self.strategy)?, run, tape));
+        };
+        if tape.is_breach || tape.failed.is_none() {
+            return Err(error);
+        }
+        // Does it fail by itself, or because of the NaNs?
+        match self.with_plan(course, Plan::default(), None)?.0.failure {
+            Some(error) => Err(breach(
+                format!(
+                    "`{}` fails in {}: {}",
+                    tape.failed.unwrap_or("the training"),
+                    course.title,
+                    error.one_line()
+                ),
+                "make the method work on a small network of linear layers first",
+            )),
+            None => Err(read_around(&error.one_line())),
         }
     }
 
-    fn committed(&mut self, step: &Step, topology: &Topology) -> Result<()> {
-        for layer in topology.layers() {
-            let (name, at) = (layer.name(), step.index);
-            let counted = selection::count(layer.active());
-            assert_eq!(counted, layer.active_count(), "{name}: miscounted at step {at}");
-            assert_eq!(counted, layer.target(), "{name}: target missed at step {at}");
-            let stray = layer.weight().dense().detach().abs() * layer.active().logical_not();
-            let stray = stray.sum(Kind::Double).double_value(&[]);
-            assert_eq!(stray, 0.0, "{name}: an inactive weight is not 0 after step {at}");
+    fn judge(&self, course: &Course, foreseen: &Estimate, run: &Run, tape: &Tape) -> Result<()> {
+        judge::forecasts(course, foreseen, run, tape)?;
+        judge::announcements(course, &*self.copy()?, tape)?;
+        judge::memory(course, run)?;
+        if !self.plugin.redistributes {
+            judge::layers(course, run)?;
         }
-        let announced = self.strategy.gradient_scope(step);
-        assert_eq!(announced, self.strategy.gradient_scope(step), "not pure at {step:?}");
-        self.network = Network::of(topology);
+        judge::fixed_layers(course, self.strategy, run)
+    }
+
+    /// The training without a guard is the same one; gives its record.
+    fn compare(&self, base: &Course, guarded: &Run) -> Result<Record> {
+        let plain = || base.run(self.strategy, None, None).finished();
+        let record = plain()?;
+        let Some(how) = record.departure(&guarded.record) else { return Ok(record) };
+        if let Some(how) = record.departure(&plain()?) {
+            return Err(breach(
+                format!(
+                    "two trainings with the same seed in the same process are not the same: {how}"
+                ),
+                "draw random numbers from `Layer::rng` or `Topology::rng`, not from the clock, and keep \
+                 state in slots, not in a static or a field",
+            ));
+        }
+        let (unpoisoned, _) = self.with_plan(base, Plan::default(), None)?;
+        match record.departure(&unpoisoned.finished()?) {
+            None => Err(read_around(&how)),
+            Some(how) => Err(breach(
+                format!(
+                    "a copy of the config that is read from JSON does not train the same: {how}"
+                ),
+                "write every field that matters into the config (no #[serde(skip)]), and draw no \
+                 random numbers from addresses",
+            )),
+        }
+    }
+
+    fn another_seed(&self, base: &Course, record: &Record) -> Result<()> {
+        let other = Course { seed: base.seed + 1, ..base.clone() };
+        let other = other.run(self.strategy, None, None).finished()?;
+        match record.departure(&other) {
+            Some(_) => Ok(()),
+            None => Err(breach(
+                "another seed gives the same network",
+                "draw random numbers from `Layer::rng` or `Topology::rng`",
+            )),
+        }
+    }
+
+    /// Other networks, optimisers and arithmetic.
+    fn others(&self, sparsity: f64) -> Result<()> {
+        for course in Course::others(sparsity) {
+            let Some((foreseen, run, tape)) = self.elsewhere(&course)? else { continue };
+            self.judge(&course, &foreseen, &run, &tape)?;
+            if course.network == Network::Convolution && sparsity > 0.0 {
+                judge::convolutions(&course, &run)?;
+            }
+        }
         Ok(())
     }
+
+    fn sparsities(&self, base: &Run) -> Result<()> {
+        let active = |run: &Run| run.counts.last().into_iter().flatten().sum::<usize>();
+        for sparsity in SPARSITIES {
+            let course = Course::at_sparsity(sparsity);
+            let Some((foreseen, run, tape)) = self.elsewhere(&course)? else { continue };
+            self.judge(&course, &foreseen, &run, &tape)?;
+            if active(&run) == active(base) {
+                return Err(breach(
+                    format!(
+                        "trainings at sparsities {SPARSITY} and {sparsity} both end with {} \
+                         connections",
+                        active(&run)
+                    ),
+                    "share `Topology::density` among the layers in `init`, as \
+                     `Topology::allocate` does",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A training besides the main one; none if the method refuses it.
+    fn elsewhere(&self, course: &Course) -> Result<Option<(Estimate, Run, Tape)>> {
+        let (mut run, tape) = self.guarded(course)?;
+        let Some(error) = run.failure.take() else {
+            return Ok(Some((course.forecast(self.strategy)?, run, tape)));
+        };
+        if tape.is_breach {
+            return Err(error);
+        }
+        if self.may_refuse(course, &tape, &error) {
+            return Ok(None);
+        }
+        let (hook, why) = (tape.failed.unwrap_or("the training"), error.one_line());
+        Err(match course.network {
+            Network::Convolution if tape.failed.is_some() => breach(
+                format!(
+                    "`{hook}` fits large linear weights only: in {}, with weights such as \
+                     `[8, 1, 3, 3]` and `[2, 1]`: {why}",
+                    course.title
+                ),
+                "treat weights `[out, in]` and `[out, in, height, width]` alike, and layers of two \
+                 weights like others",
+            ),
+            _ if course.sparsity > SPARSITY => breach(
+                format!("`{hook}` fails in {}: {why}", course.title),
+                "make it work there, or refuse the sparsity in `init` with an error of kind `Usage` \
+                 that says what is possible",
+            ),
+            _ => breach(
+                format!("`{hook}` fails in {}: {why}", course.title),
+                "make it work there: layers may be dense, small or nearly empty",
+            ),
+        })
+    }
+
+    /// Does an error say that what was asked for is not possible, and may it? No method may refuse a
+    /// network for the shape of its weights, nor to prune nothing.
+    fn may_refuse(&self, course: &Course, tape: &Tape, error: &Error) -> bool {
+        let names_layers =
+            self.strategy.exchange().is_some_and(|shared| !shared.layer_densities.is_empty());
+        match error.kind() {
+            ErrorKind::Collapsed => tape.failed.is_some(),
+            ErrorKind::Usage => {
+                tape.failed == Some("init") && (names_layers || course.sparsity > SPARSITY)
+            }
+            _ => false,
+        }
+    }
+
+    /// Which gradients an update depends on. A method with few updates is given a longer training.
+    fn gradients(&self, base: &Course, run: Run, tape: Tape) -> Result<()> {
+        match tape.batches.values().filter(|noted| noted.touched).count() {
+            0 => return Ok(()),
+            1..6 => {}
+            _ => return self.influence(base, &run, &tape),
+        }
+        let mut longer = base.clone();
+        longer.title = format!("a longer {}", base.title.trim_start_matches("a "));
+        longer.training.epochs *= 3;
+        let (run, tape) = self.guarded(&longer)?;
+        if let Some(error) = run.failure {
+            return Err(error.at(longer.title));
+        }
+        self.judge(&longer, &longer.forecast(self.strategy)?, &run, &tape)?;
+        self.influence(&longer, &run, &tape)
+    }
+
+    /// Shows other gradients to the hooks, and looks at when that changes connections.
+    fn influence(&self, base: &Course, run: &Run, tape: &Tape) -> Result<()> {
+        // Updates that changed something, by their batch.
+        let changing: Vec<u64> = run
+            .masks
+            .windows(2)
+            .filter(|pair| pair[0].1 != pair[1].1)
+            .map(|pair| pair[1].0)
+            .collect();
+        let [first, second, third, ..] = &changing[..] else {
+            return Ok(());
+        };
+        let shown = first + 1..second + 1;
+        let other = self.scrambled(base, shown, Some(third + 1))?;
+        let differs = |batch: u64| other.mask_after(batch) != run.mask_after(batch);
+        let reads = tape.batches.values().any(|noted| noted.reads > 0);
+        if !differs(*second) && differs(*third) {
+            let step = |batch: &u64| tape.batches.get(batch).map_or(0, |noted| noted.step.index);
+            return Err(breach(
+                format!(
+                    "the update at step {} does not depend on the gradients since the one at step \
+                     {}, but the next update does: it uses the gradient of the previous update",
+                    step(second),
+                    step(first)
+                ),
+                "read `Layer::dense_gradient` in the update itself, and take a sum of gradients \
+                 from its slot when it is used",
+            ));
+        }
+        if !reads {
+            return Ok(());
+        }
+        let batches = run.masks.len() as u64;
+        if !differs(*second) {
+            let all = self.scrambled(base, 0..batches, None)?;
+            if run.record.departure(&all.record).is_none() {
+                return Err(breach(
+                    "dense gradients are announced and read, but nothing depends on them",
+                    "announce none if the method needs none",
+                ));
+            }
+        }
+        // In which steps would it have sufficed not to announce?
+        let idle: BTreeSet<u64> = tape
+            .batches
+            .iter()
+            .filter(|(_, noted)| noted.scope == GradientScope::All && !noted.touched && !noted.trains_inactive)
+            .map(|(batch, _)| *batch)
+            .collect();
+        if idle.is_empty() {
+            return Ok(());
+        }
+        let count = idle.len();
+        let all = self.scrambled(base, idle, None)?;
+        match run.record.departure(&all.record) {
+            Some(_) => Ok(()),
+            None => Err(breach(
+                format!(
+                    "dense gradients are announced and read in {count} steps without an update, but \
+                     nothing depends on those"
+                ),
+                "return `GradientScope::All` from `gradient_scope` only in steps whose gradient is used",
+            )),
+        }
+    }
+
+    fn scrambled(
+        &self,
+        base: &Course,
+        scrambled: impl IntoIterator<Item = u64>,
+        stop_after: Option<u64>,
+    ) -> Result<Run> {
+        let scrambled = scrambled.into_iter().collect();
+        let plan = Plan { scrambled, poisons: true, ..Plan::default() };
+        let (mut run, _) = self.with_plan(base, plan, stop_after)?;
+        match run.failure.take() {
+            None => Ok(run),
+            Some(error) => Err(error.at("with gradients that are 10,000 times as large")),
+        }
+    }
+}
+
+/// After how many batches trainings are stopped to be resumed: in the middle of an epoch; and before
+/// an update, when all that leads to it has been seen.
+fn stops(tape: &Tape) -> Vec<u64> {
+    let updates: Vec<u64> =
+        tape.batches.iter().filter(|(_, noted)| noted.touched).map(|(batch, _)| *batch).collect();
+    let middle = updates.get(updates.len() / 2);
+    [17].into_iter().chain(middle.copied().filter(|batch| *batch > 0)).collect()
+}
+
+fn read_around(how: &str) -> Error {
+    breach(
+        format!(
+            "gradients of inactive weights were read around the announcement. With NaN in the place of \
+             those that were not announced: {how}"
+        ),
+        "return `GradientScope::All` from `gradient_scope` for the steps that need them, and read them with \
+         `Layer::dense_gradient`; `Layer::active_gradient` needs no announcement",
+    )
+}
+
+/// What is wrong, and what the author does next.
+fn breach(what: impl Into<String>, next: &str) -> Error {
+    Error::contract(what).hint(next)
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    // libtorch appends a C++ backtrace of dozens of lines, which `unwrap` quotes.
+    let first = text.lines().next().unwrap_or_default();
+    first.split("\\n").next().unwrap_or_default().to_owned()
 }

@@ -29,6 +29,12 @@ pub struct StrategyPlugin {
     pub grid: &'static str,
     /// Is it the dense network that others are compared with? It ignores the sparsity to reach.
     pub baseline: bool,
+    /// Do its hooks change values of active weights, as noise or rewinding does? The contract
+    /// suite takes such a change for a mistake unless it is declared here.
+    pub moves_weights: bool,
+    /// Do connections move between layers? The contract suite takes it for a mistake unless it is
+    /// declared here.
+    pub redistributes: bool,
     /// The config with the paper's defaults.
     pub default: fn() -> Box<dyn Strategy>,
     /// Parameters, their types and documentation.
@@ -90,6 +96,8 @@ impl StrategyPlugin {
             summary: "",
             grid,
             baseline: false,
+            moves_weights: false,
+            redistributes: false,
             default: || Box::new(S::default()),
             schema: || schemars::schema_for!(S),
         }

@@ -91,10 +91,7 @@ inventory::submit! {
         paper: "none",
         bibtex: "",
         summary: "Fails as it is told.",
-        grid: "",
-        baseline: false,
-        default: || Box::new(Wrench::default()),
-        schema: || schemars::schema_for!(Wrench),
+        ..StrategyPlugin::of::<Wrench>("")
     }
 }
 

@@ -1,12 +1,12 @@
-//! A tiny data set and a tiny network for tests: deterministic, instant, needing no files.
+//! A tiny data set and tiny networks for tests: deterministic, instant, needing no files.
 //!
-//! Neither is registered as a plug-in, so they appear in no list.
+//! None is registered as a plug-in, so they appear in no list.
 
 use std::fmt::Debug;
 
 use dst_core::{
-    Architecture, Batch, Builder, Dataset, Error, Input, InputShape, Linear, Model, Pass, Result,
-    SeedStreams, Split, Task,
+    Architecture, Batch, Builder, Conv2d, Dataset, Error, Input, InputShape, Linear, Model, Pass,
+    Result, SeedStreams, Split, Task,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -162,5 +162,73 @@ impl Model for TinyNetwork {
             hidden = layer.forward(&hidden, pass).relu().dropout(self.dropout, pass.training);
         }
         Ok(self.fc3.forward(&hidden, pass))
+    }
+}
+
+/// Two convolutions, whose weights `[out, in, height, width]` are no matrices, and a layer of two
+/// weights, of which most shares round to nothing; two linear layers take what they give.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TinyConvNet {
+    /// Filters of 3 × 3 of both convolutions.
+    pub channels: i64,
+    /// Width of the hidden layer.
+    pub hidden: i64,
+}
+
+impl Default for TinyConvNet {
+    /// Under ERK at 75 % sparsity, both convolutions and the hidden layer are sparse.
+    fn default() -> Self {
+        Self { channels: 8, hidden: 24 }
+    }
+}
+
+#[typetag::serde(name = "toy-conv")]
+impl Architecture for TinyConvNet {
+    fn build(
+        &self,
+        input: InputShape,
+        task: Task,
+        builder: &mut Builder<'_>,
+    ) -> Result<Box<dyn Model>> {
+        let InputShape::Image { channels, height, width } = input else {
+            return Err(Error::usage("the model toy-conv takes images, not tokens"));
+        };
+        let features = self.channels * (height / 2) * (width / 2) + 2;
+        Ok(Box::new(TinyConvolutions {
+            conv1: builder.conv2d("conv1", channels, self.channels, 3, 1),
+            conv2: builder.conv2d("conv2", self.channels, self.channels, 3, 1),
+            tiny: builder.linear("tiny", 1, 2),
+            // Called as in `TinyMlp`, so that a config that names these layers fits both networks.
+            fc2: builder.linear("fc2", features, self.hidden),
+            fc3: builder.linear("fc3", self.hidden, task.outputs()),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct TinyConvolutions {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    tiny: Linear,
+    fc2: Linear,
+    fc3: Linear,
+}
+
+impl Model for TinyConvolutions {
+    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
+        let Input::Image(images) = input else {
+            return Err(Error::usage("the model toy-conv takes images, not tokens"));
+        };
+        let images = images.to_kind(Kind::Float);
+        let mut filtered = images.shallow_clone();
+        for layer in [&self.conv1, &self.conv2] {
+            filtered = layer.forward(&filtered, pass).relu();
+        }
+        let pooled = filtered.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
+        let mean = images.f_mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float)?;
+        let tiny = self.tiny.forward(&mean.f_unsqueeze(1)?, pass);
+        let features = Tensor::f_cat(&[pooled.f_flatten(1, -1)?, tiny], 1)?;
+        Ok(self.fc3.forward(&self.fc2.forward(&features, pass).relu(), pass))
     }
 }

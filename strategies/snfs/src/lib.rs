@@ -174,6 +174,7 @@ dst_core::strategy_plugin! {
     paper: "Dettmers & Zettlemoyer (2019), Sparse Networks from Scratch: Faster Training without Losing Performance",
     bibtex: include_str!("../paper.bib"),
     summary: "Drops the weakest connections and grows by momentum, in the layers that have the most.",
+    redistributes: true,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One prunable weight tensor and its active connections.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
@@ -70,6 +71,7 @@ pub struct Layer {
     reborn: Option<Tensor>,
     /// Which gradients may be read in this step.
     scope: GradientScope,
+    dense_gradient_reads: Cell<u64>,
 }
 
 /// Entries that the optimiser moves where they are not simply the active ones.
@@ -113,6 +115,7 @@ impl Layer {
             before: None,
             reborn: None,
             scope: GradientScope::Active,
+            dense_gradient_reads: Cell::new(0),
         }
     }
 
@@ -304,6 +307,7 @@ impl Layer {
             .at(self.name.clone())
             .hint("return `GradientScope::All` from `gradient_scope` for this step"));
         }
+        self.dense_gradient_reads.set(self.dense_gradient_reads.get() + 1);
         self.gradient()
     }
 
@@ -314,7 +318,14 @@ impl Layer {
     /// or there was no backward pass.
     pub fn trainable_gradient(&self) -> Result<Tensor> {
         self.check_scope(self.scope)?;
-        Ok(self.gradient()? * self.trainable())
+        // Selected, not multiplied: what is not announced may be anything, and 0 · NaN is no 0.
+        Ok(self.gradient()?.masked_fill(&self.trainable().logical_not(), 0.0))
+    }
+
+    /// How often [`Layer::dense_gradient`] gave the gradient in this process: what was announced
+    /// must be read, because kernels compute it and FLOPs charge it.
+    pub fn dense_gradient_reads(&self) -> u64 {
+        self.dense_gradient_reads.get()
     }
 
     /// The gradient of active weights, 0 elsewhere. Always available after backward.
@@ -322,7 +333,8 @@ impl Layer {
     /// # Errors
     /// If there was no backward pass.
     pub fn active_gradient(&self) -> Result<Tensor> {
-        Ok(self.gradient()? * &self.active)
+        // As above.
+        Ok(self.gradient()?.masked_fill(&self.inactive(), 0.0))
     }
 
     fn gradient(&self) -> Result<Tensor> {
@@ -385,6 +397,12 @@ impl Layer {
     /// Has the active set changed since the last commit?
     pub fn is_pending(&self) -> bool {
         self.before.is_some()
+    }
+
+    /// Entries that [`Regrowth::Reinitialised`] let start anew from 0 since the last commit
+    /// (`Bool`), if there are any.
+    pub fn reborn(&self) -> Option<&Tensor> {
+        self.reborn.as_ref()
     }
 
     /// This layer's own stream of random choices.
