@@ -362,7 +362,9 @@ impl Suite<'_> {
         let idle: BTreeSet<u64> = tape
             .batches
             .iter()
-            .filter(|(_, noted)| noted.scope == GradientScope::All && !noted.touched && !noted.trains_inactive)
+            .filter(|(_, noted)| {
+                noted.scope == GradientScope::All && !noted.touched && !noted.trains_inactive
+            })
             .map(|(batch, _)| *batch)
             .collect();
         if idle.is_empty() {

@@ -81,7 +81,7 @@ impl Strategy for TopKast {
     }
 
     fn gradient_scope(&self, _: &Step) -> GradientScope {
-        GradientScope::Trainable
+        if self.extra_density > 0.0 { GradientScope::Trainable } else { GradientScope::Active }
     }
 
     fn after_backward(&self, _: &Step, topology: &mut Topology) -> Result<Verdict> {

@@ -9,7 +9,8 @@ use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::training::OptimizerKind;
 use dst_core::{
-    Architecture, DenseBackend, Error, Layer, Precision, Result, Step, Strategy, Topology, Training, selection,
+    Architecture, DenseBackend, Error, Layer, Precision, Result, Step, Strategy, Topology,
+    Training, selection,
 };
 use dst_train::toy::{Blobs, TinyConvNet, TinyMlp};
 use dst_train::{Ended, Estimate, Observer, Progress, Setup, Trained, estimate_flops, train};

@@ -217,12 +217,7 @@ impl Before {
     }
 
     /// Disguises the gradient of a layer and returns what hooks find.
-    fn put_on(
-        &self,
-        disguise: Disguise,
-        scope: GradientScope,
-        layer: &Layer,
-    ) -> Option<Tensor> {
+    fn put_on(&self, disguise: Disguise, scope: GradientScope, layer: &Layer) -> Option<Tensor> {
         let gradient = self.gradient.as_ref()?;
         if !disguise.scrambles && !disguise.poisons {
             return None;

@@ -71,7 +71,8 @@ pub(super) fn forecasts(
 
 /// Gradients that were announced are read: kernels compute them, and FLOPs charge them.
 pub(super) fn announcements(course: &Course, method: &dyn Strategy, tape: &Tape) -> Result<()> {
-    let next = "return `GradientScope::All` from `gradient_scope` only in steps in which it is read";
+    let next =
+        "return `GradientScope::All` from `gradient_scope` only in steps in which it is read";
     for Noted { step, scope, .. } in tape.batches.values() {
         // Asked of a method that has trained nothing.
         if method.gradient_scope(step) != *scope {

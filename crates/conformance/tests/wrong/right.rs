@@ -4,7 +4,8 @@ use dst_core::schedule::Timing;
 use dst_core::tch::Tensor;
 use dst_core::topology::Growth;
 use dst_core::{
-    Distribution, GradientScope, Layer, Probe, Regrowth, Result, Span, Step, Strategy, Topology, Verdict,
+    Distribution, GradientScope, Layer, Probe, Regrowth, Result, Span, Step, Strategy, Topology,
+    Verdict,
 };
 
 /// Every five steps.
