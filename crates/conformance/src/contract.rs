@@ -99,13 +99,18 @@ impl Suite<'_> {
         let baseline = self.plugin.baseline;
         let base = Course::base(if baseline { 0.0 } else { SPARSITY });
         let (foreseen, run, tape) = self.guarded_base(&base)?;
-        // First, because what is no one training has no sum of updates either.
+        // First, because updates of trainings that differ cannot be counted.
         let record = self.compare(&base, &run)?;
         self.judge(&base, &foreseen, &run, &tape)?;
         judge::learning(&foreseen, &run)?;
-        if !baseline && foreseen.final_density != 1.0 - SPARSITY {
+        if !judge::reaches_density(&base, &foreseen) {
             return Err(breach(
-                format!("{} ends at density {}", base.title, foreseen.final_density),
+                format!(
+                    "{} ends at density {:.4} instead of {}",
+                    base.title,
+                    foreseen.final_density,
+                    1.0 - base.sparsity
+                ),
                 "give `check` a config that reaches its density within 60 steps",
             ));
         }
@@ -174,7 +179,7 @@ impl Suite<'_> {
         if !self.plugin.redistributes {
             judge::layers(course, run)?;
         }
-        judge::fixed_layers(course, self.strategy, run)
+        judge::fixed_layers(course, foreseen, self.strategy, run)
     }
 
     /// The training without a guard is the same one; gives its record.
@@ -402,11 +407,11 @@ impl Suite<'_> {
 
 /// After how many batches trainings are stopped to be resumed: in the middle of an epoch; and before
 /// an update, when all that leads to it has been seen.
-fn stops(tape: &Tape) -> Vec<u64> {
+fn stops(tape: &Tape) -> BTreeSet<u64> {
     let updates: Vec<u64> =
         tape.batches.iter().filter(|(_, noted)| noted.touched).map(|(batch, _)| *batch).collect();
     let middle = updates.get(updates.len() / 2);
-    [17].into_iter().chain(middle.copied().filter(|batch| *batch > 0)).collect()
+    BTreeSet::from_iter([17].into_iter().chain(middle.copied().filter(|batch| *batch > 0)))
 }
 
 fn read_around(how: &str) -> Error {

@@ -334,7 +334,11 @@ mod tests {
             layer.keep_largest(&magnitude).unwrap();
             let gradient = Tensor::from_slice(&[0.0f32, 7.0, 0.0, 9.0, 0.0, 0.0]).reshape([2, 3]);
             layer.drop_and_grow(2, &magnitude, &Growth::Largest(gradient), regrowth).unwrap();
+            let reborn = layer.reborn().map(bits);
+            assert_eq!(reborn.is_some(), regrowth == Regrowth::Reinitialised);
+            assert!(reborn.is_none_or(|reborn| reborn == [0, 1, 0, 1, 0, 0]));
             let change = topology.commit().unwrap().remove(0);
+            assert!(topology.layers()[0].reborn().is_none());
             (bits(topology.layers()[0].active()), weights(&topology), bits(&change.born))
         };
         assert_eq!(
@@ -577,6 +581,14 @@ mod tests {
             Vec::<f32>::try_from(dense.flatten(0, -1)).unwrap(),
             [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]
         );
+        assert_eq!(topology.layers()[0].dense_gradient_reads(), 1, "the refused one is no read");
+
+        // What was not announced need not be a number.
+        let layer = &topology.layers()[0];
+        let _ = layer.weight().dense().grad().masked_fill_(&layer.active().logical_not(), f64::NAN);
+        let active: Vec<f32> =
+            Vec::try_from(layer.active_gradient().unwrap().flatten(0, -1)).unwrap();
+        assert_eq!(active, [1.0, 0.0, 3.0, 0.0, 0.0, 3.0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! its process, does not get there. The test binary starts itself again with the name of the
 //! running test; [`serve`] takes the job there, and the process ends.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs, thread};
@@ -74,7 +75,7 @@ pub(super) fn check(
     strategy: &dyn Strategy,
     course: &Course,
     record: &Record,
-    stops: &[u64],
+    stops: &BTreeSet<u64>,
 ) -> Result<()> {
     let io = |error: std::io::Error| {
         breach(format!("the contract cannot use its temporary folder: {error}"), "free some space")

@@ -1,9 +1,11 @@
 //! Connections that move from one layer to another.
 
 use dst_core::topology::Growth;
-use dst_core::{Probe, Regrowth, Result, Step, Strategy, Topology};
+use dst_core::{Exchange, Probe, Regrowth, Result, Shared, Span, Step, Strategy, Topology};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::{method, refused, right};
+use crate::{method, refused, register, right};
 
 /// Moves connections from one layer to another. The layers are in name order.
 fn change(topology: &mut Topology, layer: usize, by: isize) -> Result<()> {
@@ -54,4 +56,40 @@ moving! { MovesSlowly, "moves-slowly"; 2, [(10, 0, -3), (12, 1, 3)] }
 #[test]
 fn connections_moved_between_layers_in_two_steps() {
     refused(&MovesSlowly {}, "connections moved between layers in batch 13");
+}
+
+/// Shares connections without a look at what users fixed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct IgnoresFixed {
+    #[serde(flatten, with = "Shared::<IgnoresFixed>")]
+    #[schemars(with = "Shared<IgnoresFixed>")]
+    exchange: Exchange,
+}
+
+register!(IgnoresFixed, "ignores-fixed");
+
+impl Default for IgnoresFixed {
+    fn default() -> Self {
+        Self { exchange: Exchange { interval: Span::Steps(5), ..Exchange::STEPS } }
+    }
+}
+
+#[typetag::serde(name = "ignores-fixed")]
+impl Strategy for IgnoresFixed {
+    fn exchange(&self) -> Option<&Exchange> {
+        Some(&self.exchange)
+    }
+
+    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+        right::init(topology)
+    }
+}
+
+#[test]
+fn a_layer_without_the_density_that_is_fixed_for_it() {
+    let mut strategy = IgnoresFixed::default();
+    dst_conformance::check(&strategy);
+    strategy.exchange.layer_densities.insert("fc3.weight".to_owned(), 0.5);
+    refused(&strategy, "connections in fc3.weight, where `layer_densities` asks for 48");
 }

@@ -1,12 +1,14 @@
 //! A method that keeps the contract. The wrong ones call its parts.
 
 use dst_core::schedule::Timing;
-use dst_core::tch::Tensor;
+use dst_core::tch::{Device, Tensor};
 use dst_core::topology::Growth;
 use dst_core::{
-    Distribution, GradientScope, Layer, Probe, Regrowth, Result, Span, Step, Strategy, Topology,
-    Verdict,
+    DenseBackend, Distribution, GradientScope, Layer, Probe, Regrowth, Result, Span, Step, Strategy,
+    Topology, Training, Verdict,
 };
+use dst_train::toy::{Blobs, TinyConvNet};
+use dst_train::{Ended, Setup, Silent, train};
 
 /// Every five steps.
 pub(crate) const TIMING: Timing =
@@ -68,6 +70,41 @@ impl Strategy for Right {
 #[test]
 fn the_right_one_keeps_the_contract() {
     dst_conformance::check(&Right {});
+}
+
+/// The contract sees what a method does to a convolution only if one is sparse.
+#[test]
+fn the_network_with_convolutions_is_sparse_and_learns() {
+    let training = Training { batch_size: 16, learning_rate: 0.01, ..Training::default() };
+    let setup = Setup {
+        strategy: &Right {},
+        architecture: &TinyConvNet::default(),
+        dataset: &Blobs::default(),
+        training: &training,
+        sparsity: 0.75,
+        seed: 1,
+        backend: &DenseBackend,
+        device: Device::Cpu,
+        weights_digest: "",
+        code: "",
+        accept_code: false,
+    };
+    let Ended::Complete(trained) = train(&setup, None, &mut Silent).unwrap() else {
+        panic!("nobody stops it");
+    };
+    let start = trained.layers.iter().filter(|row| row.epoch == 0);
+    let start: Vec<_> = start.map(|row| (&*row.layer, &*row.shape, row.active, row.size)).collect();
+    assert_eq!(
+        start,
+        [
+            ("conv1.weight", "8x1x3x3", 49, 72),
+            ("conv2.weight", "8x8x3x3", 72, 576),
+            ("fc2.weight", "24x34", 190, 816),
+            ("fc3.weight", "3x24", 72, 72),
+            ("tiny.weight", "2x1", 2, 2),
+        ]
+    );
+    assert!(trained.outcome.validation.accuracy > Some(0.9), "{:?}", trained.outcome.validation);
 }
 
 crate::method!(Static, "static");
