@@ -148,6 +148,7 @@ fn a_project_of_its_own_is_made_and_added_to() {
     let config = toml(&project.join(".cargo/config.toml"));
     let theirs = toml(&workspace().join(".cargo/config.toml"));
     assert_eq!(config["target"], theirs["target"]);
+    assert_eq!(config["build"]["rustdocflags"], theirs["build"]["rustdocflags"]);
     let target = Path::new(config["build"]["target-dir"].as_str().unwrap());
     assert_eq!(target.parent().unwrap().canonicalize().unwrap(), clone);
     let libtorch = Path::new(config["env"]["LIBTORCH"].as_str().unwrap());
@@ -157,6 +158,28 @@ fn a_project_of_its_own_is_made_and_added_to() {
     for file in ["build.rs", "src/main.rs", ".gitignore", "README.md"] {
         assert!(!read(&project.join(file)).contains(['{', '}']) || file.ends_with(".rs"), "{file}");
     }
+}
+
+/// The promise of the templates: no warning, and every test passes.
+#[test]
+#[ignore = "compiles the crates of the harness once more, which takes minutes: `-- --ignored`"]
+fn what_was_begun_compiles_and_passes_its_tests() {
+    let sandbox = Sandbox::new();
+    for (line, _, _) in KINDS {
+        let _ = sandbox.run(&format!("{line} --project lab")).well();
+    }
+    let mut test = Command::new(env!("CARGO"));
+    test.args(["test", "--release", "--workspace", "--no-fail-fast"]);
+    // Cargo hands down what belongs to the package of this test.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            test.env_remove(&name);
+        }
+    }
+    let tested = said(test.current_dir(sandbox.path("lab"))).well();
+    assert!(!tested.stderr.contains("warning"), "{}", tested.stderr);
+    assert!(tested.stdout.contains("keeps_the_contract"), "{}", tested.stdout);
 }
 
 #[test]

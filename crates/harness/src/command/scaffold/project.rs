@@ -163,13 +163,15 @@ fn cargo_toml(name: &str, clone: &Checkout, manifest: &Table) -> Result<String> 
 /// `.cargo/config.toml`.
 fn config(package: &str, clone: &Checkout, libtorch: &Path) -> Result<String> {
     let theirs = clone.table(".cargo/config.toml")?;
-    let mut target = String::new();
+    let mut target = format!(
+        "\n[build]\n{}",
+        entries(theirs.get("build").ok_or_else(|| unlike(clone, "build"))?)?
+    );
     // Its binaries find libtorch in the clone. One that is elsewhere is linked in the project alone.
     if clone.root().join(LIBTORCH).exists() {
         let folder = clone.root().join("target");
         target.push_str(&format!(
-            "\n[build]\n\
-             # What the clone compiled is used. Without this line everything is compiled once more, into\n\
+            "# What the clone compiled is used. Without this line everything is compiled once more, into\n\
              # a folder `target` of this project.\n\
              target-dir = {}\n",
             inline(&Value::String(write::utf8(&folder)?.to_owned()))?
