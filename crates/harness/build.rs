@@ -6,13 +6,14 @@ use std::process::Command;
 use std::{env, fs, io};
 
 /// What names of plug-in crates begin with that take part in trainings.
-const TRAINED: [&str; 3] = ["dst-models", "strategy-", "dataset-"];
+const TRAINED: [&str; 4] = ["dst-models", "model-", "strategy-", "dataset-"];
 
 /// And of those that only look at results.
 const OTHERS: [&str; 1] = ["report-"];
 
 /// Folders of crates, and files, of which the program is made, from the top of the repository.
-const TREE: [&str; 6] = ["Cargo.lock", "Cargo.toml", "crates", "datasets", "reports", "strategies"];
+const TREE: [&str; 7] =
+    ["Cargo.lock", "Cargo.toml", "crates", "datasets", "models", "reports", "strategies"];
 
 fn main() -> io::Result<()> {
     dst_sources::write_plugins(&TRAINED, &OTHERS)?;

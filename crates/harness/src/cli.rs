@@ -54,7 +54,13 @@ pub enum Command {
     Data(DataArgs),
     /// Begin a strategy: a crate that passes the contract suite, to be filled in
     #[command(after_long_help = NEW_STRATEGY_HELP)]
-    NewStrategy(NewStrategyArgs),
+    NewStrategy(ScaffoldArgs),
+    /// Begin a data set: a crate with made-up images and tests, to be filled in
+    #[command(after_long_help = NEW_DATASET_HELP)]
+    NewDataset(ScaffoldArgs),
+    /// Begin a model: a crate with a small network and tests, to be filled in
+    #[command(after_long_help = NEW_MODEL_HELP)]
+    NewModel(ScaffoldArgs),
     /// Print completions for a shell
     #[command(after_long_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
@@ -159,7 +165,21 @@ reads texts with the vocabulary beside a model's weights instead of the one that
 const NEW_STRATEGY_HELP: &str = "\
 Examples:
   harness new-strategy my-method
-  cargo test --release --package strategy-my-method";
+  harness new-strategy my-method --project ../my-lab
+
+In a clone of the harness the crate becomes a part of it. A project of your own lies outside: its
+binary has the harness's plug-ins and yours, it is built against the clone, and further crates are
+added to it with the same commands.";
+
+const NEW_DATASET_HELP: &str = "\
+Examples:
+  harness new-dataset my-data
+  harness new-dataset my-data --project ../my-lab";
+
+const NEW_MODEL_HELP: &str = "\
+Examples:
+  harness new-model my-net
+  harness new-model my-net --project ../my-lab";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:
@@ -472,12 +492,16 @@ pub struct DataNamesArgs {
     pub json: bool,
 }
 
-/// `harness new-strategy`
+/// `harness new-strategy`, `new-dataset` and `new-model`
 #[derive(Debug, Clone, Args)]
-pub struct NewStrategyArgs {
+pub struct ScaffoldArgs {
     /// Its name, in lower case with dashes
     pub name: String,
-    /// The workspace [default: the one around the current folder]
+    /// A project outside the clone: one to add the crate to, or a new folder for one
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// The clone of the harness [default: the one around the current folder; for a new project, the
+    /// one that this program was built from]
     #[arg(long, value_name = "DIR")]
     pub workspace: Option<PathBuf>,
 }

@@ -8,13 +8,13 @@ mod fetch;
 mod grid;
 mod label;
 mod list;
-mod new_strategy;
 mod power;
 mod preflight;
 mod report;
 mod restart;
 mod results;
 mod run;
+mod scaffold;
 mod standing;
 mod status;
 mod watch;
@@ -47,7 +47,9 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Data(args) => data::run(&args.action),
-        Command::NewStrategy(args) => new_strategy::run(args),
+        Command::NewStrategy(args) => scaffold::run(&scaffold::STRATEGY, args),
+        Command::NewDataset(args) => scaffold::run(&scaffold::DATASET, args),
+        Command::NewModel(args) => scaffold::run(&scaffold::MODEL, args),
         Command::Completions(args) => completions::run(args),
     }
 }

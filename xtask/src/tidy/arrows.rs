@@ -16,17 +16,20 @@ fn allowed(folder: &str) -> Option<Arrows> {
     const REPORTS: &[&str] = &["dst-analysis", "dst-figures", "dst-record", "dst-stats"];
     const TEST_HELP: &[&str] = &["dst-conformance", "dst-train", "dst-models"];
     let (uses, tests_use): (&[&str], &[&str]) = match folder {
-        "crates/figures" | "crates/record" | "crates/sources" | "crates/stats" | "xtask" => {
-            (&[], &[])
-        }
-        "crates/core" => (&["dst-record"], &[]),
+        "crates/figures"
+        | "crates/record"
+        | "crates/sources"
+        | "crates/stats"
+        | "crates/workspace-hack"
+        | "xtask" => (&[], &[]),
+        "crates/core" => (&["dst-record", "workspace-hack"], &[]),
         "crates/augment" | "crates/data" | "crates/kernels" => (&["dst-core"], &[]),
         "crates/analysis" => (&["dst-figures", "dst-record", "dst-stats"], &[]),
         "crates/train" => (&["dst-core"], &["dst-models"]),
         // Weights come from the Hub's cache too.
         "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),
         "crates/conformance" => (&["dst-core", "dst-train"], &["dst-models"]),
-        "crates/harness" | "tests" => return None,
+        "benches" | "crates/harness" | "tests" => return None,
         // Its tests compare all forms of the report.
         "reports/significance" => (
             REPORTS,
@@ -43,8 +46,14 @@ fn allowed(folder: &str) -> Option<Arrows> {
 }
 
 /// Crates that must stay free of tch: they run before libtorch exists, or without it.
-const WITHOUT_TCH: [&str; 5] =
-    ["crates/analysis", "crates/figures", "crates/sources", "crates/stats", "xtask"];
+const WITHOUT_TCH: [&str; 6] = [
+    "crates/analysis",
+    "crates/figures",
+    "crates/sources",
+    "crates/stats",
+    "crates/workspace-hack",
+    "xtask",
+];
 
 /// Dependency arrows point inward.
 pub(super) fn dependencies(tree: &Tree) -> Vec<Finding> {

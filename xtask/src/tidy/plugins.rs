@@ -4,7 +4,7 @@
 use super::tree::{Tree, line_where};
 use super::{Finding, finding};
 
-const KINDS: [&str; 3] = ["strategies", "datasets", "reports"];
+const KINDS: [&str; 4] = ["strategies", "datasets", "models", "reports"];
 const HARNESS: &str = "crates/harness/Cargo.toml";
 
 /// Each plug-in crate is a dependency of the harness, whose build script names it in code.

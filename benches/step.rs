@@ -1,7 +1,7 @@
 //! Time of one training step: dense, and masked at 90 % between two updates.
 //!
 //! The masked step may cost at most 1.05 times the dense one. Both are measured in one run, on
-//! one thread: `cargo bench -p dst-train --profile release`.
+//! one thread: `cargo bench -p benches --profile release --bench step`.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,8 @@
 //! One RigL update of a model with the weights of ResNet-18 (11,164,352 prunable).
 //!
-//! `cargo bench -p strategy-rigl`; one thread. The update selects what to drop and what to
-//! grow in every layer, zeroes, and computes the births whose optimiser state is to be reset.
+//! `cargo bench -p benches --profile release --bench update`; one thread. The update selects what to
+//! drop and what to grow in every layer, zeroes, and computes the births whose optimiser state is to
+//! be reset.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dst_core::tch::{self, Device, Kind, no_grad};

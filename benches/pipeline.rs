@@ -2,7 +2,7 @@
 //! LeNet-5.
 //!
 //! A batch as it is by default must take at most a twentieth of the step. Both are measured in
-//! one run, on one thread: `cargo bench -p dataset-mnist --profile release`.
+//! one run, on one thread: `cargo bench -p benches --profile release --bench pipeline`.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! Time to load SST-2: 67,349 sentences for training and 872 for the test, tokenised or from the
 //! cache of token ids.
 //!
-//! At most 3 s and 0.3 s are wanted: `cargo bench -p dataset-glue --profile release`, with
+//! At most 3 s and 0.3 s are wanted: `cargo bench -p benches --profile release --bench load`, with
 //! `HARNESS_DATA` naming the data folder (a path from the workspace's root).
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use dst_core::{DataSources, Dataset, Split};
 use serde_json::Map;
 
 fn load(criterion: &mut Criterion) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let data_dir = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
     let Some(data_dir) = data_dir.filter(|at| at.join("glue_data/SST-2/train.tsv").is_file())
     else {

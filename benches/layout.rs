@@ -3,7 +3,7 @@
 //! give them.
 //!
 //! The variants take turns, on one thread, and the processor time of the thread counts, so other
-//! work on the machine disturbs the ratios little: `cargo bench -p dst-train --profile release
+//! work on the machine disturbs the ratios little: `cargo bench -p benches --profile release
 //! --bench layout -- [MODEL]…`.
 
 use dst_core::{

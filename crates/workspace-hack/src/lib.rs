@@ -1,0 +1,1 @@
+//! Nothing: this crate only unites features; see its `Cargo.toml`.
