@@ -10,7 +10,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dataset_mnist as _;
 use dst_core::plugin;
 use dst_core::tch::{self, Device};
-use dst_core::{DataSources, Dataset, SeedStreams, Split, Strategy, Training};
+use dst_core::{DataSources, Dataset, DenseBackend, SeedStreams, Split, Strategy, Training};
 use dst_models::LeNet5;
 use dst_train::{Setup, Trainer};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,7 @@ fn pipeline(criterion: &mut Criterion) {
         training: &training,
         sparsity: 0.0,
         seed: 0,
+        backend: &DenseBackend,
         device: Device::Cpu,
         weights_digest: "",
         code: "",

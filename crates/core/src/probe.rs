@@ -45,7 +45,8 @@ pub enum Inputs {
     PerClass(usize),
     /// One sample of ones, without dropout. All parameters and buffers are replaced by their
     /// magnitudes and everything is computed in 64 bits, because products of magnitudes over many
-    /// layers leave the range of 32-bit floats (Tanaka et al. 2020).
+    /// layers leave the range of 32-bit floats (Tanaka et al. 2020). A model that casts its input to
+    /// 32 bits cannot be looked at so.
     Ones,
 }
 

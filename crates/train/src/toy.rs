@@ -157,7 +157,7 @@ impl Model for TinyNetwork {
         let Input::Image(pictures) = input else {
             return Err(Error::usage("the model toy-mlp takes pictures, not tokens"));
         };
-        let mut hidden = pictures.to_kind(Kind::Float).f_flatten(1, -1)?;
+        let mut hidden = pictures.f_flatten(1, -1)?;
         for layer in [&self.fc1, &self.fc2] {
             hidden = layer.forward(&hidden, pass).relu().dropout(self.dropout, pass.training);
         }
@@ -220,13 +220,12 @@ impl Model for TinyConvolutions {
         let Input::Image(images) = input else {
             return Err(Error::usage("the model toy-conv takes images, not tokens"));
         };
-        let images = images.to_kind(Kind::Float);
         let mut filtered = images.shallow_clone();
         for layer in [&self.conv1, &self.conv2] {
             filtered = layer.forward(&filtered, pass).relu();
         }
         let pooled = filtered.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
-        let mean = images.f_mean_dim([1i64, 2, 3].as_slice(), false, Kind::Float)?;
+        let mean = images.f_mean_dim([1i64, 2, 3].as_slice(), false, images.kind())?;
         let tiny = self.tiny.forward(&mean.f_unsqueeze(1)?, pass);
         let features = Tensor::f_cat(&[pooled.f_flatten(1, -1)?, tiny], 1)?;
         Ok(self.fc3.forward(&self.fc2.forward(&features, pass).relu(), pass))

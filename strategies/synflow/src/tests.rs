@@ -91,5 +91,5 @@ fn rounds_see_what_earlier_rounds_pruned() {
 fn a_network_without_flow_is_an_error() {
     let (mut net, mut topology) = net([0.0; 4], [1.0, 1.0], 0.5);
     let error = tch::no_grad(|| Synflow::default().init(&mut topology, &mut net)).unwrap_err();
-    assert_eq!(error.to_string(), "the largest synaptic flow is 0");
+    assert!(error.one_line().starts_with("the largest synaptic flow is 0"), "{error}");
 }

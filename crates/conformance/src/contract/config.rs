@@ -135,14 +135,7 @@ fn check_ranges(plugin: &StrategyPlugin, defaults: &Value) -> Result<()> {
             let parameters = Map::from_iter([(key.clone(), extreme.clone())]);
             let tried = catch_unwind(AssertUnwindSafe(|| {
                 let Ok(strategy) = plugin::strategy(plugin.name, &parameters) else { return };
-                let start = Step {
-                    index: 0,
-                    epoch: 0,
-                    offset: 0,
-                    per_epoch: 15,
-                    epochs: 4,
-                    updated_at: None,
-                };
+                let start = Step::first(15, 4);
                 let _ = (strategy.updates(&start), strategy.gradient_scope(&start));
             }));
             if let Err(panic) = tried {

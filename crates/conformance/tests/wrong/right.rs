@@ -4,8 +4,8 @@ use dst_core::schedule::Timing;
 use dst_core::tch::{Device, Tensor};
 use dst_core::topology::Growth;
 use dst_core::{
-    DenseBackend, Distribution, GradientScope, Layer, Probe, Regrowth, Result, Span, Step, Strategy,
-    Topology, Training, Verdict,
+    DenseBackend, Distribution, GradientScope, Layer, Probe, Regrowth, Result, Span, Step,
+    Strategy, Topology, Training, Verdict,
 };
 use dst_train::toy::{Blobs, TinyConvNet};
 use dst_train::{Ended, Setup, Silent, train};
