@@ -6,6 +6,7 @@ use super::*;
 use crate::cli::{Cli, Command};
 
 mod comparison;
+mod ids;
 mod presets;
 
 /// What `harness grid …` means, with an environment and a grid file.
