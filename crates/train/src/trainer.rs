@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::ages::{Ages, AgesState};
-use crate::learning_rate::learning_rate;
+use crate::learning_rate::LearningRate;
 use crate::loader::{self, Loader};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
@@ -32,6 +32,7 @@ pub struct Trainer<'a> {
     parameters: Parameters,
     topology: Topology,
     optimizer: Optimizer,
+    learning_rate: LearningRate,
     /// None since a restore from a checkpoint that does not know them.
     ages: Option<Ages>,
     /// The epoch whose order `batches` holds.
@@ -110,7 +111,7 @@ impl<'a> Trainer<'a> {
         let step = self.position();
         let strategy = self.setup.strategy;
         let dense_gradient = strategy.wants_dense_gradient(&step);
-        let learning_rate = learning_rate(self.setup.training, &step);
+        let learning_rate = self.learning_rate.at(&step);
 
         let samples = self.accumulate_gradients(&step, dense_gradient)?;
         self.counters.flops += samples as f64 * flops::training(&self.topology, dense_gradient);
@@ -328,7 +329,7 @@ impl<'a> Trainer<'a> {
         let model =
             architecture.build(setup.dataset.input(), setup.dataset.task(), &mut builder)?;
         let topology = Topology::new(&parameters, 1.0 - setup.sparsity, &streams)?;
-        let optimizer = Optimizer::new(setup.training, &parameters, &topology);
+        let optimizer = Optimizer::new(setup.training, &parameters, &topology)?;
         let counters = Counters {
             index: 0,
             epoch: 0,
@@ -346,6 +347,7 @@ impl<'a> Trainer<'a> {
             parameters,
             topology,
             optimizer,
+            learning_rate: LearningRate::new(setup.training)?,
             ages,
             ordered: None,
             batches: Vec::new(),
