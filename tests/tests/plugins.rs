@@ -40,7 +40,9 @@ fn every_data_set_folder_is_listed() {
 #[test]
 fn every_listed_name_is_described() {
     let sandbox = Sandbox::new();
-    for kind in ["strategies", "models", "datasets", "reports", "presets"] {
+    let kinds =
+        ["strategies", "models", "datasets", "optimizers", "schedules", "reports", "presets"];
+    for kind in kinds {
         for name in listed(kind) {
             let text = sandbox.run(&format!("describe {name}")).well().stdout;
             assert!(text.starts_with(&format!("{name} (")), "{text}");
@@ -51,6 +53,14 @@ fn every_listed_name_is_described() {
     }
     let text = sandbox.run("describe bert-tiny").well().stdout;
     for expected in ["weights = none", "num_hidden_layers = 2", "vocab_size = 30522"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let text = sandbox.run("describe rmsprop").well().stdout;
+    for expected in ["rmsprop (optimizer)", "Tieleman", "alpha = 0.99  (number)", "in [0, 1)"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let text = sandbox.run("describe training").well().stdout;
+    for expected in ["optimizer = \"adam\"", "one of adam, adamw, rmsprop, sgd", "linear: "] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
     let text = sandbox.run("describe rigl").well().stdout;

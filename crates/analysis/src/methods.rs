@@ -76,10 +76,8 @@ fn join(names: &BTreeSet<String>) -> String {
 fn training(study: &Study<'_>) -> String {
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for spec in specs(study) {
-        if let Value::Object(map) = crate::table::training(spec) {
-            for (key, value) in map {
-                values.entry(key).or_default().insert(plain(&value));
-            }
+        for (key, value) in spec.training.settings() {
+            values.entry(key).or_default().insert(plain(&value));
         }
     }
     let of = |key: &str| values.get(key).map(join).unwrap_or_default();
@@ -107,6 +105,10 @@ fn training(study: &Study<'_>) -> String {
         if !value.is_empty() && value != usual && value != usual.trim_end_matches(".0") {
             text.push_str(&format!(", {name} {value}"));
         }
+    }
+    // Of components that are not known here, parameters are named as they are set.
+    for key in values.keys().filter(|key| key.contains('.')) {
+        text.push_str(&format!(", {key} {}", of(key)));
     }
     text.push('.');
     text

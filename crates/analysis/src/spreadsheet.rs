@@ -71,7 +71,7 @@ impl Parameters {
 }
 
 fn flat(spec: &TrialSpec) -> BTreeMap<String, String> {
-    let training = serde_json::to_value(&spec.training).unwrap_or_default();
+    let training = Value::Object(spec.training.settings());
     let parts = [("strategy", &spec.strategy), ("model", &spec.model), ("training", &training)];
     let mut cells = BTreeMap::new();
     for (prefix, part) in parts {

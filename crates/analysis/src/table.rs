@@ -311,10 +311,11 @@ fn label(spec: &TrialSpec, firsts: &[&TrialSpec]) -> String {
     let name = spec.strategy_name();
     let siblings = || firsts.iter().filter(|other| other.strategy_name() == name);
     let configs: Vec<&Value> = siblings().map(|other| &other.strategy).collect();
-    let trainings: Vec<Value> = firsts.iter().map(|other| training(other)).collect();
+    let settings = |spec: &TrialSpec| Value::Object(spec.training.settings());
+    let trainings: Vec<Value> = firsts.iter().map(|other| settings(other)).collect();
     let mut parts = vec![name.to_owned()];
     parts.extend(differing(&spec.strategy, &configs));
-    parts.extend(differing(&training(spec), &trainings.iter().collect::<Vec<_>>()));
+    parts.extend(differing(&settings(spec), &trainings.iter().collect::<Vec<_>>()));
     if siblings().any(|other| other.sparsity > 0.0) {
         parts.push(format!("at {}", percent(spec.sparsity)));
     }

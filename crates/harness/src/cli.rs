@@ -147,6 +147,7 @@ const DESCRIBE_HELP: &str = "\
 Examples:
   harness describe rigl
   harness describe mnist-10k
+  harness describe adamw
   harness describe training";
 
 const DATA_HELP: &str = "\
@@ -230,6 +231,13 @@ pub struct SettingArgs {
     /// How layers multiply: f32, tf32 (NVIDIA) or bf16 (training.precision)
     #[arg(long, value_name = "NAME")]
     pub precision: Option<String>,
+    /// Optimiser, such as adamw; `harness list optimizers` has all (training.optimizer)
+    #[arg(long, value_name = "NAME")]
+    pub optimizer: Option<String>,
+    /// How the learning rate changes, such as cosine; `harness list schedules` has all
+    /// (training.schedule)
+    #[arg(long, value_name = "NAME")]
+    pub schedule: Option<String>,
     /// A named starting point, such as plan; `harness list presets` has all [default: quick]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
@@ -413,6 +421,10 @@ pub enum Kind {
     Models,
     /// Data sets
     Datasets,
+    /// What moves the weights
+    Optimizers,
+    /// How the learning rate changes over training
+    Schedules,
     /// What is made from finished trials
     Reports,
     /// Starting points for a grid

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use dst_core::record::Provenance;
-use dst_core::{Architecture, Dataset, Error, Result, Strategy};
+use dst_core::{Architecture, Dataset, Error, Result, Strategy, Training};
 use dst_data::file::sha256_of_file;
 use dst_train::NUMERICS;
 
@@ -35,20 +35,28 @@ pub const COMMIT: &str = env!("HARNESS_COMMIT");
 /// Digests of the crates that take part in a training, by name.
 ///
 /// # Errors
-/// If a plug-in stands for its program, and that cannot be read.
+/// If a plug-in stands for its program, and that cannot be read, or the optimiser or schedule of the
+/// training is not usable.
 pub fn of(
     strategy: &dyn Strategy,
     architecture: &dyn Architecture,
     dataset: &dyn Dataset,
+    training: &Training,
 ) -> Result<BTreeMap<String, String>> {
-    let libraries = [strategy.crate_name(), architecture.crate_name(), dataset.crate_name()];
+    let rule = dst_train::rule(&training.optimizer)?;
+    let schedule = dst_train::schedule(&training.schedule)?;
+    // The version of the numbers stands for the optimisers and schedules of the training itself.
+    let own = "dst_train";
+    let components = [(*rule).crate_name(), (*schedule).crate_name()];
+    let components = components.into_iter().filter(|library| *library != own);
+    let plugins = [strategy.crate_name(), architecture.crate_name(), dataset.crate_name()];
     let known =
         |library: &str| inventory::iter::<Sources>().find(|sources| sources.library == library);
-    let digests = libraries.map(|library| match known(library) {
+    let digests = plugins.into_iter().chain(components).map(|library| match known(library) {
         Some(sources) => Ok((sources.package.to_owned(), sources.digest.to_owned())),
         None => Ok((library.to_owned(), of_program()?.to_owned())),
     });
-    digests.into_iter().collect()
+    digests.collect()
 }
 
 /// Provenance of what would be trained now, as far as it is code.
@@ -128,7 +136,7 @@ mod tests {
         let model = plugin::architecture("mlp", &Map::new()).unwrap();
         let sources = dst_core::DataSources::default();
         let data = plugin::dataset("mnist-10k", &Map::new(), &sources).unwrap();
-        let code = of(&*strategy, &*model, &*data).unwrap();
+        let code = of(&*strategy, &*model, &*data, &Training::default()).unwrap();
         let names: Vec<&String> = code.keys().collect();
         assert_eq!(names, ["dataset-mnist", "dst-models", "strategy-rigl"]);
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../strategies/rigl");
@@ -140,7 +148,8 @@ mod tests {
     #[test]
     fn plug_ins_without_sources_stand_for_their_program() {
         let strategy = plugin::strategy("set", &Map::new()).unwrap();
-        let code = of(&*strategy, &TinyMlp::default(), &Blobs::default()).unwrap();
+        let (model, data) = (TinyMlp::default(), Blobs::default());
+        let code = of(&*strategy, &model, &data, &Training::default()).unwrap();
         let program = sha256_of_file(&std::env::current_exe().unwrap()).unwrap();
         assert_eq!(code["dst_train"], program);
         assert_eq!(code.len(), 2);

@@ -6,10 +6,13 @@
 mod analysis;
 pub(crate) mod axis;
 mod file;
+mod key;
 mod parameters;
+mod path;
 pub(crate) mod preset;
 mod print;
 mod setting;
+mod tables;
 mod trials;
 pub(crate) mod typed;
 
@@ -25,6 +28,7 @@ pub(crate) use parameters::Family;
 pub(crate) use setting::{Key, Layer, Source, mistyped, plain};
 
 use parameters::Axes;
+use path::Path as KeyPath;
 use setting::Settings;
 
 /// Where trials are stored unless another place is named.
@@ -133,7 +137,7 @@ impl Effective {
     /// Refuses a precision that the device does not have.
     fn check_precisions(&self, trials: &[TrialSpec], device: &str) -> Result<()> {
         let device = device::parse(device)?;
-        let key = Key::Training("precision".to_owned());
+        let key = Key::Training("precision".into());
         trials.iter().try_for_each(|trial| {
             device::check(trial.training.precision, device).map_err(|error| {
                 match self.settings.get(&key) {
@@ -190,23 +194,23 @@ impl Effective {
         print::to_toml(self)
     }
 
-    fn axes<'a>(&'a self, parameter: impl Fn(&'a Key) -> Option<&'a String>) -> Axes<'a> {
+    fn axes<'a>(&'a self, path: impl Fn(&'a Key) -> Option<&'a KeyPath>) -> Axes<'a> {
         self.settings
             .iter()
-            .filter_map(|(key, setting)| Some((parameter(key)?.as_str(), (key, setting))))
+            .filter_map(|(key, setting)| Some((path(key)?.clone(), (key, setting))))
             .collect()
     }
 
     fn axes_of_strategy(&self, wanted: &str) -> Axes<'_> {
         self.axes(|key| match key {
-            Key::Strategy(name, parameter) if name == wanted => Some(parameter),
+            Key::Strategy(name, path) if name == wanted => Some(path),
             _ => None,
         })
     }
 
     fn axes_of_model(&self, wanted: &str) -> Axes<'_> {
         self.axes(|key| match key {
-            Key::Model(name, parameter) if name == wanted => Some(parameter),
+            Key::Model(name, path) if name == wanted => Some(path),
             _ => None,
         })
     }
@@ -220,7 +224,7 @@ impl Effective {
 
     fn axes_of_training(&self) -> Axes<'_> {
         self.axes(|key| match key {
-            Key::Training(parameter) => Some(parameter),
+            Key::Training(path) => Some(path),
             _ => None,
         })
     }
@@ -228,7 +232,7 @@ impl Effective {
     /// What is set for the trainings on one data set only.
     fn axes_of_training_on(&self, dataset: &str) -> Axes<'_> {
         self.axes(|key| match key {
-            Key::TrainingOn(name, parameter) if name == dataset => Some(parameter),
+            Key::TrainingOn(name, path) if name == dataset => Some(path),
             _ => None,
         })
     }
@@ -236,7 +240,7 @@ impl Effective {
     /// What is set for the trainings of one strategy only.
     fn axes_of_training_for(&self, strategy: &str) -> Axes<'_> {
         self.axes(|key| match key {
-            Key::TrainingFor(name, parameter) if name == strategy => Some(parameter),
+            Key::TrainingFor(name, path) if name == strategy => Some(path),
             _ => None,
         })
     }

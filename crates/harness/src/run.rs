@@ -122,7 +122,7 @@ struct Parts {
 
 impl Parts {
     fn find(spec: &TrialSpec, options: &RunOptions) -> Result<Self> {
-        spec.training.validate().map_err(|error| error.at("training"))?;
+        dst_train::validate(&spec.training).map_err(|error| error.at("training"))?;
         let device = device::parse(&options.device)?;
         device::check(spec.training.precision, device)?;
         let strategy = plugin::strategy(spec.strategy_name(), parameters(&spec.strategy)?)?;
@@ -132,7 +132,7 @@ impl Parts {
         let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
         let digest = weights.map(|path| sha256_of_file(&path)).transpose()?;
         let weights_digest = digest.unwrap_or_default();
-        let code = code::of(&*strategy, &*architecture, &*dataset)?;
+        let code = code::of(&*strategy, &*architecture, &*dataset, &spec.training)?;
         let code_in_words = code::in_words(&code);
         Ok(Self { strategy, architecture, dataset, weights_digest, code, code_in_words, device })
     }

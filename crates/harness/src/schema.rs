@@ -1,8 +1,12 @@
 //! Reads the JSON schema of a plug-in: which parameters it has, of what type, and what they mean.
 
+mod node;
+
 use schemars::Schema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+pub(crate) use node::{Node, inlined};
 
 /// One parameter of a plug-in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,11 +48,27 @@ pub(crate) fn parameters(schema: &Schema, defaults: &Map<String, Value>) -> Vec<
         .map(|(name, property)| Parameter {
             name: name.clone(),
             kind: kind(property, root),
-            default: defaults.get(name).cloned().unwrap_or(Value::Null),
+            default: short(property, root, defaults.get(name)),
             documentation: documentation(property, root),
             choices: choices(property, root),
         })
         .collect()
+}
+
+/// A default: of a table with variants, the name of the variant.
+fn short(property: &Value, root: &Value, default: Option<&Value>) -> Value {
+    let named = Node::within(property, root).variants().and_then(|(tag, _)| default?.get(tag));
+    named.or(default).cloned().unwrap_or(Value::Null)
+}
+
+/// The type of the value at a place, in words.
+pub(crate) fn kind_of(node: Node<'_>) -> String {
+    kind(node.form(), node.root())
+}
+
+/// The few texts that the value at a place takes; empty if there are more.
+pub(crate) fn choices_of(node: Node<'_>) -> Vec<String> {
+    choices(node.form(), node.root()).into_iter().map(|choice| choice.value).collect()
 }
 
 /// Follows `$ref`, and `anyOf` with null as an `Option` gives it.
@@ -113,6 +133,14 @@ fn documentation(property: &Value, root: &Value) -> String {
 }
 
 fn choices(property: &Value, root: &Value) -> Vec<Choice> {
+    if let Some((_, variants)) = Node::within(property, root).variants() {
+        let variants = variants.into_iter();
+        let choice = |(name, variant): (&str, Node<'_>)| Choice {
+            value: name.to_owned(),
+            documentation: documentation(variant.form(), root),
+        };
+        return variants.map(choice).collect();
+    }
     let form = resolved(property, root);
     let mut found = Vec::new();
     if let Some(values) = form.get("enum").and_then(Value::as_array) {
@@ -171,18 +199,18 @@ mod tests {
 
     #[test]
     fn parameters_have_a_type_in_words_and_their_documentation() {
-        let schema = schema_for!(dst_core::Training);
-        let defaults = serde_json::to_value(dst_core::Training::default()).unwrap();
-        let found = parameters(&schema, defaults.as_object().unwrap());
+        let found = crate::config::Family::training().unwrap().parameters();
         let by_name = |name: &str| found.iter().find(|p| p.name == name).unwrap();
         assert_eq!(by_name("epochs").kind, "whole number");
         assert_eq!(by_name("learning_rate").kind, "number");
-        assert_eq!(by_name("nesterov").kind, "true or false");
+        let sgd = crate::config::Family::optimizer("sgd").unwrap().parameters();
+        let nesterov = sgd.iter().find(|parameter| parameter.name == "nesterov").unwrap();
+        assert_eq!(nesterov.kind, "true or false");
         assert_eq!(by_name("warmup").kind, "text such as \"100 steps\", \"10 epochs\", \"75%\"");
         assert_eq!(by_name("optimizer").kind, "one of");
         let choices: Vec<_> =
             by_name("optimizer").choices.iter().map(|c| c.value.as_str()).collect();
-        assert_eq!(choices, ["sgd", "adam", "adamw"]);
+        assert_eq!(choices, ["adam", "adamw", "rmsprop", "sgd"]);
         assert_eq!(by_name("optimizer").default, "adam");
         assert_eq!(by_name("epochs").documentation, "Passes over the training data.");
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use dst_core::plugin;
 use dst_core::tch::{Device, Tensor};
-use dst_core::training::OptimizerKind;
+use dst_core::training::Component;
 use dst_core::{
     Batch, DataSources, Dataset, DenseBackend, Input, InputShape, Result, Split, Task, Training,
 };
@@ -85,9 +85,8 @@ fn steps_lower_the_loss(model: &str, dataset: &dyn Dataset, training: &Training,
 /// Stochastic gradient descent as in the recipes for residual networks on CIFAR-10.
 fn residual() -> Training {
     Training {
-        optimizer: OptimizerKind::Sgd,
+        optimizer: Component::optimizer("sgd").with("weight_decay", 5e-4),
         learning_rate: 0.1,
-        weight_decay: 5e-4,
         ..Training::default()
     }
 }
@@ -169,7 +168,7 @@ fn bert_base_takes_a_step_on_sst2() {
     let architecture = plugin::architecture("bert-base", &Map::new()).unwrap();
     let training = Training {
         batch_size: 32,
-        optimizer: OptimizerKind::Adamw,
+        optimizer: Component::optimizer("adamw"),
         learning_rate: 2e-5,
         ..Training::default()
     };

@@ -1,44 +1,28 @@
 //! How a trial trains: plain data, interpreted by `dst-train`.
 
+mod component;
+mod flat;
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::precision::Precision;
 use crate::span::Span;
 
-/// The optimiser's update rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OptimizerKind {
-    /// Stochastic gradient descent with momentum; weight decay is added to the gradient.
-    Sgd,
-    /// Adam (Kingma & Ba 2015); weight decay is added to the gradient.
-    #[default]
-    Adam,
-    /// Adam with decoupled weight decay (Loshchilov & Hutter 2019), multiplied by the learning
-    /// rate.
-    Adamw,
-}
+pub use component::Component;
+pub use flat::{old_spelling_of, path_of};
 
-/// The shape of the learning rate after warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum LearningRateShape {
-    /// Always the same.
-    #[default]
-    Constant,
-    /// Multiplied by `decay` every `decay_every`.
-    Step,
-    /// Half a cosine from the learning rate to 0.
-    Cosine,
-    /// Multiplied by `decay` once an epoch, smoothly.
-    Exponential,
-}
+use flat::{OPTIMIZER, SCHEDULE};
 
 /// How a trial trains. Defaults are those of the experiment plan, but for 10 epochs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
+///
+/// Optimiser and schedule are [`Component`]s. Where they are among those that trials knew before there
+/// were components, files have them in the flat form of that time (`"optimizer": "sgd",
+/// "momentum": 0.9`), so that trials keep their ids; both forms are read.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 pub struct Training {
     /// Passes over the training data.
     pub epochs: u32,
@@ -46,36 +30,19 @@ pub struct Training {
     pub batch_size: u32,
     /// Batches whose gradients are averaged for one optimiser step.
     pub accumulate: u32,
-    /// The optimiser's update rule.
-    pub optimizer: OptimizerKind,
+    /// The optimiser: a name, or a table with the name and parameters.
+    pub optimizer: Component,
     /// The learning rate after warm-up.
     pub learning_rate: f64,
-    /// How the learning rate changes over training.
-    pub learning_rate_shape: LearningRateShape,
-    /// The factor of the shapes `step` and `exponential`, in (0, 1].
-    pub decay: f64,
-    /// The interval of the shape `step`.
-    pub decay_every: Span,
+    /// How the learning rate changes over training: a name, or a table with the name and parameters.
+    pub schedule: Component,
     /// Linear growth of the learning rate from 0 at the start.
     pub warmup: Span,
-    /// L2 penalty (SGD, Adam) or decoupled decay (AdamW), on every parameter.
-    pub weight_decay: f64,
-    /// Momentum of SGD, in [0, 1).
-    pub momentum: f64,
-    /// Nesterov's form of momentum.
-    pub nesterov: bool,
-    /// Decay of Adam's mean of gradients, in [0, 1).
-    pub beta1: f64,
-    /// Decay of Adam's mean of squared gradients, in [0, 1).
-    pub beta2: f64,
-    /// Added to the root of Adam's second moment.
-    pub epsilon: f64,
     /// Probability mass moved from the true class to all classes alike, in [0, 1).
     pub label_smoothing: f64,
     /// Largest norm of all gradients together; 0 does not clip.
     pub clip_norm: f64,
     /// How prunable layers multiply. Files leave it out at its default.
-    #[serde(skip_serializing_if = "Precision::is_default")]
     #[schemars(extend("default" = "f32"))]
     pub precision: Precision,
 }
@@ -86,18 +53,10 @@ impl Default for Training {
             epochs: 10,
             batch_size: 64,
             accumulate: 1,
-            optimizer: OptimizerKind::Adam,
+            optimizer: OPTIMIZER.default_component(),
             learning_rate: 0.001,
-            learning_rate_shape: LearningRateShape::Constant,
-            decay: 0.1,
-            decay_every: Span::Epochs(30.0),
+            schedule: SCHEDULE.default_component(),
             warmup: Span::Steps(0),
-            weight_decay: 0.0,
-            momentum: 0.9,
-            nesterov: false,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
             label_smoothing: 0.0,
             clip_norm: 0.0,
             precision: Precision::F32,
@@ -106,29 +65,12 @@ impl Default for Training {
 }
 
 impl Training {
-    /// Refuses values outside their range, naming the key.
+    /// Refuses values outside their range, naming the key. Those of the optimiser and the schedule
+    /// are checked by the crate that has their code: `dst_train::validate`.
     ///
     /// # Errors
     /// If a value is out of range or not finite.
     pub fn validate(&self) -> Result<()> {
-        let below_one = |key: &str, value: f64| {
-            if (0.0..1.0).contains(&value) {
-                return Ok(());
-            }
-            Err(Error::usage(format!("{key} = {value} is not in [0, 1)")))
-        };
-        let not_negative = |key: &str, value: f64| {
-            if value >= 0.0 && value.is_finite() {
-                return Ok(());
-            }
-            Err(Error::usage(format!("{key} = {value} must be 0 or more")))
-        };
-        let positive = |key: &str, value: f64| {
-            if value > 0.0 && value.is_finite() {
-                return Ok(());
-            }
-            Err(Error::usage(format!("{key} = {value} must be more than 0")))
-        };
         for (key, value) in [
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
@@ -138,20 +80,113 @@ impl Training {
                 return Err(Error::usage(format!("{key} = 0 must be at least 1")));
             }
         }
-        positive("learning_rate", self.learning_rate)?;
-        positive("epsilon", self.epsilon)?;
-        not_negative("weight_decay", self.weight_decay)?;
-        not_negative("clip_norm", self.clip_norm)?;
-        below_one("momentum", self.momentum)?;
-        below_one("beta1", self.beta1)?;
-        below_one("beta2", self.beta2)?;
-        below_one("label_smoothing", self.label_smoothing)?;
-        if !(self.decay > 0.0 && self.decay <= 1.0) {
-            return Err(Error::usage(format!("decay = {} is not in (0, 1]", self.decay)));
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            let rate = self.learning_rate;
+            return Err(Error::usage(format!("learning_rate = {rate} must be more than 0")));
         }
-        if self.nesterov && self.momentum == 0.0 {
-            return Err(Error::usage("nesterov needs a momentum above 0"));
+        if !(self.clip_norm >= 0.0 && self.clip_norm.is_finite()) {
+            return Err(Error::usage(format!("clip_norm = {} must be 0 or more", self.clip_norm)));
         }
-        self.decay_every.check_interval("decay_every")
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            let share = self.label_smoothing;
+            return Err(Error::usage(format!("label_smoothing = {share} is not in [0, 1)")));
+        }
+        OPTIMIZER.validate(&self.optimizer)?;
+        SCHEDULE.validate(&self.schedule)
+    }
+
+    /// Every setting under a key of its own, as tables and labels show it: `optimizer` is a name, and
+    /// its parameters are `weight_decay` and `momentum` as ever, or `optimizer.alpha` where no key of
+    /// the flat form is called so.
+    pub fn settings(&self) -> Map<String, Value> {
+        let value = serde_json::to_value(self).expect("a training is plain data");
+        let Value::Object(mut settings) = value else {
+            unreachable!("a training is written as a map");
+        };
+        for (form, component) in [(OPTIMIZER, &self.optimizer), (SCHEDULE, &self.schedule)] {
+            if let Some(Value::Object(table)) = settings.remove(form.table) {
+                form.spread(table, &mut settings);
+            }
+            settings.insert(form.name_key.to_owned(), component.name.as_str().into());
+        }
+        settings
     }
 }
+
+/// What is no component.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Plain {
+    epochs: u32,
+    batch_size: u32,
+    accumulate: u32,
+    learning_rate: f64,
+    warmup: Span,
+    label_smoothing: f64,
+    clip_norm: f64,
+    #[serde(skip_serializing_if = "Precision::is_default")]
+    precision: Precision,
+}
+
+impl Default for Plain {
+    fn default() -> Self {
+        Self::of(&Training::default())
+    }
+}
+
+impl Plain {
+    fn of(training: &Training) -> Self {
+        let Training { epochs, batch_size, accumulate, learning_rate, warmup, .. } = *training;
+        let Training { label_smoothing, clip_norm, precision, .. } = *training;
+        Self {
+            epochs,
+            batch_size,
+            accumulate,
+            learning_rate,
+            warmup,
+            label_smoothing,
+            clip_norm,
+            precision,
+        }
+    }
+}
+
+impl Serialize for Training {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        use serde::ser::Error as _;
+        let plain = serde_json::to_value(Plain::of(self)).map_err(S::Error::custom)?;
+        let Value::Object(mut map) = plain else {
+            return Err(S::Error::custom("a struct is written as a map"));
+        };
+        OPTIMIZER.write(&self.optimizer, &mut map);
+        SCHEDULE.write(&self.schedule, &mut map);
+        map.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Training {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let mut map = Map::deserialize(deserializer)?;
+        let mut component = |form: &flat::Form| {
+            form.read(&mut map).map_err(|error| D::Error::custom(error.one_line()))
+        };
+        let (optimizer, schedule) = (component(&OPTIMIZER)?, component(&SCHEDULE)?);
+        let plain: Plain = serde_json::from_value(Value::Object(map)).map_err(D::Error::custom)?;
+        let default = Self::default();
+        Ok(Self {
+            epochs: plain.epochs,
+            batch_size: plain.batch_size,
+            accumulate: plain.accumulate,
+            optimizer: optimizer.unwrap_or(default.optimizer),
+            learning_rate: plain.learning_rate,
+            schedule: schedule.unwrap_or(default.schedule),
+            warmup: plain.warmup,
+            label_smoothing: plain.label_smoothing,
+            clip_norm: plain.clip_norm,
+            precision: plain.precision,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

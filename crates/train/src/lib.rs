@@ -7,6 +7,7 @@
 mod ages;
 mod best;
 mod checkpoint;
+mod component;
 mod estimate;
 mod evaluation;
 mod learning_rate;
@@ -24,13 +25,15 @@ pub mod toy;
 mod trainer;
 mod trial;
 
+pub use component::ComponentType;
 pub use dst_core::Confusion;
 pub use estimate::{Estimate, Estimator, estimate_flops};
 pub use evaluation::{Evaluation, evaluate};
-pub use learning_rate::learning_rate;
+pub use learning_rate::{LearningRate, Schedule, SchedulePlugin, schedule};
 pub use loss::Loss;
 pub use memory::peak_memory;
 pub use observer::{Observer, Progress, Silent};
+pub use optimizer::rule::{Entries, OptimizerPlugin, Rule, Update, check, flushed, rule};
 pub use optimizer::{Arithmetic, Optimizer};
 pub use setup::Setup;
 pub use trainer::{Stepped, Trainer};
@@ -42,3 +45,29 @@ pub use trial::{Ended, Trained, train};
 ///
 /// `tests/golden.rs` compares trainings with those of this version and says when it must rise.
 pub const NUMERICS: u32 = 1;
+
+/// What the macros of this crate expand to; not part of its interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+}
+
+/// Refuses a training with a value out of its range, those of its optimiser and its schedule
+/// included.
+///
+/// # Errors
+/// With the first value that is not usable, or if no linked crate has such an optimiser or schedule.
+pub fn validate(training: &dst_core::Training) -> dst_core::Result<()> {
+    complete(training.clone()).map(drop)
+}
+
+/// The same training with every parameter of its optimiser and its schedule, written in one way.
+///
+/// # Errors
+/// As [`validate`].
+pub fn complete(mut training: dst_core::Training) -> dst_core::Result<dst_core::Training> {
+    training.validate()?;
+    training.optimizer.parameters = optimizer::rule::complete(&training.optimizer)?;
+    training.schedule.parameters = learning_rate::complete(&training.schedule)?;
+    Ok(training)
+}

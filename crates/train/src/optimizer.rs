@@ -1,4 +1,4 @@
-//! SGD, Adam and AdamW with visible state and a mask on the final delta.
+//! Optimisers with visible state and a mask on the final delta. Their rules lie below, one a file.
 //!
 //! tch's optimisers hide their buffers, so new-born weights could not start clean and nothing
 //! could be resumed bit for bit. These follow PyTorch's conventions.
@@ -7,15 +7,20 @@
 //! weight decay. Its gradient counts as 0, so its moments decay as they would if it were never
 //! touched; what happens to them when the entry is born again is [`Moments`]' to say.
 
+mod adam;
+mod adamw;
 mod fused;
 mod plain;
+mod rmsprop;
+pub(crate) mod rule;
+mod sgd;
 
 use dst_core::topology::Change;
-use dst_core::training::OptimizerKind;
 use dst_core::{Layer, Moments, Parameters, Result, Topology, Training};
 use tch::{Device, Kind, Tensor};
 
 use crate::snapshot::{self, Tensors};
+use rule::{Entries, Rule};
 
 /// How updates are computed. Both give the same numbers up to rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,13 +36,7 @@ pub enum Arithmetic {
 /// An update rule with its state for every parameter of a model.
 #[derive(Debug)]
 pub struct Optimizer {
-    rule: OptimizerKind,
-    momentum: f64,
-    nesterov: bool,
-    beta1: f64,
-    beta2: f64,
-    epsilon: f64,
-    weight_decay: f64,
+    rule: Box<dyn Rule>,
     clip_norm: f64,
     arithmetic: Arithmetic,
     /// Updates so far, the exponent of Adam's bias correction. It is the same for all entries:
@@ -53,35 +52,11 @@ struct Entry {
     weight: Tensor,
     /// Index in the topology of a prunable weight.
     layer: Option<usize>,
-    /// SGD's momentum buffer or Adam's mean of gradients.
+    /// What the rule keeps of each entry, such as SGD's buffer of momentum or Adam's mean of
+    /// gradients.
     first: Option<Tensor>,
-    /// Adam's mean of squared gradients.
+    /// What else it keeps, such as Adam's mean of squared gradients.
     second: Option<Tensor>,
-}
-
-/// What one update does, with all that depends on the step worked out.
-#[derive(Debug, Clone, Copy)]
-enum Update {
-    Sgd {
-        rate: f64,
-        momentum: f64,
-        nesterov: bool,
-        /// L2 penalty, added to the gradient.
-        decay: f64,
-    },
-    Adam {
-        /// Learning rate over the first bias correction.
-        rate: f64,
-        /// Root of the second bias correction.
-        root: f64,
-        beta1: f64,
-        beta2: f64,
-        epsilon: f64,
-        /// L2 penalty, added to the gradient.
-        decay: f64,
-        /// The share that a weight loses by itself: learning rate times decoupled decay.
-        shrink: f64,
-    },
 }
 
 /// The tensors of one parameter during one update.
@@ -97,11 +72,13 @@ struct Operands<'a> {
 
 impl Optimizer {
     /// An optimiser for `parameters`, whose prunable weights are the layers of `topology`.
-    pub fn new(training: &Training, parameters: &Parameters, topology: &Topology) -> Self {
-        let (needs_first, needs_second) = match training.optimizer {
-            OptimizerKind::Sgd => (training.momentum > 0.0, false),
-            OptimizerKind::Adam | OptimizerKind::Adamw => (true, true),
-        };
+    ///
+    /// # Errors
+    /// If the optimiser that `training` names or a parameter of it is unknown, of the wrong type or
+    /// out of range.
+    pub fn new(training: &Training, parameters: &Parameters, topology: &Topology) -> Result<Self> {
+        let rule = rule::rule(&training.optimizer)?;
+        let (needs_first, needs_second) = (rule.moments() >= 1, rule.moments() >= 2);
         let entries = parameters.iter().map(|(name, parameter)| {
             let weight = parameter.tensor().detach();
             let zeros = || weight.zeros_like();
@@ -113,19 +90,13 @@ impl Optimizer {
                 weight: parameter.tensor().shallow_clone(),
             }
         });
-        Self {
-            rule: training.optimizer,
-            momentum: training.momentum,
-            nesterov: training.nesterov,
-            beta1: training.beta1,
-            beta2: training.beta2,
-            epsilon: training.epsilon,
-            weight_decay: training.weight_decay,
+        Ok(Self {
+            entries: entries.collect(),
+            rule,
             clip_norm: training.clip_norm,
             arithmetic: Arithmetic::default(),
             updates: 0,
-            entries: entries.collect(),
-        }
+        })
     }
 
     /// Chooses how updates are computed.
@@ -143,7 +114,6 @@ impl Optimizer {
     pub fn step(&mut self, topology: &Topology, learning_rate: f64) -> Result<()> {
         let _guard = tch::no_grad_guard();
         self.updates += 1;
-        let update = self.update(learning_rate);
         let scale = self.clip_factor(topology)?;
         for entry in &self.entries {
             let gradient = entry.weight.grad();
@@ -161,39 +131,11 @@ impl Optimizer {
                 second: entry.second.as_ref(),
                 mask: entry.mask(topology),
             };
-            if self.arithmetic == Arithmetic::Fused && operands.are_plain_floats() {
-                // On the CPU reading the factor waits for nothing.
-                let scale = scale.as_ref().map_or(1.0, |scale| scale.double_value(&[]) as f32);
-                fused::apply(&update, operands, scale);
-            } else {
-                plain::apply(&update, operands, scale.as_ref())?;
-            }
+            let is_fused = self.arithmetic == Arithmetic::Fused && operands.are_plain_floats();
+            let entries = Entries { operands, scale: scale.as_ref(), is_fused };
+            self.rule.step(entries, learning_rate, self.updates)?;
         }
         Ok(())
-    }
-
-    fn update(&self, learning_rate: f64) -> Update {
-        match self.rule {
-            OptimizerKind::Sgd => Update::Sgd {
-                rate: learning_rate,
-                momentum: self.momentum,
-                nesterov: self.nesterov,
-                decay: self.weight_decay,
-            },
-            OptimizerKind::Adam | OptimizerKind::Adamw => {
-                let decoupled = self.rule == OptimizerKind::Adamw;
-                let correction = |beta: f64| 1.0 - beta.powf(self.updates as f64);
-                Update::Adam {
-                    rate: learning_rate / correction(self.beta1),
-                    root: correction(self.beta2).sqrt(),
-                    beta1: self.beta1,
-                    beta2: self.beta2,
-                    epsilon: self.epsilon,
-                    decay: if decoupled { 0.0 } else { self.weight_decay },
-                    shrink: if decoupled { learning_rate * self.weight_decay } else { 0.0 },
-                }
-            }
-        }
     }
 
     /// What gradients are multiplied with so that their norm over all entries that may move is
@@ -251,8 +193,8 @@ impl Optimizer {
         self.updates
     }
 
-    /// All moments as `first/<parameter>` (momentum or mean of gradients) and
-    /// `second/<parameter>` (mean of squared gradients), shared with the optimiser.
+    /// All moments as `first/<parameter>` and `second/<parameter>`, shared with the optimiser. What
+    /// they are is the rule's to say.
     pub fn moments(&self) -> impl Iterator<Item = (String, &Tensor)> {
         self.entries.iter().flat_map(|entry| {
             let first = entry.first.iter().map(|moment| (format!("first/{}", entry.name), moment));

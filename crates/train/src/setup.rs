@@ -56,7 +56,7 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// If a value is out of range or a split has no samples.
     pub fn validate(&self) -> Result<()> {
-        self.training.validate().map_err(|error| error.at("training"))?;
+        crate::validate(self.training).map_err(|error| error.at("training"))?;
         self.strategy.validate()?;
         if !(self.sparsity >= 0.0 && self.sparsity < 1.0) {
             return Err(Error::usage(format!("sparsity {} is not in [0, 1)", self.sparsity)));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::ages::{Ages, AgesState};
-use crate::learning_rate::learning_rate;
+use crate::learning_rate::LearningRate;
 use crate::loader::{self, Loader};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
@@ -32,6 +32,7 @@ pub struct Trainer<'a> {
     parameters: Parameters,
     topology: Topology,
     optimizer: Optimizer,
+    learning_rate: LearningRate,
     /// None since a restore from a checkpoint that does not know them.
     ages: Option<Ages>,
     /// The epoch whose order `batches` holds.
@@ -266,15 +267,14 @@ impl<'a> Trainer<'a> {
     /// Where training stands: the step that the next batch will be.
     pub fn position(&self) -> Step {
         let counters = &self.counters;
-        let training = self.setup.training;
         let step = Step {
             index: counters.index,
             epoch: counters.epoch,
             offset: counters.offset,
             updated_at: counters.updated_at,
-            ..Step::first(counters.per_epoch, training.epochs)
+            ..Step::first(counters.per_epoch, self.setup.training.epochs)
         };
-        Step { learning_rate: learning_rate(training, &step), ..step }
+        Step { learning_rate: self.learning_rate.at(&step), ..step }
     }
 
     /// Batches that went into the topology.
@@ -332,7 +332,7 @@ impl<'a> Trainer<'a> {
         let model =
             architecture.build(setup.dataset.input(), setup.dataset.task(), &mut builder)?;
         let topology = Topology::new(&parameters, 1.0 - setup.sparsity, &streams)?;
-        let optimizer = Optimizer::new(setup.training, &parameters, &topology);
+        let optimizer = Optimizer::new(setup.training, &parameters, &topology)?;
         let counters = Counters {
             index: 0,
             epoch: 0,
@@ -350,6 +350,7 @@ impl<'a> Trainer<'a> {
             parameters,
             topology,
             optimizer,
+            learning_rate: LearningRate::new(setup.training)?,
             ages,
             ordered: None,
             batches: Vec::new(),

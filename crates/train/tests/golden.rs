@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use common::{Recording, StaysDense, one_at_a_time};
 use dst_core::record::Scores;
 use dst_core::topology::Growth;
-use dst_core::training::{LearningRateShape, OptimizerKind};
+use dst_core::training::Component;
 use dst_core::{
     Architecture, Batch, BatchNorm2d, Builder, Conv2d, Dataset, Distribution, GradientScope, Input,
     InputShape, Linear, Model, Moments, Pass, Precision, Probe, Regrowth, Result, Span, Split,
@@ -242,21 +242,16 @@ fn courses() -> BTreeMap<String, Course> {
     };
     add("dense, adam", &StaysDense, &mlp, &blobs, base.clone());
     let sgd = Training {
-        optimizer: OptimizerKind::Sgd,
-        nesterov: true,
-        weight_decay: 0.001,
-        learning_rate_shape: LearningRateShape::Cosine,
+        optimizer: Component::optimizer("sgd").with("nesterov", true).with("weight_decay", 0.001),
+        schedule: Component::schedule("cosine"),
         warmup: Span::Steps(6),
         ..base.clone()
     };
     add("growth by gradient, sgd, cosine, warm-up", &exchanges, &mlp, &blobs, sgd.clone());
     let adamw = Training {
-        optimizer: OptimizerKind::Adamw,
-        weight_decay: 0.05,
+        optimizer: Component::optimizer("adamw").with("weight_decay", 0.05),
         clip_norm: 0.5,
-        learning_rate_shape: LearningRateShape::Step,
-        decay: 0.5,
-        decay_every: Span::Epochs(1.0),
+        schedule: Component::schedule("step").with("decay", 0.5).with("decay_every", "1 epochs"),
         ..base.clone()
     };
     let random = Exchanges {
@@ -271,8 +266,7 @@ fn courses() -> BTreeMap<String, Course> {
         accumulate: 2,
         epochs: 4,
         label_smoothing: 0.1,
-        learning_rate_shape: LearningRateShape::Exponential,
-        decay: 0.8,
+        schedule: Component::schedule("exponential").with("decay", 0.8),
         ..base.clone()
     };
     add("pruning, accumulation, label smoothing", &Prunes, &mlp, &blobs, accumulating);

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use dst_core::training::OptimizerKind;
+use dst_core::plugin::Plugin;
+use dst_core::training::Component;
 use dst_core::{Builder, Moments, Parameters, SeedStreams, Topology, Training};
-use dst_train::{Arithmetic, Optimizer};
+use dst_train::{Arithmetic, Optimizer, OptimizerPlugin};
 use rand::RngExt;
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,8 +34,8 @@ impl Bench {
             let mask = Tensor::from_slice(mask).to_kind(Kind::Bool).reshape([2, inputs]);
             topology.layers_mut()[0].set_trainable(Some(mask)).unwrap();
         }
-        let optimizer =
-            Optimizer::new(training, &parameters, &topology).with_arithmetic(arithmetic);
+        let optimizer = Optimizer::new(training, &parameters, &topology).unwrap();
+        let optimizer = optimizer.with_arithmetic(arithmetic);
         Self { weight, topology, optimizer }
     }
 
@@ -92,7 +93,7 @@ struct Case {
 fn every_rule_meets_its_golden_values_with_and_without_a_mask() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/optimizers.json");
     let golden: Golden = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(golden.cases.len(), 18);
+    assert_eq!(golden.cases.len(), 26);
     for case in golden.cases {
         let training: Training = serde_json::from_value(case.training).unwrap();
         for arithmetic in BOTH {
@@ -120,17 +121,20 @@ fn every_rule_meets_its_golden_values_with_and_without_a_mask() {
 /// A long random course of each rule beside libtorch's optimiser of the same name.
 #[test]
 fn dense_updates_follow_libtorch() {
-    let sgd = Training {
-        optimizer: OptimizerKind::Sgd,
-        learning_rate: 0.01,
-        weight_decay: 0.01,
-        ..Training::default()
-    };
-    let adam = Training { optimizer: OptimizerKind::Adam, ..sgd.clone() };
-    let nesterov = Training { nesterov: true, ..sgd.clone() };
-    let adamw = Training { optimizer: OptimizerKind::Adamw, weight_decay: 0.1, ..sgd.clone() };
-    let clipped = Training { clip_norm: 2.0, ..sgd.clone() };
-    for training in [sgd, nesterov, adam, adamw, clipped] {
+    let decayed = |name, decay: f64| Component::optimizer(name).with("weight_decay", decay);
+    let sgd = decayed("sgd", 0.01);
+    let rmsprop = decayed("rmsprop", 0.01).with("alpha", 0.9);
+    for (optimizer, clip_norm) in [
+        (sgd.clone(), 0.0),
+        (sgd.clone().with("nesterov", true), 0.0),
+        (decayed("adam", 0.01), 0.0),
+        (decayed("adamw", 0.1), 0.0),
+        (rmsprop.clone().with("momentum", 0.0), 0.0),
+        (rmsprop.with("momentum", 0.5), 0.0),
+        (sgd, 2.0),
+    ] {
+        let training =
+            Training { optimizer, clip_norm, learning_rate: 0.01, ..Training::default() };
         for arithmetic in BOTH {
             follow_libtorch(&training, arithmetic);
         }
@@ -145,13 +149,19 @@ fn follow_libtorch(training: &Training, arithmetic: Arithmetic) {
     let store = nn::VarStore::new(Device::Cpu);
     let weight = store.root().var("weight", &[2, 17], nn::Init::Const(0.0));
     weight.detach().copy_(&Tensor::from_slice(&start).reshape([2, 17]));
-    let (rate, decay) = (training.learning_rate, training.weight_decay);
-    let mut theirs = match training.optimizer {
-        OptimizerKind::Sgd => {
-            nn::sgd(training.momentum, 0.0, decay, training.nesterov).build(&store, rate)
+    let rate = training.learning_rate;
+    let number = |key| training.optimizer.parameters[key].as_f64().unwrap();
+    let decay = number("weight_decay");
+    let mut theirs = match training.optimizer.name.as_str() {
+        "sgd" => {
+            let nesterov = training.optimizer.parameters["nesterov"] == true;
+            nn::sgd(number("momentum"), 0.0, decay, nesterov).build(&store, rate)
         }
-        OptimizerKind::Adam => nn::adam(0.9, 0.999, decay).build(&store, rate),
-        OptimizerKind::Adamw => nn::adamw(0.9, 0.999, decay).build(&store, rate),
+        "adam" => nn::adam(0.9, 0.999, decay).build(&store, rate),
+        "adamw" => nn::adamw(0.9, 0.999, decay).build(&store, rate),
+        "rmsprop" => nn::rms_prop(number("alpha"), 1e-8, decay, number("momentum"), false)
+            .build(&store, rate),
+        other => panic!("libtorch's {other} is not compared"),
     }
     .unwrap();
     for step in 0..200 {
@@ -173,15 +183,13 @@ fn follow_libtorch(training: &Training, arithmetic: Arithmetic) {
 /// Sizes that are no multiple of a vector register, half of the entries masked.
 #[test]
 fn both_arithmetics_agree_under_a_mask() {
-    for optimizer in [OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::Adamw] {
+    for plugin in OptimizerPlugin::all().unwrap() {
         for (momentum, clip_norm) in [(0.0, 0.0), (0.9, 0.0), (0.9, 1.0)] {
-            let training = Training {
-                optimizer,
-                momentum,
-                clip_norm,
-                weight_decay: 0.02,
-                ..Training::default()
-            };
+            let mut optimizer = Component::optimizer(plugin.name).with("weight_decay", 0.02);
+            if plugin.parameters.defaults().unwrap().contains_key("momentum") {
+                optimizer = optimizer.with("momentum", momentum);
+            }
+            let training = Training { optimizer, clip_norm, ..Training::default() };
             let mut rng = SeedStreams::new(6).stream("test");
             let mut draw = |n| (0..n).map(|_| rng.random_range(-1.0f32..1.0)).collect::<Vec<_>>();
             let start = draw(1_002);
@@ -193,7 +201,7 @@ fn both_arithmetics_agree_under_a_mask() {
                 plain.step(0.01, &gradient);
             }
             let expected: Vec<f64> = plain.weights().into_iter().map(f64::from).collect();
-            assert_close(&fused.weights(), &expected, 3e-6, &format!("{optimizer:?}"));
+            assert_close(&fused.weights(), &expected, 3e-6, plugin.name);
             for ((before, after), moves) in start.iter().zip(fused.weights()).zip(mask) {
                 assert_eq!(moves == 0, before.to_bits() == after.to_bits());
             }
@@ -203,10 +211,10 @@ fn both_arithmetics_agree_under_a_mask() {
 
 #[test]
 fn a_gradient_that_is_no_number_stays_outside_the_mask() {
-    for optimizer in [OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::Adamw] {
+    for plugin in OptimizerPlugin::all().unwrap() {
         for arithmetic in BOTH {
-            let training =
-                Training { optimizer, weight_decay: 0.1, clip_norm: 1.0, ..Training::default() };
+            let optimizer = Component::optimizer(plugin.name).with("weight_decay", 0.1);
+            let training = Training { optimizer, clip_norm: 1.0, ..Training::default() };
             let mut bench = Bench::new(&training, arithmetic, &[1.0; 4], &[1, 0, 0, 1]);
             bench.step(0.1, &[1.0, f32::NAN, f32::INFINITY, 1.0]);
             assert!(bench.weights().iter().all(|weight| weight.is_finite()));
@@ -243,7 +251,8 @@ fn new_born_entries_start_clean_or_not_as_asked() {
 
 #[test]
 fn moments_without_gradient_end_at_zero_and_not_in_denormals() {
-    let training = Training { beta2: 0.9, ..Training::default() };
+    let optimizer = Component::optimizer("adam").with("beta2", 0.9);
+    let training = Training { optimizer, ..Training::default() };
     let mut bench = Bench::new(&training, Arithmetic::Fused, &[1.0; 2], &[1, 1]);
     bench.step(0.1, &[1.0, 1.0]);
     for _ in 0..1_000 {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use common::{Recording, Rewires, one_at_a_time, setup, training};
-use dst_core::training::{LearningRateShape, OptimizerKind};
+use dst_core::training::Component;
 use dst_core::{
     Architecture, BatchNorm2d, Builder, Conv2d, Error, Input, InputShape, Linear, Model, Pass,
     Result, Span, Step, Task, Topology, Training,
@@ -261,9 +261,8 @@ fn running_statistics_survive() {
 #[test]
 fn stopped_again_and_again_in_the_middle_of_epochs() {
     let training = Training {
-        optimizer: OptimizerKind::Adamw,
-        weight_decay: 0.05,
-        learning_rate_shape: LearningRateShape::Cosine,
+        optimizer: Component::optimizer("adamw").with("weight_decay", 0.05),
+        schedule: Component::schedule("cosine"),
         warmup: Span::Steps(10),
         clip_norm: 1.0,
         ..training()
@@ -274,9 +273,7 @@ fn stopped_again_and_again_in_the_middle_of_epochs() {
 #[test]
 fn stopped_after_the_last_batch_and_with_accumulation() {
     let training = Training {
-        optimizer: OptimizerKind::Sgd,
-        nesterov: true,
-        weight_decay: 0.01,
+        optimizer: Component::optimizer("sgd").with("nesterov", true).with("weight_decay", 0.01),
         accumulate: 2,
         label_smoothing: 0.1,
         ..training()

@@ -5,12 +5,14 @@ mod common;
 use std::ops::ControlFlow;
 
 use common::{Probes, Recording, Rewires, StaysDense, bits, one_at_a_time, setup, training};
+use dst_core::plugin::Plugin;
 use dst_core::record::{AgeRecord, Collapse, EpochRecord, LayerRecord};
-use dst_core::training::OptimizerKind;
+use dst_core::training::Component;
 use dst_core::{ErrorKind, Moments, Result, Step, Strategy, Topology, Training, Verdict};
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{
-    Ended, Estimator, Observer, Progress, Setup, Silent, Trained, Trainer, estimate_flops, train,
+    Ended, Estimator, Observer, OptimizerPlugin, Progress, Setup, Silent, Trained, Trainer,
+    estimate_flops, train,
 };
 use tch::Tensor;
 
@@ -58,14 +60,20 @@ impl Observer for Invariants {
     }
 }
 
+/// Every optimiser that is linked.
+fn names() -> impl Iterator<Item = &'static str> {
+    OptimizerPlugin::all().unwrap().iter().map(|plugin| plugin.name)
+}
+
 #[test]
 fn inactive_weights_stay_zero_under_every_optimiser() {
     let _turn = one_at_a_time();
     let (blobs, network) = (Blobs::default(), TinyMlp::default());
-    for optimizer in [OptimizerKind::Sgd, OptimizerKind::Adam, OptimizerKind::Adamw] {
+    for name in names() {
+        let optimizer = Component::optimizer(name).with("weight_decay", 0.1);
         for moments in [Moments::ZeroNewborn, Moments::Keep, Moments::ResetAll] {
             for consumes_batch in [true, false] {
-                let training = Training { optimizer, weight_decay: 0.1, ..training() };
+                let training = Training { optimizer: optimizer.clone(), ..training() };
                 let strategy = Rewires { moments, consumes_batch };
                 let mut invariants = Invariants { commits: 0 };
                 let setup = setup(&strategy, &network, &blobs, &training);
@@ -184,7 +192,7 @@ fn a_probe_of_more_batches_than_an_epoch_has_is_refused() {
 fn accumulated_micro_batches_equal_one_large_batch() {
     let _turn = one_at_a_time();
     let (blobs, network) = (Blobs::default(), TinyMlp::default());
-    let sgd = Training { optimizer: OptimizerKind::Sgd, learning_rate: 0.1, ..training() };
+    let sgd = Training { optimizer: Component::optimizer("sgd"), learning_rate: 0.1, ..training() };
     // 240 samples: groups of 100 + 100 + 40 and one of 240.
     let micro = Training { batch_size: 100, accumulate: 3, ..sgd.clone() };
     let whole = Training { batch_size: 240, ..sgd };
@@ -206,7 +214,8 @@ fn accumulated_micro_batches_equal_one_large_batch() {
 fn a_loss_that_is_no_number_is_divergence() {
     let _turn = one_at_a_time();
     let (blobs, network) = (Blobs::default(), TinyMlp::default());
-    let training = Training { optimizer: OptimizerKind::Sgd, learning_rate: 1e30, ..training() };
+    let training =
+        Training { optimizer: Component::optimizer("sgd"), learning_rate: 1e30, ..training() };
     let setup = setup(&StaysDense, &network, &blobs, &training);
     let error = train(&setup, None, &mut Silent).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Diverged);
@@ -224,7 +233,7 @@ fn weights_that_are_no_numbers_are_found_at_the_end_of_their_epoch() {
     let (blobs, network) = (Blobs::default(), TinyMlp::default());
     // The only batch has a finite loss; its step is infinite.
     let training = Training {
-        optimizer: OptimizerKind::Sgd,
+        optimizer: Component::optimizer("sgd"),
         learning_rate: 1e300,
         batch_size: 240,
         epochs: 1,
@@ -242,10 +251,8 @@ fn a_network_that_says_the_same_of_everything_has_collapsed() {
     let (blobs, network) = (Blobs::default(), TinyMlp::default());
     // Decay removes every weight at every step.
     let training = Training {
-        optimizer: OptimizerKind::Sgd,
+        optimizer: Component::optimizer("sgd").with("momentum", 0.0).with("weight_decay", 10.0),
         learning_rate: 0.1,
-        momentum: 0.0,
-        weight_decay: 10.0,
         ..training()
     };
     let trained = complete(&setup(&StaysDense, &network, &blobs, &training));

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
 use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::training::OptimizerKind;
+use dst_core::training::Component;
 use dst_core::{
     Architecture, DenseBackend, Error, Layer, Precision, Result, Step, Strategy, Topology,
     Training, selection,
@@ -72,7 +72,7 @@ impl Course {
         };
         [
             course("a training of a network with convolutions", Network::Convolution, |training| {
-                training.optimizer = OptimizerKind::Sgd;
+                training.optimizer = Component::optimizer("sgd");
                 training.learning_rate = 0.05;
             }),
             course("a training with accumulated gradients", Network::Linear, |training| {
@@ -81,7 +81,7 @@ impl Course {
                 training.clip_norm = 1.0;
             }),
             course("a training in bfloat16", Network::Convolution, |training| {
-                training.optimizer = OptimizerKind::Adamw;
+                training.optimizer = Component::optimizer("adamw");
                 training.precision = Precision::Bf16;
             }),
         ]

@@ -4,6 +4,7 @@ use dst_analysis::Analysis;
 use dst_analysis::ReportPlugin;
 use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Metric, Result};
+use dst_train::{OptimizerPlugin, SchedulePlugin};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -113,6 +114,28 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
             found.push(Description {
                 members: group.members,
                 ..plain(DatasetGroup::KIND, name, group.summary)
+            });
+        }
+    }
+    for plugin in OptimizerPlugin::all()? {
+        known.push(plugin.name);
+        if plugin.name == name {
+            found.push(Description {
+                title: plugin.title,
+                paper: plugin.paper,
+                parameters: Family::optimizer(name)?.parameters(),
+                ..plain("optimizer", name, plugin.summary)
+            });
+        }
+    }
+    for plugin in SchedulePlugin::all()? {
+        known.push(plugin.name);
+        if plugin.name == name {
+            found.push(Description {
+                title: plugin.title,
+                paper: plugin.paper,
+                parameters: Family::schedule(name)?.parameters(),
+                ..plain("schedule", name, plugin.summary)
             });
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn trial(labels: &Labels, spec: &TrialSpec) -> String {
 }
 
 fn training(spec: &TrialSpec) -> Value {
-    serde_json::to_value(&spec.training).unwrap_or(Value::Object(Map::new()))
+    Value::Object(spec.training.settings())
 }
 
 /// Keys under which the configs do not all agree.

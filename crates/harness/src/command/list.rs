@@ -3,6 +3,7 @@
 use dst_analysis::ReportPlugin;
 use dst_core::Result;
 use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_train::{OptimizerPlugin, SchedulePlugin};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Kind, ListArgs};
@@ -12,7 +13,15 @@ use crate::output;
 use crate::table::hanging;
 
 pub(super) fn run(args: &ListArgs) -> Result<Exit> {
-    let all = [Kind::Strategies, Kind::Models, Kind::Datasets, Kind::Reports, Kind::Presets];
+    let all = [
+        Kind::Strategies,
+        Kind::Models,
+        Kind::Datasets,
+        Kind::Optimizers,
+        Kind::Schedules,
+        Kind::Reports,
+        Kind::Presets,
+    ];
     let kinds: Vec<Kind> =
         all.into_iter().filter(|kind| args.kind.is_none_or(|k| k == *kind)).collect();
     if args.json {
@@ -51,6 +60,8 @@ fn heading(kind: Kind) -> &'static str {
         Kind::Strategies => "strategies",
         Kind::Models => "models",
         Kind::Datasets => "datasets",
+        Kind::Optimizers => "optimizers",
+        Kind::Schedules => "schedules",
         Kind::Reports => "reports",
         Kind::Presets => "presets",
     }
@@ -68,6 +79,8 @@ fn entries(kind: Kind) -> Result<Vec<(&'static str, &'static str)>> {
             entries.sort_unstable();
             entries
         }
+        Kind::Optimizers => OptimizerPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
+        Kind::Schedules => SchedulePlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
         Kind::Reports => ReportPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
         Kind::Presets => PRESETS.iter().map(|preset| (preset.name, preset.summary)).collect(),
     })

@@ -43,7 +43,7 @@ pub(super) struct Checked {
 pub(super) fn check(trials: &[TrialSpec], inputs: &Inputs, quiet: bool) -> Result<Checked> {
     let mut kinds: BTreeMap<Network, BTreeMap<String, &TrialSpec>> = BTreeMap::new();
     for spec in trials {
-        spec.training.validate().map_err(|error| error.at("training"))?;
+        dst_train::validate(&spec.training).map_err(|error| error.at("training"))?;
         kinds.entry(Network::of(spec)).or_default().entry(kind(spec)).or_insert(spec);
     }
     let all: usize = kinds.values().map(BTreeMap::len).sum();
@@ -129,7 +129,8 @@ impl Inputs {
         for spec in trials {
             if let Some(loaded) = self.of(spec) {
                 let strategy = strategy(spec)?;
-                let code = code::of(&*strategy, &*loaded.architecture, &*loaded.dataset)?;
+                let code =
+                    code::of(&*strategy, &*loaded.architecture, &*loaded.dataset, &spec.training)?;
                 codes.insert(spec.id(), code);
             }
         }

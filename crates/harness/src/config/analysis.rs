@@ -9,6 +9,7 @@ use dst_core::{Error, Metric, Result};
 use serde_json::{Map, Value};
 
 use super::parameters::{Axes, Family};
+use super::path::Path;
 use super::setting::{Key, Setting, Source};
 use super::trials::strategy_names;
 use super::{Effective, GridConfig};
@@ -37,7 +38,9 @@ impl Effective {
         let axes = axes_of(&whole);
         let config = Family::analysis(&base)?.expand(&axes)?.remove(0);
         let mut analysis = read(config)?;
-        if let Some((_, setting)) = axes.get("control").filter(|_| !analysis.control.is_empty()) {
+        if let Some((_, setting)) =
+            axes.get(&Path::from("control")).filter(|_| !analysis.control.is_empty())
+        {
             let located = |error: Error| error.at(setting.source.to_string());
             StrategyPlugin::find(&analysis.control).map_err(located)?;
         }
@@ -71,7 +74,7 @@ impl Effective {
             };
             let entry = Map::from_iter([(name.to_owned(), value.clone())]);
             let alone = Setting::new(vec![Value::Object(entry.clone())], setting.source.clone());
-            family.expand(&Axes::from([(table, (key, &alone))]))?;
+            family.expand(&Axes::from([(table.into(), (key, &alone))]))?;
             let own = || match family.defaults().get(table) {
                 Some(Value::Object(map)) => Value::Object(map.clone()),
                 _ => Value::Object(Map::new()),
@@ -228,7 +231,10 @@ impl Effective {
 
 /// The settings as axes.
 pub(super) fn axes_of(whole: &Whole) -> Axes<'_> {
-    whole.iter().map(|(parameter, (key, setting))| (parameter.as_str(), (key, setting))).collect()
+    whole
+        .iter()
+        .map(|(parameter, (key, setting))| (parameter.as_str().into(), (key, setting)))
+        .collect()
 }
 
 fn read(config: Value) -> Result<Analysis> {

@@ -8,7 +8,8 @@ use dst_core::{Error, Result};
 use toml::{Table, Value};
 
 use super::axis;
-use super::setting::{Key, Layer, Setting, Source, as_one_list, plain, quoted};
+use super::path::{Path as KeyPath, quoted};
+use super::setting::{Key, Layer, Setting, Source, as_one_list, plain};
 use super::{parameters, preset};
 
 /// Reads the grid file at `path`.
@@ -38,7 +39,9 @@ fn parse(text: &str, source: &Source) -> Result<Layer> {
     let mut layer = Layer::new();
     for (key, value) in &table {
         match key.as_str() {
-            "training" => entries(key, value, &mut layer, source, Key::Training)?,
+            "training" => {
+                entries(key, value, &mut layer, source, |key| Key::Training(path(key)))?;
+            }
             "analysis" => entries(key, value, &mut layer, source, Key::Analysis)?,
             "strategy" | "model" | "dataset" => {
                 for (name, parameters) in sub_table(key, value)? {
@@ -49,20 +52,20 @@ fn parse(text: &str, source: &Source) -> Result<Layer> {
                     {
                         let place = format!("{key}.{}.training", quoted(name));
                         entries(&place, &training, &mut layer, source, |parameter| {
-                            let name = name.clone();
+                            let (name, path) = (name.clone(), path(parameter));
                             match key.as_str() {
-                                "strategy" => Key::TrainingFor(name, parameter),
-                                _ => Key::TrainingOn(name, parameter),
+                                "strategy" => Key::TrainingFor(name, path),
+                                _ => Key::TrainingOn(name, path),
                             }
                         })?;
                     }
                     let parameters = Value::Table(parameters);
                     entries(&place, &parameters, &mut layer, source, |parameter| {
-                        let name = name.clone();
+                        let (name, path) = (name.clone(), path(parameter));
                         match key.as_str() {
-                            "strategy" => Key::Strategy(name, parameter),
-                            "model" => Key::Model(name, parameter),
-                            _ => Key::Dataset(name, parameter),
+                            "strategy" => Key::Strategy(name, path),
+                            "model" => Key::Model(name, path),
+                            _ => Key::Dataset(name, path),
                         }
                     })?;
                 }
@@ -71,6 +74,11 @@ fn parse(text: &str, source: &Source) -> Result<Layer> {
         }
     }
     Ok(layer)
+}
+
+/// TOML has split the path: what is below is in the value.
+fn path(key: String) -> KeyPath {
+    KeyPath::new([key])
 }
 
 fn entries(
@@ -143,7 +151,7 @@ mod tests {
     #[test]
     fn arrays_in_tables_are_axes() {
         let layer = parse("[training]\nlearning_rate = [0.1, 0.2]", &source()).unwrap();
-        assert_eq!(layer[0].0, Key::Training("learning_rate".to_owned()));
+        assert_eq!(layer[0].0, Key::Training("learning_rate".into()));
         assert_eq!(layer[0].1.values, [0.1, 0.2]);
     }
 

@@ -1,15 +1,19 @@
 //! Parameters of plug-ins, of training and of the analysis: from axes to checked configs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::Analysis;
 use dst_core::plugin::{self, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::training::path_of;
 use dst_core::{Error, Result, Training};
+use dst_train::{OptimizerPlugin, SchedulePlugin};
 use schemars::{Schema, schema_for};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::path::Path;
 use super::setting::{Key, Setting, Source};
-use crate::schema;
+use super::tables::Tables;
+use crate::schema::{self, Node, inlined};
 
 /// Makes a complete config from some of its parameters.
 type Build = Box<dyn Fn(&Map<String, Value>) -> Result<Value>>;
@@ -21,15 +25,18 @@ pub(crate) struct Family {
     build: Build,
 }
 
-/// Axes of one family by key.
-pub(crate) type Axes<'a> = BTreeMap<&'a str, (&'a Key, &'a Setting)>;
+/// Axes of one family by path.
+pub(crate) type Axes<'a> = BTreeMap<Path, (&'a Key, &'a Setting)>;
+
+/// One value of each axis, by path: what is above something comes before it.
+pub(super) type Combination<'a> = BTreeMap<&'a Path, &'a Value>;
 
 impl Family {
     /// The strategy `name`.
     pub(crate) fn strategy(name: &str) -> Result<Self> {
         let plugin = StrategyPlugin::find(name)?;
         Ok(Self {
-            defaults: defaults_of_strategy(plugin)?,
+            defaults: parameters_of(&(plugin.default)(), &(plugin.schema)())?,
             schema: (plugin.schema)(),
             build: Box::new(|given| {
                 let strategy = plugin::strategy(plugin.name, given)?;
@@ -59,18 +66,56 @@ impl Family {
         })
     }
 
+    /// The optimiser `name` by itself; in a grid its parameters are those of a training.
+    pub(crate) fn optimizer(name: &str) -> Result<Self> {
+        let plugin = OptimizerPlugin::find(name)?;
+        Ok(Self {
+            defaults: plugin.parameters.defaults()?,
+            schema: plugin.parameters.schema(),
+            build: Box::new(|given| plugin.parameters.complete(given).map(Value::Object)),
+        })
+    }
+
+    /// The schedule of the learning rate `name`, as [`Family::optimizer`].
+    pub(crate) fn schedule(name: &str) -> Result<Self> {
+        let plugin = SchedulePlugin::find(name)?;
+        Ok(Self {
+            defaults: plugin.parameters.defaults()?,
+            schema: plugin.parameters.schema(),
+            build: Box::new(|given| plugin.parameters.complete(given).map(Value::Object)),
+        })
+    }
+
     /// How trials train.
     pub(crate) fn training() -> Result<Self> {
-        let schema = schema_for!(Training);
-        let defaults = parameters_of(&Training::default(), &schema)?;
+        let mut schema = schema_for!(Training).to_value();
+        let mut defaults = parameters_of(&Training::default(), &schema_for!(Training))?;
+        // Whatever the form of files is, parameters of a component are below its key.
+        defaults.retain(|key, _| path_of(key).is_none());
+        let default = Training::default();
+        let optimizers = OptimizerPlugin::all()?.iter();
+        let optimizers = optimizers.map(|p| variant(p.name, p.summary, p.parameters.schema()));
+        let schedules = SchedulePlugin::all()?.iter();
+        let schedules = schedules.map(|p| variant(p.name, p.summary, p.parameters.schema()));
+        for (key, variants, default) in [
+            ("optimizer", optimizers.collect::<Vec<_>>(), default.optimizer),
+            ("schedule", schedules.collect(), default.schedule),
+        ] {
+            let property = &mut schema["properties"][key];
+            let own = property["description"].as_str().unwrap_or_default();
+            let description = format!("{own} `harness describe NAME` has those of each.");
+            *property = json!({ "description": description, "oneOf": variants });
+            defaults.insert(key.to_owned(), Value::Object(default.table()));
+        }
+        let schema = Schema::try_from(schema)
+            .map_err(|error| Error::contract(format!("no schema of training: {error}")))?;
         let base = defaults.clone();
         Ok(Self {
             defaults,
             schema,
             build: Box::new(move |given| {
                 let training: Training = from_value(over(&base, given))?;
-                training.validate()?;
-                to_value(&training)
+                to_value(&dst_train::complete(training)?)
             }),
         })
     }
@@ -91,6 +136,22 @@ impl Family {
         })
     }
 
+    /// That to which a key belongs, with the path in it; none if there is no such thing, or it has no
+    /// paths.
+    pub(super) fn of(key: &Key) -> Option<(Self, &Path)> {
+        let (family, path) = match key {
+            Key::Strategy(name, path) => (Self::strategy(name), path),
+            Key::Model(name, path) => (Self::model(name), path),
+            Key::Dataset(name, path) => (Self::dataset(name), path),
+            Key::Training(path) | Key::TrainingOn(_, path) | Key::TrainingFor(_, path) => {
+                (Self::training(), path)
+            }
+            Key::Analysis(_) | Key::Plain(_) => return None,
+        };
+        // An unknown name is reported later, with a suggestion.
+        Some((family.ok()?, path))
+    }
+
     /// The default of every parameter.
     pub(crate) fn defaults(&self) -> &Map<String, Value> {
         &self.defaults
@@ -101,54 +162,152 @@ impl Family {
         schema::parameters(&self.schema, &self.defaults)
     }
 
-    /// Every combination of the axes as a complete, checked config.
+    /// What the schema says of the place at a path; none if there is no such place.
+    pub(super) fn node(&self, path: &Path) -> Option<Node<'_>> {
+        Node::of(self.schema.as_value()).descend(path.keys())
+    }
+
+    /// Is the value there a list, so that an array is not an axis?
+    pub(super) fn is_list(&self, path: &Path) -> bool {
+        match path.parent() {
+            None => self.defaults.get(path.first()).is_some_and(Value::is_array),
+            Some(_) => self.node(path).is_some_and(Node::is_list),
+        }
+    }
+
+    /// Is the path that of the key that says which variant its table is, such as `optimizer.name`?
+    pub(super) fn is_tag(&self, path: &Path) -> bool {
+        let variants = path.parent().and_then(|parent| self.node(&parent)?.variants());
+        variants.is_some_and(|(tag, _)| tag == path.last())
+    }
+
+    /// Is there such a parameter?
+    ///
+    /// # Errors
+    /// If there is not: what is known at the level where the path goes wrong, and the nearest of it.
+    pub(super) fn check_path(&self, path: &Path) -> Result<()> {
+        if !self.defaults.contains_key(path.first()) {
+            let known = self.defaults.keys().map(String::as_str);
+            return Err(Error::unknown("parameter", path.first(), known));
+        }
+        // Analysis has tables of names that its schema does not list.
+        let Some(mut node) = Node::of(self.schema.as_value()).child(path.first()) else {
+            return Ok(());
+        };
+        for (depth, key) in path.keys().iter().enumerate().skip(1) {
+            let above = Path::new(path.keys()[..depth].iter().cloned());
+            node = match node.child(key) {
+                Some(below) => below,
+                None if node.is_table() => {
+                    return Err(Error::unknown("parameter", key, node.fields().into_keys())
+                        .at(above.to_string()));
+                }
+                None => {
+                    let kind = schema::kind_of(node);
+                    return Err(Error::usage(format!("there is no '{key}' below {above}")).hint(
+                        format!("{above} is one value ({kind}), and no table of parameters"),
+                    ));
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Is there such a parameter, with everything that tables among its values have?
+    ///
+    /// # Errors
+    /// As [`Family::check_path`].
+    pub(super) fn check_values(&self, path: &Path, values: &[Value]) -> Result<()> {
+        self.check_path(path)?;
+        for (key, value) in values.iter().filter_map(Value::as_object).flatten() {
+            self.check_values(&path.child(key), std::slice::from_ref(value))?;
+        }
+        Ok(())
+    }
+
+    /// Every combination of the axes as a complete, checked config, each once.
     ///
     /// # Errors
     /// If a key is unknown, or a value is of the wrong type or out of range; the error says
     /// which one and where it came from.
     pub(crate) fn expand(&self, axes: &Axes<'_>) -> Result<Vec<Value>> {
-        let described = self.parameters();
-        for (parameter, (key, setting)) in axes {
-            let located = |error: Error| locate(error, key, setting);
-            if !self.defaults.contains_key(*parameter) {
-                let known = self.defaults.keys().map(String::as_str);
-                return Err(located(Error::unknown("parameter", parameter, known)));
-            }
-            if setting.values.is_empty() {
-                return Err(located(Error::usage(format!("{parameter} has no value"))));
-            }
-            for value in &setting.values {
-                check_choice(&described, parameter, value).map_err(located)?;
-            }
+        for (path, (key, setting)) in axes {
+            self.check(path, setting).map_err(|error| locate(error, key, setting))?;
         }
-        let mut combinations = vec![Map::new()];
-        for (parameter, (_, setting)) in axes {
+        let mut combinations = vec![Combination::new()];
+        for (path, (_, setting)) in axes {
             combinations = combinations
                 .iter()
                 .flat_map(|combination| {
                     setting.values.iter().map(|value| {
                         let mut longer = combination.clone();
-                        longer.insert((*parameter).to_owned(), value.clone());
+                        longer.insert(path, value);
                         longer
                     })
                 })
                 .collect();
         }
-        combinations
-            .iter()
-            .map(|combination| {
-                (self.build)(combination).map_err(|error| self.blame(combination, axes, error))
-            })
-            .collect()
+        let mut seen = BTreeSet::new();
+        let mut configs = Vec::new();
+        for combination in &combinations {
+            let config = self.config(combination, axes);
+            let config = config.map_err(|error| self.blame(combination, axes, error))?;
+            if seen.insert(config.to_string()) {
+                configs.push(config);
+            }
+        }
+        Ok(configs)
+    }
+
+    fn check(&self, path: &Path, setting: &Setting) -> Result<()> {
+        self.check_path(path)?;
+        if setting.values.is_empty() {
+            return Err(Error::usage(format!("{path} has no value")));
+        }
+        let Some(node) = self.node(path) else { return Ok(()) };
+        // The key that names a variant is called by what it is the name of.
+        let (what, known) = match path.parent().filter(|_| self.is_tag(path)) {
+            Some(parent) => (parent.last().to_owned(), self.node(&parent).and_then(Node::variants)),
+            None => (path.last().to_owned(), node.variants()),
+        };
+        let known: Vec<String> = match known {
+            Some((_, variants)) => variants.into_keys().map(str::to_owned).collect(),
+            None => schema::choices_of(node),
+        };
+        for value in &setting.values {
+            let is_known = |text: &str| known.iter().any(|choice| choice == text);
+            if let Some(text) = value.as_str().filter(|text| !known.is_empty() && !is_known(text)) {
+                return Err(Error::unknown(&what, text, known.iter().map(String::as_str)));
+            }
+        }
+        Ok(())
+    }
+
+    fn config(&self, combination: &Combination<'_>, axes: &Axes<'_>) -> Result<Value> {
+        let mut given = Map::new();
+        let mut beside = Map::new();
+        let keys: BTreeSet<&str> = combination.keys().map(|path| path.first()).collect();
+        for key in keys {
+            let path = Path::from(key);
+            let tables = Tables { family: self, combination, axes };
+            let value = tables.value(&path, self.defaults.get(key), &mut beside)?;
+            given.insert(key.to_owned(), value);
+        }
+        given.extend(beside);
+        (self.build)(&given)
     }
 
     /// The error of the first parameter that is not usable even alone, with its place; `error`
     /// itself if only their combination is at fault.
-    fn blame(&self, combination: &Map<String, Value>, axes: &Axes<'_>, error: Error) -> Error {
-        for (parameter, value) in combination {
-            let alone = Map::from_iter([(parameter.clone(), value.clone())]);
-            if let (Err(error), Some((key, setting))) =
-                ((self.build)(&alone), axes.get(parameter.as_str()))
+    fn blame(&self, combination: &Combination<'_>, axes: &Axes<'_>, error: Error) -> Error {
+        for path in combination.keys() {
+            // A parameter is nothing without the name of what it belongs to.
+            let alone: Combination<'_> = combination
+                .iter()
+                .filter(|(other, _)| *other == path || path.is_below(other) || self.is_tag(other))
+                .map(|(path, value)| (*path, *value))
+                .collect();
+            if let (Err(error), Some((key, setting))) = (self.config(&alone, axes), axes.get(*path))
             {
                 return locate(error, key, setting);
             }
@@ -165,39 +324,24 @@ fn locate(error: Error, key: &Key, setting: &Setting) -> Error {
     }
 }
 
-/// Suggests the nearest of the few values that a parameter takes.
-fn check_choice(described: &[schema::Parameter], name: &str, value: &Value) -> Result<()> {
-    let Some(parameter) = described.iter().find(|parameter| parameter.name == name) else {
-        return Ok(());
-    };
-    let choices = || parameter.choices.iter().map(|choice| choice.value.as_str());
-    match value.as_str() {
-        Some(text) if choices().count() > 0 && choices().all(|choice| choice != text) => {
-            Err(Error::unknown(name, text, choices()))
-        }
-        _ => Ok(()),
+/// One component among others of its kind: its name, and its parameters with their types.
+fn variant(name: &str, summary: &str, schema: Schema) -> Value {
+    let mut schema = inlined(schema.as_value(), schema.as_value());
+    schema["description"] = summary.into();
+    if !schema["properties"].is_object() {
+        schema["properties"] = json!({});
     }
-}
-
-/// The parameters of a strategy with their defaults.
-pub(crate) fn defaults_of_strategy(plugin: &StrategyPlugin) -> Result<Map<String, Value>> {
-    parameters_of(&(plugin.default)(), &(plugin.schema)())
+    schema["properties"]["name"] = json!({ "type": "string", "const": name });
+    schema
 }
 
 /// Is the value of that parameter a list, so that an array is not an axis?
 pub(crate) fn takes_list(key: &Key) -> bool {
-    let (family, parameter) = match key {
-        Key::Strategy(name, parameter) => (Family::strategy(name), parameter),
-        Key::Model(name, parameter) => (Family::model(name), parameter),
-        Key::Dataset(name, parameter) => (Family::dataset(name), parameter),
-        Key::Training(parameter)
-        | Key::TrainingOn(_, parameter)
-        | Key::TrainingFor(_, parameter) => (Family::training(), parameter),
-        Key::Analysis(parameter) => (Family::analysis(&Analysis::default()), parameter),
-        Key::Plain(_) => return false,
-    };
-    // An unknown name is reported later, with a suggestion.
-    family.is_ok_and(|family| family.defaults.get(parameter).is_some_and(Value::is_array))
+    match key {
+        Key::Analysis(parameter) => Family::analysis(&Analysis::default())
+            .is_ok_and(|family| family.is_list(&Path::from(parameter.as_str()))),
+        _ => Family::of(key).is_some_and(|(family, path)| family.is_list(path)),
+    }
 }
 
 fn over(defaults: &Map<String, Value>, given: &Map<String, Value>) -> Value {
@@ -249,9 +393,10 @@ mod tests {
     use serde_json::json;
 
     fn expand(parameter: &str, values: Vec<Value>) -> Result<Vec<Value>> {
-        let key = Key::Training(parameter.to_owned());
+        let path = Path::new(parameter.split('.'));
+        let key = Key::Training(path.clone());
         let setting = Setting::new(values, Source::Environment("HARNESS_TEST"));
-        Family::training().unwrap().expand(&BTreeMap::from([(parameter, (&key, &setting))]))
+        Family::training().unwrap().expand(&BTreeMap::from([(path, (&key, &setting))]))
     }
 
     #[test]

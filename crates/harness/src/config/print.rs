@@ -4,11 +4,13 @@ use std::fmt::Write;
 
 use dst_analysis::Analysis;
 use dst_core::Result;
+use dst_core::training::old_spelling_of;
 use serde_json::Value;
 
 use super::analysis::axes_of;
 use super::parameters::{Axes, Family, takes_list};
-use super::setting::{Key, PLAIN_KEYS, Setting, Source, quoted};
+use super::path::{Path, quoted};
+use super::setting::{Key, PLAIN_KEYS, Setting, Source};
 use super::{Effective, trials};
 
 /// A grid file that gives the same trials; a comment on each line says where its value came from.
@@ -69,28 +71,61 @@ fn table(text: &mut String, name: &str, family: &Family, axes: &Axes<'_>) {
     }
     let _ = writeln!(text, "\n[{name}]");
     for (parameter, default) in family.defaults() {
-        match axes.get(parameter.as_str()) {
-            Some(axis) => entry(text, parameter, *axis),
-            None => line(text, parameter, default, &Source::Default),
-        }
+        parameter_lines(text, &Path::from(parameter.as_str()), default, family, axes);
     }
+}
+
+/// A parameter, and what is set below it. Of a table, each parameter has a line of its own.
+fn parameter_lines(
+    text: &mut String,
+    path: &Path,
+    default: &Value,
+    family: &Family,
+    axes: &Axes<'_>,
+) {
+    if let Some(axis) = axes.get(path) {
+        return entry(text, path, *axis);
+    }
+    let below: Vec<_> = axes.iter().filter(|(other, _)| other.is_below(path)).collect();
+    let tag = family.node(path).and_then(|node| node.variants()).map(|(tag, _)| tag);
+    let Some((tag, Value::Object(table))) = tag.map(|tag| (tag, default)) else {
+        if below.is_empty() {
+            line(text, &path.to_string(), default, &Source::Default);
+        }
+        return below.into_iter().for_each(|(path, axis)| entry(text, path, *axis));
+    };
+    let named = path.child(tag);
+    // With another name, or several, defaults are others.
+    let is_default = match axes.get(&named) {
+        None => true,
+        Some((_, setting)) => matches!(&setting.values[..], [name] if table.get(tag) == Some(name)),
+    };
+    let defaults = table.iter().map(|(key, value)| (path.child(key), value));
+    let defaults = defaults.filter(|(path, _)| *path == named || is_default);
+    for (path, default) in defaults.filter(|(path, _)| !axes.contains_key(path)) {
+        line(text, &path.to_string(), default, &Source::Default);
+    }
+    below.into_iter().for_each(|(path, axis)| entry(text, path, *axis));
 }
 
 /// How trials of one data set or strategy train, as far as that was set.
 fn trainings(text: &mut String, place: &str, own: &Axes<'_>) {
     if !own.is_empty() {
         let _ = writeln!(text, "\n[{place}.training]");
-        own.iter().for_each(|(parameter, axis)| entry(text, parameter, *axis));
+        own.iter().for_each(|(path, axis)| entry(text, path, *axis));
     }
 }
 
-fn entry(text: &mut String, parameter: &str, (key, setting): (&Key, &Setting)) {
+fn entry(text: &mut String, path: &Path, (key, setting): (&Key, &Setting)) {
+    // An old spelling means something else where a component has no such parameter.
+    let old = setting.is_old_spelling.then(|| old_spelling_of(path.first(), path.last()));
+    let name = old.flatten().map_or_else(|| path.to_string(), str::to_owned);
     let value = match &setting.values[..] {
         // An array would be read back as an axis.
         [one] if !one.is_array() || takes_list(key) => one.clone(),
         several => Value::from(several),
     };
-    line(text, parameter, &value, &setting.source);
+    line(text, &name, &value, &setting.source);
 }
 
 fn line(text: &mut String, key: &str, value: &Value, source: &Source) {

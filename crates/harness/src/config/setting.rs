@@ -4,119 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::plugin::{DatasetGroup, Plugin, StrategyPlugin};
+use dst_core::training::path_of;
 use dst_core::{Error, Result};
 use serde_json::Value;
 
 use super::axis;
+use super::parameters::Family;
+use super::path::Path;
 
-/// What a setting is about. Its text is its path in a grid file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Key {
-    /// One of [`PLAIN_KEYS`].
-    Plain(&'static str),
-    /// `training.<key>`
-    Training(String),
-    /// `analysis.<key>`, or `<key>.<name>` for one entry of a table, such as `margins.glue/rte`.
-    Analysis(String),
-    /// `model.<name>.<key>`
-    Model(String, String),
-    /// `strategy.<name>.<key>`; the name `*` means every strategy that has such a parameter.
-    Strategy(String, String),
-    /// `dataset.<name>.<key>`; the name of a group means every data set in it.
-    Dataset(String, String),
-    /// `dataset.<name>.training.<key>`: how trials on that data set train.
-    TrainingOn(String, String),
-    /// `strategy.<name>.training.<key>`: how trials of that strategy train; the name `*` means every
-    /// strategy.
-    TrainingFor(String, String),
-}
-
-/// The name of a strategy that stands for all of them.
-pub(crate) const EVERY: &str = "*";
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(key) => f.write_str(key),
-            Self::Training(key) => write!(f, "training.{key}"),
-            Self::Analysis(key) => write!(f, "analysis.{key}"),
-            Self::Model(name, key) => write!(f, "model.{name}.{key}"),
-            Self::Strategy(name, key) => write!(f, "strategy.{name}.{key}"),
-            Self::Dataset(name, key) => write!(f, "dataset.{}.{key}", quoted(name)),
-            Self::TrainingOn(name, key) => {
-                write!(f, "dataset.{}.training.{key}", quoted(name))
-            }
-            Self::TrainingFor(name, key) => write!(f, "strategy.{name}.training.{key}"),
-        }
-    }
-}
-
-/// A name as a part of a key: TOML wants quotes around a slash.
-pub(super) fn quoted(name: &str) -> String {
-    if name.contains('/') { format!("\"{name}\"") } else { name.to_owned() }
-}
-
-impl Key {
-    /// The key that `--set` names: `rigl.drop_fraction`, `mlp.hidden`, `cifar10.rotation`,
-    /// `training.epochs`, `glue/sst2.training.epochs`, `rigl.training.epochs`,
-    /// `analysis.margins.glue/rte`, or a path as in a grid file.
-    ///
-    /// # Errors
-    /// If no prefix is given, or none of that name is known.
-    pub(crate) fn typed(path: &str) -> Result<Self> {
-        if let Some(path) = path.trim().strip_prefix("analysis.") {
-            let parts: Vec<&str> = path.splitn(2, '.').map(|part| part.trim_matches('"')).collect();
-            return Ok(Self::Analysis(parts.join(".")));
-        }
-        let parts: Vec<&str> = path.trim().split('.').collect();
-        let own = |part: &str| part.to_owned();
-        match parts[..] {
-            ["training", key] => Ok(Self::Training(own(key))),
-            ["strategy", name, "training", key] => Ok(Self::TrainingFor(own(name), own(key))),
-            ["strategy", name, key] => Ok(Self::Strategy(own(name), own(key))),
-            ["model", name, key] => Ok(Self::Model(own(name), own(key))),
-            ["dataset", name, key] => Ok(Self::Dataset(own(name.trim_matches('"')), own(key))),
-            ["dataset", name, "training", key] => {
-                Ok(Self::TrainingOn(own(name.trim_matches('"')), own(key)))
-            }
-            [EVERY, "training", key] => Ok(Self::TrainingFor(own(EVERY), own(key))),
-            [name, "training", key] => {
-                let strategies = StrategyPlugin::all()?.iter().map(|plugin| plugin.name);
-                let datasets = DatasetPlugin::all()?.iter().map(|plugin| plugin.name);
-                let datasets = datasets.chain(DatasetGroup::all()?.iter().map(|group| group.name));
-                if strategies.clone().any(|known| known == name) {
-                    Ok(Self::TrainingFor(own(name), own(key)))
-                } else if datasets.clone().any(|known| known == name) {
-                    Ok(Self::TrainingOn(own(name), own(key)))
-                } else {
-                    let known = strategies.chain(datasets);
-                    Err(Error::unknown("strategy or data set", name, known))
-                }
-            }
-            [EVERY, key] => Ok(Self::Strategy(own(EVERY), own(key))),
-            [name, key] => {
-                let strategies = StrategyPlugin::all()?.iter().map(|plugin| plugin.name);
-                let models = ModelPlugin::all()?.iter().map(|plugin| plugin.name);
-                let datasets = DatasetPlugin::all()?.iter().map(|plugin| plugin.name);
-                let groups = DatasetGroup::all()?.iter().map(|group| group.name);
-                let datasets = datasets.chain(groups);
-                if strategies.clone().any(|known| known == name) {
-                    Ok(Self::Strategy(own(name), own(key)))
-                } else if models.clone().any(|known| known == name) {
-                    Ok(Self::Model(own(name), own(key)))
-                } else if datasets.clone().any(|known| known == name) {
-                    Ok(Self::Dataset(own(name), own(key)))
-                } else {
-                    let known = ["training", "analysis"].into_iter().chain(strategies);
-                    Err(Error::unknown("prefix", name, known.chain(models).chain(datasets)))
-                }
-            }
-            _ => Err(Error::usage(format!("'{path}' does not say what it belongs to"))
-                .hint("write for example rigl.drop_fraction, mlp.hidden or training.epochs")),
-        }
-    }
-}
+pub(crate) use super::key::{EVERY, Key};
 
 /// Where a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,11 +57,14 @@ pub(crate) struct Setting {
     pub(crate) group: Option<String>,
     /// Of two settings, the one of the stronger source has the higher rank.
     pub(super) rank: usize,
+    /// Was it given by a key from before components had parameters of their own, such as
+    /// `training.momentum`? Those were shared by all components, and each read its own.
+    pub(super) is_old_spelling: bool,
 }
 
 impl Setting {
     pub(crate) fn new(values: Vec<Value>, source: Source) -> Self {
-        Self { values, source, group: None, rank: 0 }
+        Self { values, source, group: None, rank: 0, is_old_spelling: false }
     }
 
     fn of_group(&self, name: &str) -> Self {
@@ -220,6 +120,8 @@ pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
     ("training.batch_size", "HARNESS_BATCH_SIZE"),
     ("training.learning_rate", "HARNESS_LEARNING_RATE"),
     ("training.precision", "HARNESS_PRECISION"),
+    ("training.optimizer", "HARNESS_OPTIMIZER"),
+    ("training.schedule", "HARNESS_SCHEDULE"),
     ("analysis.margin", "HARNESS_MARGIN"),
     ("analysis.alpha", "HARNESS_ALPHA"),
     ("analysis.control", "HARNESS_CONTROL"),
@@ -342,44 +244,76 @@ impl Settings {
         let (training, groups): (Layer, Layer) =
             every.into_iter().partition(|(key, _)| matches!(key, Key::Training(_)));
         for (key, setting) in training {
-            if let Key::Training(parameter) = &key {
-                self.entries.retain(|key, _| match key {
-                    Key::TrainingOn(_, own) | Key::TrainingFor(_, own) => own != parameter,
-                    _ => true,
-                });
-            }
-            self.entries.insert(key, setting);
+            self.put(key, setting)?;
         }
         for (key, setting) in groups {
             match &key {
-                Key::Strategy(_, parameter) => {
-                    for plugin in having(parameter, &setting)? {
-                        let key = Key::Strategy(plugin.name.to_owned(), parameter.clone());
-                        self.entries.insert(key, setting.of_group(EVERY));
+                Key::Strategy(_, path) => {
+                    for plugin in having(path, &setting)? {
+                        let key = Key::Strategy(plugin.name.to_owned(), path.clone());
+                        self.put(key, setting.of_group(EVERY))?;
                     }
                 }
-                Key::TrainingFor(_, parameter) => {
+                Key::TrainingFor(_, path) => {
                     for plugin in StrategyPlugin::all()? {
-                        let key = Key::TrainingFor(plugin.name.to_owned(), parameter.clone());
-                        self.entries.insert(key, setting.of_group(EVERY));
+                        let key = Key::TrainingFor(plugin.name.to_owned(), path.clone());
+                        self.put(key, setting.of_group(EVERY))?;
                     }
                 }
-                Key::Dataset(group, option) => {
+                Key::Dataset(group, path) => {
                     for member in DatasetGroup::find(group)?.members {
-                        let key = Key::Dataset((*member).to_owned(), option.clone());
-                        self.entries.insert(key, setting.of_group(group));
+                        let key = Key::Dataset((*member).to_owned(), path.clone());
+                        self.put(key, setting.of_group(group))?;
                     }
                 }
-                Key::TrainingOn(group, parameter) => {
+                Key::TrainingOn(group, path) => {
                     for member in DatasetGroup::find(group)?.members {
-                        let key = Key::TrainingOn((*member).to_owned(), parameter.clone());
-                        self.entries.insert(key, setting.of_group(group));
+                        let key = Key::TrainingOn((*member).to_owned(), path.clone());
+                        self.put(key, setting.of_group(group))?;
                     }
                 }
                 _ => {}
             }
         }
-        self.entries.extend(named);
+        for (key, setting) in named {
+            self.put(key, setting)?;
+        }
+        Ok(())
+    }
+
+    /// Sets a key over weaker sources. A table is set parameter by parameter, and one that is whole
+    /// makes weaker sources forget what they have in it.
+    ///
+    /// # Errors
+    /// If one source sets a key twice, in two spellings.
+    fn put(&mut self, key: Key, setting: Setting) -> Result<()> {
+        let mut spread = Spread::default();
+        spread.add(key, setting)?;
+        for whole in &spread.whole {
+            let rank = spread.rank;
+            self.entries.retain(|key, weaker| weaker.rank == rank || !key.is_below(whole));
+        }
+        for key in &spread.gone {
+            self.entries.retain(|other, weaker| weaker.rank == spread.rank || other != key);
+        }
+        for (key, setting) in spread.entries {
+            if let Key::Training(path) = &key {
+                self.entries.retain(|key, _| match key {
+                    Key::TrainingOn(_, own) | Key::TrainingFor(_, own) => own != path,
+                    _ => true,
+                });
+            }
+            let twice = self
+                .entries
+                .get(&key)
+                .filter(|earlier| earlier.rank == setting.rank && earlier.group == setting.group);
+            if let Some(earlier) = twice {
+                return Err(Error::usage(format!("{key} is set twice"))
+                    .at(format!("{} and {}", earlier.source, setting.source))
+                    .hint("they are two spellings of one key: leave one out"));
+            }
+            self.entries.insert(key, setting);
+        }
         Ok(())
     }
 
@@ -420,22 +354,102 @@ impl Settings {
     }
 }
 
+/// A setting in pieces: one for each parameter of a table.
+#[derive(Default)]
+struct Spread {
+    entries: Layer,
+    /// Keys of which nothing that is set below counts any more.
+    whole: Vec<Key>,
+    /// Keys that do not count themselves any more.
+    gone: Vec<Key>,
+    rank: usize,
+}
+
+impl Spread {
+    fn add(&mut self, key: Key, mut setting: Setting) -> Result<()> {
+        self.rank = setting.rank;
+        let Some((family, path)) = Family::of(&key) else {
+            self.entries.push((key, setting));
+            return Ok(());
+        };
+        if let Some(place) = place_of_old_spelling(&key, &family) {
+            setting.is_old_spelling = true;
+            self.entries.push((key.at(place), setting));
+            return Ok(());
+        }
+        let node = family.node(path);
+        let variants = node.and_then(|node| node.variants());
+        let tag = variants.map(|(tag, _)| tag);
+        if let Some(tag) = tag
+            && !setting.values.is_empty()
+            && setting.values.iter().all(Value::is_string)
+        {
+            // Names alone choose, and leave what is set of the parameters.
+            self.gone.push(key.clone());
+            self.entries.push((key.at(path.child(tag)), setting));
+            return Ok(());
+        }
+        let Some(node) = node.filter(|node| node.is_table()) else {
+            self.entries.push((key, setting));
+            return Ok(());
+        };
+        let (table, path) = match &setting.values[..] {
+            [Value::Object(table)] => (table.clone(), path.clone()),
+            // Several tables are an axis, each of them whole.
+            _ => {
+                self.whole.push(key.clone());
+                self.entries.push((key, setting));
+                return Ok(());
+            }
+        };
+        // Without a name it is a part of whatever is named elsewhere.
+        if tag.is_none_or(|tag| table.contains_key(tag)) {
+            self.whole.push(key.clone());
+        }
+        self.gone.push(key.clone());
+        for (name, value) in table {
+            let place = path.child(&name);
+            let is_list = node.child(&name).is_some_and(|field| field.is_list());
+            let values = match value {
+                Value::Array(list) if !is_list || list.iter().any(Value::is_array) => list,
+                value => vec![value],
+            };
+            self.add(key.at(place), Setting { values, ..setting.clone() })?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a key of trainings is now that was written when components had no parameters of their own.
+fn place_of_old_spelling(key: &Key, family: &Family) -> Option<Path> {
+    let path = key.path().filter(|path| key.is_training() && path.parent().is_none())?;
+    if family.defaults().contains_key(path.first()) {
+        return None;
+    }
+    path_of(path.first()).map(Path::new)
+}
+
 /// The strategies that have a parameter. A preset may name one that nobody has.
-fn having(parameter: &str, setting: &Setting) -> Result<Vec<&'static StrategyPlugin>> {
+fn having(path: &Path, setting: &Setting) -> Result<Vec<&'static StrategyPlugin>> {
     let mut known = Vec::new();
     let mut having = Vec::new();
+    // Where the path goes wrong in a strategy that has its first key.
+    let mut wrong = None;
     for plugin in StrategyPlugin::all()? {
-        let keys = super::parameters::defaults_of_strategy(plugin)?;
-        if keys.contains_key(parameter) {
-            having.push(*plugin);
+        let family = Family::strategy(plugin.name)?;
+        match family.check_values(path, &setting.values) {
+            Ok(()) => having.push(*plugin),
+            Err(error) if family.defaults().contains_key(path.first()) => wrong = Some(error),
+            Err(_) => {}
         }
-        known.extend(keys.into_iter().map(|(key, _)| key));
+        known.extend(family.defaults().keys().cloned());
     }
     if having.is_empty() && !matches!(setting.source, Source::Preset(_)) {
         known.sort();
         known.dedup();
         let known = known.iter().map(String::as_str);
-        return Err(Error::unknown("parameter", parameter, known).at(setting.source.to_string()));
+        let error = wrong.unwrap_or_else(|| Error::unknown("parameter", path.first(), known));
+        return Err(error.at(setting.source.to_string()));
     }
     Ok(having)
 }

@@ -6,6 +6,8 @@ use super::*;
 use crate::cli::{Cli, Command};
 
 mod comparison;
+mod components;
+mod ids;
 mod presets;
 
 /// What `harness grid …` means, with an environment and a grid file.
@@ -116,7 +118,7 @@ fn flags_win_over_the_environment_the_file_the_preset_and_defaults() {
     let trial = &grid.trials[0];
     assert_eq!((trial.seed, trial.training.epochs, trial.training.batch_size), (2, 5, 32));
     assert_eq!(trial.dataset, "mnist-10k", "the preset");
-    assert_eq!(trial.training.momentum, 0.9, "the default");
+    assert_eq!(trial.training.settings()["momentum"], 0.9, "the default");
 }
 
 #[test]

@@ -291,11 +291,15 @@ fn check_unused(effective: &Effective) -> Result<()> {
             Key::Dataset(name, _) => (name, Family::dataset(name), effective.axes_of_dataset(name)),
             Key::TrainingOn(name, _) => {
                 let family = DatasetPlugin::find(name).and_then(|_| Family::training());
-                (name, family, effective.axes_of_training_on(name))
+                let mut axes = effective.axes_of_training();
+                axes.extend(effective.axes_of_training_on(name));
+                (name, family, axes)
             }
             Key::TrainingFor(name, _) => {
                 let family = StrategyPlugin::find(name).and_then(|_| Family::training());
-                (name, family, effective.axes_of_training_for(name))
+                let mut axes = effective.axes_of_training();
+                axes.extend(effective.axes_of_training_for(name));
+                (name, family, axes)
             }
             _ => continue,
         };

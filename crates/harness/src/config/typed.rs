@@ -128,12 +128,14 @@ impl Typed {
     }
 
     fn settings(&mut self, args: &SettingArgs) -> Result<()> {
-        let key = |name: &str| Key::Training(name.to_owned());
+        let key = |name: &str| Key::Training(name.into());
         self.plain("--preset", "preset", &args.preset)?;
         self.shortcut("--epochs", key("epochs"), &args.epochs)?;
         self.shortcut("--batch-size", key("batch_size"), &args.batch_size)?;
         self.shortcut("--learning-rate", key("learning_rate"), &args.learning_rate)?;
         self.shortcut("--precision", key("precision"), &args.precision)?;
+        self.shortcut("--optimizer", key("optimizer"), &args.optimizer)?;
+        self.shortcut("--schedule", key("schedule"), &args.schedule)?;
         for text in &args.set {
             let typed = format!("--set {text}");
             let Some((path, values)) = text.split_once('=') else {
@@ -166,7 +168,7 @@ mod tests {
     fn settings_know_what_was_typed() {
         let layer = set(&["training.momentum=0.1,0.2"]).unwrap();
         assert_eq!(layer[0].1.source.to_string(), "--epochs");
-        assert_eq!(layer[1].0, Key::Training("momentum".to_owned()));
+        assert_eq!(layer[1].0, Key::Training("momentum".into()));
         assert_eq!(layer[1].1.values, [0.1, 0.2]);
         assert_eq!(layer[1].1.source.to_string(), "--set training.momentum=0.1,0.2");
     }

@@ -1,17 +1,17 @@
 //! Updates in one pass over weight, gradient, moments and mask, for f32 on the CPU.
 //!
 //! The loops are written so that the compiler vectorises them: equal lengths are established
-//! before, and the mask selects values instead of branching. Moments below the smallest normal
-//! number are set to 0, because weights that see no gradient (border pixels, inactive entries)
-//! would else spend hundreds of steps in denormal arithmetic, which is many times slower.
+//! before, and the mask selects values instead of branching. There is one loop for each number of
+//! moments, because the compiler proves only of slices that are arguments that they do not overlap.
 
 use tch::Tensor;
 
-use super::{Operands, Update};
+use super::Operands;
+use super::rule::Update;
 
 /// Moves one parameter, whose tensors are contiguous, of one shape and f32 (the mask `Bool`) on
 /// the CPU. `scale` multiplies the gradient.
-pub(super) fn apply(update: &Update, operands: Operands<'_>, scale: f32) {
+pub(super) fn apply<U: Update>(update: &U, operands: Operands<'_>, scale: f32) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: this processor has AVX2.
@@ -25,156 +25,113 @@ pub(super) fn apply(update: &Update, operands: Operands<'_>, scale: f32) {
 /// fuses no multiplication with an addition), so the processor does not show in the numbers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn apply_avx2(update: &Update, operands: Operands<'_>, scale: f32) {
+fn apply_avx2<U: Update>(update: &U, operands: Operands<'_>, scale: f32) {
     dispatch(update, operands, scale);
 }
 
 #[inline(always)]
-fn dispatch(update: &Update, operands: Operands<'_>, scale: f32) {
+fn dispatch<U: Update>(update: &U, operands: Operands<'_>, scale: f32) {
+    match operands.mask {
+        Some(mask) => moved::<U, true>(update, operands, bytes(mask), scale),
+        None => moved::<U, false>(update, operands, &[], scale),
+    }
+}
+
+#[inline(always)]
+fn moved<U: Update, const MASKED: bool>(
+    update: &U,
+    operands: Operands<'_>,
+    mask: &[u8],
+    scale: f32,
+) {
     let weight = floats_mut(operands.weight);
-    let gradient = floats(operands.gradient);
-    let first = operands.first.map(floats_mut);
-    let second = operands.second.map(floats_mut);
-    match (*update, first, second, operands.mask) {
-        (Update::Sgd { rate, decay, .. }, None, _, mask) => {
-            let constants = Descent { rate: rate as f32, decay: decay as f32, scale };
-            match mask {
-                Some(mask) => constants.apply::<true>(weight, gradient, bytes(mask)),
-                None => constants.apply::<false>(weight, gradient, &[]),
-            }
-        }
-        (Update::Sgd { rate, momentum, nesterov, decay }, Some(first), _, mask) => {
-            let constants = Momentum {
-                rate: rate as f32,
-                momentum: momentum as f32,
-                // One formula for both forms: g · own + m · carried.
-                own: if nesterov { 1.0 } else { 0.0 },
-                carried: if nesterov { momentum as f32 } else { 1.0 },
-                decay: decay as f32,
-                scale,
-            };
-            match mask {
-                Some(mask) => constants.apply::<true>(weight, gradient, first, bytes(mask)),
-                None => constants.apply::<false>(weight, gradient, first, &[]),
-            }
-        }
-        (
-            Update::Adam { rate, root, beta1, beta2, epsilon, decay, shrink },
-            Some(first),
-            Some(second),
-            mask,
-        ) => {
-            let constants = Adam {
-                rate: rate as f32,
-                root: root as f32,
-                gain1: (1.0 - beta1) as f32,
-                beta2: beta2 as f32,
-                gain2: (1.0 - beta2) as f32,
-                epsilon: epsilon as f32,
-                decay: decay as f32,
-                keep: (1.0 - shrink) as f32,
-                scale,
-            };
-            match mask {
-                Some(mask) => constants.apply::<true>(weight, gradient, first, second, bytes(mask)),
-                None => constants.apply::<false>(weight, gradient, first, second, &[]),
-            }
-        }
-        (Update::Adam { .. }, ..) => unreachable!("Adam keeps two moments"),
+    let gradient = Gradient::<MASKED> {
+        raw: floats(operands.gradient),
+        mask,
+        scale,
+        penalty: update.penalty() as f32,
+    };
+    match (operands.first.map(floats_mut), operands.second.map(floats_mut)) {
+        (None, _) => without_moments(update, weight, gradient),
+        (Some(first), None) => with_one(update, weight, gradient, first),
+        (Some(first), Some(second)) => with_two(update, weight, gradient, first, second),
     }
 }
 
-/// SGD without momentum.
-struct Descent {
-    rate: f32,
-    decay: f32,
+/// Gradients as an update sees them: scaled, with the penalty, and 0 outside the mask.
+struct Gradient<'a, const MASKED: bool> {
+    raw: &'a [f32],
+    mask: &'a [u8],
     scale: f32,
+    penalty: f32,
 }
 
-impl Descent {
+impl<const MASKED: bool> Gradient<'_, MASKED> {
+    /// Those of `n` entries, so that no index is checked later.
     #[inline(always)]
-    fn apply<const MASKED: bool>(&self, weight: &mut [f32], gradient: &[f32], mask: &[u8]) {
-        let n = weight.len();
-        let (gradient, mask) = (&gradient[..n], &mask[..if MASKED { n } else { 0 }]);
-        for i in 0..n {
-            let g = gradient[i] * self.scale + weight[i] * self.decay;
-            let moved = weight[i] - self.rate * g;
-            weight[i] = if MASKED { chosen(mask[i], moved, weight[i]) } else { moved };
-        }
+    fn of(self, n: usize) -> Self {
+        Self { raw: &self.raw[..n], mask: &self.mask[..if MASKED { n } else { 0 }], ..self }
+    }
+
+    #[inline(always)]
+    fn at(&self, i: usize, weight: f32) -> f32 {
+        let raw = self.raw[i] * self.scale + weight * self.penalty;
+        if MASKED { chosen(self.mask[i], raw, 0.0) } else { raw }
+    }
+
+    /// The weight after the update, or before it if the entry may not move.
+    #[inline(always)]
+    fn chosen(&self, i: usize, moved: f32, weight: f32) -> f32 {
+        if MASKED { chosen(self.mask[i], moved, weight) } else { moved }
     }
 }
 
-/// SGD with momentum.
-struct Momentum {
-    rate: f32,
-    momentum: f32,
-    own: f32,
-    carried: f32,
-    decay: f32,
-    scale: f32,
-}
-
-impl Momentum {
-    #[inline(always)]
-    fn apply<const MASKED: bool>(
-        &self,
-        weight: &mut [f32],
-        gradient: &[f32],
-        first: &mut [f32],
-        mask: &[u8],
-    ) {
-        let n = weight.len();
-        let (gradient, first) = (&gradient[..n], &mut first[..n]);
-        let mask = &mask[..if MASKED { n } else { 0 }];
-        for i in 0..n {
-            let raw = gradient[i] * self.scale + weight[i] * self.decay;
-            let g = if MASKED { chosen(mask[i], raw, 0.0) } else { raw };
-            let m = flushed(self.momentum * first[i] + g);
-            let moved = weight[i] - self.rate * (self.own * g + self.carried * m);
-            first[i] = m;
-            weight[i] = if MASKED { chosen(mask[i], moved, weight[i]) } else { moved };
-        }
+#[inline(always)]
+fn without_moments<U: Update, const MASKED: bool>(
+    update: &U,
+    weight: &mut [f32],
+    gradient: Gradient<'_, MASKED>,
+) {
+    let gradient = gradient.of(weight.len());
+    for (i, weight) in weight.iter_mut().enumerate() {
+        let moved = update.entry(*weight, gradient.at(i, *weight), [&mut 0.0, &mut 0.0]);
+        *weight = gradient.chosen(i, moved, *weight);
     }
 }
 
-/// Adam and AdamW.
-struct Adam {
-    rate: f32,
-    root: f32,
-    gain1: f32,
-    beta2: f32,
-    gain2: f32,
-    epsilon: f32,
-    decay: f32,
-    /// What decoupled decay leaves of a weight; 1 for Adam.
-    keep: f32,
-    scale: f32,
+#[inline(always)]
+fn with_one<U: Update, const MASKED: bool>(
+    update: &U,
+    weight: &mut [f32],
+    gradient: Gradient<'_, MASKED>,
+    first: &mut [f32],
+) {
+    let n = weight.len();
+    let (gradient, first) = (gradient.of(n), &mut first[..n]);
+    for i in 0..n {
+        let mut m = first[i];
+        let moved = update.entry(weight[i], gradient.at(i, weight[i]), [&mut m, &mut 0.0]);
+        first[i] = m;
+        weight[i] = gradient.chosen(i, moved, weight[i]);
+    }
 }
 
-impl Adam {
-    #[inline(always)]
-    fn apply<const MASKED: bool>(
-        &self,
-        weight: &mut [f32],
-        gradient: &[f32],
-        first: &mut [f32],
-        second: &mut [f32],
-        mask: &[u8],
-    ) {
-        let n = weight.len();
-        let (gradient, first, second) = (&gradient[..n], &mut first[..n], &mut second[..n]);
-        let mask = &mask[..if MASKED { n } else { 0 }];
-        for i in 0..n {
-            let raw = gradient[i] * self.scale + weight[i] * self.decay;
-            let g = if MASKED { chosen(mask[i], raw, 0.0) } else { raw };
-            let m = flushed(first[i] + (g - first[i]) * self.gain1);
-            let v = flushed(second[i] * self.beta2 + g * g * self.gain2);
-            let moved =
-                weight[i] * self.keep - self.rate * m / (v.sqrt() / self.root + self.epsilon);
-            first[i] = m;
-            second[i] = v;
-            weight[i] = if MASKED { chosen(mask[i], moved, weight[i]) } else { moved };
-        }
+#[inline(always)]
+fn with_two<U: Update, const MASKED: bool>(
+    update: &U,
+    weight: &mut [f32],
+    gradient: Gradient<'_, MASKED>,
+    first: &mut [f32],
+    second: &mut [f32],
+) {
+    let n = weight.len();
+    let (gradient, first, second) = (gradient.of(n), &mut first[..n], &mut second[..n]);
+    for i in 0..n {
+        let (mut m, mut v) = (first[i], second[i]);
+        let moved = update.entry(weight[i], gradient.at(i, weight[i]), [&mut m, &mut v]);
+        first[i] = m;
+        second[i] = v;
+        weight[i] = gradient.chosen(i, moved, weight[i]);
     }
 }
 
@@ -186,12 +143,6 @@ impl Adam {
 fn chosen(mask: u8, inside: f32, outside: f32) -> f32 {
     let all = u32::from(mask).wrapping_neg();
     f32::from_bits(inside.to_bits() & all | outside.to_bits() & !all)
-}
-
-/// 0 instead of a denormal number.
-#[inline(always)]
-fn flushed(x: f32) -> f32 {
-    if x.abs() < f32::MIN_POSITIVE { 0.0 } else { x }
 }
 
 fn floats(tensor: &Tensor) -> &[f32] {

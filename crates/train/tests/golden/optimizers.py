@@ -1,6 +1,6 @@
 """Golden values of the optimisers, worked out in double precision.
 
-The update rules are those of PyTorch 2.13 (torch.optim.SGD, Adam, AdamW and
+The update rules are those of PyTorch 2.13 (torch.optim.SGD, Adam, AdamW, RMSprop and
 torch.nn.utils.clip_grad_norm_), written out for one weight at a time. The mask is ours: an
 entry outside it has gradient 0 and its weight does not move.
 
@@ -43,13 +43,37 @@ def adam(config, step, w, g, m, v):
     return w - rate * mean / (math.sqrt(square) + config["epsilon"]), m, v
 
 
+def rmsprop(config, step, w, g, m, v):
+    """`m` is the mean of squares and `v` the buffer of momentum, as the harness keeps them."""
+    g += config["weight_decay"] * w
+    m = config["alpha"] * m + (1 - config["alpha"]) * g * g
+    direction = g / (math.sqrt(m) + config["epsilon"])
+    if config["momentum"] > 0:
+        v = config["momentum"] * v + direction
+        direction = v
+    return w - config["learning_rate"] * direction, m, v
+
+
+RULES = {"sgd": sgd, "adam": adam, "adamw": adam, "rmsprop": rmsprop}
+DEFAULTS = {
+    "sgd": {"momentum": 0.0, "nesterov": False},
+    "adam": {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8},
+    "adamw": {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8},
+    "rmsprop": {"alpha": 0.9, "epsilon": 1e-8, "momentum": 0.0},
+}
+
+
+def training(config):
+    """The config as the harness reads it."""
+    own = {key: value for key, value in config.items() if key in ("learning_rate", "clip_norm")}
+    rule = {key: value for key, value in config.items() if key not in own and key != "optimizer"}
+    return own | {"optimizer": {"name": config["optimizer"]} | rule}
+
+
 def case(name, mask, **config):
     config = {"learning_rate": 0.1, "weight_decay": 0.0, "clip_norm": 0.0} | config
-    if config["optimizer"] == "sgd":
-        config = {"momentum": 0.0, "nesterov": False} | config
-    else:
-        config = {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8} | config
-    rule = sgd if config["optimizer"] == "sgd" else adam
+    config = DEFAULTS[config["optimizer"]] | config
+    rule = RULES[config["optimizer"]]
     weight, first, second = list(WEIGHT), [0.0] * 6, [0.0] * 6
     for step, gradients in enumerate(GRADIENTS, 1):
         factor = 1.0
@@ -68,7 +92,7 @@ def case(name, mask, **config):
                 )
     return {
         "name": name,
-        "training": config,
+        "training": training(config),
         "mask": mask,
         "weight": weight,
         "first": first,
@@ -90,6 +114,10 @@ cases = (
     + both("adamw", optimizer="adamw", weight_decay=0.05)
     + both("clipped momentum", optimizer="sgd", momentum=0.9, clip_norm=0.5)
     + both("clipped adamw", optimizer="adamw", weight_decay=0.05, clip_norm=1.25)
+    + both("rmsprop", optimizer="rmsprop")
+    + both("rmsprop with decay", optimizer="rmsprop", weight_decay=0.05)
+    + both("rmsprop with momentum", optimizer="rmsprop", momentum=0.8, weight_decay=0.05)
+    + both("clipped rmsprop", optimizer="rmsprop", momentum=0.8, clip_norm=0.5)
 )
 print('{"start": %s,' % WEIGHT)
 print('"gradients": %s,' % GRADIENTS)

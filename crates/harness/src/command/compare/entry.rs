@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dst_core::Training;
 use dst_core::record::{TrialRecord, TrialSpec};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What a trial without a known architecture is said to have trained.
 pub(super) const ANY_MODEL: &str = "any";
@@ -88,12 +88,9 @@ pub(super) fn settings(spec: &TrialSpec, told: Told) -> BTreeMap<String, Value> 
 
 /// A training with every key, also those that files leave out at their default.
 fn training(training: &Training) -> Value {
-    let mut value = serde_json::to_value(training).unwrap_or(Value::Object(Map::new()));
-    if let Some(map) = value.as_object_mut() {
-        let precision = || training.precision.to_string().into();
-        map.entry("precision").or_insert_with(precision);
-    }
-    value
+    let mut settings = training.settings();
+    settings.entry("precision").or_insert_with(|| training.precision.to_string().into());
+    Value::Object(settings)
 }
 
 #[cfg(test)]

@@ -8,21 +8,25 @@ use super::*;
 /// What every trial of a preset has in common, as a few words.
 fn recipe(trial: &TrialSpec) -> String {
     let training = &trial.training;
-    let text = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let settings = training.settings();
+    let plain = |key: &str| match &settings[key] {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.as_f64().map_or_else(|| other.to_string(), |number| number.to_string()),
+    };
     format!(
         "{} {} {} epochs of {}, {} {}, momentum {} nesterov {}, {} x{} every {}, decay {}",
         trial.dataset,
         trial.model_name(),
         training.epochs,
         training.batch_size,
-        text(json!(training.optimizer)),
+        plain("optimizer"),
         training.learning_rate,
-        training.momentum,
-        training.nesterov,
-        text(json!(training.learning_rate_shape)),
-        training.decay,
-        training.decay_every,
-        training.weight_decay,
+        plain("momentum"),
+        plain("nesterov"),
+        plain("learning_rate_shape"),
+        plain("decay"),
+        plain("decay_every"),
+        plain("weight_decay"),
     )
 }
 
