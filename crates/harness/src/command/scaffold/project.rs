@@ -231,7 +231,7 @@ mod tests {
     fn values_are_written_on_one_line() {
         let table: Table =
             "a = { version = \"1\", features = [\"x\", \"y\"] }\nb = 'c:\\d\"'\n".parse().unwrap();
-        assert_eq!(inline(&table["a"]).unwrap(), "{ version = \"1\", features = [\"x\", \"y\"] }");
+        assert_eq!(inline(&table["a"]).unwrap(), "{ features = [\"x\", \"y\"], version = \"1\" }");
         let again: Table = format!("b = {}", inline(&table["b"]).unwrap()).parse().unwrap();
         assert_eq!(again["b"], table["b"]);
     }
