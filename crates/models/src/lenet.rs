@@ -155,7 +155,7 @@ mod tests {
         let (_, parameters) = build(&LeNet5::default(), MNIST).unwrap();
         assert_eq!(parameters.count(), 61_706);
         let weights: Vec<(&str, Vec<i64>)> =
-            parameters.prunable().map(|(name, weight)| (name, weight.tensor.size())).collect();
+            parameters.prunable().map(|(name, weight)| (name, weight.shape())).collect();
         assert_eq!(
             weights,
             [

@@ -178,7 +178,7 @@ mod tests {
         let count = |architecture: &dyn Architecture| {
             let (_, parameters) = build(architecture, CIFAR).unwrap();
             let prunable: usize =
-                parameters.prunable().map(|(_, weight)| weight.tensor.numel()).sum();
+                parameters.prunable().map(|(_, weight)| weight.size()).sum();
             (parameters.count(), prunable)
         };
         assert_eq!(count(&ResNet18::default()), (11_173_962, 11_164_352));

@@ -36,6 +36,11 @@ pub(super) enum Network {
     Convolution,
 }
 
+/// An optimiser with weight decay, which moves weights that see no gradient.
+fn decayed(name: &str) -> Component {
+    Component::optimizer(name).with("weight_decay", 0.001)
+}
+
 impl Course {
     /// The training that is looked at most closely: three linear layers, Adam with weight decay,
     /// four epochs of 15 batches.
@@ -44,7 +49,7 @@ impl Course {
             epochs: 4,
             batch_size: 16,
             learning_rate: 0.01,
-            weight_decay: 0.001,
+            optimizer: decayed("adam"),
             ..Training::default()
         };
         Self {
@@ -72,7 +77,7 @@ impl Course {
         };
         [
             course("a training of a network with convolutions", Network::Convolution, |training| {
-                training.optimizer = Component::optimizer("sgd");
+                training.optimizer = decayed("sgd");
                 training.learning_rate = 0.05;
             }),
             course("a training with accumulated gradients", Network::Linear, |training| {
@@ -81,7 +86,7 @@ impl Course {
                 training.clip_norm = 1.0;
             }),
             course("a training in bfloat16", Network::Convolution, |training| {
-                training.optimizer = Component::optimizer("adamw");
+                training.optimizer = decayed("adamw");
                 training.precision = Precision::Bf16;
             }),
         ]

@@ -150,7 +150,7 @@ fn the_published_sizes_have_the_published_counts() {
     let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
     BertTiny::default().build(input, Task::Regression, &mut builder).unwrap();
     assert_eq!(parameters.count() as i64, tiny + 128 + 1);
-    let found: usize = parameters.prunable().map(|(_, weight)| weight.tensor.numel()).sum();
+    let found: usize = parameters.prunable().map(|(_, weight)| weight.size()).sum();
     assert_eq!(found as i64, prunable);
 }
 
@@ -185,7 +185,7 @@ fn bert_base_is_built_as_published() {
     // 5 tensors of embeddings, 16 of each block, 2 of pooler and classifier each.
     assert_eq!(parameters.iter().count(), 5 + 12 * 16 + 4);
     assert_eq!(parameters.count() - 769, 109_482_240);
-    let prunable: usize = parameters.prunable().map(|(_, weight)| weight.tensor.numel()).sum();
+    let prunable: usize = parameters.prunable().map(|(_, weight)| weight.size()).sum();
     assert_eq!(prunable, 84_934_656);
 }
 
