@@ -156,7 +156,7 @@ fn printed_settings_name_their_sources_and_work_as_a_file() {
         ("epochs = 3", "# HARNESS_EPOCHS"),
         ("drop_fraction = 0.1", "# --set rigl.drop_fraction=0.1"),
         ("sparsity = [0.9]", "# preset quick"),
-        ("optimizer = \"adam\"", "# default"),
+        ("optimizer.name = \"adam\"", "# default"),
     ] {
         let line = text.lines().find(|line| line.starts_with(start));
         assert!(line.is_some_and(|line| line.ends_with(source)), "{start}: {text}");

@@ -177,8 +177,7 @@ mod tests {
     fn they_have_the_published_numbers_of_parameters() {
         let count = |architecture: &dyn Architecture| {
             let (_, parameters) = build(architecture, CIFAR).unwrap();
-            let prunable: usize =
-                parameters.prunable().map(|(_, weight)| weight.size()).sum();
+            let prunable: usize = parameters.prunable().map(|(_, weight)| weight.size()).sum();
             (parameters.count(), prunable)
         };
         assert_eq!(count(&ResNet18::default()), (11_173_962, 11_164_352));

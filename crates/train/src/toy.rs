@@ -10,7 +10,7 @@ use dst_core::{
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// Clouds of points around corners of a cube, one for each class, as pictures of 1 × 4 × 4.
 ///

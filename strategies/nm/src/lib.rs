@@ -56,7 +56,7 @@ impl Nm {
 
     /// Are the inputs of the layer a whole number of groups?
     fn fits(&self, layer: &Layer) -> bool {
-        layer.shape()[1] as usize % self.group == 0
+        (layer.shape()[1] as usize).is_multiple_of(self.group)
     }
 
     fn choose(&self, layer: &mut Layer, kept: usize) -> Result<()> {

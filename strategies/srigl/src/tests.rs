@@ -74,7 +74,7 @@ fn the_output_layer_keeps_its_neurons() {
     let mut bench = Bench::new([4.0, -3.0, 0.0, 1.0, -2.0, 0.0], [1, 1, 0, 1, 1, 0]);
     bench.set_gradient([0.0, 8.0, 9.0, 0.0, 2.0, 1.0]);
     bench.after_backward(&srigl, &step(10));
-    assert_eq!(selection::row_counts(&bench.topology().layers()[0].active()).unwrap(), [2, 2]);
+    assert_eq!(selection::row_counts(bench.topology().layers()[0].active()).unwrap(), [2, 2]);
 }
 
 #[test]
