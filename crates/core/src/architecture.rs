@@ -75,8 +75,9 @@ pub trait Backend: Debug {
     /// `[batch, inputs, height, width] → [batch, outputs, height', width']`.
     fn conv2d(&self, layer: &Conv2d, input: &Tensor, pass: &Pass<'_>) -> Tensor;
 
-    /// Called by the loop before the first forward pass of a topology and after every commit that
-    /// changed one, so that what a backend prepares for an active set is made anew. Of which layers
+    /// Called by the loop when the first topology was chosen or restored, and after every commit that
+    /// changed one, so that what a backend prepares for an active set is made anew. Before the first
+    /// call the network is dense: one sample and the probes of a strategy pass through it. Of which layers
     /// it is another, [`Weight::revision`](crate::Weight::revision) tells.
     ///
     /// # Errors
