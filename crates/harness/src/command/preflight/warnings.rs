@@ -63,13 +63,17 @@ fn unreached(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> B
         is_another_sparsity(spec.sparsity, 1.0 - estimate.final_density)
     });
     let words = pairs.map(|(spec, estimate)| {
-        let remedy = match spec.strategy.get("interval") {
-            Some(_) => format!("shorten {}.interval, or train longer", spec.strategy_name()),
-            None => "train longer".to_owned(),
+        let why = match spec.strategy.get("interval") {
+            Some(_) => format!(
+                "because its updates are too few: shorten {}.interval, or train longer",
+                spec.strategy_name()
+            ),
+            // Without a schedule it is the method that reaches no other, as N:M where layers do not
+            // divide into groups.
+            None => "which is as near as the method comes in this network".to_owned(),
         };
         format!(
-            "{} at {} on {}, {} will end at a sparsity of {}, because its updates are too few: \
-             {remedy}",
+            "{} at {} on {}, {} will end at a sparsity of {}, {why}",
             labels.strategy(spec),
             percent(spec.sparsity),
             spec.dataset_label(),
