@@ -7,8 +7,8 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use dst_core::tch::{self, Device, Kind, no_grad};
 use dst_core::{
-    Builder, GradientScope, Parameters, Probe, Result, SeedStreams, Step, Strategy, Topology,
-    Verdict,
+    BatchUse, Builder, GradientScope, Parameters, Probe, Result, SeedStreams, Step, Strategy,
+    Topology,
 };
 use strategy_rigl::Rigl;
 
@@ -59,8 +59,8 @@ fn update(criterion: &mut Criterion) {
     group.sample_size(20);
     group.bench_function("rigl/resnet18", |bencher| {
         bencher.iter(|| {
-            let verdict = no_grad(|| strategy.after_backward(&step, &mut topology));
-            assert_eq!(verdict.expect("gradients are finite"), Verdict::Skip);
+            let batch_use = no_grad(|| strategy.after_backward(&step, &mut topology));
+            assert_eq!(batch_use.expect("gradients are finite"), BatchUse::Topology);
             topology.commit().expect("the targets are met")
         });
     });

@@ -2,8 +2,8 @@
 
 use dst_core::tch::{Device, Kind, Tensor, no_grad};
 use dst_core::{
-    Builder, Layer, Linear, Parameters, Probe, Result, SeedStreams, Step, Strategy, Topology,
-    Verdict,
+    BatchUse, Builder, Layer, Linear, Parameters, Probe, Result, SeedStreams, Step, Strategy,
+    Topology,
 };
 
 /// A layer of shape `[2, 3]` with chosen weights, active set and gradient, whose hooks are
@@ -71,12 +71,12 @@ impl Bench {
     }
 
     /// Calls `after_backward` as the training loop does, and commits.
-    pub fn after_backward(&mut self, strategy: &dyn Strategy, step: &Step) -> Verdict {
+    pub fn after_backward(&mut self, strategy: &dyn Strategy, step: &Step) -> BatchUse {
         self.announce(strategy, step);
-        let verdict = no_grad(|| strategy.after_backward(step, &mut self.topology))
+        let batch_use = no_grad(|| strategy.after_backward(step, &mut self.topology))
             .unwrap_or_else(|error| panic!("after_backward at step {}: {error}", step.index));
         self.topology.commit().expect("the targets are met");
-        verdict
+        batch_use
     }
 
     /// Calls `after_step` as the training loop does, and commits.

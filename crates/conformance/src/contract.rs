@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::tch;
-use dst_core::{Error, ErrorKind, GradientScope, Result, Strategy};
+use dst_core::{Error, ErrorKind, Forecast, GradientScope, Result, Strategy};
 use dst_train::Estimate;
 
 use course::{Course, Network, Record, Run};
@@ -120,7 +120,7 @@ impl Suite<'_> {
         if !baseline {
             self.sparsities(&run)?;
             self.gradients(&base, run, tape)?;
-            if foreseen.updates.is_none() {
+            if foreseen.updates == Forecast::Never {
                 horizon::stays_static(&base, self.strategy)?;
             }
         }

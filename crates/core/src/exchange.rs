@@ -15,8 +15,8 @@ use tch::Tensor;
 use crate::error::{Error, Result};
 use crate::probe::Probe;
 use crate::schedule::{Span, Timing};
-use crate::strategy::{Step, Strategy, Verdict, check};
-use crate::topology::{Layer, Moments, Regrowth, StartBy, Topology, Update};
+use crate::strategy::{BatchUse, Step, Strategy, check};
+use crate::topology::{InitialMask, Layer, Moments, Regrowth, Topology, Update};
 use crate::{Curve, Distribution, selection};
 
 keys::exchange! {
@@ -30,7 +30,7 @@ keys::exchange! {
     /// share what they leave. Such a layer keeps its number of connections in every update.
     layer_densities: BTreeMap<String, f64>,
     /// By what the first topology is chosen.
-    start: StartBy,
+    start: InitialMask,
     /// Fraction of a layer's active weights that the first update replaces, in [0, 1].
     drop_fraction: f64,
     /// The fraction that is replaced at `end`, in [0, 1].
@@ -175,7 +175,7 @@ impl Exchange {
         dense_first_layer: false,
         dense_last_layer: false,
         layer_densities: BTreeMap::new(),
-        start: StartBy::Random,
+        start: InitialMask::Random,
         drop_fraction: 0.3,
         final_drop_fraction: 0.0,
         decay: Curve::Cosine,
@@ -237,12 +237,12 @@ impl Exchange {
 
     /// How many updates a whole training from the step `start` has.
     pub fn updates(&self, start: &Step) -> usize {
-        self.timing().updates(start, self.verdict())
+        self.timing().updates(start, self.batch_use())
     }
 
     /// The steps of a whole training from `start` at which an update is due, for forecasts.
     pub fn update_steps(&self, start: &Step) -> Vec<Step> {
-        self.timing().due_at(start, self.verdict())
+        self.timing().due_at(start, self.batch_use())
     }
 
     /// Shares the connections among the layers and chooses the first topology.
@@ -303,7 +303,7 @@ impl Exchange {
         method: &S,
         step: &Step,
         topology: &mut Topology,
-    ) -> Result<Verdict> {
+    ) -> Result<BatchUse> {
         for layer in topology.layers_mut() {
             method.observe(step, layer)?;
         }
@@ -320,10 +320,10 @@ impl Exchange {
             }
         }
         if !updates {
-            return Ok(Verdict::Apply);
+            return Ok(BatchUse::Weights);
         }
         self.update(method, step, topology)?;
-        Ok(Verdict::Skip)
+        Ok(BatchUse::Topology)
     }
 
     /// Updates if that follows the step.
@@ -374,8 +374,8 @@ impl Exchange {
         Ok(())
     }
 
-    fn verdict(&self) -> Verdict {
-        if self.replaces_step { Verdict::Skip } else { Verdict::Apply }
+    fn batch_use(&self) -> BatchUse {
+        if self.replaces_step { BatchUse::Topology } else { BatchUse::Weights }
     }
 }
 

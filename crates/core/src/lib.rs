@@ -46,8 +46,8 @@ pub use origin::FromCrate;
 pub use probe::{Forward, Inputs, Probe};
 pub use schedule::{Curve, Timing};
 pub use seed::SeedStreams;
-pub use strategy::{GradientScope, Step, Strategy, Verdict};
-pub use topology::{Growth, Layer, Moments, Regrowth, StartBy, Topology};
+pub use strategy::{BatchUse, Forecast, GradientScope, Step, Strategy};
+pub use topology::{Growth, InitialMask, Layer, Moments, Regrowth, Topology};
 pub use weight::Weight;
 
 /// What the macros of this crate expand to; not part of its interface.

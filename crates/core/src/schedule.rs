@@ -11,7 +11,7 @@ pub use dst_record::Span;
 use dst_record::span::from_text_or_number;
 
 use crate::error::{Error, Result};
-use crate::strategy::{Step, Verdict};
+use crate::strategy::{BatchUse, Step};
 
 /// How a value moves from its start to its end while progress runs from 0 to 1.
 ///
@@ -142,12 +142,12 @@ impl Timing {
 
     /// How many updates a whole training has, if each does this with its batch. `start` is the
     /// first step.
-    pub fn updates(&self, start: &Step, verdict: Verdict) -> usize {
-        self.due_at(start, verdict).len()
+    pub fn updates(&self, start: &Step, batch_use: BatchUse) -> usize {
+        self.due_at(start, batch_use).len()
     }
 
     /// The steps of a training from `start` at which an update is due.
-    pub(crate) fn due_at(&self, start: &Step, verdict: Verdict) -> Vec<Step> {
+    pub(crate) fn due_at(&self, start: &Step, batch_use: BatchUse) -> Vec<Step> {
         let mut step = *start;
         let mut updates = Vec::new();
         while step.epoch < step.epochs {
@@ -155,7 +155,7 @@ impl Timing {
             if due {
                 updates.push(step);
             }
-            if due && verdict == Verdict::Skip {
+            if due && batch_use == BatchUse::Topology {
                 step.updated_at = Some(step.index);
             } else {
                 step.index += 1;
@@ -179,12 +179,12 @@ impl Timing {
     /// Which of all updates of a training the one at `step` is: (k, n) is the k-th of n. None where
     /// no update is due. Schedules that must arrive, such as those of a target density, run with
     /// k / n, which is 1 at the last update; [`Timing::progress`] never gets there.
-    pub fn ordinal(&self, step: &Step, verdict: Verdict) -> Option<(usize, usize)> {
+    pub fn ordinal(&self, step: &Step, batch_use: BatchUse) -> Option<(usize, usize)> {
         if !self.is_due(step) {
             return None;
         }
         let start = Step::first(step.per_epoch, step.epochs);
-        let all = self.due_at(&start, verdict);
+        let all = self.due_at(&start, batch_use);
         let earlier = all.iter().filter(|due| due.position() < step.position()).count();
         Some((earlier + 1, all.len()))
     }
@@ -245,17 +245,18 @@ mod tests {
     #[test]
     fn updates_of_a_whole_training_are_counted() {
         let start = Step::first(10, 5);
-        let count =
-            |interval, end, verdict| Timing { interval, begin: None, end }.updates(&start, verdict);
+        let count = |interval, end, batch_use| {
+            Timing { interval, begin: None, end }.updates(&start, batch_use)
+        };
         let whole = Span::Fraction(1.0);
         // Of 50 steps 12, 24, 36 and 48 are due; consumed batches push the last past the end.
-        assert_eq!(count(Span::Steps(12), whole, Verdict::Apply), 4);
-        assert_eq!(count(Span::Steps(12), whole, Verdict::Skip), 3);
+        assert_eq!(count(Span::Steps(12), whole, BatchUse::Weights), 4);
+        assert_eq!(count(Span::Steps(12), whole, BatchUse::Topology), 3);
         // Epochs are counted in batches of any use.
-        for verdict in [Verdict::Apply, Verdict::Skip] {
-            assert_eq!(count(Span::Epochs(1.0), whole, verdict), 4);
-            assert_eq!(count(Span::Epochs(1.0), Span::Epochs(3.0), verdict), 2);
-            assert_eq!(count(Span::Epochs(7.0), whole, verdict), 0);
+        for batch_use in [BatchUse::Weights, BatchUse::Topology] {
+            assert_eq!(count(Span::Epochs(1.0), whole, batch_use), 4);
+            assert_eq!(count(Span::Epochs(1.0), Span::Epochs(3.0), batch_use), 2);
+            assert_eq!(count(Span::Epochs(7.0), whole, batch_use), 0);
         }
     }
 
@@ -275,7 +276,7 @@ mod tests {
     #[test]
     fn the_last_update_knows_that_it_is_the_last() {
         let timing = Timing { interval: Span::Steps(12), begin: None, end: Span::Fraction(1.0) };
-        let ordinal = |timing: Timing, index| timing.ordinal(&step(index), Verdict::Apply);
+        let ordinal = |timing: Timing, index| timing.ordinal(&step(index), BatchUse::Weights);
         assert_eq!(ordinal(timing, 12), Some((1, 4)));
         assert_eq!(ordinal(timing, 48), Some((4, 4)));
         assert_eq!(ordinal(timing, 13), None);
@@ -284,7 +285,7 @@ mod tests {
         // Two batches were consumed by earlier updates: the third of three, at index 36, is the
         // batch 38.
         let late = Step { epoch: 3, offset: 8, ..step(36) };
-        assert_eq!(timing.ordinal(&late, Verdict::Skip), Some((3, 3)));
+        assert_eq!(timing.ordinal(&late, BatchUse::Topology), Some((3, 3)));
     }
 
     #[test]

@@ -89,11 +89,22 @@ impl GradientScope {
 
 /// What happens with a batch after `after_backward`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum BatchUse {
     /// The optimiser steps with its gradients.
-    Apply,
+    Weights,
     /// It went into the topology: the weights do not move and the step does not advance.
-    Skip,
+    Topology,
+}
+
+/// How often a whole training changes connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forecast {
+    /// Never: the first topology is the last one.
+    Never,
+    /// So many times.
+    Exactly(usize),
+    /// So many times or fewer, because it depends on what happens in the training.
+    AtMost(usize),
 }
 
 /// A method that decides which connections are active.
@@ -212,10 +223,12 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     }
 
     /// How often a whole training, from its first step `start`, changes connections, as the schedule
-    /// has it; none for a method that never does. Of 0 users hear before they train: an interval
-    /// that is longer than the training makes every method a static one.
-    fn updates(&self, start: &Step) -> Option<usize> {
-        self.exchange().map(|shared| shared.updates(start))
+    /// has it. If that is 0 times, users hear of it before they train: an interval that is longer than
+    /// the training makes every method a static one. [`Forecast::Never`] is for methods that are static
+    /// by design.
+    fn updates(&self, start: &Step) -> Forecast {
+        let exactly = |shared: &Exchange| Forecast::Exactly(shared.updates(start));
+        self.exchange().map_or(Forecast::Never, exactly)
     }
 
     /// Called before the forward pass: which weights need a gradient in this step? Sparse kernels
@@ -232,14 +245,14 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     ///
     /// # Errors
     /// Whatever the topology refuses.
-    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
+    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<BatchUse> {
         match self.exchange() {
             Some(shared) => shared.after_backward(self, step, topology),
-            None => Ok(Verdict::Apply),
+            None => Ok(BatchUse::Weights),
         }
     }
 
-    /// Called after the optimiser stepped; not after [`Verdict::Skip`]. `step.index` is the
+    /// Called after the optimiser stepped; not after [`BatchUse::Topology`]. `step.index` is the
     /// same as in `after_backward` of this batch.
     ///
     /// # Errors

@@ -4,13 +4,13 @@
 //! mask and the gradient that libtorch computes is the dense one: the gradient at the masked
 //! weights for all positions.
 
+mod initial_mask;
 mod layer;
-mod start;
 mod state;
 mod update;
 
+pub use initial_mask::InitialMask;
 pub use layer::{Change, Layer, Regrowth};
-pub use start::StartBy;
 pub use state::TopologyState;
 pub use update::{Growth, Update};
 
@@ -201,7 +201,7 @@ impl Topology {
                 "the topology changed in `after_backward` of a batch that the optimiser uses",
             )
             .at(layer.name().to_owned())
-            .hint("return `Verdict::Skip`, or change it in `after_step`")),
+            .hint("return `BatchUse::Topology`, or change it in `after_step`")),
         }
     }
 

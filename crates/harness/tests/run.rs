@@ -11,8 +11,8 @@ use dst_core::options::{NoOptions, OptionsType};
 use dst_core::plugin::{DatasetPlugin, StrategyPlugin};
 use dst_core::record::{AgeRecord, EpochRecord, Status, TrialRecord, TrialSpec};
 use dst_core::{
-    DataSources, Distribution, Error, ErrorKind, Metric, Probe, Result, Step, Strategy, Topology,
-    Training, Verdict,
+    BatchUse, DataSources, Distribution, Error, ErrorKind, Metric, Probe, Result, Step, Strategy,
+    Topology, Training,
 };
 use dst_train::toy::Blobs;
 use harness::lease::{self, Claim};
@@ -58,7 +58,7 @@ impl Strategy for Wrench {
         topology.activate_random()
     }
 
-    fn after_backward(&self, step: &Step, _: &mut Topology) -> Result<Verdict> {
+    fn after_backward(&self, step: &Step, _: &mut Topology) -> Result<BatchUse> {
         let in_child = std::env::var_os(STORE_VARIABLE).is_some();
         match self.trouble {
             _ if step.index != self.at => {}
@@ -73,7 +73,7 @@ impl Strategy for Wrench {
             Trouble::Kill if in_child => raise(libc::SIGKILL),
             _ => {}
         }
-        Ok(Verdict::Apply)
+        Ok(BatchUse::Weights)
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dst_core::topology::Topology;
 use dst_core::{
-    Architecture, Builder, Dataset, DenseBackend, GradientScope, Input, InputShape, Model,
-    Parameters, Pass, Result, SeedStreams, Split, Step, Strategy, Training, flops,
+    Architecture, Builder, Dataset, DenseBackend, Forecast, GradientScope, Input, InputShape,
+    Model, Parameters, Pass, Result, SeedStreams, Split, Step, Strategy, Training, flops,
 };
 use tch::Device;
 
@@ -28,8 +28,8 @@ pub struct Estimate {
     pub dense_train_flops: f64,
     /// Density of the prunable weights at the end, in (0, 1], as the strategy's schedule has it.
     pub final_density: f64,
-    /// How often the strategy's schedule changes connections; none if it is of no such kind.
-    pub updates: Option<usize>,
+    /// How often the strategy's schedule changes connections.
+    pub updates: Forecast,
     /// Active prunable weights at the start.
     pub active_parameters: u64,
     /// Parameters that could be pruned.

@@ -3,8 +3,8 @@
 use dst_core::record::AgeRecord;
 use dst_core::topology::TopologyState;
 use dst_core::{
-    Architecture, Builder, Error, ErrorKind, GradientScope, Model, Parameters, Result, SeedStreams,
-    Split, Step, Topology, Verdict, device, flops,
+    Architecture, BatchUse, Builder, Error, ErrorKind, GradientScope, Model, Parameters, Result,
+    SeedStreams, Split, Step, Topology, device, flops,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -65,7 +65,7 @@ pub struct Stepped {
     /// The step as the strategy saw it.
     pub step: Step,
     /// Where the batch went.
-    pub verdict: Verdict,
+    pub batch_use: BatchUse,
     /// The learning rate of the step, used or not.
     pub learning_rate: f64,
     /// Mean training loss of the epoch so far, as last read from the device.
@@ -119,8 +119,8 @@ impl<'a> Trainer<'a> {
         // Hooks, optimiser and commit change weights that record gradients.
         let guard = tch::no_grad_guard();
         self.topology.announce(scope)?;
-        let verdict = strategy.after_backward(&step, &mut self.topology)?;
-        if verdict == Verdict::Apply {
+        let batch_use = strategy.after_backward(&step, &mut self.topology)?;
+        if batch_use == BatchUse::Weights {
             self.topology.check_unchanged()?;
             self.optimizer.step(&self.topology, learning_rate)?;
             strategy.after_step(&step, &mut self.topology)?;
@@ -138,9 +138,9 @@ impl<'a> Trainer<'a> {
         self.optimizer.zero_gradients();
         drop(guard);
 
-        let ends_epoch = self.advance(verdict);
+        let ends_epoch = self.advance(batch_use);
         self.check_loss(&step, ends_epoch)?;
-        Ok(Stepped { step, verdict, learning_rate, train_loss: self.known_loss, ends_epoch })
+        Ok(Stepped { step, batch_use, learning_rate, train_loss: self.known_loss, ends_epoch })
     }
 
     /// Forward and backward over the micro-batches of one step; returns their samples.
@@ -196,11 +196,11 @@ impl<'a> Trainer<'a> {
     }
 
     /// Moves on to the next batch; true at the end of an epoch.
-    fn advance(&mut self, verdict: Verdict) -> bool {
+    fn advance(&mut self, batch_use: BatchUse) -> bool {
         let counters = &mut self.counters;
-        match verdict {
-            Verdict::Apply => counters.index += 1,
-            Verdict::Skip => {
+        match batch_use {
+            BatchUse::Weights => counters.index += 1,
+            BatchUse::Topology => {
                 counters.updated_at = Some(counters.index);
                 counters.skipped += 1;
             }

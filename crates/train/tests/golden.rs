@@ -18,9 +18,9 @@ use dst_core::record::Scores;
 use dst_core::topology::Growth;
 use dst_core::training::Component;
 use dst_core::{
-    Architecture, Batch, BatchNorm2d, Builder, Conv2d, Dataset, Distribution, GradientScope, Input,
-    InputShape, Linear, Model, Moments, Pass, Precision, Probe, Regrowth, Result, Span, Split,
-    StartBy, Step, Strategy, Task, Timing, Topology, Training, Verdict,
+    Architecture, Batch, BatchNorm2d, BatchUse, Builder, Conv2d, Dataset, Distribution,
+    GradientScope, InitialMask, Input, InputShape, Linear, Model, Moments, Pass, Precision, Probe,
+    Regrowth, Result, Span, Split, Step, Strategy, Task, Timing, Topology, Training,
 };
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{Ended, NUMERICS, Setup, Silent, train};
@@ -47,7 +47,7 @@ const TOLERANCE_OF_SHARES: f64 = 0.02;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Exchanges {
     distribution: Distribution,
-    start: StartBy,
+    start: InitialMask,
     moments: Moments,
     regrowth: Regrowth,
     /// Grow where the gradient is largest, in place of the step; otherwise at random, after it.
@@ -82,12 +82,12 @@ impl Strategy for Exchanges {
         GradientScope::all_if(self.by_gradient && TIMING.is_due(step))
     }
 
-    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
+    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<BatchUse> {
         if self.gradient_scope(step) < GradientScope::All {
-            return Ok(Verdict::Apply);
+            return Ok(BatchUse::Weights);
         }
         self.update(topology)?;
-        Ok(Verdict::Skip)
+        Ok(BatchUse::Topology)
     }
 
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
@@ -234,7 +234,7 @@ fn courses() -> BTreeMap<String, Course> {
     let base = Training { epochs: 2, batch_size: 16, learning_rate: 0.01, ..Training::default() };
     let exchanges = Exchanges {
         distribution: Distribution::Erk,
-        start: StartBy::Random,
+        start: InitialMask::Random,
         moments: Moments::ZeroNewborn,
         regrowth: Regrowth::Allowed,
         by_gradient: true,
@@ -280,11 +280,12 @@ fn courses() -> BTreeMap<String, Course> {
         ..base.clone()
     };
     add("pruning, accumulation, label smoothing", &Prunes, &mlp, &blobs, accumulating);
-    let snip = Exchanges { start: StartBy::Snip, moments: Moments::ResetAll, ..exchanges.clone() };
+    let snip =
+        Exchanges { start: InitialMask::Snip, moments: Moments::ResetAll, ..exchanges.clone() };
     add("convolution, start by snip", &snip, &Convolutional, &blobs, base.clone());
     let uniform = Exchanges {
         distribution: Distribution::Uniform,
-        start: StartBy::MagnitudeGlobal,
+        start: InitialMask::MagnitudeGlobal,
         ..random.clone()
     };
     add("convolution, sgd, start by magnitude", &uniform, &Convolutional, &blobs, sgd);

@@ -8,7 +8,7 @@ use common::{Probes, Recording, Rewires, StaysDense, bits, one_at_a_time, setup,
 use dst_core::plugin::Plugin;
 use dst_core::record::{AgeRecord, Collapse, EpochRecord, LayerRecord};
 use dst_core::training::Component;
-use dst_core::{ErrorKind, Moments, Result, Step, Strategy, Topology, Training, Verdict};
+use dst_core::{BatchUse, ErrorKind, Moments, Result, Step, Strategy, Topology, Training};
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{
     Ended, Estimator, Observer, OptimizerPlugin, Progress, Setup, Silent, Trained, Trainer,
@@ -99,7 +99,7 @@ fn a_batch_for_the_topology_moves_no_weight_and_no_step() {
         let (position, updates) = (trainer.position(), trainer.optimizer().updates());
         let stepped = trainer.step().unwrap();
         assert_eq!(trainer.position().position(), position.position() + 1);
-        if stepped.verdict == Verdict::Apply {
+        if stepped.batch_use == BatchUse::Weights {
             assert_eq!(trainer.position().index, position.index + 1);
             continue;
         }

@@ -1,8 +1,8 @@
 //! N:M sparsity with SR-STE: of every M inputs of a neuron, the N with the largest weights.
 
 use dst_core::{
-    Error, GradientScope, Layer, Moments, Probe, Result, Step, Strategy, Topology, Verdict,
-    selection,
+    BatchUse, Error, Forecast, GradientScope, Layer, Moments, Probe, Result, Step, Strategy,
+    Topology, selection,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -96,20 +96,20 @@ impl Strategy for Nm {
         topology.active_count() as f64 / topology.size() as f64
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(start.total() as usize)
+    fn updates(&self, start: &Step) -> Forecast {
+        Forecast::Exactly(start.total() as usize)
     }
 
     fn gradient_scope(&self, _: &Step) -> GradientScope {
         GradientScope::Trainable
     }
 
-    fn after_backward(&self, _: &Step, topology: &mut Topology) -> Result<Verdict> {
+    fn after_backward(&self, _: &Step, topology: &mut Topology) -> Result<BatchUse> {
         for layer in topology.layers_mut() {
             let inactive = layer.values().masked_fill(layer.active(), 0.0);
             layer.add_gradient(&(inactive * self.decay))?;
         }
-        Ok(Verdict::Apply)
+        Ok(BatchUse::Weights)
     }
 
     fn after_step(&self, _: &Step, topology: &mut Topology) -> Result<()> {

@@ -21,7 +21,7 @@ fn every_group_keeps_its_largest_weight() {
 
     // Inactive weights get the loss's gradient and half of themselves.
     bench.set_gradient([1.0; 6]);
-    assert_eq!(bench.after_backward(&nm, &step(1)), Verdict::Apply);
+    assert_eq!(bench.after_backward(&nm, &step(1)), BatchUse::Weights);
     assert_eq!(bench.gradient(), [1.5, 1.0, 2.5, 1.0, 1.125, 0.9375]);
 
     // One that outgrows the active one of its group takes its place.

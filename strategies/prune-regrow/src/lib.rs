@@ -139,7 +139,7 @@ dst_core::strategy_plugin! {
 mod tests {
     use super::*;
     use dst_conformance::{Bench, step};
-    use dst_core::Verdict;
+    use dst_core::BatchUse;
 
     #[test]
     fn keeps_the_contract_in_every_variant() {
@@ -204,7 +204,7 @@ mod tests {
         bench.init(&strategy, 0.5);
         assert_eq!(bench.active(), [1; 6]);
         bench.set_gradient([0.0, -7.0, 0.0, 1.0, 9.0, 2.0]);
-        assert_eq!(bench.after_backward(&strategy, &step(10)), Verdict::Skip);
+        assert_eq!(bench.after_backward(&strategy, &step(10)), BatchUse::Topology);
         assert_eq!(bench.active(), [1, 1, 1, 0, 1, 0]);
         assert_eq!(bench.weights(), [6.0, 0.0, 5.0, 0.0, 4.0, 0.0]);
         for index in [20, 30, 40] {

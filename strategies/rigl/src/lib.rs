@@ -54,7 +54,7 @@ dst_core::strategy_plugin! {
 mod tests {
     use super::*;
     use dst_conformance::{Bench, step};
-    use dst_core::{Curve, Moments, Regrowth, Span, StartBy, Verdict};
+    use dst_core::{BatchUse, Curve, InitialMask, Moments, Regrowth, Span};
 
     #[test]
     fn keeps_the_contract() {
@@ -84,10 +84,10 @@ mod tests {
                     ..base.exchange.clone()
                 },
             },
-            Rigl { exchange: Exchange { start: StartBy::Magnitude, ..base.exchange.clone() } },
+            Rigl { exchange: Exchange { start: InitialMask::Magnitude, ..base.exchange.clone() } },
             Rigl { exchange: Exchange { grow_new_first: true, ..base.exchange.clone() } },
             Rigl { exchange: Exchange { dense_last_layer: true, ..base.exchange.clone() } },
-            Rigl { exchange: Exchange { start: StartBy::Snip, ..base.exchange.clone() } },
+            Rigl { exchange: Exchange { start: InitialMask::Snip, ..base.exchange.clone() } },
             Rigl {
                 exchange: Exchange {
                     regrowth: Regrowth::Reinitialised,
@@ -121,9 +121,9 @@ mod tests {
         };
         let mut bench = Bench::new([4.0, -1.0, 3.0, -2.0, 0.0, 0.0], [1, 1, 1, 1, 0, 0]);
         bench.set_gradient([0.0, -6.0, 0.0, 1.0, 2.0, -8.0]);
-        assert_eq!(bench.after_backward(&rigl, &step(9)), Verdict::Apply);
+        assert_eq!(bench.after_backward(&rigl, &step(9)), BatchUse::Weights);
         assert_eq!(bench.active(), [1, 1, 1, 1, 0, 0]);
-        assert_eq!(bench.after_backward(&rigl, &step(10)), Verdict::Skip);
+        assert_eq!(bench.after_backward(&rigl, &step(10)), BatchUse::Topology);
         assert_eq!(bench.active(), [1, 1, 1, 0, 0, 1]);
         assert_eq!(bench.weights(), [4.0, -1.0, 3.0, 0.0, 0.0, 0.0]);
 
@@ -142,14 +142,16 @@ mod tests {
         let mut bench = Bench::new([4.0, -1.0, 3.0, -2.0, 0.5, 6.0], [1; 6]);
         bench.set_gradient([0.0, -6.0, 0.0, 1.0, 2.0, -1.0]);
         bench.init(
-            &Rigl { exchange: Exchange { start: StartBy::Magnitude, ..Rigl::default().exchange } },
+            &Rigl {
+                exchange: Exchange { start: InitialMask::Magnitude, ..Rigl::default().exchange },
+            },
             0.5,
         );
         assert_eq!(bench.active(), [1, 0, 1, 0, 0, 1]);
         let mut bench = Bench::new([4.0, -1.0, 3.0, -2.0, 0.5, 6.0], [1; 6]);
         bench.set_gradient([0.0, -6.0, 0.0, 1.0, 2.0, -1.0]);
         bench.init(
-            &Rigl { exchange: Exchange { start: StartBy::Snip, ..Rigl::default().exchange } },
+            &Rigl { exchange: Exchange { start: InitialMask::Snip, ..Rigl::default().exchange } },
             0.5,
         );
         assert_eq!(bench.active(), [0, 1, 0, 1, 0, 1]);
@@ -170,9 +172,9 @@ mod tests {
         };
         let mut bench = Bench::new([4.0, 3.0, 3.0, 0.5, 0.0, 0.0], [1, 1, 1, 1, 0, 0]);
         bench.set_gradient([0.0, 0.0, 0.0, 0.0, 5.0, 0.0]);
-        assert_eq!(bench.after_backward(&rigl, &step(9)), Verdict::Apply);
+        assert_eq!(bench.after_backward(&rigl, &step(9)), BatchUse::Weights);
         bench.set_gradient([0.0, 0.0, 0.0, 0.0, 2.0, -6.0]);
-        assert_eq!(bench.after_backward(&rigl, &step(10)), Verdict::Skip);
+        assert_eq!(bench.after_backward(&rigl, &step(10)), BatchUse::Topology);
         assert_eq!(bench.active(), [1, 1, 1, 0, 1, 0]);
     }
 
@@ -189,7 +191,7 @@ mod tests {
         };
         let mut bench = Bench::new([4.0, 3.0, 3.0, 0.5, 0.0, 0.0], [1, 1, 1, 1, 0, 0]);
         bench.set_gradient([0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
-        assert_eq!(bench.after_backward(&rigl, &step(10)), Verdict::Apply);
+        assert_eq!(bench.after_backward(&rigl, &step(10)), BatchUse::Weights);
         assert_eq!(bench.active(), [1, 1, 1, 1, 0, 0]);
         bench.after_step(&rigl, &step(10));
         assert_eq!(bench.active(), [1, 1, 1, 0, 0, 1]);

@@ -84,7 +84,7 @@ dst_core::strategy_plugin! {
 mod tests {
     use super::*;
     use dst_conformance::{Bench, step};
-    use dst_core::{Curve, Moments, Span, StartBy};
+    use dst_core::{Curve, InitialMask, Moments, Span};
 
     #[test]
     fn keeps_the_contract_in_every_variant() {
@@ -97,11 +97,14 @@ mod tests {
             often.clone(),
             Set { drop: Drop::BySign, ..often.clone() },
             Set {
-                exchange: Exchange { start: StartBy::Snip, ..often.exchange.clone() },
+                exchange: Exchange { start: InitialMask::Snip, ..often.exchange.clone() },
                 ..often.clone()
             },
             Set {
-                exchange: Exchange { start: StartBy::MagnitudeGlobal, ..often.exchange.clone() },
+                exchange: Exchange {
+                    start: InitialMask::MagnitudeGlobal,
+                    ..often.exchange.clone()
+                },
                 ..often.clone()
             },
             Set {

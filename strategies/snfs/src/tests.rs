@@ -2,8 +2,8 @@ use super::*;
 use dst_conformance::{Bench, step};
 use dst_core::tch::{Device, no_grad};
 use dst_core::{
-    Builder, Curve, GradientScope, Moments, Parameters, Regrowth, SeedStreams, StartBy, Topology,
-    Verdict,
+    BatchUse, Builder, Curve, GradientScope, InitialMask, Moments, Parameters, Regrowth,
+    SeedStreams, Topology,
 };
 
 /// Updates every ten steps, drops half, always.
@@ -33,11 +33,11 @@ fn keeps_the_contract_in_every_variant() {
     for variant in [
         often.clone(),
         Snfs {
-            exchange: Exchange { start: StartBy::Magnitude, ..often.exchange.clone() },
+            exchange: Exchange { start: InitialMask::Magnitude, ..often.exchange.clone() },
             ..often.clone()
         },
         Snfs {
-            exchange: Exchange { start: StartBy::SnipGlobal, ..often.exchange.clone() },
+            exchange: Exchange { start: InitialMask::SnipGlobal, ..often.exchange.clone() },
             ..often.clone()
         },
         Snfs { redistribution: Redistribution::None, momentum: 0.0, ..often.clone() },
@@ -123,12 +123,12 @@ fn drops_small_weights_and_grows_large_momentum() {
     let snfs = Snfs { momentum: 0.5, ..halving() };
     let mut bench = Bench::new([4.0, -1.0, 3.0, -2.0, 0.0, 0.0], [1, 1, 1, 1, 0, 0]);
     bench.set_gradient([0.0, -6.0, 0.0, 1.0, 2.0, -8.0]);
-    assert_eq!(bench.after_backward(&snfs, &step(9)), Verdict::Apply);
+    assert_eq!(bench.after_backward(&snfs, &step(9)), BatchUse::Weights);
     bench.after_step(&snfs, &step(9));
     assert_eq!(bench.active(), [1, 1, 1, 1, 0, 0]);
 
     bench.set_gradient([0.0, 0.0, 0.0, 0.0, 9.0, 0.0]);
-    assert_eq!(bench.after_backward(&snfs, &step(10)), Verdict::Apply);
+    assert_eq!(bench.after_backward(&snfs, &step(10)), BatchUse::Weights);
     assert_eq!(bench.active(), [1, 1, 1, 1, 0, 0], "the update follows the step");
     let mean = bench.topology().layers()[0].slot(MOMENTUM).unwrap().flatten(0, -1);
     assert_eq!(Vec::<f32>::try_from(mean).unwrap(), [0.0, -1.5, 0.0, 0.25, 5.0, -2.0]);

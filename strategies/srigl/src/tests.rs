@@ -1,6 +1,6 @@
 use super::*;
 use dst_conformance::{Bench, step};
-use dst_core::{Curve, Span, Verdict};
+use dst_core::{BatchUse, Curve, Span};
 
 fn often() -> Srigl {
     let exchange = Exchange { interval: Span::Steps(5), ..Srigl::default().exchange };
@@ -51,7 +51,7 @@ fn every_neuron_has_its_share() {
     let srigl = halving(0.3);
     let mut bench = Bench::new([4.0, -1.0, 0.0, 3.0, -2.0, 0.0], [1, 1, 0, 1, 1, 0]);
     bench.set_gradient([0.0, 1.0, 9.0, 0.0, 2.0, 8.0]);
-    assert_eq!(bench.after_backward(&srigl, &step(10)), Verdict::Skip);
+    assert_eq!(bench.after_backward(&srigl, &step(10)), BatchUse::Topology);
     assert_eq!(bench.active(), [1, 0, 1, 1, 0, 1]);
 }
 

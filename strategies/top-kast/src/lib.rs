@@ -2,8 +2,8 @@
 
 use dst_core::strategy::check;
 use dst_core::{
-    Distribution, Error, GradientScope, Layer, Moments, Probe, Result, Span, Step, Strategy,
-    Timing, Topology, Verdict, selection,
+    BatchUse, Distribution, Error, Forecast, GradientScope, Layer, Moments, Probe, Result, Span,
+    Step, Strategy, Timing, Topology, selection,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,22 +76,22 @@ impl Strategy for TopKast {
         Ok(())
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(self.timing().updates(start, Verdict::Apply))
+    fn updates(&self, start: &Step) -> Forecast {
+        Forecast::Exactly(self.timing().updates(start, BatchUse::Weights))
     }
 
     fn gradient_scope(&self, _: &Step) -> GradientScope {
         if self.extra_density > 0.0 { GradientScope::Trainable } else { GradientScope::Active }
     }
 
-    fn after_backward(&self, _: &Step, topology: &mut Topology) -> Result<Verdict> {
+    fn after_backward(&self, _: &Step, topology: &mut Topology) -> Result<BatchUse> {
         for layer in topology.layers_mut() {
             let values = layer.values();
             let unseen = values.masked_fill(layer.active(), 0.0);
             let harder = unseen * (1.0 / layer.density() - 1.0);
             layer.add_gradient(&((values + harder) * self.penalty))?;
         }
-        Ok(Verdict::Apply)
+        Ok(BatchUse::Weights)
     }
 
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {

@@ -45,7 +45,7 @@ fn the_penalty_is_harder_on_what_is_only_trained() {
     let kast = third_more();
     let mut bench = bench(&kast);
     bench.set_gradient([0.0; 6]);
-    assert_eq!(bench.after_backward(&kast, &step(1)), Verdict::Apply);
+    assert_eq!(bench.after_backward(&kast, &step(1)), BatchUse::Weights);
     assert_eq!(bench.gradient(), [1.0, -0.75, 0.75, -1.5, 0.375, 0.0]);
 }
 

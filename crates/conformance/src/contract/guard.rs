@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dst_core::tch::{Kind, Tensor};
-use dst_core::{GradientScope, Layer, Probe, Result, Step, Strategy, Topology, Verdict, selection};
+use dst_core::{
+    BatchUse, Forecast, GradientScope, Layer, Probe, Result, Step, Strategy, Topology, selection,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{breach, panic_text};
@@ -145,7 +147,7 @@ impl Strategy for Guard {
         self.method.final_density(start, topology)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
+    fn updates(&self, start: &Step) -> Forecast {
         self.method.updates(start)
     }
 
@@ -156,24 +158,24 @@ impl Strategy for Guard {
         scope
     }
 
-    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
+    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<BatchUse> {
         let call = |topology: &mut Topology| self.method.after_backward(step, topology);
-        let verdict = self.around("after_backward", Some(step), topology, call)?;
-        let is_lost = verdict == Verdict::Skip
+        let batch_use = self.around("after_backward", Some(step), topology, call)?;
+        let is_lost = batch_use == BatchUse::Topology
             && topology.active_count() < topology.size()
             && !topology.layers().iter().any(Layer::is_pending);
         if is_lost {
             self.tape().is_breach = true;
             return Err(breach(
                 format!(
-                    "`after_backward` returned `Verdict::Skip` at step {} and changed no \
+                    "`after_backward` returned `BatchUse::Topology` at step {} and changed no \
                      connection, so that the batch trained nothing",
                     step.index
                 ),
-                "return `Verdict::Apply` except for an update that takes the place of the step",
+                "return `BatchUse::Weights` except for an update that takes the place of the step",
             ));
         }
-        Ok(verdict)
+        Ok(batch_use)
     }
 
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {

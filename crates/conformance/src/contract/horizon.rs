@@ -33,7 +33,7 @@ pub(super) fn stays_static(course: &Course, method: &dyn Strategy) -> Result<()>
                 if topology.layers().iter().any(Layer::is_pending) {
                     return Err(breach(
                         format!(
-                            "connections changed, but `updates()` returned None: at step {index} \
+                            "connections changed, but `updates()` returned `Forecast::Never`: at step {index} \
                              of a training of {} steps",
                             step.total()
                         ),

@@ -1,6 +1,6 @@
 //! What a training showed, against what the method said.
 
-use dst_core::{GradientScope, Result, Strategy};
+use dst_core::{Forecast, GradientScope, Result, Strategy};
 use dst_train::Estimate;
 
 use super::breach;
@@ -39,28 +39,29 @@ pub(super) fn forecasts(
     }
     let touched: Vec<&Noted> = tape.batches.values().filter(|noted| noted.touched).collect();
     let (count, batches) = (touched.len(), tape.batches.len());
-    let Some(updates) = foreseen.updates else {
-        return match touched.first() {
-            None => Ok(()),
-            Some(first) => Err(breach(
+    let (updates, at_most) = match foreseen.updates {
+        Forecast::Never => {
+            let Some(first) = touched.first() else { return Ok(()) };
+            return Err(breach(
                 format!(
-                    "connections changed, but `updates()` returned None: {} had {}, the first at \
-                     step {}",
+                    "connections changed, but `updates()` returned `Forecast::Never`: {} had {}, the \
+                     first at step {}",
                     course.title,
                     counted(count, "update"),
                     first.step.index
                 ),
                 "let `updates` count the steps at which hooks change connections, as \
                  `Timing::updates` does",
-            )),
-        };
+            ));
+        }
+        Forecast::Exactly(updates) if count == updates => return Ok(()),
+        Forecast::AtMost(updates) if count <= updates => return Ok(()),
+        Forecast::Exactly(updates) => (updates, ""),
+        Forecast::AtMost(updates) => (updates, "at most "),
     };
-    if count == updates {
-        return Ok(());
-    }
     Err(breach(
         format!(
-            "{} had {} in {batches} batches, but `updates()` foresaw {updates}",
+            "{} had {} in {batches} batches, but `updates()` foresaw {at_most}{updates}",
             course.title,
             counted(count, "update")
         ),
@@ -258,12 +259,14 @@ pub(super) fn learning(foreseen: &Estimate, run: &Run) -> Result<()> {
     let next = "give `check` a config that updates every few steps, such as \
                 `interval: Span::Steps(5)`";
     match foreseen.updates {
-        Some(0) => Err(breach(
+        Forecast::Exactly(0) | Forecast::AtMost(0) => Err(breach(
             "the hooks never changed anything: `updates()` foresees no update in a training of 60 \
              steps, so that the contract saw nothing of the method",
             next,
         )),
-        Some(updates) if trained.layers.iter().all(|row| row.born + row.dropped == 0) => {
+        Forecast::Exactly(updates) | Forecast::AtMost(updates)
+            if trained.layers.iter().all(|row| row.born + row.dropped == 0) =>
+        {
             Err(breach(
                 format!(
                     "the hooks never changed anything: of {} none dropped or grew a connection",

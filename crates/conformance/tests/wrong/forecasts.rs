@@ -3,7 +3,8 @@
 use dst_core::schedule::Timing;
 use dst_core::topology::Growth;
 use dst_core::{
-    Exchange, Growth as Grow, Layer, Probe, Result, Shared, Span, Step, Strategy, Topology, View,
+    Exchange, Forecast, Growth as Grow, Layer, Probe, Result, Shared, Span, Step, Strategy,
+    Topology, View,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ spoilt! { Silent, "silent", right::TIMING, }
 fn changes_that_nobody_foresaw() {
     refused(
         &Silent {},
-        "connections changed, but `updates()` returned None: a training at sparsity 0.75 had 10 \
+        "connections changed, but `updates()` returned `Forecast::Never`: a training at sparsity 0.75 had 10 \
          updates, the first at step 5",
     );
 }
@@ -55,14 +56,14 @@ spoilt! { SilentAndSeldom, "silent-and-seldom", SELDOM, }
 fn changes_that_nobody_foresaw_and_only_long_trainings_have() {
     refused(
         &SilentAndSeldom {},
-        "connections changed, but `updates()` returned None: at step 100 of a training of 3000 \
+        "connections changed, but `updates()` returned `Forecast::Never`: at step 100 of a training of 3000 \
          steps",
     );
 }
 
 spoilt! { TooMany, "too-many", right::TIMING,
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(start.total() as usize)
+    fn updates(&self, start: &Step) -> Forecast {
+        Forecast::Exactly(start.total() as usize)
     }
 }
 
@@ -72,8 +73,8 @@ fn more_updates_foreseen_than_come() {
 }
 
 spoilt! { TooFew, "too-few", right::TIMING,
-    fn updates(&self, _: &Step) -> Option<usize> {
-        Some(1)
+    fn updates(&self, _: &Step) -> Forecast {
+        Forecast::Exactly(1)
     }
 }
 
@@ -83,7 +84,7 @@ fn fewer_updates_foreseen_than_come() {
 }
 
 spoilt! { Denser, "denser", right::TIMING,
-    fn updates(&self, start: &Step) -> Option<usize> {
+    fn updates(&self, start: &Step) -> Forecast {
         right::updates(start)
     }
 
@@ -133,8 +134,8 @@ impl Strategy for Miscounts {
         Ok(Grow::Random)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(self.exchange.timing().updates(start, dst_core::Verdict::Apply))
+    fn updates(&self, start: &Step) -> Forecast {
+        Forecast::Exactly(self.exchange.timing().updates(start, dst_core::BatchUse::Weights))
     }
 }
 
@@ -144,8 +145,8 @@ fn a_forecast_that_is_nearly_right() {
 }
 
 spoilt! { Idle, "idle", SELDOM,
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(SELDOM.updates(start, dst_core::Verdict::Apply))
+    fn updates(&self, start: &Step) -> Forecast {
+        Forecast::Exactly(SELDOM.updates(start, dst_core::BatchUse::Weights))
     }
 }
 
@@ -165,7 +166,7 @@ impl Strategy for Treads {
         right::init(topology)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
+    fn updates(&self, start: &Step) -> Forecast {
         right::updates(start)
     }
 
@@ -194,15 +195,15 @@ impl Strategy for Wastes {
         right::init(topology)
     }
 
-    fn after_backward(&self, step: &Step, _: &mut Topology) -> Result<dst_core::Verdict> {
+    fn after_backward(&self, step: &Step, _: &mut Topology) -> Result<dst_core::BatchUse> {
         Ok(match right::TIMING.is_due(step) {
-            true => dst_core::Verdict::Skip,
-            false => dst_core::Verdict::Apply,
+            true => dst_core::BatchUse::Topology,
+            false => dst_core::BatchUse::Weights,
         })
     }
 }
 
 #[test]
 fn batches_that_train_nothing() {
-    refused(&Wastes {}, "returned `Verdict::Skip` at step 5 and changed no connection");
+    refused(&Wastes {}, "returned `BatchUse::Topology` at step 5 and changed no connection");
 }

@@ -1,7 +1,7 @@
 //! Gradients: of another time, unannounced, announced and not used.
 
 use dst_core::tch::Tensor;
-use dst_core::{GradientScope, Layer, Probe, Result, Step, Strategy, Topology, Verdict};
+use dst_core::{BatchUse, Forecast, GradientScope, Layer, Probe, Result, Step, Strategy, Topology};
 
 use crate::{method, refused, right};
 
@@ -16,7 +16,7 @@ macro_rules! spoilt {
                 right::init(topology)
             }
 
-            fn updates(&self, start: &Step) -> Option<usize> {
+            fn updates(&self, start: &Step) -> Forecast {
                 right::updates(start)
             }
 
@@ -75,12 +75,14 @@ impl Strategy for PreviousPruning {
         topology.start_dense()
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
+    fn updates(&self, start: &Step) -> Forecast {
         right::updates(start)
     }
 
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
-        let Some((update, _)) = right::TIMING.ordinal(step, Verdict::Apply) else { return Ok(()) };
+        let Some((update, _)) = right::TIMING.ordinal(step, BatchUse::Weights) else {
+            return Ok(());
+        };
         for layer in topology.layers_mut() {
             layer.set_target(Self::count(layer, update))?;
             let gradient = layer.active_gradient()?;

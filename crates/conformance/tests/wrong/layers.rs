@@ -1,7 +1,9 @@
 //! Connections that move from one layer to another.
 
 use dst_core::topology::Growth;
-use dst_core::{Exchange, Probe, Regrowth, Result, Shared, Span, Step, Strategy, Topology};
+use dst_core::{
+    Exchange, Forecast, Probe, Regrowth, Result, Shared, Span, Step, Strategy, Topology,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +27,8 @@ macro_rules! moving {
                 right::init(topology)
             }
 
-            fn updates(&self, _: &Step) -> Option<usize> {
-                Some($updates)
+            fn updates(&self, _: &Step) -> Forecast {
+                Forecast::Exactly($updates)
             }
 
             fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Values and densities at the ends of what is possible.
 
 use dst_core::topology::Growth;
-use dst_core::{Distribution, Error, Probe, Result, Step, Strategy, Topology};
+use dst_core::{Distribution, Error, Forecast, Probe, Result, Step, Strategy, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,7 @@ macro_rules! fails_at {
                 right::init(topology)
             }
 
-            fn updates(&self, start: &Step) -> Option<usize> {
+            fn updates(&self, start: &Step) -> Forecast {
                 right::updates(start)
             }
 

@@ -4,8 +4,8 @@ use dst_core::schedule::Timing;
 use dst_core::tch::{Device, Tensor};
 use dst_core::topology::Growth;
 use dst_core::{
-    DenseBackend, Distribution, GradientScope, Layer, Probe, Regrowth, Result, Span, Step,
-    Strategy, Topology, Training, Verdict,
+    BatchUse, DenseBackend, Distribution, Forecast, GradientScope, Layer, Probe, Regrowth, Result,
+    Span, Step, Strategy, Topology, Training,
 };
 use dst_train::toy::{Blobs, TinyConvNet};
 use dst_train::{Ended, Setup, Silent, train};
@@ -15,8 +15,8 @@ pub(crate) const TIMING: Timing =
     Timing { interval: Span::Steps(5), begin: None, end: Span::Fraction(0.9) };
 
 /// How many updates a training has that follow their steps.
-pub(crate) fn updates(start: &Step) -> Option<usize> {
-    Some(TIMING.updates(start, Verdict::Apply))
+pub(crate) fn updates(start: &Step) -> Forecast {
+    Forecast::Exactly(TIMING.updates(start, BatchUse::Weights))
 }
 
 /// A random topology.
@@ -50,7 +50,7 @@ impl Strategy for Right {
         init(topology)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
+    fn updates(&self, start: &Step) -> Forecast {
         updates(start)
     }
 

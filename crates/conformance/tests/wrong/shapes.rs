@@ -2,7 +2,7 @@
 
 use dst_core::tch::Kind;
 use dst_core::topology::Growth;
-use dst_core::{Error, Probe, Result, Step, Strategy, Topology};
+use dst_core::{Error, Forecast, Probe, Result, Step, Strategy, Topology};
 
 use crate::{method, refused, right};
 
@@ -16,7 +16,7 @@ macro_rules! spoilt {
                 right::init(topology)
             }
 
-            fn updates(&self, start: &Step) -> Option<usize> {
+            fn updates(&self, start: &Step) -> Forecast {
                 right::updates(start)
             }
 

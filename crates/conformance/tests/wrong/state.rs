@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::topology::Growth;
-use dst_core::{GradientScope, Probe, Result, Step, Strategy, Topology};
+use dst_core::{Forecast, GradientScope, Probe, Result, Step, Strategy, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ impl Strategy for LongerSlot {
         right::init(topology)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
+    fn updates(&self, start: &Step) -> Forecast {
         right::updates(start)
     }
 
@@ -87,8 +87,8 @@ impl Strategy for Counting {
         right::init(topology)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some((start.total() / Self::INTERVAL) as usize)
+    fn updates(&self, start: &Step) -> Forecast {
+        Forecast::Exactly((start.total() / Self::INTERVAL) as usize)
     }
 
     fn after_step(&self, _: &Step, topology: &mut Topology) -> Result<()> {
@@ -132,7 +132,7 @@ impl Strategy for Window {
         right::init(topology)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
+    fn updates(&self, start: &Step) -> Forecast {
         right::updates(start)
     }
 
@@ -177,8 +177,8 @@ impl Strategy for StaticState {
         right::init(topology)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
-        Some(start.total() as usize / 7)
+    fn updates(&self, start: &Step) -> Forecast {
+        Forecast::Exactly(start.total() as usize / 7)
     }
 
     fn after_step(&self, _: &Step, topology: &mut Topology) -> Result<()> {
@@ -216,7 +216,7 @@ impl Strategy for Skipped {
         right::init(topology)
     }
 
-    fn updates(&self, start: &Step) -> Option<usize> {
+    fn updates(&self, start: &Step) -> Forecast {
         right::updates(start)
     }
 

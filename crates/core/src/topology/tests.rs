@@ -190,7 +190,7 @@ fn a_change_before_the_optimiser_is_an_error() {
     let mut topology = half_active();
     assert!(topology.check_unchanged().is_ok());
     topology.layers_mut()[0].activate(&mask([0, 1, 1, 1, 1, 0])).unwrap();
-    assert!(topology.check_unchanged().unwrap_err().to_string().contains("Verdict::Skip"));
+    assert!(topology.check_unchanged().unwrap_err().to_string().contains("BatchUse::Topology"));
     topology.commit().unwrap();
     assert!(topology.check_unchanged().is_ok());
 }

@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use dst_core::plugin;
 use dst_core::tch::{Device, Kind, Reduction, Tensor};
 use dst_core::{
-    Architecture, Builder, Distribution, Input, InputShape, Model, Parameters, Pass, Probe,
-    SeedStreams, StartBy, Task, Topology,
+    Architecture, Builder, Distribution, InitialMask, Input, InputShape, Model, Parameters, Pass,
+    Probe, SeedStreams, Task, Topology,
 };
 use serde_json::{Map, json};
 
@@ -207,7 +207,7 @@ fn a_loaded_network_is_pruned_by_its_own_weights() {
     let streams = SeedStreams::new(0);
     let mut topology = Topology::new(&parameters, 0.25, &streams).unwrap();
     topology.allocate(Distribution::Uniform).unwrap();
-    topology.activate_by(StartBy::Magnitude, &mut NoProbe).unwrap();
+    topology.activate_by(InitialMask::Magnitude, &mut NoProbe).unwrap();
     topology.start().unwrap();
     for layer in topology.layers() {
         let known = |name: &str| name.strip_prefix("bert.").unwrap_or(name) == layer.name();

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard};
 use dst_core::schedule::Timing;
 use dst_core::topology::Growth;
 use dst_core::{
-    Architecture, Batch, Dataset, DenseBackend, Distribution, GradientScope, Input, InputShape,
-    Moments, Probe, Regrowth, Result, Span, Split, Step, Strategy, Task, Topology, Training,
-    Verdict,
+    Architecture, Batch, BatchUse, Dataset, DenseBackend, Distribution, GradientScope, Input,
+    InputShape, Moments, Probe, Regrowth, Result, Span, Split, Step, Strategy, Task, Topology,
+    Training,
 };
 use dst_train::Setup;
 use dst_train::toy::Blobs;
@@ -82,12 +82,12 @@ impl Strategy for Rewires {
         GradientScope::all_if(TIMING.is_due(step))
     }
 
-    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<Verdict> {
+    fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<BatchUse> {
         if !self.consumes_batch || !TIMING.is_due(step) {
-            return Ok(Verdict::Apply);
+            return Ok(BatchUse::Weights);
         }
         Self::update(topology)?;
-        Ok(Verdict::Skip)
+        Ok(BatchUse::Topology)
     }
 
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {

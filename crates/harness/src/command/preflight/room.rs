@@ -136,6 +136,7 @@ fn available_memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dst_core::Forecast;
 
     fn estimate(memory_bytes: u64) -> Estimate {
         Estimate {
@@ -144,7 +145,7 @@ mod tests {
             train_flops: 1.0,
             dense_train_flops: 1.0,
             final_density: 1.0,
-            updates: None,
+            updates: Forecast::Never,
             active_parameters: 1,
             prunable_parameters: 1,
             total_parameters: 1,

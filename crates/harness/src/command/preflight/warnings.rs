@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use dst_analysis::format::percent;
 use dst_analysis::is_another_sparsity;
+use dst_core::Forecast;
 use dst_core::record::TrialSpec;
 use dst_train::Estimate;
 
@@ -40,7 +41,9 @@ fn unchanged(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> B
     let still = trials.iter().zip(estimates).filter(|(spec, estimate)| {
         // The others are warned of already.
         let reached = !is_another_sparsity(spec.sparsity, 1.0 - estimate.final_density);
-        estimate.updates == Some(0) && spec.sparsity > 0.0 && reached
+        matches!(estimate.updates, Forecast::Exactly(0) | Forecast::AtMost(0))
+            && spec.sparsity > 0.0
+            && reached
     });
     let words = still.map(|(spec, _)| {
         format!(

@@ -13,7 +13,7 @@ use crate::selection;
 /// random or were loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum StartBy {
+pub enum InitialMask {
     /// Uniformly at random in every layer.
     #[default]
     Random,
@@ -29,7 +29,7 @@ pub enum StartBy {
     SnipGlobal,
 }
 
-impl StartBy {
+impl InitialMask {
     /// Is it the default? Strategies do not write the default into their configs, so that
     /// trials from before there was a choice keep their ids.
     pub fn is_random(&self) -> bool {
@@ -50,12 +50,12 @@ impl Topology {
     /// # Errors
     /// If a weight or gradient is not a number, `probe` fails, or a global choice would leave a
     /// layer without any connection.
-    pub fn activate_by(&mut self, start: StartBy, probe: &mut dyn Probe) -> Result<()> {
-        if start == StartBy::Random {
+    pub fn activate_by(&mut self, start: InitialMask, probe: &mut dyn Probe) -> Result<()> {
+        if start == InitialMask::Random {
             return self.activate_random();
         }
         let mut scores: Vec<Tensor> = self.layers.iter().map(Layer::magnitude).collect();
-        if matches!(start, StartBy::Snip | StartBy::SnipGlobal) {
+        if matches!(start, InitialMask::Snip | InitialMask::SnipGlobal) {
             for (score, gradient) in scores.iter_mut().zip(probe.gradients(1)?) {
                 *score *= gradient.abs();
             }
@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    fn chosen(start: StartBy, probe: &mut dyn Probe) -> Vec<Vec<u8>> {
+    fn chosen(start: InitialMask, probe: &mut dyn Probe) -> Vec<Vec<u8>> {
         let mut topology = topology();
         topology.activate_by(start, probe).unwrap();
         topology.start().unwrap();
@@ -133,25 +133,25 @@ mod tests {
 
     #[test]
     fn magnitude_keeps_the_largest_weights_of_every_layer() {
-        let chosen = chosen(StartBy::Magnitude, &mut NoBatch);
+        let chosen = chosen(InitialMask::Magnitude, &mut NoBatch);
         assert_eq!(chosen, [vec![1, 0, 1, 0, 0, 1], vec![0, 1]]);
     }
 
     /// |w · g| is 0, 9, 6, 10, 0, 6 and 0.7, 0; of the two sixes the first stays.
     #[test]
     fn snip_keeps_the_largest_products_of_every_layer() {
-        let chosen = chosen(StartBy::Snip, &mut OneBatch);
+        let chosen = chosen(InitialMask::Snip, &mut OneBatch);
         assert_eq!(chosen, [vec![0, 1, 1, 1, 0, 0], vec![1, 0]]);
     }
 
     /// One threshold: 6, 5, 4 and 3 are the largest weights.
     #[test]
     fn a_global_choice_moves_the_targets() {
-        let both = chosen(StartBy::MagnitudeGlobal, &mut NoBatch);
+        let both = chosen(InitialMask::MagnitudeGlobal, &mut NoBatch);
         assert_eq!(both, [vec![1, 0, 1, 0, 0, 1], vec![0, 1]]);
         let mut topology = topology();
         let _ = topology.layers()[1].weight().values().fill_(3.5);
-        topology.activate_by(StartBy::MagnitudeGlobal, &mut NoBatch).unwrap();
+        topology.activate_by(InitialMask::MagnitudeGlobal, &mut NoBatch).unwrap();
         let targets: Vec<usize> = topology.layers().iter().map(Layer::target).collect();
         assert_eq!(targets, [2, 2], "4 and 6, and both 3.5");
     }
@@ -159,19 +159,19 @@ mod tests {
     /// The products 10, 9, 6 and 6 all lie in the first layer.
     #[test]
     fn a_global_choice_that_cuts_the_network_is_an_error() {
-        let error = topology().activate_by(StartBy::SnipGlobal, &mut OneBatch).unwrap_err();
+        let error = topology().activate_by(InitialMask::SnipGlobal, &mut OneBatch).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Collapsed);
         assert!(error.to_string().starts_with("b.weight: no connection"), "{error}");
     }
 
     #[test]
     fn random_looks_at_nothing_and_a_failed_probe_is_reported() {
-        assert_eq!(chosen(StartBy::Random, &mut NoBatch).concat().len(), 8);
-        let error = topology().activate_by(StartBy::Snip, &mut NoBatch).unwrap_err();
+        assert_eq!(chosen(InitialMask::Random, &mut NoBatch).concat().len(), 8);
+        let error = topology().activate_by(InitialMask::Snip, &mut NoBatch).unwrap_err();
         assert_eq!(error.to_string(), "there is no batch");
         let mut broken = topology();
         let _ = broken.layers_mut()[0].weight().values().fill_(f64::NAN);
-        let error = broken.activate_by(StartBy::Magnitude, &mut NoBatch).unwrap_err();
+        let error = broken.activate_by(InitialMask::Magnitude, &mut NoBatch).unwrap_err();
         assert!(error.to_string().starts_with("a.weight: "), "{error}");
     }
 }
