@@ -60,6 +60,9 @@ pub struct Parameters {
     /// dimension, do not count.
     output: Option<String>,
     buffers: BTreeMap<String, Tensor>,
+    /// By the name of a weight, that of the layer whose outputs are its inputs; see
+    /// [`Builder::chain`].
+    feeders: BTreeMap<String, String>,
 }
 
 impl Parameters {
@@ -79,6 +82,12 @@ impl Parameters {
     /// The name of the weight of the output layer: the last one that the model declared.
     pub fn output(&self) -> Option<&str> {
         self.output.as_deref()
+    }
+
+    /// The name of the weight whose outputs are the inputs of the weight `name`, if the model declares
+    /// it; see [`Builder::chain`].
+    pub fn feeder(&self, name: &str) -> Option<&str> {
+        self.feeders.get(name).map(String::as_str)
     }
 
     /// Tensors that are part of the model but not trained, such as running statistics.

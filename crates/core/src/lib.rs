@@ -44,9 +44,9 @@ pub use layers::{
 pub use options::{DatasetOptions, NoOptions, OptionsType};
 pub use origin::FromCrate;
 pub use probe::{Forward, Inputs, Probe};
-pub use schedule::{Curve, Timing};
+pub use schedule::{Curve, Phases, Timing};
 pub use seed::SeedStreams;
-pub use strategy::{BatchUse, Forecast, GradientScope, Step, Strategy};
+pub use strategy::{BatchUse, Forecast, GradientScope, Rewinds, Step, Strategy};
 pub use topology::{Growth, InitialMask, Layer, Moments, Regrowth, Topology};
 pub use weight::Weight;
 

@@ -221,6 +221,45 @@ impl Timing {
     }
 }
 
+/// A training in consecutive phases, such as dense and sparse ones in turn.
+///
+/// A phase begins with a batch; what a method changes then it changes in
+/// [`after_step`](crate::Strategy::after_step) of that batch, as with a [`Timing`] in epochs. For
+/// methods that consume no batches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phases {
+    /// The batches with which the phases after the first begin, ascending.
+    begins: Vec<u64>,
+}
+
+impl Phases {
+    /// The phases of a whole training from its first step `start`, of which those after the first
+    /// begin after the given spans, counted from the start of the training. A phase that would begin
+    /// with another one or after the end is none.
+    pub fn new(start: &Step, begins: impl IntoIterator<Item = Span>) -> Self {
+        let begins = begins.into_iter().map(|span| start.steps_in(span));
+        let mut begins: Vec<u64> = begins.filter(|begin| *begin < start.total()).collect();
+        begins.sort_unstable();
+        begins.dedup();
+        Self { begins }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.begins.len() + 1
+    }
+
+    /// The phase of the batch at `step`, from 0.
+    pub fn index(&self, step: &Step) -> usize {
+        self.begins.iter().filter(|begin| **begin <= step.position()).count()
+    }
+
+    /// The phase that begins with the batch at `step`, if it is not the first one and one does.
+    pub fn beginning(&self, step: &Step) -> Option<usize> {
+        self.begins.contains(&step.position()).then(|| self.index(step))
+    }
+}
+
 /// The first of `begin, begin + interval, …` at or (unless `inclusive`) after `now`.
 fn next_multiple(begin: u64, interval: u64, now: u64, inclusive: bool) -> u64 {
     let earliest = if inclusive { now } else { now + 1 };
@@ -302,6 +341,23 @@ mod tests {
         assert_eq!(due(timing), [20, 40]);
         let early = Timing { begin: Some(Span::Epochs(1.0)), end: Span::Epochs(4.0), ..timing };
         assert_eq!(due(early), [10, 30]);
+    }
+
+    /// Phases from batch 10, 25 and 40 of 50.
+    #[test]
+    fn phases_begin_with_their_first_batch() {
+        let begins = [Span::Steps(25), Span::Epochs(1.0), Span::Fraction(0.8), Span::Epochs(1.0)];
+        let phases = Phases::new(&Step::first(10, 5), begins);
+        assert_eq!(phases.count(), 4);
+        let beginning: Vec<(u64, usize)> =
+            (0..50).filter_map(|index| Some((index, phases.beginning(&step(index))?))).collect();
+        assert_eq!(beginning, [(10, 1), (25, 2), (40, 3)]);
+        assert_eq!(
+            [0, 9, 10, 24, 25, 49].map(|index| phases.index(&step(index))),
+            [0, 0, 1, 1, 2, 3]
+        );
+        let late = Phases::new(&Step::first(10, 5), [Span::Steps(50)]);
+        assert_eq!(late.count(), 1);
     }
 
     #[test]

@@ -107,6 +107,19 @@ pub enum Forecast {
     AtMost(usize),
 }
 
+/// Training that begins anew from an early state, with the connections that are left then (Frankle &
+/// Carbin 2019): weights, buffers and the optimiser become what they were at the end of epoch `to`,
+/// and so does the learning rate, which runs through the rest of its schedule until the next rewind.
+/// Connections, their ages and the data go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewinds {
+    /// So many epochs had been trained; 0 is the start.
+    pub to: u32,
+    /// The epochs, from 0, ascending, at whose first batch the state is set back, after the hooks of
+    /// that batch. None is before `to`.
+    pub at: Vec<u32>,
+}
+
 /// A method that decides which connections are active.
 ///
 /// The config is the strategy: implementors are plain serde structs with the defaults of their
@@ -229,6 +242,13 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
     fn updates(&self, start: &Step) -> Forecast {
         let exactly = |shared: &Exchange| Forecast::Exactly(shared.updates(start));
         self.exchange().map_or(Forecast::Never, exactly)
+    }
+
+    /// When the loop sets the training back to an early state: never unless written. Must depend on the
+    /// config and the length of the training only.
+    fn rewinds(&self, start: &Step) -> Option<Rewinds> {
+        let _ = start;
+        None
     }
 
     /// Called before the forward pass: which weights need a gradient in this step? Sparse kernels

@@ -6,11 +6,13 @@
 
 mod initial_mask;
 mod layer;
+mod neurons;
 mod state;
 mod update;
 
 pub use initial_mask::InitialMask;
 pub use layer::{Change, Layer, Regrowth};
+pub use neurons::Neurons;
 pub use state::TopologyState;
 pub use update::{Growth, Update};
 
@@ -46,6 +48,8 @@ pub enum Moments {
 #[derive(Debug)]
 pub struct Topology {
     layers: Vec<Layer>,
+    /// For every layer, the index of the one whose outputs are its inputs, if that is known.
+    feeders: Vec<Option<usize>>,
     density: f64,
     rng: ChaCha8Rng,
     values: BTreeMap<String, f64>,
@@ -62,14 +66,18 @@ impl Topology {
         if !(density > 0.0 && density <= 1.0) {
             return Err(Error::usage(format!("sparsity {} is not in [0, 1)", 1.0 - density)));
         }
-        let layers = parameters
+        let layers: Vec<Layer> = parameters
             .prunable()
             .map(|(name, weight)| {
                 let is_output = parameters.output() == Some(name);
                 Layer::dense(name, weight, is_output, streams)
             })
             .collect();
+        let index = |name: &str| layers.iter().position(|layer| layer.name() == name);
+        let feeders =
+            layers.iter().map(|layer| parameters.feeder(layer.name()).and_then(index)).collect();
         Ok(Self {
+            feeders,
             layers,
             density,
             rng: streams.stream("topology"),
@@ -216,6 +224,12 @@ impl Topology {
             changes.extend(layer.commit(index)?);
         }
         Ok(changes)
+    }
+
+    /// Called by the loop after it changed values itself: inactive weights become exactly 0 in what the
+    /// forward pass sees.
+    pub fn publish(&mut self) {
+        self.layers.iter().for_each(Layer::publish);
     }
 
     /// Called by the loop once after [`Strategy::init`](crate::Strategy::init): the topology that

@@ -89,7 +89,7 @@ impl Architecture for LeNet5 {
             Ok((picture, flat, outputs))
         };
         let (picture, flat, outputs) = plan().map_err(|error| error.at("lenet5"))?;
-        Ok(Box::new(Network {
+        let network = Network {
             picture,
             conv1: builder.conv2d("conv1", picture[0], 6, 5, 2),
             conv2: builder.conv2d("conv2", 6, 16, 5, 0),
@@ -97,7 +97,9 @@ impl Architecture for LeNet5 {
             fc2: builder.linear("fc2", 120, 84),
             fc3: builder.linear("fc3", 84, outputs),
             config: self.clone(),
-        }))
+        };
+        builder.chain(&["conv1", "conv2", "fc1", "fc2", "fc3"]);
+        Ok(Box::new(network))
     }
 }
 

@@ -66,13 +66,15 @@ impl Architecture for LeNet5Caffe {
     ) -> Result<Box<dyn Model>> {
         let plan = plan(input, task).map_err(|error| error.at("lenet5-caffe"))?;
         let (picture, flat, outputs) = plan;
-        Ok(Box::new(Network {
+        let network = Network {
             picture,
             conv1: builder.conv2d("conv1", picture[0], 20, 5, 0),
             conv2: builder.conv2d("conv2", 20, 50, 5, 0),
             fc1: builder.linear("fc1", flat, 500),
             fc2: builder.linear("fc2", 500, outputs),
-        }))
+        };
+        builder.chain(&["conv1", "conv2", "fc1", "fc2"]);
+        Ok(Box::new(network))
     }
 }
 

@@ -88,6 +88,8 @@ impl Architecture for Mlp {
             .enumerate()
             .map(|(index, pair)| builder.linear(&name(index), pair[0], pair[1]))
             .collect();
+        let names: Vec<String> = (0..widths.len() - 1).map(name).collect();
+        builder.chain(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let picture = check::picture(input)?;
         Ok(Box::new(Network { picture, layers, dropout: self.dropout }))
     }

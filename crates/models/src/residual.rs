@@ -60,13 +60,15 @@ impl BasicBlock {
         };
         let first = Convolution::before_norm(3, stride);
         let second = Convolution::before_norm(3, 1);
-        Self {
+        let block = Self {
             conv1: builder.conv2d_with("conv1", inputs, outputs, first),
             bn1: builder.batch_norm("bn1", outputs),
             conv2: builder.conv2d_with("conv2", outputs, outputs, second),
             bn2: builder.batch_norm("bn2", outputs),
             way,
-        }
+        };
+        builder.chain(&["conv1", "conv2"]);
+        block
     }
 
     /// `[batch, inputs, height, width] → [batch, outputs, ⌈height/stride⌉, ⌈width/stride⌉]`.

@@ -84,7 +84,7 @@ impl Architecture for SmallCnn {
         let plan = self.plan(input, task).map_err(|error| error.at("small-cnn"))?;
         let (picture, flat, classes) = plan;
         let mut inputs = picture[0];
-        let mut convolutions = Vec::new();
+        let (mut convolutions, mut names) = (Vec::new(), Vec::new());
         for (index, outputs) in self.channels.into_iter().enumerate() {
             let (conv, bn) = (format!("conv{}", index + 1), format!("bn{}", index + 1));
             let options = Convolution::before_norm(3, 1);
@@ -92,9 +92,12 @@ impl Architecture for SmallCnn {
                 builder.conv2d_with(&conv, inputs, outputs, options),
                 builder.batch_norm(&bn, outputs),
             ));
+            names.push(conv);
             inputs = outputs;
         }
         let fc = builder.linear("fc", flat, classes);
+        names.push("fc".to_owned());
+        builder.chain(&names.iter().map(String::as_str).collect::<Vec<_>>());
         Ok(Box::new(Network { picture, convolutions, fc }))
     }
 }

@@ -103,7 +103,7 @@ impl Block {
         dropout: f64,
     ) -> Self {
         let convolution = Convolution::before_norm;
-        Self {
+        let block = Self {
             bn1: builder.batch_norm("bn1", inputs),
             conv1: builder.conv2d_with("conv1", inputs, outputs, convolution(3, stride)),
             bn2: builder.batch_norm("bn2", outputs),
@@ -111,7 +111,9 @@ impl Block {
             shortcut: (inputs != outputs || stride > 1)
                 .then(|| builder.conv2d_with("shortcut", inputs, outputs, convolution(1, stride))),
             dropout,
-        }
+        };
+        builder.chain(&["conv1", "conv2"]);
+        block
     }
 
     fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {

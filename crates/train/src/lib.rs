@@ -17,6 +17,7 @@ mod memory;
 mod observer;
 mod optimizer;
 mod probe;
+mod rewind;
 mod running_loss;
 mod setup;
 mod snapshot;

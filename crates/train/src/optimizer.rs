@@ -204,6 +204,28 @@ impl Optimizer {
         })
     }
 
+    /// Sets moments and the number of updates back to an earlier state, whose names begin with
+    /// `prefix`. Moments are 0 where nothing may move now.
+    pub(crate) fn rewind(
+        &mut self,
+        tensors: &Tensors,
+        prefix: &str,
+        updates: u64,
+        topology: &Topology,
+    ) -> Result<()> {
+        for (name, moment) in self.moments() {
+            snapshot::copy(tensors, &format!("{prefix}{name}"), moment)?;
+        }
+        for entry in &mut self.entries {
+            let Some(still) = entry.mask(topology).map(Tensor::logical_not) else { continue };
+            for moment in [&mut entry.first, &mut entry.second].into_iter().flatten() {
+                let _ = moment.f_masked_fill_(&still, 0.0)?;
+            }
+        }
+        self.updates = updates;
+        Ok(())
+    }
+
     /// Copies back what [`Optimizer::moments`] and [`Optimizer::updates`] gave.
     pub(crate) fn restore(&mut self, tensors: &Tensors, updates: u64) -> Result<()> {
         for (name, moment) in self.moments() {

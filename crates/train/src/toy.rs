@@ -135,12 +135,14 @@ impl Architecture for TinyMlp {
         let InputShape::Image { channels, height, width } = input else {
             return Err(Error::usage("the model toy-mlp takes pictures, not tokens"));
         };
-        Ok(Box::new(TinyNetwork {
+        let network = TinyNetwork {
             fc1: builder.linear("fc1", channels * height * width, self.hidden),
             fc2: builder.linear("fc2", self.hidden, self.hidden),
             fc3: builder.linear("fc3", self.hidden, task.outputs()),
             dropout: self.dropout,
-        }))
+        };
+        builder.chain(&["fc1", "fc2", "fc3"]);
+        Ok(Box::new(network))
     }
 }
 
@@ -195,14 +197,17 @@ impl Architecture for TinyConvNet {
             return Err(Error::usage("the model toy-conv takes images, not tokens"));
         };
         let features = self.channels * (height / 2) * (width / 2) + 2;
-        Ok(Box::new(TinyConvolutions {
+        let network = TinyConvolutions {
             conv1: builder.conv2d("conv1", channels, self.channels, 3, 1),
             conv2: builder.conv2d("conv2", self.channels, self.channels, 3, 1),
             tiny: builder.linear("tiny", 1, 2),
             // Called as in `TinyMlp`, so that a config that names these layers fits both networks.
             fc2: builder.linear("fc2", features, self.hidden),
             fc3: builder.linear("fc3", self.hidden, task.outputs()),
-        }))
+        };
+        builder.chain(&["conv1", "conv2"]);
+        builder.chain(&["fc2", "fc3"]);
+        Ok(Box::new(network))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::loader::{self, Loader};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::probe::BatchProbe;
+use crate::rewind::Rewind;
 use crate::running_loss::RunningLoss;
 use crate::setup::Setup;
 use crate::snapshot::{self, Tensors};
@@ -33,6 +34,8 @@ pub struct Trainer<'a> {
     topology: Topology,
     optimizer: Optimizer,
     learning_rate: LearningRate,
+    /// If the strategy sets the training back.
+    rewind: Option<Rewind>,
     /// None since a restore from a checkpoint that does not know them.
     ages: Option<Ages>,
     /// The epoch whose order `batches` holds.
@@ -85,6 +88,9 @@ pub(crate) struct TrainerState {
     /// Checkpoints written before there were these lack them.
     #[serde(default)]
     ages: Option<AgesState>,
+    /// Updates of the optimiser at the state to come back to, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    early_updates: Option<u64>,
 }
 
 /// How many batches may pass on an accelerator between two looks at the loss, which wait for
@@ -112,6 +118,9 @@ impl<'a> Trainer<'a> {
         let strategy = self.setup.strategy;
         let scope = strategy.gradient_scope(&step);
         let learning_rate = step.learning_rate;
+        if let Some(rewind) = &mut self.rewind {
+            rewind.before(&step, &self.parameters, &self.optimizer);
+        }
 
         let samples = self.accumulate_gradients(&step, scope)?;
         self.counters.flops += samples as f64 * flops::training(&self.topology, scope);
@@ -134,6 +143,9 @@ impl<'a> Trainer<'a> {
             if let Some(ages) = &mut self.ages {
                 ages.note(&change, step.position() + 1, step.per_epoch)?;
             }
+        }
+        if let Some(rewind) = &self.rewind {
+            rewind.after(&step, &self.parameters, &mut self.topology, &mut self.optimizer)?;
         }
         self.optimizer.zero_gradients();
         drop(guard);
@@ -274,7 +286,8 @@ impl<'a> Trainer<'a> {
             updated_at: counters.updated_at,
             ..Step::first(counters.per_epoch, self.setup.training.epochs)
         };
-        Step { learning_rate: self.learning_rate.at(&step), ..step }
+        let seen = self.rewind.as_ref().map_or(step, |rewind| rewind.seen_by_schedule(&step));
+        Step { learning_rate: self.learning_rate.at(&seen), ..step }
     }
 
     /// Batches that went into the topology.
@@ -343,6 +356,8 @@ impl<'a> Trainer<'a> {
             flops: 0.0,
         };
         let ages = Some(Ages::new(&topology));
+        let start = Step::first(counters.per_epoch, setup.training.epochs);
+        let rewind = setup.strategy.rewinds(&start).map(Rewind::new);
         let mut trainer = Self {
             streams,
             loss: Loss::new(setup.dataset.task(), setup.training.label_smoothing),
@@ -351,6 +366,7 @@ impl<'a> Trainer<'a> {
             topology,
             optimizer,
             learning_rate: LearningRate::new(setup.training)?,
+            rewind,
             ages,
             ordered: None,
             batches: Vec::new(),
@@ -406,6 +422,7 @@ impl<'a> Trainer<'a> {
             updates: self.optimizer.updates(),
             topology,
             ages,
+            early_updates: self.rewind.as_ref().map(|rewind| rewind.save(tensors)),
         }
     }
 
@@ -430,6 +447,9 @@ impl<'a> Trainer<'a> {
         self.setup.backend.committed(&self.topology)?;
         let ages = state.ages.as_ref();
         self.ages = ages.map(|ages| Ages::restore(&self.topology, tensors, ages)).transpose()?;
+        if let Some(rewind) = &mut self.rewind {
+            rewind.restore(tensors, state.early_updates.unwrap_or_default());
+        }
         self.counters = state.counters;
         self.running_loss =
             RunningLoss::restore(self.setup.device, state.loss_sum, state.loss_samples);

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dst_core::tch::{Kind, Tensor};
 use dst_core::{
-    BatchUse, Forecast, GradientScope, Layer, Probe, Result, Step, Strategy, Topology, selection,
+    BatchUse, Forecast, GradientScope, Layer, Probe, Result, Rewinds, Step, Strategy, Topology,
+    selection,
 };
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +146,10 @@ impl Strategy for Guard {
 
     fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
         self.method.final_density(start, topology)
+    }
+
+    fn rewinds(&self, start: &Step) -> Option<Rewinds> {
+        self.method.rewinds(start)
     }
 
     fn updates(&self, start: &Step) -> Forecast {

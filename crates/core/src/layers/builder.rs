@@ -107,6 +107,31 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Declares that each of these layers, under their names at this builder, is fed by the one before
+    /// it and by nothing else, and that the one before it feeds nothing else. Between them may lie what
+    /// keeps channels apart: activations, poolings, norms, and flattening, after which a channel is
+    /// several neighbouring inputs.
+    ///
+    /// Methods and records then know which connections lead to a neuron and which lead away from it;
+    /// what is not declared is not known.
+    ///
+    /// # Panics
+    /// If a layer is not declared before, or the inputs of one are no multiple of the outputs of the one
+    /// before it.
+    pub fn chain(&mut self, layers: &[&str]) {
+        let weight = |name: &str| format!("{}{name}.weight", self.prefix);
+        for pair in layers.windows(2) {
+            let [from, to] = [weight(pair[0]), weight(pair[1])];
+            let shape = |name: &str| match self.parameters.entries.get(name) {
+                Some(parameter) => parameter.tensor().size(),
+                None => panic!("a chain names {name}, which no model declares before"),
+            };
+            let (outputs, inputs) = (shape(&from)[0], shape(&to)[1]);
+            assert!(inputs % outputs == 0, "{from} has {outputs} outputs and {to} {inputs} inputs");
+            self.parameters.feeders.insert(to, from);
+        }
+    }
+
     pub(super) fn prunable(&mut self, name: &str, shape: &[i64], draw: Draw) -> Weight {
         let weight = Weight::new(self.draw(name, shape, draw), self.parameters.entries.len());
         self.insert(name, Parameter::Prunable(weight.shallow_clone()));

@@ -515,6 +515,10 @@ impl Layer {
         self.check_scope(scope)
     }
 
+    pub(super) fn publish(&self) {
+        self.weight.publish(&self.inactive());
+    }
+
     pub(super) fn commit(&mut self, index: usize) -> Result<Option<Change>> {
         if self.active_count != self.target {
             return Err(Error::contract(format!(

@@ -152,6 +152,9 @@ impl Block {
         let attended = linear("attention.output.dense", hidden, hidden);
         let widen = linear("intermediate.dense", hidden, inside);
         let narrow = linear("output.dense", inside, hidden);
+        // Attention mixes positions and keeps the channels of values apart.
+        builder.chain(&["attention.self.value", "attention.output.dense"]);
+        builder.chain(&["intermediate.dense", "output.dense"]);
         let epsilon = config.layer_norm_eps;
         Self {
             query,
