@@ -68,6 +68,7 @@ pub fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             dense_inference_flops: 2000.0,
             steps: 20,
             skipped_batches: 0,
+            is_static: false,
         }),
         history: Vec::new(),
         layers: Vec::new(),
@@ -263,6 +264,7 @@ fn layers_of(epoch: u32, sparsity: f64, method: usize) -> [LayerRecord; 3] {
             born: moved,
             dropped: moved,
             ever_active_share: ever,
+            ..LayerRecord::default()
         }
     })
 }

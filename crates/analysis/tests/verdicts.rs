@@ -210,9 +210,21 @@ fn networks_that_are_not_what_was_asked_for_are_not_judged() {
             born: 0,
             dropped: 0,
             ever_active_share: 0.1,
+            ..LayerRecord::default()
         }];
     });
     assert_eq!(fixed, "no connection of method at 90 % ever changed, so it is a static network");
+    // SNIP and the like never change a connection, by design.
+    let mut all = trials(&[("method", CONTROL.to_vec())]);
+    for trial in all.iter_mut().filter(|trial| trial.spec.sparsity > 0.0) {
+        trial.outcome.as_mut().unwrap().is_static = true;
+        let (layer, shape) = ("fc1.weight".to_owned(), "8x8".to_owned());
+        let row =
+            LayerRecord { epoch: 1, layer, shape, size: 64, active: 6, ..LayerRecord::default() };
+        trial.layers = vec![row];
+    }
+    let study = Study::new(&Experiment::new(&all, &analysis)).unwrap();
+    assert_ne!(study.judgements[0].comparisons[0].verdict, Verdict::NotComparable);
     let other_data = reason(|trial| trial.provenance.data_digest = "bad".to_owned());
     assert_eq!(other_data, "its trials and those of baseline saw 2 versions of the data");
     let weights = reason(|trial| {

@@ -113,7 +113,7 @@ pub trait Dataset: FromCrate + Debug + Send {
     /// A row of the training split whose cost stands for that of all. Operations are counted by
     /// it, and those of linear layers on sequences grow with the length: text names a row of
     /// mean length.
-    fn typical_row(&self) -> i64 {
+    fn representative_row(&self) -> i64 {
         0
     }
 

@@ -38,7 +38,7 @@ impl SeedStreams {
     }
 
     /// A seed for a generator that is not ours, such as libtorch's.
-    pub fn foreign_seed(&self, label: &str) -> i64 {
+    pub fn libtorch_seed(&self, label: &str) -> i64 {
         let digest = self.digest(label);
         i64::from_le_bytes(digest[..8].try_into().expect("a SHA-256 digest has 32 bytes"))
     }
@@ -68,6 +68,6 @@ mod tests {
     /// Stored results stay comparable only while the streams stay what they are.
     #[test]
     fn streams_never_change_between_versions() {
-        assert_eq!(SeedStreams::new(0).foreign_seed("dropout/0"), 1_732_261_057_628_289_187);
+        assert_eq!(SeedStreams::new(0).libtorch_seed("dropout/0"), 1_732_261_057_628_289_187);
     }
 }

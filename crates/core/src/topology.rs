@@ -11,7 +11,7 @@ mod state;
 mod update;
 
 pub use initial_mask::InitialMask;
-pub use layer::{Change, Layer, Regrowth};
+pub use layer::{Change, Churn, Layer, Regrowth};
 pub use neurons::Neurons;
 pub use state::TopologyState;
 pub use update::{Growth, Update};

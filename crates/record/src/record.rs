@@ -275,6 +275,14 @@ pub struct Outcome {
     pub steps: u64,
     /// Batches that went into the topology instead.
     pub skipped_batches: u64,
+    /// Is the method one that never changes a connection after the start, by design? A network in
+    /// which none changed is then what it should be.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_static: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// One epoch of a trial.
@@ -299,7 +307,7 @@ pub struct EpochRecord {
 }
 
 /// One layer at the end of one epoch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerRecord {
     /// From 1; 0 is before the first step.
     pub epoch: u32,
@@ -317,6 +325,18 @@ pub struct LayerRecord {
     pub dropped: u64,
     /// In-time over-parameterisation R_s: the share of entries ever active, in [0, 1].
     pub ever_active_share: f64,
+    /// Of the connections born during the epoch, those that had been active before. None in results
+    /// written before it was counted.
+    #[serde(default)]
+    pub regrown: Option<u64>,
+    /// Neurons (rows of a matrix, filters of a convolution) that no connection leads to. None in results
+    /// written before it was counted.
+    #[serde(default)]
+    pub neurons_without_input: Option<u64>,
+    /// Neurons that no connection leads away from. None where the model does not say which layer they
+    /// feed, and in results written before it was counted.
+    #[serde(default)]
+    pub neurons_without_output: Option<u64>,
 }
 
 /// Connections of one layer by their age, over a whole trial.

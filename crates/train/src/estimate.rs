@@ -82,7 +82,7 @@ impl<'a> Estimator<'a> {
         let mut builder = Builder::new(&mut parameters, streams, Device::Cpu);
         let model = architecture.build(dataset.input(), dataset.task(), &mut builder)?;
         let _guard = tch::no_grad_guard();
-        let batch = dataset.batch(Split::Train, &[dataset.typical_row()], Device::Cpu)?;
+        let batch = dataset.batch(Split::Train, &[dataset.representative_row()], Device::Cpu)?;
         // Layers learn how often their weights are used, and outputs fit targets or do not.
         let output = model.forward(&batch.input, &Pass::EVALUATION)?;
         let _ = Loss::new(dataset.task(), 0.0).training(&output, &batch.target)?;

@@ -4,10 +4,10 @@
 //! Start reading at [`Trainer::step`], one batch from its samples to the committed topology,
 //! and [`train`], which calls it until the trial is over.
 
-mod ages;
-mod best;
+mod best_checkpoint;
 mod checkpoint;
 mod component;
+mod connection_ages;
 mod estimate;
 mod evaluation;
 mod learning_rate;

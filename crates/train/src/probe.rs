@@ -164,7 +164,7 @@ impl BatchProbe<'_> {
         topology: &Topology,
         visit: &mut dyn FnMut(&Forward) -> Result<()>,
     ) -> Result<()> {
-        let row = self.dataset.typical_row();
+        let row = self.dataset.representative_row();
         let batch = self.dataset.batch(Split::Train, &[row], self.device)?;
         let Input::Image(pictures) = batch.input else {
             return Err(Error::usage("an input of ones was asked for, and texts are no numbers")
@@ -198,7 +198,7 @@ impl BatchProbe<'_> {
         label: &str,
         number: usize,
     ) -> Result<(Tensor, Tensor, Tensor)> {
-        tch::manual_seed(self.streams.foreign_seed(&format!("{label}/dropout/{number}")));
+        tch::manual_seed(self.streams.libtorch_seed(&format!("{label}/dropout/{number}")));
         let batch = self.dataset.batch(Split::Train, rows, self.device)?;
         let output = self.model.forward(&batch.input, &self.pass)?;
         let loss = self.loss.training(&output, &batch.target)?;

@@ -9,7 +9,7 @@ use dst_core::{
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::ages::{Ages, AgesState};
+use crate::connection_ages::{Ages, AgesState};
 use crate::learning_rate::LearningRate;
 use crate::loader::{self, Loader};
 use crate::loss::Loss;
@@ -168,7 +168,7 @@ impl<'a> Trainer<'a> {
             // Generators of its own for every batch: nothing that drew before can shift them,
             // and resuming needs no saved state.
             let number = step.position() * accumulate as u64 + micro as u64;
-            tch::manual_seed(self.streams.foreign_seed(&format!("dropout/{number}")));
+            tch::manual_seed(self.streams.libtorch_seed(&format!("dropout/{number}")));
             let batch = match &mut self.loader {
                 Some(loader) => {
                     let upcoming = self.batches[first + micro..].iter().map(Vec::as_slice);
@@ -386,7 +386,7 @@ impl<'a> Trainer<'a> {
     /// later ones to zeros, which turns −0 into 0; without this, the first step after a resume
     /// would differ in such a bit.
     fn measure(&mut self) -> Result<()> {
-        let row = self.setup.dataset.typical_row();
+        let row = self.setup.dataset.representative_row();
         let batch = self.setup.dataset.batch(Split::Train, &[row], self.setup.device)?;
         let output = self.model.forward(&batch.input, &self.setup.evaluation())?;
         self.loss.training(&output, &batch.target)?.f_backward()?;

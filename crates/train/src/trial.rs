@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use dst_core::record::{AgeRecord, Collapse, EpochRecord, LayerRecord, MemoryKind, Outcome};
-use dst_core::{Error, Predictions, Result, Split, Task, device, flops};
+use dst_core::topology::Churn;
+use dst_core::{Error, Forecast, Predictions, Result, Split, Step, Task, device, flops};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::best::{self, Best, Facts};
+use crate::best_checkpoint::{self, BestCheckpoint, Facts};
 use crate::evaluation::{self, Evaluation};
 use crate::memory::PeakMemory;
 use crate::observer::{Observer, Progress};
@@ -120,7 +121,7 @@ struct Trial<'a> {
     trainer: Trainer<'a>,
     history: Vec<EpochRecord>,
     layers: Vec<LayerRecord>,
-    best: Option<Best>,
+    best: Option<BestCheckpoint>,
     /// Of the last step.
     learning_rate: f64,
     /// Time spent in steps, over all attempts.
@@ -193,8 +194,8 @@ impl<'a> Trial<'a> {
         let mut trainer = Trainer::build(setup)?;
         trainer.restore(&tensors, &state.trainer).map_err(|error| error.at(place()))?;
         let best = state.best.map(|facts| {
-            tensors.retain(|name, _| name.starts_with(best::PREFIX));
-            Best { facts, tensors }
+            tensors.retain(|name, _| name.starts_with(best_checkpoint::PREFIX));
+            BestCheckpoint { facts, tensors }
         });
         Ok(Some(Self {
             setup,
@@ -268,15 +269,19 @@ impl<'a> Trial<'a> {
         });
         let (metric, epoch) = (self.setup.dataset.metric(), position.epoch);
         let earlier = self.best.take();
-        self.best = Some(Best::after_epoch(earlier, &self.trainer, metric, epoch, &validation));
+        self.best =
+            Some(BestCheckpoint::after_epoch(earlier, &self.trainer, metric, epoch, &validation));
         self.record_layers(epoch);
         self.memory.look();
         Ok(ControlFlow::Continue(()))
     }
 
     fn record_layers(&mut self, epoch: u32) {
-        for layer in self.trainer.topology_mut().layers_mut() {
-            let (born, dropped) = layer.take_churn();
+        let topology = self.trainer.topology_mut();
+        for index in 0..topology.layers().len() {
+            let neurons = topology.neurons(index);
+            let layer = &mut topology.layers_mut()[index];
+            let Churn { born, regrown, dropped } = layer.take_churn();
             let shape: Vec<String> = layer.shape().iter().map(i64::to_string).collect();
             self.layers.push(LayerRecord {
                 epoch,
@@ -287,6 +292,9 @@ impl<'a> Trial<'a> {
                 born,
                 dropped,
                 ever_active_share: layer.ever_active_share(),
+                regrown: Some(regrown),
+                neurons_without_input: Some(neurons.without_input as u64),
+                neurons_without_output: neurons.without_output.map(|count| count as u64),
             });
         }
     }
@@ -314,7 +322,9 @@ impl<'a> Trial<'a> {
         let best = self.best.as_ref().ok_or_else(missing)?;
         let facts = best.facts;
         let Some(last) = self.evaluate(Split::Test, observer)? else { return Ok(None) };
-        tch::no_grad(|| snapshot::load(self.trainer.parameters(), best::PREFIX, &best.tensors))?;
+        tch::no_grad(|| {
+            snapshot::load(self.trainer.parameters(), best_checkpoint::PREFIX, &best.tensors)
+        })?;
         // The evaluation before has warmed up what is timed from here on.
         let Setup { dataset, device, .. } = self.setup;
         let (model, pass) = (self.trainer.model(), self.setup.evaluation());
@@ -331,6 +341,8 @@ impl<'a> Trial<'a> {
         let prunable = topology.size();
         let total = self.trainer.parameters().count();
         let inactive = prunable - facts.active as usize;
+        let position = self.trainer.position();
+        let start = Step::first(position.per_epoch, position.epochs);
         let outcome = Outcome {
             metric: self.setup.dataset.metric(),
             second_metric: self.setup.dataset.second_metric(),
@@ -355,6 +367,7 @@ impl<'a> Trial<'a> {
             dense_inference_flops: flops::dense_inference(topology),
             steps: self.trainer.position().index,
             skipped_batches: self.trainer.skipped(),
+            is_static: self.setup.strategy.updates(&start) == Forecast::Never,
         };
         Ok(Some(Trained {
             outcome,

@@ -442,7 +442,7 @@ impl Dataset for Glue {
         batches::by_length(&self.part(split).1.lengths, batch_size, order)
     }
 
-    fn typical_row(&self) -> i64 {
+    fn representative_row(&self) -> i64 {
         let lengths = &self.train.lengths;
         let sum: u64 = lengths.iter().map(|length| u64::from(*length)).sum();
         let mean = (sum as f64 / lengths.len().max(1) as f64).round() as u32;

@@ -66,7 +66,7 @@ fn every_tenth_row_is_held_out() {
     );
     assert_eq!((batch.target.kind(), values(&batch.target)), (Kind::Int64, vec![1, 1]));
     // Lengths 4 + n but for n = 9 and 19: the mean is 4 + 272 / 23, row 12 is the 12th of training.
-    assert_eq!(dataset.typical_row(), 11);
+    assert_eq!(dataset.representative_row(), 11);
     let error = dataset.batch(Split::Test, &[1], Device::Cpu).unwrap_err();
     assert_eq!(error.kind(), dst_core::ErrorKind::Contract);
 }

@@ -128,7 +128,15 @@ pub(crate) const LAYER: &[Column<LayerRecord>] = &[
     ("born", |row| row.born.to_string()),
     ("dropped", |row| row.dropped.to_string()),
     ("ever_active_share", |row| number(row.ever_active_share)),
+    ("regrown", |row| whole(row.regrown)),
+    ("neurons_without_input", |row| whole(row.neurons_without_input)),
+    ("neurons_without_output", |row| whole(row.neurons_without_output)),
 ];
+
+/// Empty if it is not known.
+fn whole(count: Option<u64>) -> String {
+    count.map(|count| count.to_string()).unwrap_or_default()
+}
 
 /// What an outcome says, if there is one and it does.
 fn recorded<T: ToString>(trial: &TrialRecord, value: fn(&Outcome) -> Option<T>) -> String {

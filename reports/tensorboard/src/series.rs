@@ -79,11 +79,13 @@ fn metrics(trial: &TrialRecord, chosen: Metric) -> Vec<Metric> {
 /// The first part of a tag, and a layer's value if it has one.
 type OfLayer = (&'static str, fn(&LayerRecord) -> Option<f64>);
 
-const OF_LAYERS: [OfLayer; 3] = [
+const OF_LAYERS: [OfLayer; 5] = [
     ("density", |row| Some(share(row.active, row.size))),
     ("ever_active_share", |row| Some(row.ever_active_share)),
     // Nothing can change before the first step.
     ("churn", |row| (row.epoch > 0).then(|| share(row.born, row.active))),
+    ("neurons_without_input", |row| row.neurons_without_input.map(|count| count as f64)),
+    ("neurons_without_output", |row| row.neurons_without_output.map(|count| count as f64)),
 ];
 
 fn layers(rows: &[LayerRecord]) -> Vec<Series> {

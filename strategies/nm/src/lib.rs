@@ -1,5 +1,6 @@
 //! N:M sparsity with SR-STE: of every M inputs of a neuron, the N with the largest weights.
 
+use dst_core::tch::Tensor;
 use dst_core::{
     BatchUse, Error, Forecast, GradientScope, Layer, Moments, Probe, Result, Step, Strategy,
     Topology, selection,
@@ -16,7 +17,6 @@ use serde::{Deserialize, Serialize};
 /// The choice is made anew after every step.
 ///
 /// The sparsity must leave a whole number of every group: 0.25, 0.5 and 0.75 for groups of four.
-/// Layers whose inputs are no whole number of groups stay dense.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Nm {
@@ -24,12 +24,35 @@ pub struct Nm {
     group: usize,
     /// How strongly inactive weights are pulled towards 0 (λ_W in the paper).
     decay: f64,
+    /// What happens in layers whose inputs are no whole number of groups.
+    remainder: Remainder,
+}
+
+/// How a layer is treated whose inputs are no whole number of groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Remainder {
+    /// Groups run along all weights of a neuron, and the last one is shorter.
+    Shorter,
+    /// It stays dense, because hardware needs whole groups.
+    Dense,
 }
 
 impl Default for Nm {
     fn default() -> Self {
-        Self { group: 4, decay: 2e-4 }
+        Self { group: 4, decay: 2e-4, remainder: Remainder::Shorter }
     }
+}
+
+/// The groups of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Groups {
+    /// They run along the inputs, at each place of a kernel.
+    AlongInputs,
+    /// They run along all weights of a neuron; so many of the last, shorter one are active.
+    AlongWeights { whole: i64, rest: i64, kept_of_rest: usize },
+    /// None: the layer stays dense.
+    None,
 }
 
 impl Nm {
@@ -54,17 +77,45 @@ impl Nm {
         .hint(format!("with groups of {} there are {}", self.group, sparsities.join(", "))))
     }
 
-    /// Are the inputs of the layer a whole number of groups?
-    fn fits(&self, layer: &Layer) -> bool {
-        (layer.shape()[1] as usize).is_multiple_of(self.group)
+    fn groups(&self, layer: &Layer, kept: usize) -> Groups {
+        if (layer.shape()[1] as usize).is_multiple_of(self.group) {
+            return Groups::AlongInputs;
+        }
+        if self.remainder == Remainder::Dense {
+            return Groups::None;
+        }
+        let fan_in = layer.size() / layer.shape()[0] as usize;
+        let rest = fan_in % self.group;
+        let share = (rest * kept) as f64 / self.group as f64;
+        // A neuron with less than one group keeps a connection.
+        let least = usize::from(fan_in < self.group);
+        Groups::AlongWeights {
+            whole: (fan_in - rest) as i64,
+            rest: rest as i64,
+            kept_of_rest: (share.round() as usize).max(least),
+        }
     }
 
-    fn choose(&self, layer: &mut Layer, kept: usize) -> Result<()> {
-        if !self.fits(layer) {
-            return Ok(());
-        }
-        let active = selection::top_n_of_m(&layer.magnitude(), kept, self.group)?;
-        layer.activate(&active)
+    /// The largest weights of every group; `None` in a layer that stays dense.
+    fn chosen(&self, layer: &Layer, kept: usize) -> Result<Option<Tensor>> {
+        let scores = layer.magnitude();
+        Ok(match self.groups(layer, kept) {
+            Groups::None => None,
+            Groups::AlongInputs => Some(selection::top_n_of_m(&scores, kept, self.group)?),
+            Groups::AlongWeights { whole, rest, kept_of_rest } => {
+                let rows = scores.reshape([layer.shape()[0], whole + rest]);
+                let mut parts = Vec::new();
+                if whole > 0 {
+                    let part = rows.narrow(1, 0, whole);
+                    parts.push(selection::top_n_of_m(&part, kept, self.group)?);
+                }
+                if rest > 0 {
+                    let counts = vec![kept_of_rest; rows.size()[0] as usize];
+                    parts.push(selection::top_k_rows(&rows.narrow(1, whole, rest), None, &counts)?);
+                }
+                Some(Tensor::f_cat(&parts, 1)?.f_reshape(scores.size())?)
+            }
+        })
     }
 }
 
@@ -83,11 +134,12 @@ impl Strategy for Nm {
     fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
         let kept = self.kept(topology.density())?;
         topology.moments = Moments::Keep;
-        for layer in topology.layers_mut().iter_mut().filter(|layer| self.fits(layer)) {
-            layer.set_target(layer.size() / self.group * kept)?;
+        for layer in topology.layers_mut() {
+            let Some(active) = self.chosen(layer, kept)? else { continue };
+            layer.set_target(selection::count(&active))?;
             layer.keep_inactive();
-            layer.set_trainable(Some(layer.active().ones_like()))?;
-            self.choose(layer, kept)?;
+            layer.set_trainable(Some(active.ones_like()))?;
+            layer.activate(&active)?;
         }
         Ok(())
     }
@@ -114,7 +166,12 @@ impl Strategy for Nm {
 
     fn after_step(&self, _: &Step, topology: &mut Topology) -> Result<()> {
         let kept = self.kept(topology.density())?;
-        topology.layers_mut().iter_mut().try_for_each(|layer| self.choose(layer, kept))
+        for layer in topology.layers_mut() {
+            if let Some(active) = self.chosen(layer, kept)? {
+                layer.activate(&active)?;
+            }
+        }
+        Ok(())
     }
 }
 

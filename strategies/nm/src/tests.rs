@@ -3,7 +3,8 @@ use dst_conformance::{Bench, step};
 
 #[test]
 fn keeps_the_contract() {
-    for variant in [Nm::default(), Nm { group: 8, decay: 0.0 }] {
+    let dense = Nm { remainder: Remainder::Dense, ..Nm::default() };
+    for variant in [Nm::default(), Nm { group: 8, decay: 0.0, ..Nm::default() }, dense] {
         dst_conformance::check(&variant);
     }
 }
@@ -11,7 +12,7 @@ fn keeps_the_contract() {
 /// One of every three inputs of both neurons.
 #[test]
 fn every_group_keeps_its_largest_weight() {
-    let nm = Nm { group: 3, decay: 0.5 };
+    let nm = Nm { group: 3, decay: 0.5, ..Nm::default() };
     let mut bench = Bench::new([1.0, -4.0, 3.0, 0.5, 0.25, -0.125], [1; 6]);
     bench.init(&nm, 2.0 / 3.0);
     assert_eq!(bench.active(), [0, 1, 0, 1, 0, 0]);
@@ -43,10 +44,29 @@ fn a_sparsity_that_splits_weights_is_refused_with_those_that_do_not() {
     assert_eq!(Nm { group: 16, ..Nm::default() }.kept(0.0625).unwrap(), 1);
 }
 
-/// Inputs of three are no whole number of groups of two: the layer stays dense and says so.
+/// Three inputs are a group of two and a shorter one of one, half of which is rounded up.
 #[test]
-fn layers_that_do_not_divide_stay_dense() {
+fn the_last_group_of_a_neuron_may_be_shorter() {
     let nm = Nm { group: 2, ..Nm::default() };
+    let mut bench = Bench::new([1.0, -4.0, 3.0, 0.5, 0.25, -0.125], [1; 6]);
+    bench.init(&nm, 0.5);
+    assert_eq!(bench.active(), [0, 1, 1, 1, 0, 1]);
+    bench.set_values([5.0, -4.0, 3.0, 0.5, 0.75, -0.125]);
+    bench.after_step(&nm, &step(1));
+    assert_eq!(bench.active(), [1, 0, 1, 0, 1, 1]);
+}
+
+/// With groups of four no neuron has a whole one: each keeps one connection of three.
+#[test]
+fn a_neuron_with_less_than_a_group_keeps_a_connection() {
+    let mut bench = Bench::new([1.0, -4.0, 3.0, 0.5, 0.25, -0.125], [1; 6]);
+    bench.init(&Nm::default(), 0.75);
+    assert_eq!(bench.active(), [0, 1, 0, 1, 0, 0]);
+}
+
+#[test]
+fn layers_that_do_not_divide_stay_dense_if_hardware_is_to_run_them() {
+    let nm = Nm { group: 2, remainder: Remainder::Dense, ..Nm::default() };
     let mut bench = Bench::new([1.0, -4.0, 3.0, 0.5, 0.25, -0.125], [1; 6]);
     bench.init(&nm, 0.5);
     assert_eq!(bench.active(), [1; 6]);

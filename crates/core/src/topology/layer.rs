@@ -47,6 +47,17 @@ pub struct Change {
     pub dropped: Tensor,
 }
 
+/// How many connections of a layer began and ended in some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Churn {
+    /// They began, or began anew from 0.
+    pub born: u64,
+    /// Those among them that had been active before.
+    pub regrown: u64,
+    /// They ended.
+    pub dropped: u64,
+}
+
 /// One prunable weight tensor: which of its entries are active, how many shall be, and what a
 /// strategy keeps about it.
 #[derive(Debug)]
@@ -63,8 +74,8 @@ pub struct Layer {
     pub(super) rng: ChaCha8Rng,
     /// Union of all active sets so far.
     pub(super) ever_active: Tensor,
-    pub(super) born_count: u64,
-    pub(super) dropped_count: u64,
+    /// What happened since it was last asked for.
+    pub(super) churn: Churn,
     /// The active set at the last commit, while a change is pending.
     before: Option<Tensor>,
     /// Entries that were dropped and returned from 0 since the last commit.
@@ -110,8 +121,7 @@ impl Layer {
             final_target: size,
             slots: BTreeMap::new(),
             rng: streams.stream(&format!("topology/{name}")),
-            born_count: 0,
-            dropped_count: 0,
+            churn: Churn::default(),
             before: None,
             reborn: None,
             scope: GradientScope::Active,
@@ -505,9 +515,9 @@ impl Layer {
         selection::count(&self.ever_active) as f64 / self.size() as f64
     }
 
-    /// Connections born and dropped since the last call.
-    pub fn take_churn(&mut self) -> (u64, u64) {
-        (std::mem::take(&mut self.born_count), std::mem::take(&mut self.dropped_count))
+    /// What happened to connections since the last call.
+    pub fn take_churn(&mut self) -> Churn {
+        std::mem::take(&mut self.churn)
     }
 
     pub(super) fn announce(&mut self, scope: GradientScope) -> Result<()> {
@@ -555,8 +565,9 @@ impl Layer {
         let dropped = before.logical_and(&inactive);
         self.weight.publish(&inactive);
         self.weight.advance_revision();
-        self.born_count += selection::count(&born) as u64;
-        self.dropped_count += selection::count(&dropped) as u64;
+        self.churn.born += selection::count(&born) as u64;
+        self.churn.regrown += selection::count(&born.logical_and(&self.ever_active)) as u64;
+        self.churn.dropped += selection::count(&dropped) as u64;
         self.ever_active = self.ever_active.logical_or(&self.active);
         Ok(Some(Change { layer: index, born, dropped }))
     }
@@ -564,7 +575,6 @@ impl Layer {
     /// Starts the records anew: what happened so far was choosing the first topology.
     pub(super) fn restart_records(&mut self) {
         self.ever_active = self.active.copy();
-        self.born_count = 0;
-        self.dropped_count = 0;
+        self.churn = Churn::default();
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::layer::Trainable;
+use super::layer::{Churn, Trainable};
 use super::{Moments, Topology};
 use crate::error::{Error, Result};
 use crate::selection;
@@ -29,6 +29,9 @@ struct LayerState {
     final_target: usize,
     stream: String,
     born: u64,
+    /// States from before it was counted lack it.
+    #[serde(default)]
+    regrown: u64,
     dropped: u64,
     slots: Vec<String>,
     trainable: bool,
@@ -58,8 +61,9 @@ pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState
             target: layer.target,
             final_target: layer.final_target,
             stream: layer.rng.get_word_pos().to_string(),
-            born: layer.born_count,
-            dropped: layer.dropped_count,
+            born: layer.churn.born,
+            regrown: layer.churn.regrown,
+            dropped: layer.churn.dropped,
             slots: layer.slots.keys().cloned().collect(),
             trainable: layer.trainable.is_some(),
             kept,
@@ -124,8 +128,7 @@ pub(super) fn restore(
         layer.active = active;
         layer.weight.advance_revision();
         layer.rng.set_word_pos(position(&state.stream)?);
-        layer.born_count = state.born;
-        layer.dropped_count = state.dropped;
+        layer.churn = Churn { born: state.born, regrown: state.regrown, dropped: state.dropped };
     }
     Ok(())
 }

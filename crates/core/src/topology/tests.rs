@@ -340,10 +340,14 @@ fn an_unannounced_gradient_is_refused_and_an_announced_one_is_dense() {
 #[test]
 fn records_begin_with_the_first_topology() {
     let mut topology = half_active();
-    assert_eq!(topology.layers_mut()[0].take_churn(), (0, 0));
+    assert_eq!(topology.layers_mut()[0].take_churn(), Churn::default());
     update(&mut topology, Regrowth::Forbidden);
-    assert_eq!(topology.layers_mut()[0].take_churn(), (2, 2));
+    assert_eq!(topology.layers_mut()[0].take_churn(), Churn { born: 2, regrown: 0, dropped: 2 });
     assert_eq!(topology.layers()[0].ever_active_share(), 1.0);
+    // Every connection has been active by now, so what is born has been there before.
+    update(&mut topology, Regrowth::Forbidden);
+    let churn = topology.layers_mut()[0].take_churn();
+    assert!(churn.born > 0 && churn.regrown == churn.born, "{churn:?}");
 }
 
 #[test]

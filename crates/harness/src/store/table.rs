@@ -180,6 +180,7 @@ mod tests {
             born: 0,
             dropped: 0,
             ever_active_share: 0.1,
+            ..LayerRecord::default()
         };
         let bytes = write_layers(std::slice::from_ref(&row)).unwrap();
         assert_eq!(read_layers(std::str::from_utf8(&bytes).unwrap()).unwrap(), [row]);

@@ -67,6 +67,7 @@ pub(crate) fn success(spec: &TrialSpec) -> TrialResult {
         dense_inference_flops: 1e6,
         steps: 1_090,
         skipped_batches: 10,
+        is_static: false,
     };
     TrialResult { outcome: Some(outcome), ..failure(spec, Status::Finished, "") }
 }
@@ -197,6 +198,7 @@ fn a_result_comes_back_with_its_tables() {
         born: 0,
         dropped: 0,
         ever_active_share: 0.1,
+        ..LayerRecord::default()
     }];
     let ages = [AgeRecord { layer: "fc1.weight".into(), age_epochs: 1, dropped: 0, active: 4_800 }];
     let folder = store.folder(&id);

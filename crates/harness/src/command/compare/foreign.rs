@@ -348,6 +348,7 @@ fn outcome(metric: Metric, test: Scores, cells: &Cells<'_>) -> Outcome {
         dense_inference_flops: number(Role::DenseFlops),
         steps: 0,
         skipped_batches: 0,
+        is_static: false,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::trainer::Trainer;
 /// The score of an epoch that predicts one thing for every sample counts as missing: F1 can
 /// rate it above a network that has begun to tell the classes apart.
 #[derive(Debug)]
-pub(crate) struct Best {
+pub(crate) struct BestCheckpoint {
     pub(crate) facts: Facts,
     /// Copies of parameters, buffers and masks under `best/`.
     pub(crate) tensors: Tensors,
@@ -41,7 +41,7 @@ pub(crate) struct Facts {
 /// Where the tensors of the best epoch lie in a checkpoint.
 pub(crate) const PREFIX: &str = "best/";
 
-impl Best {
+impl BestCheckpoint {
     /// The present weights if they are better than `earlier`, else `earlier`.
     pub(crate) fn after_epoch(
         earlier: Option<Self>,
