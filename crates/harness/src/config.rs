@@ -6,6 +6,7 @@
 mod analysis;
 pub(crate) mod axis;
 mod file;
+pub(crate) mod flags;
 mod key;
 mod parameters;
 mod path;
@@ -14,7 +15,6 @@ mod print;
 mod setting;
 mod tables;
 mod trials;
-pub(crate) mod typed;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,8 +24,8 @@ use dst_core::record::TrialSpec;
 use dst_core::{DataSources, Error, Result, device};
 use dst_data::hub::{self, Hub};
 
-pub(crate) use parameters::Family;
-pub(crate) use setting::{Key, Layer, Source, mistyped, plain};
+pub(crate) use parameters::ParameterSet;
+pub(crate) use setting::{Key, SettingLayer, Source, mistyped, plain};
 
 use parameters::Axes;
 use path::Path as KeyPath;
@@ -81,16 +81,20 @@ impl ExecutionConfig {
 
 /// The settings in force, with the source of each.
 #[derive(Debug)]
-pub(crate) struct Effective {
+pub(crate) struct ResolvedSettings {
     settings: Settings,
 }
 
-impl Effective {
+impl ResolvedSettings {
     /// Puts the layers on top of each other.
     ///
     /// # Errors
     /// If a file cannot be read, or a key, a name or a value is not usable.
-    pub(crate) fn new(file: Option<&Path>, environment: Layer, flags: Layer) -> Result<Self> {
+    pub(crate) fn new(
+        file: Option<&Path>,
+        environment: SettingLayer,
+        flags: SettingLayer,
+    ) -> Result<Self> {
         let file = file.map(file::read).transpose()?.unwrap_or_default();
         let preset = [&flags, &environment, &file]
             .into_iter()
@@ -107,16 +111,16 @@ impl Effective {
         for layer in [defaults()?, preset, file, environment, flags] {
             settings.apply(layer)?;
         }
-        let mut effective = Self { settings };
-        effective.derive_tuned()?;
-        Ok(effective)
+        let mut resolved = Self { settings };
+        resolved.derive_tuned()?;
+        Ok(resolved)
     }
 
     /// From the environment of this process.
     ///
     /// # Errors
-    /// As [`Effective::new`].
-    pub(crate) fn of_process(file: Option<&Path>, flags: Layer) -> Result<Self> {
+    /// As [`ResolvedSettings::new`].
+    pub(crate) fn of_process(file: Option<&Path>, flags: SettingLayer) -> Result<Self> {
         let environment = setting::environment(|name| std::env::var(name).ok())?;
         Self::new(file, environment, flags)
     }
@@ -246,7 +250,7 @@ impl Effective {
     }
 }
 
-fn defaults() -> Result<Layer> {
+fn defaults() -> Result<SettingLayer> {
     let default = |name, text| plain(name)?.setting(text, Source::Default);
     Ok(vec![
         default("preset", preset::PRESETS[0].name)?,

@@ -16,7 +16,7 @@ use dst_core::{
 };
 use dst_train::toy::Blobs;
 use harness::lease::{self, Claim};
-use harness::run::{Ran, RunOptions, run_trial};
+use harness::run::{RunOptions, RunOutcome, run_trial};
 use harness::store::{Store, TrialState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,7 @@ impl Scene {
         Self { _folder: folder, store }
     }
 
-    fn run(&self, spec: &TrialSpec) -> Result<Ran> {
+    fn run(&self, spec: &TrialSpec) -> Result<RunOutcome> {
         // Dropout draws from libtorch's generator, which belongs to the process: two trials at
         // once would share it.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -163,8 +163,8 @@ impl Scene {
     /// The status and reason of a trial that is expected to have a result.
     fn end(&self, spec: &TrialSpec) -> (Status, String) {
         match self.run(spec).unwrap() {
-            Ran::Ended { status, reason } => (status, reason),
-            ran => panic!("the trial has no result: {ran:?}"),
+            RunOutcome::Ended { status, reason } => (status, reason),
+            outcome => panic!("the trial has no result: {outcome:?}"),
         }
     }
 
@@ -199,7 +199,7 @@ fn be_a_run() {
     };
     let store = Store::open(Path::new(&root)).unwrap();
     let spec = store.specs().unwrap().remove(0);
-    assert_eq!(run_trial(&store, &spec, &options()).unwrap(), Ran::Interrupted);
+    assert_eq!(run_trial(&store, &spec, &options()).unwrap(), RunOutcome::Interrupted);
 }
 
 #[test]
@@ -299,8 +299,11 @@ fn a_held_trial_is_left_alone() {
     let Claim::Ours(lease) = claim else {
         panic!("{claim:?}");
     };
-    let ran = scene.run(&spec).unwrap();
-    assert!(matches!(&ran, Ran::Held(holder) if holder.pid == std::process::id()), "{ran:?}");
+    let outcome = scene.run(&spec).unwrap();
+    assert!(
+        matches!(&outcome, RunOutcome::Held(holder) if holder.pid == std::process::id()),
+        "{outcome:?}"
+    );
     lease.end("interrupted").unwrap();
     assert_eq!(scene.end(&spec).0, Status::Finished);
     assert_eq!(scene.record(&spec).provenance.attempt, 2);

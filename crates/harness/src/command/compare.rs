@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::catalog;
 use crate::cli::CompareArgs;
-use crate::config::{Effective, typed};
+use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::store::Store;
 use entry::Entry;
@@ -33,21 +33,21 @@ use output::Remarks;
 use side::{Selector, Side, Source};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
-    let mut flags = typed::analysis(&args.analysis)?;
-    typed::store(&mut flags, args.store.as_deref())?;
-    let effective = Effective::of_process(None, flags)?;
+    let mut flags = flags::analysis(&args.analysis)?;
+    flags::store(&mut flags, args.store.as_deref())?;
+    let resolved = ResolvedSettings::of_process(None, flags)?;
     if args.analysis.control.is_some() {
         return Err(Error::usage("the second of the two is the control").at("--control"));
     }
-    let [first, second] = sides(&args.first, &args.second, &effective.execution()?.store)?;
+    let [first, second] = sides(&args.first, &args.second, &resolved.execution()?.store)?;
     let sides = [&first, &second];
     let rule = Rule::of(sides);
-    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &effective)?;
+    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &resolved)?;
 
     let names = relabel::names(sides, &rule);
     let trials = relabel::trials(&matched.pairings, &names, &rule);
     let [_, control] = names;
-    let mut analysis = effective.analysis_over(Analysis { control, ..recorded })?;
+    let mut analysis = resolved.analysis_over(Analysis { control, ..recorded })?;
     let present = |name: &String| trials.iter().any(|trial| trial.spec.dataset == *name);
     analysis.metrics.retain(|name, _| present(name));
     let differing = relabel::differing(&matched.pairings);
@@ -78,7 +78,7 @@ struct Prepared {
 ///
 /// # Errors
 /// If a source cannot be read, or nothing belongs together.
-fn prepare(sides: [&Side; 2], rule: &Rule, effective: &Effective) -> Result<Prepared> {
+fn prepare(sides: [&Side; 2], rule: &Rule, resolved: &ResolvedSettings) -> Result<Prepared> {
     let [first, second] = sides;
     let one = Origin::read(&first.source)?;
     let same = first.source.is(&second.source);
@@ -94,7 +94,7 @@ fn prepare(sides: [&Side; 2], rule: &Rule, effective: &Effective) -> Result<Prep
         .collect();
     notes.extend(names::unify([&mut ours, &mut theirs], &known));
     let recorded = one.analysis.clone().or_else(|| other.analysis.clone()).unwrap_or_default();
-    let analysis = effective.analysis_over(recorded.clone())?;
+    let analysis = resolved.analysis_over(recorded.clone())?;
     let groups = [group(ours, first)?, group(theirs, second)?];
     let groups = [&groups[0][..], &groups[1][..]];
     let matched = matching::matched(groups, rule, sides, &analysis);

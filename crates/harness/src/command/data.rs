@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 
 use super::fetch;
 use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, PlaceArgs};
-use crate::config::{Effective, typed};
+use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::table::Table;
@@ -78,7 +78,7 @@ fn chosen(args: &DataNamesArgs) -> Result<(Vec<&'static DatasetPlugin>, DataSour
         hub_revision: args.hub_revision.clone(),
         ..PlaceArgs::default()
     };
-    let execution = Effective::of_process(None, typed::place(&place)?)?.execution()?;
+    let execution = ResolvedSettings::of_process(None, flags::place(&place)?)?.execution()?;
     let plugins = if args.names.is_empty() {
         DatasetPlugin::all()?.to_vec()
     } else {

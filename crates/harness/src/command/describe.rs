@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::DescribeArgs;
-use crate::config::{Family, preset};
+use crate::config::{ParameterSet, preset};
 use crate::exit::Exit;
 use crate::output;
 use crate::schema::Parameter;
@@ -74,7 +74,7 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
             found.push(Description {
                 title: plugin.title,
                 paper: plugin.paper,
-                parameters: Family::strategy(name)?.parameters(),
+                parameters: ParameterSet::strategy(name)?.parameters(),
                 grid: plugin.grid,
                 ..plain("strategy", name, plugin.summary)
             });
@@ -86,7 +86,7 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
             found.push(Description {
                 title: plugin.title,
                 paper: plugin.paper,
-                parameters: Family::model(name)?.parameters(),
+                parameters: ParameterSet::model(name)?.parameters(),
                 ..plain("model", name, plugin.summary)
             });
         }
@@ -103,7 +103,7 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
                     .into_iter()
                     .flatten()
                     .collect(),
-                parameters: Family::dataset(name)?.parameters(),
+                parameters: ParameterSet::dataset(name)?.parameters(),
                 ..plain("data set", name, plugin.summary)
             });
         }
@@ -123,7 +123,7 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
             found.push(Description {
                 title: plugin.title,
                 paper: plugin.paper,
-                parameters: Family::optimizer(name)?.parameters(),
+                parameters: ParameterSet::optimizer(name)?.parameters(),
                 ..plain("optimizer", name, plugin.summary)
             });
         }
@@ -134,7 +134,7 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
             found.push(Description {
                 title: plugin.title,
                 paper: plugin.paper,
-                parameters: Family::schedule(name)?.parameters(),
+                parameters: ParameterSet::schedule(name)?.parameters(),
                 ..plain("schedule", name, plugin.summary)
             });
         }
@@ -153,11 +153,11 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
     }
     match name {
         "training" => found.push(Description {
-            parameters: Family::training()?.parameters(),
+            parameters: ParameterSet::training()?.parameters(),
             ..plain("table", name, "How trials train: --set training.KEY=VALUE, or [training].")
         }),
         "analysis" => found.push(Description {
-            parameters: Family::analysis(&Analysis::default())?.parameters(),
+            parameters: ParameterSet::analysis(&Analysis::default())?.parameters(),
             ..plain(
                 "table",
                 name,

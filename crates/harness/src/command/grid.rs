@@ -16,7 +16,7 @@ use super::report::default_folder;
 use super::standing::{Accepted, Standings};
 use super::{report, results};
 use crate::cli::GridArgs;
-use crate::config::{Effective, ExecutionConfig, GridConfig, mistyped, typed};
+use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
 use crate::executor::{Event, ExecutorOptions, execute};
 use crate::exit::Exit;
 use crate::output;
@@ -31,11 +31,11 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
         output::note(&format!("warning: {name} is not a variable of the harness; {meant} is"));
     }
     let file = args.experiment.settings.config.as_deref();
-    let effective = Effective::of_process(file, typed::grid(args)?)?;
-    let grid = effective.grid()?;
-    effective.check_looks(&grid)?;
+    let resolved = ResolvedSettings::of_process(file, flags::grid(args)?)?;
+    let grid = resolved.grid()?;
+    resolved.check_looks(&grid)?;
     if args.print_config {
-        output::print(&effective.to_toml()?)?;
+        output::print(&resolved.to_toml()?)?;
         return Ok(Exit::Success);
     }
     check_control(&grid)?;
@@ -119,8 +119,8 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             executed.skipped + grid.trials.len() - to_execute.len(),
         ));
     }
-    let material = report::Material::of_grid(&store, &record, grid.analysis.clone())?;
-    let records = &material.records;
+    let input = report::ReportInput::of_grid(&store, &record, grid.analysis.clone())?;
+    let records = &input.records;
     let is_failed = |record: &&TrialRecord| {
         let TrialRecord { spec, status, collapse, .. } = record;
         !grid.analysis.counts_as_trained(&spec.dataset, *status, *collapse)
@@ -128,7 +128,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let failed = records.iter().filter(is_failed).count();
     let mut files = Vec::new();
     if !records.is_empty() {
-        let built = report::build(&store, &material, (!args.no_report).then_some(&*folder))?;
+        let built = report::build(&store, &input, (!args.no_report).then_some(&*folder))?;
         if !args.json {
             output::print_styled(&built.text)?;
         }

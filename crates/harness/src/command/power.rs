@@ -12,7 +12,7 @@ use dst_core::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::cli::PowerArgs;
-use crate::config::{Effective, axis, typed};
+use crate::config::{ResolvedSettings, axis, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::span;
@@ -47,14 +47,14 @@ impl Planned {
 }
 
 pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
-    let effective = Effective::of_process(None, typed::analysis(&args.analysis)?)?;
+    let resolved = ResolvedSettings::of_process(None, flags::analysis(&args.analysis)?)?;
     let asked = Asked {
         effect: number("--effect", args.effect.as_deref())?,
         power: number("--power", args.power.as_deref())?.unwrap_or(0.8),
         comparisons: count_of("--comparisons", args.comparisons.as_deref())?,
     };
     if let Some(sd) = number("--sd", args.sd.as_deref())? {
-        let analysis = effective.analysis()?;
+        let analysis = resolved.analysis()?;
         let question = Question::new(&asked, absolute(analysis.margin)?, 1, &analysis)?;
         let plan = Plan::new(sd, &question).map_err(|error| error.at("--sd"))?;
         if args.json {
@@ -75,7 +75,7 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
     }
     let store = Store::open(root)?;
     let recorded = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
-    let analysis = effective.analysis_over(recorded)?;
+    let analysis = resolved.analysis_over(recorded)?;
     let records = store.records()?;
     if records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", root.display())).hint(

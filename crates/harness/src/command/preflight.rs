@@ -1,7 +1,7 @@
 //! Whatever can fail for the user's reasons fails here, before the first trial.
 
+mod capacity;
 mod plan;
-mod room;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +20,8 @@ use super::fetch;
 use crate::code;
 use crate::config::ExecutionConfig;
 use crate::output;
+pub(super) use capacity::{Notice, fit_memory, space, writable};
 pub(super) use plan::advice;
-pub(super) use room::{Notice, fit_memory, space, writable};
 pub(super) use warnings::warnings;
 
 /// How long one waits without a word.

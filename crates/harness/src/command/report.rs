@@ -20,7 +20,7 @@ use serde_json::json;
 use super::{preflight, results};
 use crate::catalog;
 use crate::cli::ReportArgs;
-use crate::config::{Effective, typed};
+use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::store::{GridRecord, Store, TrialState};
@@ -48,26 +48,26 @@ pub(super) struct Built {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
-    let mut flags = typed::analysis(&args.analysis)?;
-    typed::store(&mut flags, args.store.as_deref())?;
-    let effective = Effective::of_process(None, flags)?;
-    let store = Store::open(&effective.execution()?.store)?;
+    let mut flags = flags::analysis(&args.analysis)?;
+    flags::store(&mut flags, args.store.as_deref())?;
+    let resolved = ResolvedSettings::of_process(None, flags)?;
+    let store = Store::open(&resolved.execution()?.store)?;
     if args.watch {
-        return watch(args, &effective, &store);
+        return watch(args, &resolved, &store);
     }
-    let material = material(args, &effective, &store)?;
-    if material.records.is_empty() {
+    let input = input(args, &resolved, &store)?;
+    if input.records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", store.root().display()))
             .hint("`harness status` shows what it has"));
     }
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
-    let built = build(&store, &material, Some(&folder))?;
+    let built = build(&store, &input, Some(&folder))?;
     if args.json {
         output::print_json(&json!({
-            "trials": results::json(&material.records),
-            "analysis": material.analysis,
-            "post_hoc": material.chosen == Chosen::PostHoc,
+            "trials": results::json(&input.records),
+            "analysis": input.analysis,
+            "post_hoc": input.chosen == Chosen::PostHoc,
             "files": built.files,
         }))?;
     } else {
@@ -77,14 +77,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
 }
 
 /// The trials that the flags name, with the analysis that was recorded or typed.
-fn material(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Material> {
+fn input(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Result<ReportInput> {
     let grids = store.grids()?;
     let latest = grids.last().filter(|_| !args.all);
     let recorded = latest.or(grids.last()).map(|grid| grid.analysis.clone());
-    let analysis = effective.analysis_over(recorded.unwrap_or_default())?;
+    let analysis = resolved.analysis_over(recorded.unwrap_or_default())?;
     match latest {
-        Some(grid) => Material::of_grid(store, grid, analysis),
-        None => Material::of_store(store, analysis),
+        Some(grid) => ReportInput::of_grid(store, grid, analysis),
+        None => ReportInput::of_store(store, analysis),
     }
 }
 
@@ -92,7 +92,7 @@ fn material(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<M
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Builds the reports whenever a trial has ended, until none is left or an interrupt comes.
-fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit> {
+fn watch(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Result<Exit> {
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
     let mut seen = None;
@@ -103,7 +103,7 @@ fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit
             if ended == 0 {
                 output::note("no trial has ended yet");
             } else {
-                build(store, &material(args, effective, store)?, Some(&folder))?;
+                build(store, &input(args, resolved, store)?, Some(&folder))?;
                 let page = folder.join("report.html");
                 output::note(&format!(
                     "{ended} of {} ended: {}",
@@ -136,7 +136,7 @@ fn progress(args: &ReportArgs, store: &Store) -> Result<(usize, usize)> {
 }
 
 /// What reports are made from.
-pub(super) struct Material {
+pub(super) struct ReportInput {
     /// Trials that ended.
     pub(super) records: Vec<TrialRecord>,
     /// Trials that were planned and have not ended.
@@ -153,7 +153,7 @@ pub(super) struct Material {
     seen: Seen,
 }
 
-impl Material {
+impl ReportInput {
     /// The trials of one grid.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl Material {
     /// All trials of a store.
     ///
     /// # Errors
-    /// As [`Material::of_grid`].
+    /// As [`ReportInput::of_grid`].
     pub(super) fn of_store(store: &Store, analysis: Analysis) -> Result<Self> {
         let commands = store.grids()?.into_iter().map(|grid| grid.command).collect();
         Self::new(store, &store.ids()?, analysis, commands)
@@ -225,8 +225,8 @@ pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &A
 ///
 /// # Errors
 /// If a report refuses, or a file cannot be written.
-pub(super) fn build(store: &Store, material: &Material, folder: Option<&Path>) -> Result<Built> {
-    let study = Study::new(&material.experiment())?;
+pub(super) fn build(store: &Store, input: &ReportInput, folder: Option<&Path>) -> Result<Built> {
+    let study = Study::new(&input.experiment())?;
     let page = Page::new(&study);
     let mut plugins = ReportPlugin::all()?.to_vec();
     plugins.sort_by_key(|plugin| plugin.order);
@@ -244,7 +244,7 @@ pub(super) fn build(store: &Store, material: &Material, folder: Option<&Path>) -
     }
     let mut written = Vec::new();
     if let Some(folder) = folder {
-        let analysis = analysis_file(&material.analysis, material.chosen)?;
+        let analysis = analysis_file(&input.analysis, input.chosen)?;
         documents.push(Document { name: "analysis.toml".to_owned(), bytes: analysis.into_bytes() });
         written = files::write(folder, &documents)?;
         text.push_str(&listed(&written, folder));

@@ -20,7 +20,7 @@ use super::label::{self, Labels};
 use super::watch;
 use crate::cli::StatusArgs;
 use crate::code;
-use crate::config::{Effective, Layer, typed};
+use crate::config::{ResolvedSettings, SettingLayer, flags};
 use crate::exit::Exit;
 use crate::output::{self, style_of};
 use crate::progress::span;
@@ -53,9 +53,9 @@ impl Trial {
 }
 
 pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
-    let mut flags = Layer::new();
-    typed::store(&mut flags, args.store.as_deref())?;
-    let root = Effective::of_process(None, flags)?.execution()?.store;
+    let mut flags = SettingLayer::new();
+    flags::store(&mut flags, args.store.as_deref())?;
+    let root = ResolvedSettings::of_process(None, flags)?.execution()?.store;
     let store = Store::open(&root)?;
     if let Some(seconds) = args.watch {
         return follow(&store, Duration::from_secs(seconds));

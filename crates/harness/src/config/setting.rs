@@ -10,7 +10,7 @@ use dst_core::{Error, Result};
 use serde_json::Value;
 
 use super::axis;
-use super::parameters::Family;
+use super::parameters::ParameterSet;
 use super::path::Path;
 
 pub(crate) use super::key::{EVERY, Key};
@@ -73,7 +73,7 @@ impl Setting {
 }
 
 /// Settings that came together, such as all of one file.
-pub(crate) type Layer = Vec<(Key, Setting)>;
+pub(crate) type SettingLayer = Vec<(Key, Setting)>;
 
 /// A key without a table, and how it is given elsewhere.
 pub(crate) struct PlainKey {
@@ -172,8 +172,8 @@ fn count(text: &str) -> Result<Vec<Value>> {
 ///
 /// # Errors
 /// If a value cannot be read.
-pub(crate) fn environment(get: impl Fn(&str) -> Option<String>) -> Result<Layer> {
-    let mut layer = Layer::new();
+pub(crate) fn environment(get: impl Fn(&str) -> Option<String>) -> Result<SettingLayer> {
+    let mut layer = SettingLayer::new();
     for key in PLAIN_KEYS {
         if let Some(text) = get(key.variable).filter(|text| !text.is_empty()) {
             layer.push(key.setting(&text, Source::Environment(key.variable))?);
@@ -230,18 +230,18 @@ impl Settings {
     ///
     /// # Errors
     /// If no strategy has a parameter.
-    pub(crate) fn apply(&mut self, layer: Layer) -> Result<()> {
+    pub(crate) fn apply(&mut self, layer: SettingLayer) -> Result<()> {
         self.forget_entries(&layer);
         self.layers += 1;
         let rank = self.layers;
         let layer = layer.into_iter().map(|(key, setting)| (key, Setting { rank, ..setting }));
-        let (every, named): (Layer, Layer) = layer.partition(|(key, _)| match key {
+        let (every, named): (SettingLayer, SettingLayer) = layer.partition(|(key, _)| match key {
             Key::Strategy(name, _) | Key::TrainingFor(name, _) => name == EVERY,
             Key::Dataset(name, _) | Key::TrainingOn(name, _) => DatasetGroup::find(name).is_ok(),
             Key::Training(_) => true,
             _ => false,
         });
-        let (training, groups): (Layer, Layer) =
+        let (training, groups): (SettingLayer, SettingLayer) =
             every.into_iter().partition(|(key, _)| matches!(key, Key::Training(_)));
         for (key, setting) in training {
             self.put(key, setting)?;
@@ -318,7 +318,7 @@ impl Settings {
     }
 
     /// Entries of a table of the analysis go when the layer has the whole table.
-    fn forget_entries(&mut self, layer: &Layer) {
+    fn forget_entries(&mut self, layer: &SettingLayer) {
         let is_whole = |name: &str| {
             layer.iter().any(|(key, _)| matches!(key, Key::Analysis(whole) if whole == name))
         };
@@ -357,7 +357,7 @@ impl Settings {
 /// A setting in pieces: one for each parameter of a table.
 #[derive(Default)]
 struct Spread {
-    entries: Layer,
+    entries: SettingLayer,
     /// Keys of which nothing that is set below counts any more.
     whole: Vec<Key>,
     /// Keys that do not count themselves any more.
@@ -368,16 +368,16 @@ struct Spread {
 impl Spread {
     fn add(&mut self, key: Key, mut setting: Setting) -> Result<()> {
         self.rank = setting.rank;
-        let Some((family, path)) = Family::of(&key) else {
+        let Some((parameters, path)) = ParameterSet::of(&key) else {
             self.entries.push((key, setting));
             return Ok(());
         };
-        if let Some(place) = place_of_old_spelling(&key, &family) {
+        if let Some(place) = place_of_old_spelling(&key, &parameters) {
             setting.is_old_spelling = true;
             self.entries.push((key.at(place), setting));
             return Ok(());
         }
-        let node = family.node(path);
+        let node = parameters.node(path);
         let variants = node.and_then(|node| node.variants());
         let tag = variants.map(|(tag, _)| tag);
         if let Some(tag) = tag
@@ -421,9 +421,9 @@ impl Spread {
 }
 
 /// Where a key of trainings is now that was written when components had no parameters of their own.
-fn place_of_old_spelling(key: &Key, family: &Family) -> Option<Path> {
+fn place_of_old_spelling(key: &Key, parameters: &ParameterSet) -> Option<Path> {
     let path = key.path().filter(|path| key.is_training() && path.parent().is_none())?;
-    if family.defaults().contains_key(path.first()) {
+    if parameters.defaults().contains_key(path.first()) {
         return None;
     }
     path_of(path.first()).map(Path::new)
@@ -436,13 +436,13 @@ fn having(path: &Path, setting: &Setting) -> Result<Vec<&'static StrategyPlugin>
     // Where the path goes wrong in a strategy that has its first key.
     let mut wrong = None;
     for plugin in StrategyPlugin::all()? {
-        let family = Family::strategy(plugin.name)?;
-        match family.check_values(path, &setting.values) {
+        let parameters = ParameterSet::strategy(plugin.name)?;
+        match parameters.check_values(path, &setting.values) {
             Ok(()) => having.push(*plugin),
-            Err(error) if family.defaults().contains_key(path.first()) => wrong = Some(error),
+            Err(error) if parameters.defaults().contains_key(path.first()) => wrong = Some(error),
             Err(_) => {}
         }
-        known.extend(family.defaults().keys().cloned());
+        known.extend(parameters.defaults().keys().cloned());
     }
     if having.is_empty() && !matches!(setting.source, Source::Preset(_)) {
         known.sort();

@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::Layer;
+use crate::config::SettingLayer;
 
 /// The inputs that were taken badly once.
 const OURS: &str = include_str!("cases/ours.csv");
@@ -24,8 +24,8 @@ fn compare(ours: &[u8], theirs: &[u8], part: &str) -> Result<(Vec<String>, Remar
     let sides = sides(&typed[0], &typed[1], folder.path())?;
     let sides = [&sides[0], &sides[1]];
     let rule = Rule::of(sides);
-    let effective = Effective::new(None, Layer::default(), Layer::default())?;
-    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &effective)?;
+    let resolved = ResolvedSettings::new(None, SettingLayer::default(), SettingLayer::default())?;
+    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &resolved)?;
     let names = relabel::names(sides, &rule);
     assert_eq!(names, ["ours", "theirs"]);
     let trials = relabel::trials(&matched.pairings, &names, &rule);

@@ -8,7 +8,7 @@ use dst_core::record::{Outcome, Status};
 use serde_json::{Map, Value, json};
 
 use super::Trial;
-use crate::progress::pace::Pace;
+use crate::progress::eta::Eta;
 use crate::store::TrialState;
 
 /// How many trials are in which state.
@@ -141,13 +141,13 @@ impl Rest {
         if costs.is_empty() {
             return None;
         }
-        let mut pace = Pace::new(costs);
+        let mut eta = Eta::new(costs);
         for (id, fraction) in begun {
-            pace.start(id);
-            pace.reach(id, fraction);
+            eta.start(id);
+            eta.reach(id, fraction);
         }
         // One trial does not become faster when others have ended.
-        let seconds = (pace.rest() / workers.max(1) as f64).max(longest);
+        let seconds = (eta.rest() / workers.max(1) as f64).max(longest);
         Some(Self { seconds, is_partial })
     }
 }
