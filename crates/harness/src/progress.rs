@@ -20,14 +20,14 @@ use names::Names;
 
 /// The time between two lines about running trials, at first; it grows to the longest, so that
 /// the log of a night can still be read.
-const PAUSE: Duration = Duration::from_secs(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+const LONGEST_LINE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Running trials that a line names.
 const NAMED: usize = 2;
 
-/// The time between two pictures of the screen.
-const FRAME: Duration = Duration::from_millis(100);
+/// The time between two frames on the screen.
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows people how a grid gets on.
 pub(crate) struct Progress {
@@ -191,7 +191,8 @@ impl Progress {
         match &mut self.display {
             Display::Quiet => {}
             Display::Lines { last } => {
-                let pause = (self.started.elapsed() / 60).clamp(PAUSE, LONGEST_PAUSE);
+                let pause =
+                    (self.started.elapsed() / 60).clamp(LINE_INTERVAL, LONGEST_LINE_INTERVAL);
                 if last.elapsed() >= pause {
                     *last = Instant::now();
                     let running = self.running.iter().map(|running| match running.at {
@@ -202,7 +203,7 @@ impl Progress {
                 }
             }
             Display::Screen { last, .. }
-                if is_small && last.is_some_and(|at| at.elapsed() < FRAME) => {}
+                if is_small && last.is_some_and(|at| at.elapsed() < FRAME_INTERVAL) => {}
             Display::Screen { screen, last } => {
                 *last = Some(Instant::now());
                 let room = screen.room();

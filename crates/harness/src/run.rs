@@ -27,7 +27,7 @@ use crate::exit::Exit;
 use crate::lease::{self, Attempts, Claim, Holder, Lease};
 use crate::store::file::Durability;
 use crate::store::{
-    Rows, Store, TrialResult, TrialState, remove_progress, write_predictions, write_result,
+    RowCounts, Store, TrialResult, TrialState, remove_progress, write_predictions, write_result,
     write_tables,
 };
 pub use allocator::keep_freed_memory;
@@ -256,7 +256,7 @@ impl Trial<'_> {
         let Recorder { history, layers, ages, .. } = &recorder;
         write_tables(&self.folder, history, layers, ages, Durability::Synced)?;
         let (history, layers, ages) = (history.len(), layers.len(), ages.len());
-        result.rows = Rows { history, layers, ages, ..result.rows };
+        result.rows = RowCounts { history, layers, ages, ..result.rows };
         self.finish(result, (!may_go_on).then_some(&checkpoint), lease)
     }
 
@@ -315,7 +315,7 @@ impl Trial<'_> {
             collapse: None,
             outcome: None,
             confusion: Vec::new(),
-            rows: Rows::default(),
+            rows: RowCounts::default(),
             provenance: Provenance {
                 libtorch: libtorch::version(),
                 host: lease::host(),

@@ -46,7 +46,7 @@ use predictions::SharedTargets;
 pub(crate) use predictions::write_predictions;
 pub use progress::TrialProgress;
 pub(crate) use progress::{remove_progress, write_progress};
-pub use trial::{Rows, TrialResult};
+pub use trial::{RowCounts, TrialResult};
 pub(crate) use trial::{table_rows, write_result, write_tables};
 
 /// The format that this version writes and the newest that it reads.

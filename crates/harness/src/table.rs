@@ -17,12 +17,12 @@ pub(crate) struct Table {
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     title: String,
-    weight: Weight,
+    priority: Priority,
 }
 
 /// What becomes of a column when the table is wider than the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
+enum Priority {
     /// It says nothing that others do not say, and goes before any cell is wrapped.
     Ornament,
     /// It goes when wrapping is not enough, the last such column first.
@@ -34,19 +34,19 @@ enum Weight {
 impl Column {
     /// A column that stays however narrow the terminal is.
     pub(crate) fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), weight: Weight::Essential }
+        Self { title: title.into(), priority: Priority::Essential }
     }
 
     /// A column that is left out when wrapping the cells is not enough; the last of them goes
     /// first.
     pub(crate) fn detail(title: impl Into<String>) -> Self {
-        Self { weight: Weight::Detail, ..Self::new(title) }
+        Self { priority: Priority::Detail, ..Self::new(title) }
     }
 
     /// A column that repeats what others say, such as a bar: it is left out before any cell is
     /// wrapped.
     pub(crate) fn ornament(title: impl Into<String>) -> Self {
-        Self { weight: Weight::Ornament, ..Self::new(title) }
+        Self { priority: Priority::Ornament, ..Self::new(title) }
     }
 }
 
@@ -118,12 +118,12 @@ impl Table {
             all(widths, shown) <= width.saturating_add(GAP.len())
         };
         if !fits(&natural, &shown) {
-            shown.retain(|column| self.columns[*column].weight != Weight::Ornament);
+            shown.retain(|column| self.columns[*column].priority != Priority::Ornament);
         }
         let mut left_out = Vec::new();
         while !fits(&least, &shown) {
-            let weight = |column: &usize| self.columns[*column].weight;
-            let Some(place) = shown.iter().rposition(|c| weight(c) == Weight::Detail) else {
+            let priority = |column: &usize| self.columns[*column].priority;
+            let Some(place) = shown.iter().rposition(|c| priority(c) == Priority::Detail) else {
                 break;
             };
             left_out.insert(0, self.columns[shown.remove(place)].title.as_str());

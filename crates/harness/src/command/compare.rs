@@ -27,7 +27,7 @@ use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::store::Store;
 use entry::Entry;
-use group::{Group, Twice};
+use group::{DuplicateSeed, Group};
 use matching::{Matched, Rule};
 use output::Remarks;
 use side::{Selector, Side, Source};
@@ -51,7 +51,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
     let present = |name: &String| trials.iter().any(|trial| trial.spec.dataset == *name);
     analysis.metrics.retain(|name, _| present(name));
     let differing = relabel::differing(&matched.pairings);
-    let mut remarks = Remarks { notes, differing, alone: matched.alone };
+    let mut remarks = Remarks { notes, differing, unmatched: matched.unmatched };
     let catalog = catalog::catalog()?;
     let experiment =
         Experiment { post_hoc: true, catalog: &catalog, ..Experiment::new(&trials, &analysis) };
@@ -80,9 +80,9 @@ struct Prepared {
 /// If a source cannot be read, or nothing belongs together.
 fn prepare(sides: [&Side; 2], rule: &Rule, resolved: &ResolvedSettings) -> Result<Prepared> {
     let [first, second] = sides;
-    let one = Origin::read(&first.source)?;
+    let one = LoadedSource::read(&first.source)?;
     let same = first.source.is(&second.source);
-    let other = if same { None } else { Some(Origin::read(&second.source)?) };
+    let other = if same { None } else { Some(LoadedSource::read(&second.source)?) };
     let other = other.as_ref().unwrap_or(&one);
     let mut notes = one.notes.clone();
     notes.extend(other.notes.iter().filter(|note| !one.notes.contains(note)).cloned());
@@ -99,13 +99,13 @@ fn prepare(sides: [&Side; 2], rule: &Rule, resolved: &ResolvedSettings) -> Resul
     let groups = [&groups[0][..], &groups[1][..]];
     let matched = matching::matched(groups, rule, sides, &analysis);
     if matched.pairings.is_empty() {
-        return unmatched::nothing(groups, &matched.alone, rule, sides);
+        return unmatched::nothing(groups, &matched.unmatched, rule, sides);
     }
     notes.extend(matching::several_sets(&matched.pairings, first));
     Ok(Prepared { matched, recorded, notes })
 }
 
-/// The two sides that were typed. A part that is typed on one of them alone means its strategy on
+/// The two sides that were typed. A part that is typed on only one of them means its strategy on
 /// the other too.
 ///
 /// # Errors
@@ -121,15 +121,15 @@ fn sides(first: &str, second: &str, store: &Path) -> Result<[Side; 2]> {
 }
 
 /// The trials of one source.
-struct Origin {
+struct LoadedSource {
     entries: Vec<Entry>,
     analysis: Option<Analysis>,
     notes: Vec<String>,
 }
 
-impl Origin {
+impl LoadedSource {
     fn read(source: &Source) -> Result<Self> {
-        let origin = match source {
+        let loaded = match source {
             Source::Store(path) => {
                 let store = Store::open(path)?;
                 let analysis = store.grids()?.pop().map(|grid| grid.analysis);
@@ -137,16 +137,16 @@ impl Origin {
                 Self { entries, analysis, notes: Vec::new() }
             }
             Source::File(path) => {
-                let sheet = foreign::read(path)?;
-                let notes = sheet.notes.iter().map(|note| format!("{source} {note}")).collect();
-                Self { entries: sheet.entries, analysis: None, notes }
+                let table = foreign::read(path)?;
+                let notes = table.notes.iter().map(|note| format!("{source} {note}")).collect();
+                Self { entries: table.entries, analysis: None, notes }
             }
         };
-        if origin.entries.is_empty() {
+        if loaded.entries.is_empty() {
             return Err(Error::usage(format!("{source} has no trial that ended"))
                 .hint("`harness status` shows what a store has; a file needs rows"));
         }
-        Ok(origin)
+        Ok(loaded)
     }
 
     /// The trials that `side` means.
@@ -168,7 +168,7 @@ impl Origin {
 /// # Errors
 /// If one has a seed twice.
 fn group(entries: Vec<Entry>, side: &Side) -> Result<Vec<Group>> {
-    Group::of(entries).map_err(|Twice { what, seed, lines, differing }| {
+    Group::of(entries).map_err(|DuplicateSeed { what, seed, lines, differing }| {
         let error = match lines {
             Some((first, second)) => {
                 Error::data(format!("{what} has seed {seed} twice, first on line {first}"))
@@ -228,7 +228,7 @@ fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exi
             "settings_differ": remarks.differing,
             "notes": remarks.notes,
             "comparisons": comparisons,
-            "not_compared": remarks.alone_json(typed),
+            "not_compared": remarks.unmatched_json(typed),
         }))?;
         return Ok(Exit::Success);
     }

@@ -21,7 +21,7 @@ pub(super) fn run(action: &DataAction) -> Result<Exit> {
 }
 
 /// What `harness data fetch` is to bring.
-enum Wanted<'a> {
+enum FetchTarget<'a> {
     Dataset(&'static DatasetPlugin),
     Model { repository: &'a str, revision: &'a str },
 }
@@ -37,7 +37,7 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
         if let Some((repository, own)) = hub::reference(name)? {
             // A revision that stands in the name is nearer than the flag.
             let revision = if name.contains('@') { own } else { revision };
-            wanted.push(Wanted::Model { repository, revision });
+            wanted.push(FetchTarget::Model { repository, revision });
             continue;
         }
         for plugin in plugin::datasets(name)? {
@@ -50,16 +50,16 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
                     },
                 ));
             }
-            wanted.push(Wanted::Dataset(plugin));
+            wanted.push(FetchTarget::Dataset(plugin));
         }
     }
     let mut lines = String::new();
     for wanted in wanted {
         let (name, snapshots) = match wanted {
-            Wanted::Dataset(plugin) => {
+            FetchTarget::Dataset(plugin) => {
                 (plugin.name, fetch::dataset(&hub, plugin, revision, args.quiet)?)
             }
-            Wanted::Model { repository, revision } => {
+            FetchTarget::Model { repository, revision } => {
                 (repository, vec![fetch::model(&hub, repository, revision, args.quiet)?])
             }
         };
@@ -130,10 +130,10 @@ fn verify(args: &DataNamesArgs) -> Result<Exit> {
             "test": counts[2],
             "digest": dataset.digest(),
             "origin": dataset.origin(),
-            "cautions": dataset.cautions(),
+            "warnings": dataset.warnings(),
         }));
-        for caution in dataset.cautions() {
-            output::note(&format!("warning: {caution}"));
+        for warning in dataset.warnings() {
+            output::note(&format!("warning: {warning}"));
         }
         let mut cells = vec![plugin.name.to_owned()];
         cells.extend(counts.map(|count| count.to_string()));

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::label::{self, Labels};
 use super::preflight::{self, Checked, Inputs};
 use super::report::default_folder;
-use super::standing::{Accepted, Standings};
+use super::standing::{ReusePolicy, Standings};
 use super::{report, results};
 use crate::cli::GridArgs;
 use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
@@ -195,8 +195,8 @@ fn stand<'a>(
     grid: &'a GridConfig,
     args: &GridArgs,
 ) -> Result<(Standings<'a>, Inputs)> {
-    let accepted = Accepted { retry_failed: args.retry_failed, accept_code: args.accept_code };
-    let mut standings = Standings::read(store, &grid.trials, accepted, &grid.analysis)?;
+    let policy = ReusePolicy { retry_failed: args.retry_failed, accept_code: args.accept_code };
+    let mut standings = Standings::read(store, &grid.trials, policy, &grid.analysis)?;
     let trains: Vec<bool> = standings.iter().map(|(_, standing)| standing.trains()).collect();
     let needed = |index: usize| args.dry_run || trains[index];
     let metrics = &grid.analysis.metrics;

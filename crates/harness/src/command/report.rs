@@ -32,7 +32,7 @@ pub(super) fn default_folder(store: &Path) -> PathBuf {
 
 /// When the analysis was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chosen {
+pub(super) enum AnalysisTiming {
     /// Before the trials began, recorded with their grid.
     Before,
     /// Later, or for other trials.
@@ -40,7 +40,7 @@ pub(super) enum Chosen {
 }
 
 /// Reports as they were made.
-pub(super) struct Built {
+pub(super) struct BuiltReports {
     /// What people read.
     pub(super) text: String,
     /// The files, in the order of the reports.
@@ -67,7 +67,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
         output::print_json(&json!({
             "trials": results::json(&input.records),
             "analysis": input.analysis,
-            "post_hoc": input.chosen == Chosen::PostHoc,
+            "post_hoc": input.chosen == AnalysisTiming::PostHoc,
             "files": built.files,
         }))?;
     } else {
@@ -89,14 +89,14 @@ fn input(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Resul
 }
 
 /// How often a store is looked at.
-const PAUSE: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Builds the reports whenever a trial has ended, until none is left or an interrupt comes.
 fn watch(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Result<Exit> {
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
     let mut seen = None;
-    super::watch::watch(PAUSE, || {
+    super::watch::watch(POLL_INTERVAL, || {
         let (ended, planned) = progress(args, store)?;
         if seen != Some(ended) {
             seen = Some(ended);
@@ -144,7 +144,7 @@ pub(super) struct ReportInput {
     /// How they are compared.
     pub(super) analysis: Analysis,
     /// When that was chosen.
-    pub(super) chosen: Chosen,
+    pub(super) chosen: AnalysisTiming,
     /// What was typed to plan them.
     commands: Vec<String>,
     /// What is quoted of plug-ins.
@@ -195,7 +195,7 @@ impl ReportInput {
             trials: &self.records,
             pending: &self.pending,
             analysis: &self.analysis,
-            post_hoc: self.chosen == Chosen::PostHoc,
+            post_hoc: self.chosen == AnalysisTiming::PostHoc,
             commands: &self.commands,
             catalog: &self.catalog,
             seen: &self.seen,
@@ -204,7 +204,11 @@ impl ReportInput {
 }
 
 /// Was every trial part of a grid that had recorded this analysis when the trial began?
-pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &Analysis) -> Chosen {
+pub(super) fn chosen(
+    grids: &[GridRecord],
+    records: &[TrialRecord],
+    analysis: &Analysis,
+) -> AnalysisTiming {
     let mut planned: BTreeMap<&str, &str> = BTreeMap::new();
     // From the newest to the oldest, so that the earliest plan of each trial remains.
     for grid in grids.iter().rev().filter(|grid| grid.analysis == *analysis) {
@@ -217,7 +221,7 @@ pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &A
             // A process that died before it could say when it began had no result to look at.
             .is_some_and(|fixed| began.is_empty() || *fixed <= began)
     };
-    if records.iter().all(before) { Chosen::Before } else { Chosen::PostHoc }
+    if records.iter().all(before) { AnalysisTiming::Before } else { AnalysisTiming::PostHoc }
 }
 
 /// Renders all registered reports and writes their files to `folder`, if one is given. What people read
@@ -225,7 +229,11 @@ pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &A
 ///
 /// # Errors
 /// If a report refuses, or a file cannot be written.
-pub(super) fn build(store: &Store, input: &ReportInput, folder: Option<&Path>) -> Result<Built> {
+pub(super) fn build(
+    store: &Store,
+    input: &ReportInput,
+    folder: Option<&Path>,
+) -> Result<BuiltReports> {
     let study = Study::new(&input.experiment())?;
     let page = Page::new(&study);
     let mut plugins = ReportPlugin::all()?.to_vec();
@@ -250,7 +258,7 @@ pub(super) fn build(store: &Store, input: &ReportInput, folder: Option<&Path>) -
         text.push_str(&listed(&written, folder));
     }
     store.remember_looks(&looks(&study))?;
-    Ok(Built { text, files: written })
+    Ok(BuiltReports { text, files: written })
 }
 
 /// After how many seeds this study shows verdicts.
@@ -283,7 +291,7 @@ fn listed(files: &[PathBuf], folder: &Path) -> String {
     text
 }
 
-fn analysis_file(analysis: &Analysis, chosen: Chosen) -> Result<String> {
+fn analysis_file(analysis: &Analysis, chosen: AnalysisTiming) -> Result<String> {
     #[derive(Serialize)]
     struct File<'a> {
         analysis: &'a Analysis,
@@ -291,8 +299,8 @@ fn analysis_file(analysis: &Analysis, chosen: Chosen) -> Result<String> {
     let table = toml::to_string(&File { analysis })
         .map_err(|error| Error::contract(format!("the analysis cannot be written: {error}")))?;
     let chosen = match chosen {
-        Chosen::Before => "recorded before these trials began",
-        Chosen::PostHoc => "post hoc: not recorded before all of these trials began",
+        AnalysisTiming::Before => "recorded before these trials began",
+        AnalysisTiming::PostHoc => "post hoc: not recorded before all of these trials began",
     };
     Ok(format!("# How the trials of this report are compared; {chosen}.\n{table}"))
 }

@@ -6,7 +6,7 @@ use dst_analysis::Analysis;
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 
-use super::standing::{Accepted, Standings};
+use super::standing::{ReusePolicy, Standings};
 use super::{preflight, restart, results};
 use crate::cli::RunArgs;
 use crate::config::{ExecutionConfig, ResolvedSettings, flags};
@@ -81,8 +81,8 @@ fn set_aside_if_outdated(
     accept_code: bool,
 ) -> Result<()> {
     let trials = std::slice::from_ref(spec);
-    let accepted = Accepted { accept_code, ..Accepted::default() };
-    let mut standings = Standings::read(Some(store), trials, accepted, &Analysis::default())?;
+    let policy = ReusePolicy { accept_code, ..ReusePolicy::default() };
+    let mut standings = Standings::read(Some(store), trials, policy, &Analysis::default())?;
     let trains = standings.pending().len() == 1;
     // What trains loads its data itself.
     if !trains {

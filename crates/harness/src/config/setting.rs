@@ -287,16 +287,16 @@ impl Settings {
     /// # Errors
     /// If one source sets a key twice, in two spellings.
     fn put(&mut self, key: Key, setting: Setting) -> Result<()> {
-        let mut spread = Spread::default();
-        spread.add(key, setting)?;
-        for whole in &spread.whole {
-            let rank = spread.rank;
+        let mut split = SplitSetting::default();
+        split.add(key, setting)?;
+        for whole in &split.whole {
+            let rank = split.rank;
             self.entries.retain(|key, weaker| weaker.rank == rank || !key.is_below(whole));
         }
-        for key in &spread.gone {
-            self.entries.retain(|other, weaker| weaker.rank == spread.rank || other != key);
+        for key in &split.gone {
+            self.entries.retain(|other, weaker| weaker.rank == split.rank || other != key);
         }
-        for (key, setting) in spread.entries {
+        for (key, setting) in split.entries {
             if let Key::Training(path) = &key {
                 self.entries.retain(|key, _| match key {
                     Key::TrainingOn(_, own) | Key::TrainingFor(_, own) => own != path,
@@ -356,7 +356,7 @@ impl Settings {
 
 /// A setting in pieces: one for each parameter of a table.
 #[derive(Default)]
-struct Spread {
+struct SplitSetting {
     entries: SettingLayer,
     /// Keys of which nothing that is set below counts any more.
     whole: Vec<Key>,
@@ -365,7 +365,7 @@ struct Spread {
     rank: usize,
 }
 
-impl Spread {
+impl SplitSetting {
     fn add(&mut self, key: Key, mut setting: Setting) -> Result<()> {
         self.rank = setting.rank;
         let Some((parameters, path)) = ParameterSet::of(&key) else {

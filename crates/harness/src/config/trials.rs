@@ -22,7 +22,7 @@ struct Candidate {
 }
 
 /// A data set with one set of options.
-struct Data {
+struct DatasetConfig {
     plugin: &'static DatasetPlugin,
     /// Those that are not at their default.
     options: Map<String, Value>,
@@ -51,9 +51,9 @@ pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<TrialSpec>> {
         }
     }
 
-    let places: Vec<Place> = datasets
+    let places: Vec<DatasetGrid> = datasets
         .iter()
-        .map(|dataset| Place::new(resolved, dataset.plugin, &models, &strategies))
+        .map(|dataset| DatasetGrid::new(resolved, dataset.plugin, &models, &strategies))
         .collect::<Result<_>>()?;
     let mut seen = BTreeSet::new();
     let mut trials = Vec::new();
@@ -95,14 +95,14 @@ pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<TrialSpec>> {
 }
 
 /// What trials on one data set are made of.
-struct Place {
+struct DatasetGrid {
     /// Architectures.
     networks: Vec<Value>,
     /// How each candidate trains, in the order of candidates.
     trainings: Vec<Vec<Training>>,
 }
 
-impl Place {
+impl DatasetGrid {
     fn new(
         resolved: &ResolvedSettings,
         dataset: &DatasetPlugin,
@@ -195,13 +195,13 @@ fn datasets(settings: &Settings) -> Result<Vec<&'static DatasetPlugin>> {
     Ok(plugins)
 }
 
-fn data(resolved: &ResolvedSettings) -> Result<Vec<Data>> {
+fn data(resolved: &ResolvedSettings) -> Result<Vec<DatasetConfig>> {
     let mut data = Vec::new();
     for plugin in datasets(&resolved.settings)? {
         let axes = resolved.axes_of_dataset(plugin.name);
         for options in ParameterSet::dataset(plugin.name)?.expand(&axes)? {
             let options = options.as_object().cloned().unwrap_or_default();
-            data.push(Data { plugin, options });
+            data.push(DatasetConfig { plugin, options });
         }
     }
     Ok(data)

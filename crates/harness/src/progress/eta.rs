@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How much of the mean trial must be done before anything is said of the rest.
-const EVIDENCE: f64 = 0.05;
+const LEAST_SHARE_DONE: f64 = 0.05;
 
 /// What trials cost, and how much of it is done. The unit is whatever goes with time: operations
 /// tell a trial of BERT from one of LeNet-5, where counts of trials do not.
@@ -82,7 +82,7 @@ impl Eta {
     pub(crate) fn left(&self, elapsed: f64) -> Option<f64> {
         let spent = self.spent + self.of_running(|trial| trial.own());
         let mean = self.costs.values().sum::<f64>() / self.costs.len().max(1) as f64;
-        (spent > EVIDENCE * mean).then(|| self.rest() * elapsed / spent)
+        (spent > LEAST_SHARE_DONE * mean).then(|| self.rest() * elapsed / spent)
     }
 
     /// The cost of what is still to be done.

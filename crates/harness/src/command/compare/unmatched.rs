@@ -6,7 +6,7 @@ use dst_core::record::TrialRecord;
 use dst_core::{Error, Result};
 
 use super::group::Group;
-use super::matching::{Alone, Rule};
+use super::matching::{Rule, Unmatched};
 use super::side::Side;
 
 /// Why no group of the other side fits this one, by the first thing that nobody there has.
@@ -24,7 +24,9 @@ pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
         }
     }
     left.retain(|other| {
-        !other.told.model || !group.told.model || other.spec.model_name() == spec.model_name()
+        !other.reported.model
+            || !group.reported.model
+            || other.spec.model_name() == spec.model_name()
     });
     if left.is_empty() {
         return format!("no model {} there", spec.model_name());
@@ -60,7 +62,7 @@ pub(super) fn other_input(a: &TrialRecord, b: &TrialRecord) -> Option<String> {
 /// Always.
 pub(super) fn nothing<T>(
     groups: [&[Group]; 2],
-    alone: &[Alone],
+    unmatched: &[Unmatched],
     rule: &Rule,
     sides: [&Side; 2],
 ) -> Result<T> {
@@ -72,7 +74,7 @@ pub(super) fn nothing<T>(
         let list = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(", ");
         apart.then(|| format!("no {what} in common: {} against {}", list(ours), list(theirs)))
     };
-    let told = first.iter().chain(second).all(|group| group.told.model);
+    let told = first.iter().chain(second).all(|group| group.reported.model);
     let message = differ("data set", &|group| group.spec.dataset_label())
         .or_else(|| {
             let named = rule.same_strategy;
@@ -91,8 +93,8 @@ pub(super) fn nothing<T>(
         ));
     }
     let mut reasons: Vec<String> = Vec::new();
-    for alone in alone {
-        let line = format!("{}: {}", alone.what, alone.reason);
+    for trials in unmatched {
+        let line = format!("{}: {}", trials.what, trials.reason);
         if !reasons.contains(&line) {
             reasons.push(line);
         }
