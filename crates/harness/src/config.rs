@@ -5,15 +5,17 @@
 
 mod analysis;
 pub(crate) mod axis;
+mod environment;
 mod file;
 pub(crate) mod flags;
 mod key;
 mod parameters;
 mod path;
+mod plain_key;
 pub(crate) mod preset;
 mod print;
 mod setting;
-mod tables;
+mod settings;
 mod trials;
 
 use std::path::{Path, PathBuf};
@@ -24,12 +26,14 @@ use dst_core::record::TrialSpec;
 use dst_core::{DataSources, Error, Result, device};
 use dst_data::hub::{self, Hub};
 
+pub(crate) use environment::mistyped;
 pub(crate) use parameters::ParameterSet;
-pub(crate) use setting::{Key, SettingLayer, Source, mistyped, plain};
+pub(crate) use plain_key::plain;
+pub(crate) use setting::{Key, SettingLayer, Source};
 
 use parameters::Axes;
 use path::Path as KeyPath;
-use setting::Settings;
+use settings::Settings;
 
 /// Where trials are stored unless another place is named.
 pub const DEFAULT_STORE: &str = "runs";
@@ -121,7 +125,7 @@ impl ResolvedSettings {
     /// # Errors
     /// As [`ResolvedSettings::new`].
     pub(crate) fn of_process(file: Option<&Path>, flags: SettingLayer) -> Result<Self> {
-        let environment = setting::environment(|name| std::env::var(name).ok())?;
+        let environment = environment::read(|name| std::env::var(name).ok())?;
         Self::new(file, environment, flags)
     }
 

@@ -60,7 +60,7 @@ impl Holder {
         Self {
             host: host(),
             pid,
-            since: crate::store::now(),
+            since: crate::clock::now(),
             process_start: host::process_start(pid),
             namespace: host::namespace(),
             ended: None,

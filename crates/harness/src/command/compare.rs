@@ -10,6 +10,7 @@ mod matching;
 mod names;
 mod output;
 mod relabel;
+mod rule;
 mod side;
 mod unmatched;
 
@@ -28,8 +29,9 @@ use crate::exit::Exit;
 use crate::store::Store;
 use entry::Entry;
 use group::{DuplicateSeed, Group};
-use matching::{Matched, Rule};
+use matching::Matched;
 use output::Remarks;
+use rule::Rule;
 use side::{Selector, Side, Source};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Exit> {

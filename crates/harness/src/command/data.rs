@@ -10,7 +10,7 @@ use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, PlaceArgs};
 use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
-use crate::table::Table;
+use crate::table::TerminalTable;
 
 pub(super) fn run(action: &DataAction) -> Result<Exit> {
     match action {
@@ -89,7 +89,7 @@ fn chosen(args: &DataNamesArgs) -> Result<(Vec<&'static DatasetPlugin>, DataSour
 
 fn list(args: &DataNamesArgs) -> Result<Exit> {
     let (plugins, sources) = chosen(args)?;
-    let mut table = Table::new(&["data set", "found", "at the Hub"]);
+    let mut table = TerminalTable::new(&["data set", "found", "at the Hub"]);
     let mut list = Vec::new();
     for plugin in plugins {
         let found = (plugin.find)(&sources);
@@ -118,7 +118,8 @@ fn verify(args: &DataNamesArgs) -> Result<Exit> {
     if args.names.is_empty() {
         plugins.retain(|plugin| (plugin.find)(&sources).is_ok());
     }
-    let mut table = Table::new(&["data set", "train", "validation", "test", "digest", "from"]);
+    let mut table =
+        TerminalTable::new(&["data set", "train", "validation", "test", "digest", "from"]);
     let mut list = Vec::new();
     for plugin in plugins {
         let dataset = plugin::dataset(plugin.name, &Map::new(), &sources)?;

@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::output;
 use crate::progress::{Progress, span};
 use crate::store::{GridRecord, Store, TrialState};
-use crate::table::{Column, Table};
+use crate::table::{Column, TerminalTable};
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     for (name, meant) in
@@ -295,7 +295,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         columns.push(Column::new("training"));
     }
     columns.extend([Column::new("seed"), Column::new("state"), Column::detail("train FLOPs")]);
-    let mut table = Table::new(&columns);
+    let mut table = TerminalTable::new(&columns);
     let mut list = Vec::new();
     let mut to_train = Vec::new();
     for ((spec, standing), estimate) in standings.iter().zip(estimates) {

@@ -17,7 +17,8 @@ use crate::exit::Exit;
 use crate::output;
 use crate::progress::span;
 use crate::store::Store;
-use crate::table::{Column, Table, wrapped};
+use crate::table::{Column, TerminalTable};
+use crate::text::wrapped;
 use pilot::Pilot;
 use plan::{PilotPlan, Plan, PowerFlags, Question, SD_LEVEL, SEEDS};
 
@@ -202,9 +203,9 @@ fn floor(question: &Question) -> String {
 }
 
 fn stated_text(plan: &Plan, question: &Question) -> String {
-    let mut seeds = Table::new(&["sd", "seeds", "no worse"]);
+    let mut seeds = TerminalTable::new(&["sd", "seeds", "no worse"]);
     seeds.row([significant(plan.sd), count(plan.seeds), no_worse(plan, question)]);
-    let mut detectable = Table::new(&["seeds", "smallest difference"]);
+    let mut detectable = TerminalTable::new(&["seeds", "smallest difference"]);
     for row in &plan.detectable {
         detectable.row([row.seeds.to_string(), significant(row.difference)]);
     }
@@ -250,7 +251,7 @@ fn pilot_text(planned: &[PlannedCandidate]) -> String {
 
 /// The candidates of one data set, model and training.
 fn place_text(here: &[PlannedCandidate]) -> String {
-    let mut seeds = Table::new(&[
+    let mut seeds = TerminalTable::new(&[
         Column::new("strategy"),
         Column::detail("control"),
         Column::new("pairs"),
@@ -265,7 +266,7 @@ fn place_text(here: &[PlannedCandidate]) -> String {
     let mut header = vec!["smallest difference with"];
     header.extend(["5 seeds", "10 seeds", "20 seeds", "30 seeds"]);
     debug_assert_eq!(SEEDS, [5, 10, 20, 30]);
-    let mut detectable = Table::new(&header);
+    let mut detectable = TerminalTable::new(&header);
     let mut gaps = String::new();
     for PlannedCandidate { pilot, plan } in here {
         let (question, plan) = match plan {

@@ -19,14 +19,16 @@ use serde_json::{Value, json};
 use super::label::{self, Labels};
 use super::watch;
 use crate::cli::StatusArgs;
+use crate::clock;
 use crate::code;
 use crate::config::{ResolvedSettings, SettingLayer, flags};
 use crate::exit::Exit;
 use crate::output::{self, style_of};
 use crate::progress::span;
 use crate::screen::Screen;
-use crate::store::{self, Store, TrialProgress, TrialResult, TrialState};
-use crate::table::{Cell, Column, Table, hanging};
+use crate::store::{Store, TrialProgress, TrialResult, TrialState};
+use crate::table::{Cell, Column, TerminalTable};
+use crate::text::hanging;
 use epoch_times::EpochTimes;
 use group::{Counts, RemainingTime, Score, bar};
 
@@ -89,7 +91,7 @@ fn follow(store: &Store, pause: Duration) -> Result<Exit> {
                 screen.draw(&lines);
             }
             None => {
-                let now = store::now();
+                let now = clock::now();
                 let text = text(store, &trials, output::width());
                 output::print_styled(&format!("{now}\n{text}\n"))?;
             }
@@ -125,7 +127,7 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
             }
         }
         if let (TrialState::Running(holder), Some(progress)) = (&state, &progress)
-            && let Some(since) = store::seconds(&holder.since)
+            && let Some(since) = clock::seconds(&holder.since)
         {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             epoch_times.running(&spec, now.saturating_sub(since) as f64, progress.fraction);
@@ -146,7 +148,7 @@ fn seconds(store: &Store, result: &TrialResult) -> f64 {
     let path = store.folder(&result.trial).join("result.json");
     let whole = || {
         let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
-        let since = store::seconds(&result.provenance.started)?;
+        let since = clock::seconds(&result.provenance.started)?;
         let written = written.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
         Some(written - since as f64)
     };
@@ -297,7 +299,7 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
         columns.push(Column::new("left"));
     }
 
-    let mut table = Table::new(&columns);
+    let mut table = TerminalTable::new(&columns);
     for (((group, counts), score), remaining) in
         groups.iter().zip(&counts).zip(&scores).zip(&remaining_times)
     {

@@ -85,7 +85,7 @@ impl ResolvedSettings {
             });
             if let Some(Value::Object(map)) = all.values.first_mut() {
                 map.extend(entry);
-                // Each was checked alone, so this only says where some of them are.
+                // Each was checked by itself, so this only says where some of them are.
                 all.source = setting.source.clone();
             }
         }

@@ -8,8 +8,10 @@ use dst_core::{Error, Result};
 use toml::{Table, Value};
 
 use super::axis;
+use super::parameters::as_one_list;
 use super::path::{Path as KeyPath, quoted};
-use super::setting::{Key, Setting, SettingLayer, Source, as_one_list, plain};
+use super::plain_key::plain;
+use super::setting::{Key, Setting, SettingLayer, Source};
 use super::{parameters, preset};
 
 /// Reads the grid file at `path`.

@@ -3,7 +3,9 @@
 use dst_core::{Error, Result};
 
 use super::axis;
-use super::setting::{Key, Setting, SettingLayer, Source, as_one_list, plain};
+use super::parameters::as_one_list;
+use super::plain_key::plain;
+use super::setting::{Key, Setting, SettingLayer, Source};
 use crate::cli::{AnalysisArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs};
 
 /// The settings that `harness grid` was given.

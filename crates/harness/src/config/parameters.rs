@@ -1,5 +1,7 @@
 //! Parameters of plug-ins, of training and of the analysis: from axes to checked configs.
 
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::Analysis;
@@ -12,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::path::Path;
 use super::setting::{Key, Setting, Source};
-use super::tables::Tables;
 use crate::schema::{self, Node, inlined};
+use tables::Tables;
 
 /// Makes a complete config from some of its parameters.
 type Build = Box<dyn Fn(&Map<String, Value>) -> Result<Value>>;
@@ -29,7 +31,7 @@ pub(crate) struct ParameterSet {
 pub(crate) type Axes<'a> = BTreeMap<Path, (&'a Key, &'a Setting)>;
 
 /// One value of each axis, by path: what is above something comes before it.
-pub(super) type Combination<'a> = BTreeMap<&'a Path, &'a Value>;
+type Combination<'a> = BTreeMap<&'a Path, &'a Value>;
 
 impl ParameterSet {
     /// The strategy `name`.
@@ -297,7 +299,7 @@ impl ParameterSet {
         (self.build)(&given)
     }
 
-    /// The error of the first parameter that is not usable even alone, with its place; `error`
+    /// The error of the first parameter that is not usable even by itself, with its place; `error`
     /// itself if only their combination is at fault.
     fn blame(&self, combination: &Combination<'_>, axes: &Axes<'_>, error: Error) -> Error {
         for path in combination.keys() {
@@ -342,6 +344,12 @@ pub(crate) fn takes_list(key: &Key) -> bool {
             .is_ok_and(|parameters| parameters.is_list(&Path::from(parameter.as_str()))),
         _ => ParameterSet::of(key).is_some_and(|(parameters, path)| parameters.is_list(path)),
     }
+}
+
+/// Several values of a parameter of the analysis that is a list are that list: it has no axes.
+pub(crate) fn as_one_list(key: &Key, values: Vec<Value>) -> Vec<Value> {
+    let is_list = matches!(key, Key::Analysis(_)) && takes_list(key);
+    if is_list && !values.iter().any(Value::is_array) { vec![Value::Array(values)] } else { values }
 }
 
 fn over(defaults: &Map<String, Value>, given: &Map<String, Value>) -> Value {

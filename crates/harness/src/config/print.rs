@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::analysis::axes_of;
 use super::parameters::{Axes, ParameterSet, takes_list};
 use super::path::{Path, quoted};
-use super::setting::{Key, PLAIN_KEYS, Setting, Source};
+use super::plain_key::PLAIN_KEYS;
+use super::setting::{Key, Setting, Source};
 use super::{ResolvedSettings, trials};
 
 /// A grid file that gives the same trials; a comment on each line says where its value came from.

@@ -18,7 +18,7 @@ fn resolved(line: &str, environment: &[(&str, &str)], file: &str) -> Result<Reso
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("grid.toml");
     std::fs::write(&path, file).unwrap();
-    let environment = setting::environment(|name| {
+    let environment = environment::read(|name| {
         environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
     })?;
     ResolvedSettings::new(Some(&path), environment, flags::grid(&args)?)

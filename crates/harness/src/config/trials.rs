@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::ResolvedSettings;
 use super::parameters::ParameterSet;
-use super::setting::{EVERY, Key, Settings, Source};
+use super::setting::{EVERY, Key, Source};
+use super::settings::Settings;
 
 /// A grid beyond this size is taken for a typing mistake.
 const MOST_TRIALS: usize = 100_000;

@@ -8,40 +8,9 @@ use serde_json::Value;
 
 use super::foreign::MISSING;
 use super::group::{Group, seeds};
+use super::rule::Rule;
 use super::side::{Selector, Side, spelled};
-use super::unmatched;
-
-/// What the two sides must have in common.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Rule {
-    /// Is one strategy compared in two sources? Else one is compared with another.
-    pub(super) same_strategy: bool,
-    /// Was the sparsity of both sides typed?
-    pub(super) any_sparsity: bool,
-    /// Settings that were typed in brackets on both sides: in these they are meant to differ.
-    pub(super) chosen: BTreeSet<String>,
-}
-
-impl Rule {
-    /// The rule of two sides.
-    pub(super) fn of(sides: [&Side; 2]) -> Self {
-        let [Some(first), Some(second)] = sides.map(|side| side.selector.as_ref()) else {
-            return Self { same_strategy: true, ..Self::default() };
-        };
-        let same_source = sides[0].source.is(&sides[1].source);
-        let same_part = first.strategy == second.strategy
-            && first.settings == second.settings
-            && first.sparsity == second.sparsity;
-        Self {
-            same_strategy: same_part && !same_source,
-            any_sparsity: first.sparsity.is_some() && second.sparsity.is_some(),
-            chosen: {
-                let both = first.settings.keys().filter(|key| second.settings.contains_key(*key));
-                both.cloned().collect()
-            },
-        }
-    }
-}
+use super::unmatched::{self, Unmatched};
 
 /// Two groups that are compared.
 #[derive(Debug, Clone)]
@@ -55,28 +24,6 @@ pub(super) struct Pairing {
     /// Settings in which the two differ though nobody asked for it, as `training.epochs: 2
     /// against 1`.
     pub(super) differing: Vec<String>,
-}
-
-/// Trials that are compared with nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unmatched {
-    /// 0 for the first side, 1 for the second.
-    pub(super) side: usize,
-    /// What they are of, as `rigl at 0.9 on mnist, lenet5`.
-    pub(super) what: String,
-    /// Their seeds.
-    pub(super) seeds: BTreeSet<u64>,
-    /// Why, in words without a full stop.
-    pub(super) reason: String,
-    /// Could they be compared if the two had been made from the same data or weights?
-    pub(super) not_comparable: bool,
-}
-
-impl Unmatched {
-    pub(super) fn of(side: usize, group: &Group, reason: String) -> Self {
-        let seeds = group.trials.keys().copied().collect();
-        Self { side, what: group.what(), seeds, reason, not_comparable: false }
-    }
 }
 
 /// What is compared, and what is not.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::group::seeds;
-use super::matching::Unmatched;
-use crate::table::wrapped;
+use super::unmatched::Unmatched;
+use crate::text::wrapped;
 
 /// Lines are at most this long.
 const WIDTH: usize = 100;

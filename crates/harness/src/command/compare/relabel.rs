@@ -6,8 +6,9 @@ use dst_core::Training;
 use dst_core::record::{TrialRecord, TrialSpec};
 use serde_json::json;
 
-use super::matching::{Pairing, Rule};
+use super::matching::Pairing;
 use super::names::rename;
+use super::rule::Rule;
 use super::side::Side;
 use crate::command::label::Labels;
 

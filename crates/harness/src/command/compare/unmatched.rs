@@ -1,4 +1,4 @@
-//! Why trials have no partner.
+//! Trials without a partner, and why they have none.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,30 @@ use dst_core::record::TrialRecord;
 use dst_core::{Error, Result};
 
 use super::group::Group;
-use super::matching::{Rule, Unmatched};
+use super::rule::Rule;
 use super::side::Side;
+
+/// Trials that are compared with nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unmatched {
+    /// 0 for the first side, 1 for the second.
+    pub(super) side: usize,
+    /// What they are of, as `rigl at 0.9 on mnist, lenet5`.
+    pub(super) what: String,
+    /// Their seeds.
+    pub(super) seeds: BTreeSet<u64>,
+    /// Why, in words without a full stop.
+    pub(super) reason: String,
+    /// Could they be compared if the two had been made from the same data or weights?
+    pub(super) not_comparable: bool,
+}
+
+impl Unmatched {
+    pub(super) fn of(side: usize, group: &Group, reason: String) -> Self {
+        let seeds = group.trials.keys().copied().collect();
+        Self { side, what: group.what(), seeds, reason, not_comparable: false }
+    }
+}
 
 /// Why no group of the other side fits this one, by the first thing that nobody there has.
 pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {

@@ -258,7 +258,7 @@ mod tests {
 
     /// Identical methods but for a loss of 0, a margin of 1.5 sd: simulated power of non-inferiority
     /// with 8 seeds was .95, .86, .76 and .57 for families of 1, 6, 12 and 30 by Holm's steps. One
-    /// comparison alone, which is planned here, has less.
+    /// single comparison, which is planned here, has less.
     #[test]
     fn power_of_non_inferiority_is_that_of_the_corrected_level() {
         let needed = |comparisons| {

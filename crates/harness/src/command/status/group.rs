@@ -1,4 +1,4 @@
-//! Trials that differ in their seed alone.
+//! Trials that differ only in their seed.
 
 use std::collections::BTreeMap;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use dst_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::parameters::{Axes, Combination, ParameterSet};
-use super::path::Path;
+use super::{Axes, Combination, ParameterSet};
+use crate::config::path::Path;
 use crate::schema::Node;
 
 /// Puts the values of a combination into tables.
@@ -28,7 +28,7 @@ impl Tables<'_> {
         let node = self.parameters.node(path);
         let variants = node.and_then(Node::variants);
         let set = self.combination.get(path).map(|value| match (value, &variants) {
-            // A name alone is that variant.
+            // A bare name means that variant.
             (Value::String(name), Some((tag, _))) => json!({ *tag: name }),
             (value, _) => (*value).clone(),
         });
