@@ -1,5 +1,5 @@
 //! What channels-last convolutions and bfloat16 save on this machine: the time of a training step
-//! (forward and backward) and of inference, by that of 32-bit arithmetic on pictures as data sets
+//! (forward and backward) and of inference, by that of 32-bit arithmetic on images as data sets
 //! give them.
 //!
 //! The variants take turns, on one thread, and the processor time of the thread counts, so other
@@ -13,11 +13,11 @@ use dst_core::{
 use dst_models::{ResNet18, ResNet20, SmallCnn};
 use tch::{Device, Kind, Tensor};
 
-/// Pictures in a batch, and how often each variant has its turn.
+/// Images in a batch, and how often each variant has its turn.
 const BATCH: i64 = 32;
 const TURNS: usize = 5;
 
-/// Convolutions of pictures whose channels lie side by side in memory, a layout that later ones
+/// Convolutions of images whose channels lie side by side in memory, a layout that later ones
 /// keep. No training uses it: libtorch 2.13 corrupted memory in a block of few channels.
 #[derive(Debug)]
 struct ChannelsLast;
@@ -57,8 +57,8 @@ fn compare(name: &str, architecture: &dyn Architecture) {
     let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
     let input = InputShape::Image { channels: 3, height: 32, width: 32 };
     let task = Task::Classification { classes: 10 };
-    let model = architecture.build(input, task, &mut builder).expect("it takes such pictures");
-    let pictures = Input::Image(Tensor::randn([BATCH, 3, 32, 32], (Kind::Float, Device::Cpu)));
+    let model = architecture.build(input, task, &mut builder).expect("it takes such images");
+    let images = Input::Image(Tensor::randn([BATCH, 3, 32, 32], (Kind::Float, Device::Cpu)));
     let labels = Tensor::randint(10, [BATCH], (Kind::Int64, Device::Cpu));
     let mixed = Pass { precision: Precision::Bf16, ..Pass::TRAINING };
     let variants = [
@@ -70,10 +70,10 @@ fn compare(name: &str, architecture: &dyn Architecture) {
     // The first turn warms up.
     for turn in 0..=TURNS {
         for ((_, pass), times) in variants.iter().zip(&mut times) {
-            let training = timed(|| step(&*model, &parameters, &pictures, &labels, pass));
+            let training = timed(|| step(&*model, &parameters, &images, &labels, pass));
             let pass = Pass { training: false, ..*pass };
             let inference = timed(|| {
-                let _ = tch::no_grad(|| model.forward(&pictures, &pass)).expect("it runs");
+                let _ = tch::no_grad(|| model.forward(&images, &pass)).expect("it runs");
             });
             if turn > 0 {
                 times[0].push(training);
@@ -96,11 +96,11 @@ fn compare(name: &str, architecture: &dyn Architecture) {
 fn step(
     model: &dyn Model,
     parameters: &Parameters,
-    pictures: &Input,
+    images: &Input,
     labels: &Tensor,
     pass: &Pass<'_>,
 ) {
-    let logits = model.forward(pictures, pass).expect("it runs");
+    let logits = model.forward(images, pass).expect("it runs");
     logits.cross_entropy_for_logits(labels).backward();
     for (_, parameter) in parameters.iter() {
         parameter.tensor().shallow_clone().zero_grad();

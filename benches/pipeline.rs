@@ -25,7 +25,7 @@ struct Dense;
 #[typetag::serde(name = "bench-dense")]
 impl Strategy for Dense {}
 
-/// Ways to change training pictures, from none to all.
+/// Ways to change training images, from none to all.
 fn options() -> [(&'static str, Value); 3] {
     [
         ("as they are", json!({})),
@@ -81,7 +81,7 @@ fn batch(dataset: &dyn Dataset) -> Duration {
     let start = Instant::now();
     let mut batch = dataset.batch(Split::Train, &rows, Device::Cpu).expect("rows in range");
     let mut rng = SeedStreams::new(0).stream("augment/0");
-    dataset.augment(&mut batch, &mut rng).expect("libtorch takes pictures");
+    dataset.augment(&mut batch, &mut rng).expect("libtorch takes images");
     start.elapsed()
 }
 

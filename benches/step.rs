@@ -27,25 +27,25 @@ impl Strategy for Fixed {
     }
 }
 
-/// Digit-sized pictures: noise in the middle and a border of zeros, as MNIST has.
+/// Digit-sized images: noise in the middle and a border of zeros, as MNIST has.
 #[derive(Debug)]
-struct Pictures {
-    pictures: Tensor,
+struct Images {
+    images: Tensor,
     labels: Tensor,
 }
 
-impl Pictures {
+impl Images {
     fn new(samples: i64) -> Self {
         tch::manual_seed(1);
         let noise = Tensor::rand([samples, 1, 20, 20], (Kind::Float, Device::Cpu));
         Self {
-            pictures: noise.constant_pad_nd([4, 4, 4, 4]),
+            images: noise.constant_pad_nd([4, 4, 4, 4]),
             labels: Tensor::randint(10, [samples], (Kind::Int64, Device::Cpu)),
         }
     }
 }
 
-impl Dataset for Pictures {
+impl Dataset for Images {
     fn input(&self) -> InputShape {
         InputShape::Image { channels: 1, height: 28, width: 28 }
     }
@@ -61,7 +61,7 @@ impl Dataset for Pictures {
     fn batch(&self, _: Split, rows: &[i64], device: Device) -> Result<Batch> {
         let rows = Tensor::from_slice(rows);
         Ok(Batch {
-            input: Input::Image(self.pictures.index_select(0, &rows).to_device(device)),
+            input: Input::Image(self.images.index_select(0, &rows).to_device(device)),
             target: self.labels.index_select(0, &rows).to_device(device),
         })
     }
@@ -77,7 +77,7 @@ impl Dataset for Pictures {
 
 fn steps(criterion: &mut Criterion) {
     tch::set_num_threads(1);
-    let dataset = Pictures::new(6_400);
+    let dataset = Images::new(6_400);
     let training = Training { epochs: u32::MAX, batch_size: 64, ..Training::default() };
     let mlp = Mlp { hidden: vec![1000, 1000], dropout: 0.0 };
     let models: [(&str, &dyn Architecture); 2] = [("lenet-5", &LeNet5::default()), ("mlp", &mlp)];

@@ -16,7 +16,7 @@ pub const TINY: &str = "--models mlp --set mlp.hidden=[16] --epochs 1 --seeds 0.
 
 /// What a process said and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct ProcessOutput {
     /// Its exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// For programs.
@@ -25,7 +25,7 @@ pub struct Said {
     pub stderr: String,
 }
 
-impl Said {
+impl ProcessOutput {
     fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("output is text");
         Self {
@@ -116,7 +116,7 @@ impl Sandbox {
     /// # Panics
     /// If it cannot be started.
     #[must_use]
-    pub fn run(&self, line: &str) -> Said {
+    pub fn run(&self, line: &str) -> ProcessOutput {
         said(&mut self.command(line))
     }
 
@@ -198,8 +198,8 @@ impl Running {
     /// # Panics
     /// If what it said is no text.
     #[must_use]
-    pub fn end(self) -> Said {
-        Said::of(self.0.wait_with_output().expect("the program ends"))
+    pub fn end(self) -> ProcessOutput {
+        ProcessOutput::of(self.0.wait_with_output().expect("the program ends"))
     }
 }
 
@@ -221,8 +221,8 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 /// # Panics
 /// If it cannot be started.
 #[must_use]
-pub fn said(command: &mut Command) -> Said {
-    Said::of(command.output().expect("the program starts"))
+pub fn said(command: &mut Command) -> ProcessOutput {
+    ProcessOutput::of(command.output().expect("the program starts"))
 }
 
 /// Checks that two reports hold the same tables, but for measured columns.

@@ -9,7 +9,7 @@ use dst_core::{ErrorKind, Result};
 use dst_data::hub::{self, Hub, Snapshot, cached};
 use dst_data::testing::{Column, write_parquet};
 use end_to_end::hub::{COMMIT, Faults, Hub as Server};
-use end_to_end::{Said, Sandbox, said, workspace};
+use end_to_end::{ProcessOutput, Sandbox, said, workspace};
 
 const USAGE: i32 = 2;
 const DATA: i32 = 3;
@@ -230,7 +230,7 @@ fn hub_with_data() -> Server {
     )
 }
 
-fn online(sandbox: &Sandbox, server: &Server, line: &str) -> Said {
+fn online(sandbox: &Sandbox, server: &Server, line: &str) -> ProcessOutput {
     let mut command: Command = sandbox.command(line);
     command.env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", server.address());
     command.env("HARNESS_CACHE", sandbox.path("tokens"));
@@ -421,7 +421,7 @@ fn trials_read_texts_with_the_vocabulary_of_their_weights_which_a_grid_fetches()
         "grid --strategies dense,rigl --datasets glue/stsb {SIZES} --no-report \
          --set bert-tiny.weights=hub:org/true-bert"
     );
-    let origins = |said: &Said| {
+    let origins = |said: &ProcessOutput| {
         let mut origins: Vec<String> = Vec::new();
         for result in sandbox.results().values() {
             let result: serde_json::Value = serde_json::from_slice(result).unwrap();

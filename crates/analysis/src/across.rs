@@ -13,7 +13,7 @@ use dst_stats::{CriticalDifference, Friedman, MeanRanks, RankComparison};
 
 use crate::format::percent;
 use crate::judgement::Judgement;
-use crate::table::{Group, sparsity_key};
+use crate::trial_table::{Group, sparsity_key};
 
 /// Fewer data sets than this are exploratory (Demsar 2006 asks for more than 10, and none of his
 /// tables goes below 5).

@@ -6,9 +6,8 @@ use crate::Analysis;
 use dst_record::{Error, Result};
 use dst_stats::Alternative;
 
-use crate::judgement::correction;
 use crate::pairs::{self, Pair, scores};
-use crate::table::Group;
+use crate::trial_table::Group;
 
 /// Two-sided paired t tests of every two groups, paired by seed; cells that have no test are
 /// none. Rows and columns follow [`AllPairs::labels`].
@@ -60,7 +59,7 @@ impl AllPairs {
             }
         }
         let raw: Vec<f64> = tests.iter().map(|(_, p)| *p).collect();
-        let adjusted = dst_stats::adjust(&raw, correction(analysis.correction))
+        let adjusted = dst_stats::adjust(&raw, analysis.correction.procedure())
             .map_err(|error| Error::contract(error.to_string()))?
             .adjusted;
         for (((i, j), _), p) in tests.iter().zip(adjusted) {

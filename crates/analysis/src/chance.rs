@@ -4,12 +4,12 @@ use dst_record::Metric;
 use dst_record::predictions::Values;
 use dst_record::record::TrialRecord;
 
-use crate::table::Table;
+use crate::trial_table::TrialTable;
 
 /// The best score that one answer for everything has on the test set of a table: accuracy, the
 /// share of the largest class; F1 of a class, 2 q / (1 + q) for its share q; macro F1, the largest of
 /// these divided by the number of classes; correlations 0. `None` if no trial tells the true classes.
-pub(crate) fn chance(table: &Table<'_>) -> Option<f64> {
+pub(crate) fn chance(table: &TrialTable<'_>) -> Option<f64> {
     let counted = || table.trials().find_map(class_counts);
     match table.metric {
         Metric::Matthews | Metric::Pearson | Metric::Spearman => Some(0.0),

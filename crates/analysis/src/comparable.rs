@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use dst_record::record::{Provenance, TrialRecord};
 
 use crate::format::{count, percent};
-use crate::table::Group;
+use crate::trial_table::Group;
 
 /// Do two sparsities differ by more than what rounding to whole weights explains? Scores at one of
 /// them then are no scores of the other.

@@ -6,9 +6,10 @@ use dst_record::record::{Outcome, Status};
 use dst_record::{Error, Metric, Result};
 use dst_stats::verdict::{Counts, Evidence, Reason, Verdict};
 
+use crate::criterion::Criterion;
 use crate::diagnostics::Diagnostics;
 use crate::pairs::{self, Pair};
-use crate::table::Group;
+use crate::trial_table::Group;
 
 /// A group against its control, paired by seed on the metric of the data set.
 #[derive(Debug, Clone)]
@@ -60,7 +61,7 @@ impl<'t> Comparison<'t> {
         partner: &Partner<'t>,
         judged: &dst_stats::verdict::Comparison,
         seeds: &[u64],
-        judge: &Judge,
+        criterion: &Criterion,
     ) -> Result<Self> {
         let control = partner.control.clone();
         let pairs = match &control {
@@ -81,7 +82,7 @@ impl<'t> Comparison<'t> {
         let judged_at_all = judged.counts.is_some();
         let diagnostics = match &control {
             Some(control) if judged_at_all && !pairs.is_empty() => {
-                Some(Diagnostics::new(candidate, control, &pairs, judge).map_err(|error| {
+                Some(Diagnostics::new(candidate, control, &pairs, criterion).map_err(|error| {
                     Error::contract(error.to_string())
                         .at(format!("{} against {}", candidate.label, control.label))
                 })?)
@@ -132,15 +133,6 @@ impl<'t> Comparison<'t> {
 pub(crate) struct Partner<'t> {
     pub(crate) control: Option<Arc<Group<'t>>>,
     pub(crate) not_comparable: Option<String>,
-}
-
-/// What all comparisons of a family share.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Judge {
-    /// The margin in the unit of the metric; none if it could not be worked out.
-    pub(crate) margin: Option<f64>,
-    /// Level of the look.
-    pub(crate) alpha: f64,
 }
 
 /// Which of the judged seeds of a group did not finish, and why.

@@ -7,10 +7,10 @@ use dst_stats::{
     Result, SignFlipOptions, SignedRankOptions, Zeros,
 };
 
-use crate::comparison::Judge;
+use crate::criterion::Criterion;
 use crate::examples::{OverExamples, over_examples};
 use crate::pairs::{self, Pair};
-use crate::table::Group;
+use crate::trial_table::Group;
 
 /// Wilcoxon's test by its exact distribution; pairs without a difference are left out.
 const EXACT: SignedRankOptions = SignedRankOptions {
@@ -73,7 +73,7 @@ pub struct Diagnostics {
 pub struct SeedMcNemar {
     /// The seed.
     pub seed: u64,
-    /// The test; `only_first` are examples that the candidate alone got right.
+    /// The test; `only_first` are examples that only the candidate got right.
     pub test: McNemar,
 }
 
@@ -82,7 +82,7 @@ impl Diagnostics {
         candidate: &Arc<Group<'_>>,
         control: &Arc<Group<'_>>,
         pairs: &[Pair],
-        judge: &Judge,
+        criterion: &Criterion,
     ) -> Result<Self> {
         // One pair of models is enough for it.
         let mcnemar = mcnemar(candidate, control, pairs);
@@ -91,7 +91,7 @@ impl Diagnostics {
         if a.len() < 2 || differences.iter().all(|d| *d == 0.0) {
             return Ok(Self { mcnemar, ..Self::default() });
         }
-        let level = 1.0 - judge.alpha;
+        let level = 1.0 - criterion.alpha;
         let two_sided = Alternative::TwoSided;
         let null = match a.len() {
             n if n > EXACT_PAIRS => NullDistribution::Normal { continuity: false },
@@ -109,9 +109,10 @@ impl Diagnostics {
         };
         let sd = dst_stats::summary(&differences)?.sd.filter(|sd| *sd > 0.0);
         let n = differences.len() as f64;
-        let effect = dst_stats::detectable_effect(Design::Paired, n, POWER, judge.alpha, two_sided);
+        let effect =
+            dst_stats::detectable_effect(Design::Paired, n, POWER, criterion.alpha, two_sided);
         let normal = (a.len() >= 3).then(|| dst_stats::shapiro_wilk(&differences));
-        let margin = judge.margin.unwrap_or(0.0);
+        let margin = criterion.margin.unwrap_or(0.0);
         Ok(Self {
             p_paired_t: dst_stats::paired_t(&a, &b, two_sided, level)?.p_value,
             p_wilcoxon: dst_stats::signed_rank_paired(&a, &b, &ranks)?.p_value,

@@ -5,7 +5,7 @@ use dst_record::{Confusion, Metric, Predictions};
 use dst_stats::{BootstrapOptions, Interval};
 
 use crate::pairs::Pair;
-use crate::table::Group;
+use crate::trial_table::Group;
 
 /// Resamples of seeds and examples.
 const RESAMPLES: usize = 1_000;

@@ -26,7 +26,7 @@ pub struct Experiment<'a> {
     pub seen: &'a Seen,
 }
 
-/// Counts of seeds at which verdicts were shown, by [`Table::key`](crate::Table::key).
+/// Counts of seeds at which verdicts were shown, by [`TrialTable::key`](crate::TrialTable::key).
 pub type Seen = BTreeMap<String, BTreeSet<usize>>;
 
 /// What reports quote of plug-ins, by name. A report may speak of trials whose plug-ins are not
@@ -69,7 +69,7 @@ static NO_CATALOG: Catalog = Catalog { strategies: BTreeMap::new(), datasets: BT
 static NOT_SEEN: Seen = Seen::new();
 
 impl<'a> Experiment<'a> {
-    /// Trials alone, compared as planned.
+    /// Trials without anything else, compared as planned.
     pub fn new(trials: &'a [TrialRecord], analysis: &'a Analysis) -> Self {
         Self {
             trials,

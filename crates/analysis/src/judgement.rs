@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use dst_record::record::Outcome;
 use dst_record::{Error, Metric, Result};
-use dst_stats::Correction;
 use dst_stats::verdict::{self, Candidate, Run, Settings, Test, Verdict};
 
 use crate::all_pairs::AllPairs;
 use crate::chance::chance;
 use crate::comparable::obstacle;
-use crate::comparison::{Comparison, Judge, Partner};
+use crate::comparison::{Comparison, Partner};
+use crate::criterion::Criterion;
 use crate::format::percent;
 use crate::selection::{Selection, selections};
-use crate::settings::{Analysis, Margin, Multiplicity, PrimaryTest};
-use crate::table::{Group, Table};
+use crate::settings::{Analysis, Margin, PrimaryTest};
+use crate::trial_table::{Group, TrialTable};
 
 /// What can be said about one table.
 #[derive(Debug, Clone)]
 pub struct Judgement<'t> {
     /// The trials.
-    pub table: Table<'t>,
+    pub table: TrialTable<'t>,
     /// Name of the strategy that is the control.
     pub control_strategy: String,
     /// The largest loss that still counts as no worse, in the unit of the metric; none if a relative
@@ -61,7 +61,7 @@ impl<'t> Judgement<'t> {
     /// # Errors
     /// If the analysis is out of range, or a score is no number.
     pub fn new(
-        table: Table<'t>,
+        table: TrialTable<'t>,
         control: &str,
         analysis: &Analysis,
         seen: impl IntoIterator<Item = usize>,
@@ -98,7 +98,7 @@ impl<'t> Judgement<'t> {
             margin: margin.unwrap_or(0.0),
             alpha: analysis.alpha,
             test: test(analysis.test),
-            correction: correction(analysis.correction),
+            correction: analysis.correction.procedure(),
             minimum_pairs: analysis.minimum_pairs,
             family: candidates.len().max(1),
             seeds_planned: plan.planned,
@@ -135,13 +135,13 @@ impl<'t> Judgement<'t> {
             None => table.seeds.clone(),
         };
         let alpha = judged.alpha.unwrap_or(analysis.alpha);
-        let judge = Judge { margin, alpha };
+        let criterion = Criterion { margin, alpha };
         let comparisons = candidates
             .iter()
             .zip(&partners)
             .zip(&judged.comparisons)
             .map(|((candidate, partner), judged)| {
-                Comparison::new(candidate, partner, judged, &judged_seeds, &judge)
+                Comparison::new(candidate, partner, judged, &judged_seeds, &criterion)
             })
             .collect::<Result<_>>()?;
         let all_pairs = match judged.look {
@@ -343,18 +343,5 @@ pub(crate) fn test(test: PrimaryTest) -> Test {
         PrimaryTest::PairedT => Test::PairedT,
         PrimaryTest::Wilcoxon => Test::Wilcoxon,
         PrimaryTest::SignFlips => Test::SignFlips,
-    }
-}
-
-/// The correction in the words of `dst-stats`.
-pub(crate) fn correction(multiplicity: Multiplicity) -> Correction {
-    match multiplicity {
-        Multiplicity::None => Correction::None,
-        Multiplicity::Bonferroni => Correction::Bonferroni,
-        Multiplicity::Holm => Correction::Holm,
-        Multiplicity::Hochberg => Correction::Hochberg,
-        Multiplicity::Hommel => Correction::Hommel,
-        Multiplicity::BenjaminiHochberg => Correction::BenjaminiHochberg,
-        Multiplicity::BenjaminiYekutieli => Correction::BenjaminiYekutieli,
     }
 }

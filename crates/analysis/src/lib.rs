@@ -1,7 +1,7 @@
 //! What trials say: families of comparisons with the control, ranks over data sets, and the one
 //! document that every form of the report draws.
 //!
-//! Within one data set and model (a [`Table`]), every [`Group`] of trials (a strategy with its
+//! Within one data set and model (a [`TrialTable`]), every [`Group`] of trials (a strategy with its
 //! parameters and its training at one sparsity) is compared with the control on the metric of the data
 //! set. Seeds are the samples: two strategies with one seed start from the same weights and see the
 //! same batches, so their scores form a [`Pair`].
@@ -20,6 +20,7 @@ mod all_pairs;
 mod chance;
 mod comparable;
 mod comparison;
+mod criterion;
 mod diagnostics;
 pub mod document;
 mod examples;
@@ -35,7 +36,7 @@ mod selection;
 mod sentence;
 mod settings;
 pub mod spreadsheet;
-mod table;
+mod trial_table;
 
 pub use across::{Across, FEW_DATASETS};
 pub use all_pairs::AllPairs;
@@ -51,7 +52,7 @@ pub use report::{Document, Rendering, Report, ReportPlugin};
 pub use selection::Selection;
 pub use sentence::{sentence, verdict};
 pub use settings::{Analysis, Margin, Multiplicity, PrimaryTest};
-pub use table::{Group, Table, tables};
+pub use trial_table::{Group, TrialTable, tables};
 
 /// Everything that reports say about an experiment.
 #[derive(Debug, Clone)]

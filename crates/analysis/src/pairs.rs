@@ -1,6 +1,6 @@
 //! Pairs of one seed.
 
-use crate::table::Group;
+use crate::trial_table::Group;
 
 /// Test scores of two groups at one seed: the same starting weights, the same batches.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dst_stats::verdict::Run;
 
-use crate::table::{Group, Table, sparsity_key};
+use crate::trial_table::{Group, TrialTable, sparsity_key};
 
 /// One strategy at one sparsity with several sets of parameters or of training.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Selection<'t> {
 }
 
 /// Of every strategy and sparsity, what validation chooses; empty if no strategy has a choice.
-pub(crate) fn selections<'t>(table: &Table<'t>, chance: Option<f64>) -> Vec<Selection<'t>> {
+pub(crate) fn selections<'t>(table: &TrialTable<'t>, chance: Option<f64>) -> Vec<Selection<'t>> {
     let mut sets: BTreeMap<(&str, u64), Vec<&Arc<Group<'t>>>> = BTreeMap::new();
     for group in &table.groups {
         sets.entry((group.strategy, sparsity_key(group.sparsity))).or_default().push(group);

@@ -5,7 +5,7 @@ use dst_stats::verdict::{Reason, Verdict};
 
 use crate::comparison::Comparison;
 use crate::format::{count, difference, end, level, margin, points};
-use crate::judgement::{Judgement, correction, test};
+use crate::judgement::{Judgement, test};
 use crate::settings::Analysis;
 
 /// A verdict as people read it.
@@ -313,7 +313,7 @@ impl Words<'_> {
     fn fewest(&self) -> u32 {
         let settings = dst_stats::verdict::Settings {
             test: test(self.analysis.test),
-            correction: correction(self.analysis.correction),
+            correction: self.analysis.correction.procedure(),
             family: self.judgement.family.max(1),
             ..dst_stats::verdict::Settings::default()
         };

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use dst_record::record::{Collapse, Status};
 use dst_record::{Error, Metric, Result};
+use dst_stats::Correction;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -171,6 +172,21 @@ pub enum Multiplicity {
     BenjaminiHochberg,
     /// False discovery rate under any dependence (Benjamini & Yekutieli 2001).
     BenjaminiYekutieli,
+}
+
+impl Multiplicity {
+    /// The procedure of `dst-stats`.
+    pub(crate) fn procedure(self) -> Correction {
+        match self {
+            Self::None => Correction::None,
+            Self::Bonferroni => Correction::Bonferroni,
+            Self::Holm => Correction::Holm,
+            Self::Hochberg => Correction::Hochberg,
+            Self::Hommel => Correction::Hommel,
+            Self::BenjaminiHochberg => Correction::BenjaminiHochberg,
+            Self::BenjaminiYekutieli => Correction::BenjaminiYekutieli,
+        }
+    }
 }
 
 impl Default for Analysis {

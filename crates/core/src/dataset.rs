@@ -124,7 +124,7 @@ pub trait Dataset: FromCrate + Debug + Send {
     fn origin(&self) -> &str;
 
     /// What a user should hear before anything is trained on it, a sentence each.
-    fn cautions(&self) -> &[String] {
+    fn warnings(&self) -> &[String] {
         &[]
     }
 }

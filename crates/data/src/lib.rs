@@ -2,7 +2,7 @@
 //!
 //! - [`mod@file`]: plain, gzip and zstd files, read once, counted and hashed;
 //! - [`parquet`]: columns of parquet files by their names;
-//! - [`picture`]: pictures inside them;
+//! - [`image`]: images inside them;
 //! - [`hub`]: the Hugging Face Hub, its cache on this machine, and fetching;
 //! - [`Source`]: which of the two a data set was found in;
 //! - [`testing`]: small files of all these kinds.
@@ -12,8 +12,8 @@
 
 pub mod file;
 pub mod hub;
+pub mod image;
 pub mod parquet;
-pub mod picture;
 mod source;
 pub mod testing;
 

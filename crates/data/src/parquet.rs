@@ -1,7 +1,7 @@
 //! Columns of parquet files, by their names.
 //!
 //! The Hub cuts a large table into shards, one file after another. Names of nested columns are
-//! joined by dots: a picture's bytes are `image.bytes`.
+//! joined by dots: a image's bytes are `image.bytes`.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +24,7 @@ const BATCH: usize = 1000;
 
 /// A table in one or several files.
 #[derive(Debug)]
-pub struct Table {
+pub struct ParquetTable {
     shards: Vec<Shard>,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Debug for Shard {
     }
 }
 
-impl Table {
+impl ParquetTable {
     /// Opens the shards of a table, in their order. Files are read whole.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Table {
     /// A column of class numbers, each below `classes`.
     ///
     /// # Errors
-    /// As [`Table::integers`], and if a number is no class.
+    /// As [`ParquetTable::integers`], and if a number is no class.
     pub fn classes(&self, column: &str, classes: usize) -> Result<Vec<u8>> {
         let numbers = self.integers(column)?;
         numbers
@@ -115,7 +115,7 @@ impl Table {
     /// A column of floating-point numbers.
     ///
     /// # Errors
-    /// As [`Table::integers`].
+    /// As [`ParquetTable::integers`].
     pub fn floats(&self, column: &str) -> Result<Vec<f32>> {
         let mut values = Vec::with_capacity(self.rows());
         self.each(column, "floating-point numbers", |shard, place, kind| match kind {
@@ -135,7 +135,7 @@ impl Table {
     /// A column of texts.
     ///
     /// # Errors
-    /// As [`Table::integers`], and if a text is not UTF-8.
+    /// As [`ParquetTable::integers`], and if a text is not UTF-8.
     pub fn strings(&self, column: &str) -> Result<Vec<String>> {
         let mut values = Vec::with_capacity(self.rows());
         self.bytes(column, |bytes| {
@@ -149,7 +149,7 @@ impl Table {
     /// Hands every value of a column of bytes to `take`, row by row.
     ///
     /// # Errors
-    /// As [`Table::integers`], and what `take` returns, with the row.
+    /// As [`ParquetTable::integers`], and what `take` returns, with the row.
     pub fn bytes(&self, column: &str, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         self.each(column, "bytes", |shard, place, kind| match kind {
             Type::BYTE_ARRAY => Some(shard.read::<ByteArrayType>(place, |row, value| {

@@ -1,4 +1,4 @@
-//! Small tables, pictures and caches, for the tests of data sets.
+//! Small tables, images and caches, for the tests of data sets.
 //!
 //! Everything here panics if it cannot write: a test has nothing better to do.
 
@@ -21,8 +21,8 @@ pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// The values of a column.
 #[derive(Debug, Clone)]
 pub enum Column {
-    /// Pictures as the Hub has them: a group of `bytes` and `path`.
-    Pictures(Vec<Vec<u8>>),
+    /// Images as the Hub has them: a group of `bytes` and `path`.
+    Images(Vec<Vec<u8>>),
     /// Texts.
     Texts(Vec<String>),
     /// Class numbers, or any whole numbers.
@@ -39,7 +39,7 @@ pub fn write_parquet(path: &Path, columns: &[(&str, Column)]) {
     let fields: String = columns
         .iter()
         .map(|(name, column)| match column {
-            Column::Pictures(_) => format!(
+            Column::Images(_) => format!(
                 "optional group {name} {{ optional binary bytes; optional binary path (UTF8); }} "
             ),
             Column::Texts(_) => format!("optional binary {name} (UTF8); "),
@@ -66,10 +66,10 @@ pub fn write_parquet(path: &Path, columns: &[(&str, Column)]) {
     };
     for (_, column) in columns {
         match column {
-            Column::Pictures(pictures) => {
-                let values = bytes(&mut pictures.iter().map(Vec::as_slice));
+            Column::Images(images) => {
+                let values = bytes(&mut images.iter().map(Vec::as_slice));
                 write!(ByteArrayType, &values, 2, values.len());
-                // A picture in a table has no path.
+                // A image in a table has no path.
                 write!(ByteArrayType, &[], 1, values.len());
             }
             Column::Texts(texts) => {
@@ -84,7 +84,7 @@ pub fn write_parquet(path: &Path, columns: &[(&str, Column)]) {
     writer.close().expect("a whole file");
 }
 
-/// A PNG file of planes as [`png`](crate::picture::png) gives them.
+/// A PNG file of planes as [`png`](crate::image::png) gives them.
 ///
 /// # Panics
 /// If there are more or fewer pixels than the shape has.

@@ -2,11 +2,11 @@
 
 use crate::{
     Figure, Heading, Palette, Series,
+    csv::{CsvTable, METHOD, cell, method},
     frame::{Frame, LINE, block, widest},
     scale::{Axis, Scale},
     sheet::{Format, Label, Sheet, figure, sentence},
     style::{Paint, Pen, SERIES_LIMIT},
-    table::{METHOD, Table, cell, method},
     text::{FONT, Notation, fit, wrap},
 };
 
@@ -164,7 +164,7 @@ fn median(strategy: &AgeHistogram) -> Option<AgeBin> {
 fn table(age: &Axis, strategies: &[AgeHistogram]) -> Vec<u8> {
     let from = format!("{} from", age.label);
     let own = [from.as_str(), "below", "dropped connections"];
-    let mut table = Table::new(&[&METHOD[..], &own[..]].concat());
+    let mut table = CsvTable::new(&[&METHOD[..], &own[..]].concat());
     for strategy in strategies {
         for bin in &strategy.bins {
             let ends = [bin.lower, bin.upper].map(cell);

@@ -2,11 +2,11 @@
 
 use crate::{
     Figure, Heading,
+    csv::CsvTable,
     frame::widest,
     grid::{Cell, Grid, MATRIX, numbered, ramp},
     sheet::{Format, Label, Sheet, figure, sentence},
     style::Paint,
-    table::Table,
     text::{FONT, Notation, width},
 };
 
@@ -140,7 +140,7 @@ fn describe(data: &ConfusionMatrix) -> String {
 }
 
 fn table(data: &ConfusionMatrix) -> Vec<u8> {
-    let mut table = Table::new(&["true class", "predicted class", "count"]);
+    let mut table = CsvTable::new(&["true class", "predicted class", "count"]);
     for (truth, name) in data.classes.iter().enumerate() {
         for (predicted, other) in data.classes.iter().enumerate() {
             let count = data.counts.get(truth).and_then(|row| row.get(predicted)).unwrap_or(&0);

@@ -2,6 +2,7 @@
 
 use crate::{
     Figure, Heading, Interval, Palette, Series,
+    csv::{CsvTable, METHOD, cell, ends, method},
     frame::{
         ABOVE, BELOW, EndLabel, FIELD, Frame, LEAD, Side, axis_margin, end_labels, labels_height,
         labels_width,
@@ -10,7 +11,6 @@ use crate::{
     scale::{Axis, Scale, Spacing},
     sheet::{Point, Sheet, figure, sentence},
     style::SERIES_LIMIT,
-    table::{METHOD, Table, cell, ends, method},
 };
 
 /// One value of a curve, such as the mean over seeds after an epoch.
@@ -75,7 +75,7 @@ fn epochs() -> Axis {
 /// lines are cut; the CSV has all.
 #[must_use]
 pub fn curves(heading: &Heading, palette: &Palette, x: &Axis, y: &Axis, lines: &[Curve]) -> Figure {
-    let mut table = Table::new(&[&METHOD[..], &[&x.label, &y.label, "lower", "upper"]].concat());
+    let mut table = CsvTable::new(&[&METHOD[..], &[&x.label, &y.label, "lower", "upper"]].concat());
     for line in lines {
         write(&mut table, &[], line);
     }
@@ -104,7 +104,7 @@ pub fn curves(heading: &Heading, palette: &Palette, x: &Axis, y: &Axis, lines: &
 }
 
 /// Writes a line into a table whose columns are `before`, [`METHOD`], the two axes and the interval.
-pub(crate) fn write(table: &mut Table, before: &[String], line: &Curve) {
+pub(crate) fn write(table: &mut CsvTable, before: &[String], line: &Curve) {
     for point in &line.points {
         let own = [cell(point.x), cell(point.y)];
         let row = before.iter().cloned().chain(method(&line.series));

@@ -2,11 +2,11 @@
 
 use crate::{
     Figure, Heading,
+    csv::{CsvTable, cell},
     frame::widest,
     grid::{Cell, Grid, ramp},
     sheet::{Format, Label, Sheet, figure, sentence},
     style::{Paint, Pen},
-    table::{Table, cell},
     text::{FONT, Notation, digits, width, without_shared},
 };
 
@@ -144,7 +144,7 @@ fn draw_epochs(sheet: &Sheet, grid: &Grid, data: &DensityMap, shown: &[usize]) {
 }
 
 fn table(data: &DensityMap) -> Vec<u8> {
-    let mut table = Table::new(&["layer", "epoch", "density"]);
+    let mut table = CsvTable::new(&["layer", "epoch", "density"]);
     for (layer, name) in data.layers.iter().enumerate() {
         for (column, epoch) in data.epochs.iter().enumerate() {
             let density = data.density.get(layer).and_then(|row| row.get(column)).copied();

@@ -2,12 +2,12 @@
 
 use crate::{
     Figure, Heading, Interval, Notation, Palette, Series,
+    csv::{CsvTable, METHOD, cell, ends, method},
     frame::{BELOW, Frame, LINE, block, labels_width},
     rows::{self, ends_for_axis, legal, number, with_interval},
     scale::{Axis, Scale, usable},
     sheet::{Format, Label, Sheet, figure, sentence},
     style::{Paint, Pen},
-    table::{METHOD, Table, cell, ends, method},
     text::{FONT, width, wrap},
 };
 
@@ -112,7 +112,7 @@ fn draw(palette: &Palette, data: &IntervalPlot, format: Format) -> Sheet {
 
 fn table(data: &IntervalPlot) -> Vec<u8> {
     let own = [data.quantity.label.as_str(), "lower", "upper"];
-    let mut table = Table::new(&[&METHOD[..], &own[..]].concat());
+    let mut table = CsvTable::new(&[&METHOD[..], &own[..]].concat());
     for row in &data.rows {
         let [lower, upper] = ends(row.interval);
         table.row(method(&row.series).into_iter().chain([cell(row.value), lower, upper]));

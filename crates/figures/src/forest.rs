@@ -2,12 +2,12 @@
 
 use crate::{
     Conclusion, Figure, Heading, Interval, Notation, Palette, Series, Spacing,
+    csv::{CsvTable, METHOD, cell, ends, method},
     frame::{BELOW, Frame, Key, LINE, Sign, block, labels_width},
     rows::{self, ends_for_axis, legal, signed, with_interval},
     scale::{Axis, Scale, usable},
     sheet::{Format, Label, Sheet, figure, sentence},
     style::{DASHED, Paint, Pen},
-    table::{METHOD, Table, cell, ends, method},
     text::{FONT, fit, width, wrap_label},
 };
 
@@ -370,7 +370,7 @@ fn margin_text(axis: &Axis, margin: f64) -> String {
 fn table(data: &ForestPlot) -> Vec<u8> {
     let own =
         ["group", &data.difference.label, "lower", "upper", "clipped", "margin", "verdict", "note"];
-    let mut table = Table::new(&[&METHOD[..], &own[..]].concat());
+    let mut table = CsvTable::new(&[&METHOD[..], &own[..]].concat());
     for row in &data.rows {
         let [lower, upper] = ends(row.interval);
         let margin = data.margin.map_or_else(String::new, cell);

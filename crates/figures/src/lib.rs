@@ -35,6 +35,7 @@ mod ages;
 mod backend;
 mod conclusion;
 mod confusion;
+mod csv;
 mod curves;
 mod density;
 mod estimates;
@@ -53,7 +54,6 @@ mod scale;
 mod sheet;
 mod slopes;
 mod style;
-mod table;
 mod text;
 mod tradeoff;
 

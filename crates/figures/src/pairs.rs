@@ -2,11 +2,11 @@
 
 use crate::{
     Figure, Heading,
+    csv::{CsvTable, cell},
     frame::{Key, Sign, widest},
     grid::{Cell, Grid, MATRIX, ramp},
     sheet::{Format, Sheet, figure, sentence},
     style::Paint,
-    table::{Table, cell},
     text::{FONT, width},
 };
 
@@ -166,7 +166,7 @@ fn table(data: &PairMap) -> Vec<u8> {
         PairKind::PValue { .. } => "p",
         PairKind::Improvement => "probability that the row is better",
     };
-    let mut table = Table::new(&["row", "column", header]);
+    let mut table = CsvTable::new(&["row", "column", header]);
     for (row, first) in data.labels.iter().enumerate() {
         for (column, second) in data.labels.iter().enumerate() {
             let value = data.values.get(row).and_then(|values| values.get(column)).copied();

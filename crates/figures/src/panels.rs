@@ -2,12 +2,12 @@
 
 use crate::{
     Curve, Figure, Heading, Palette,
+    csv::{CsvTable, METHOD},
     curves::{Field, write},
     frame::{Frame, Key, LEAD, Side, Sign, axis_margin, labels_height, labels_width},
     scale::Axis,
     sheet::{Format, Label, Point, Sheet, figure, sentence},
     style::SERIES_LIMIT,
-    table::{METHOD, Table},
     text::{FONT, fit},
 };
 
@@ -74,7 +74,7 @@ pub fn curve_panels(
     panels: &[CurvePanel],
 ) -> Figure {
     let own = [x.label.as_str(), y.label.as_str(), "lower", "upper"];
-    let mut table = Table::new(&[&["panel"], &METHOD[..], &own[..]].concat());
+    let mut table = CsvTable::new(&[&["panel"], &METHOD[..], &own[..]].concat());
     for panel in panels {
         for line in &panel.lines {
             write(&mut table, std::slice::from_ref(&panel.title), line);

@@ -2,6 +2,7 @@
 
 use crate::{
     Curve, Figure, Heading, Palette,
+    csv::{CsvTable, METHOD},
     curves::{draw_band, draw_line, place, write},
     frame::{
         ABOVE, BELOW, EndLabel, FIELD, Frame, LEAD, Side, axis_margin, end_labels, labels_height,
@@ -11,7 +12,6 @@ use crate::{
     scale::{Axis, Scale, Spacing, usable},
     sheet::{Format, Point, Sheet, figure, sentence},
     style::SERIES_LIMIT,
-    table::{METHOD, Table},
 };
 
 const SHARE: &str = "share of runs that score above";
@@ -29,7 +29,7 @@ pub fn performance_profiles(
     lines: &[Curve],
 ) -> Figure {
     let mut table =
-        Table::new(&[&METHOD[..], &[score.label.as_str(), SHARE, "lower", "upper"]].concat());
+        CsvTable::new(&[&METHOD[..], &[score.label.as_str(), SHARE, "lower", "upper"]].concat());
     for line in lines {
         write(&mut table, &[], line);
     }

@@ -3,10 +3,10 @@
 
 use crate::{
     Figure, Heading,
+    csv::{CsvTable, cell},
     frame::{LINE, block, widest},
     sheet::{Format, Label, Sheet, figure, sentence},
     style::{Paint, Pen},
-    table::{Table, cell},
     text::{FONT, Notation, width, wrap},
 };
 
@@ -239,7 +239,7 @@ fn levels(data: &CriticalDifferenceDiagram, known: &[usize], apart: f64) -> Vec<
 }
 
 fn table(data: &CriticalDifferenceDiagram) -> Vec<u8> {
-    let mut table = Table::new(&["method", "mean rank", "cliques", "critical difference"]);
+    let mut table = CsvTable::new(&["method", "mean rank", "cliques", "critical difference"]);
     for (index, method) in data.methods.iter().enumerate() {
         let member = data.cliques.iter().enumerate().filter(|(_, clique)| clique.contains(&index));
         let cliques: Vec<String> = member.map(|(number, _)| (number + 1).to_string()).collect();

@@ -2,6 +2,7 @@
 
 use crate::{
     Better, Figure, Heading, Palette, Series,
+    csv::{CsvTable, METHOD, cell, method},
     frame::{Frame, Key, LINE, Side, Sign, axis_margin, block, labels_height},
     palette::{Fill, Look, sparsity_text},
     panels::PanelGrid,
@@ -9,7 +10,6 @@ use crate::{
     scale::{Axis, Scale, Spacing, usable},
     sheet::{Format, Label, Sheet, figure, sentence},
     style::{Paint, Pen},
-    table::{METHOD, Table, cell, method},
     text::{FONT, fit, wrap_label},
 };
 
@@ -210,7 +210,7 @@ fn is_better(better: Better, pair: &SeedPair) -> bool {
 
 fn table(data: &SlopeCharts) -> Vec<u8> {
     let own = ["control", "seed", "control score", "candidate score", "difference"];
-    let mut table = Table::new(&[&METHOD[..], &own[..]].concat());
+    let mut table = CsvTable::new(&[&METHOD[..], &own[..]].concat());
     for panel in &data.panels {
         for SeedPair { seed, control, candidate } in &panel.pairs {
             let numbers = [*control, *candidate, candidate - control].map(cell);

@@ -2,6 +2,7 @@
 
 use crate::{
     Better, Figure, Heading, Interval, Palette, Series,
+    csv::{CsvTable, METHOD, cell, ends, method},
     frame::{
         ABOVE, BELOW, EndLabel, FIELD, Frame, Key, LEAD, Side, Sign, axis_margin, end_labels,
         labels_height, labels_width,
@@ -12,7 +13,6 @@ use crate::{
     scale::{Axis, Scale, Spacing},
     sheet::{Format, Label, Point, Sheet, figure, sentence},
     style::{DOTTED, Paint, Pen, SERIES_LIMIT},
-    table::{METHOD, Table, cell, ends, method},
 };
 
 /// One configuration, as a strategy at a density.
@@ -326,7 +326,7 @@ fn front_pen() -> Pen {
 fn table(data: &TradeOff, front: &[usize]) -> Vec<u8> {
     let own =
         ["line", data.x.label.as_str(), data.y.label.as_str(), "lower", "upper", "on Pareto front"];
-    let mut table = Table::new(&[&METHOD[..], &own[..]].concat());
+    let mut table = CsvTable::new(&[&METHOD[..], &own[..]].concat());
     for (index, point) in data.points.iter().enumerate() {
         let [lower, upper] = ends(point.interval);
         let on_front = front.contains(&index).to_string();

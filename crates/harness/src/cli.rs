@@ -123,7 +123,7 @@ Examples:
   harness status --watch                           beside a grid that runs
   harness status --store runs --json
 
-Trials that differ in their seed alone are in one line. The metric is mean ± standard deviation
+Trials that differ only in their seed are in one line. The metric is mean ± standard deviation
 over the seeds that finished; the time that is left follows from how long finished trials took,
 and from how many run at once now.";
 

@@ -5,16 +5,18 @@
 
 mod analysis;
 pub(crate) mod axis;
+mod environment;
 mod file;
+pub(crate) mod flags;
 mod key;
 mod parameters;
 mod path;
+mod plain_key;
 pub(crate) mod preset;
 mod print;
 mod setting;
-mod tables;
+mod settings;
 mod trials;
-pub(crate) mod typed;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,12 +26,14 @@ use dst_core::record::TrialSpec;
 use dst_core::{DataSources, Error, Result, device};
 use dst_data::hub::{self, Hub};
 
-pub(crate) use parameters::Family;
-pub(crate) use setting::{Key, Layer, Source, mistyped, plain};
+pub(crate) use environment::mistyped;
+pub(crate) use parameters::ParameterSet;
+pub(crate) use plain_key::plain;
+pub(crate) use setting::{Key, SettingLayer, Source};
 
 use parameters::Axes;
 use path::Path as KeyPath;
-use setting::Settings;
+use settings::Settings;
 
 /// Where trials are stored unless another place is named.
 pub const DEFAULT_STORE: &str = "runs";
@@ -81,16 +85,20 @@ impl ExecutionConfig {
 
 /// The settings in force, with the source of each.
 #[derive(Debug)]
-pub(crate) struct Effective {
+pub(crate) struct ResolvedSettings {
     settings: Settings,
 }
 
-impl Effective {
+impl ResolvedSettings {
     /// Puts the layers on top of each other.
     ///
     /// # Errors
     /// If a file cannot be read, or a key, a name or a value is not usable.
-    pub(crate) fn new(file: Option<&Path>, environment: Layer, flags: Layer) -> Result<Self> {
+    pub(crate) fn new(
+        file: Option<&Path>,
+        environment: SettingLayer,
+        flags: SettingLayer,
+    ) -> Result<Self> {
         let file = file.map(file::read).transpose()?.unwrap_or_default();
         let preset = [&flags, &environment, &file]
             .into_iter()
@@ -107,17 +115,17 @@ impl Effective {
         for layer in [defaults()?, preset, file, environment, flags] {
             settings.apply(layer)?;
         }
-        let mut effective = Self { settings };
-        effective.derive_tuned()?;
-        Ok(effective)
+        let mut resolved = Self { settings };
+        resolved.derive_tuned()?;
+        Ok(resolved)
     }
 
     /// From the environment of this process.
     ///
     /// # Errors
-    /// As [`Effective::new`].
-    pub(crate) fn of_process(file: Option<&Path>, flags: Layer) -> Result<Self> {
-        let environment = setting::environment(|name| std::env::var(name).ok())?;
+    /// As [`ResolvedSettings::new`].
+    pub(crate) fn of_process(file: Option<&Path>, flags: SettingLayer) -> Result<Self> {
+        let environment = environment::read(|name| std::env::var(name).ok())?;
         Self::new(file, environment, flags)
     }
 
@@ -246,7 +254,7 @@ impl Effective {
     }
 }
 
-fn defaults() -> Result<Layer> {
+fn defaults() -> Result<SettingLayer> {
     let default = |name, text| plain(name)?.setting(text, Source::Default);
     Ok(vec![
         default("preset", preset::PRESETS[0].name)?,

@@ -60,7 +60,7 @@ impl Holder {
         Self {
             host: host(),
             pid,
-            since: crate::store::now(),
+            since: crate::clock::now(),
             process_start: host::process_start(pid),
             namespace: host::namespace(),
             ended: None,
@@ -82,14 +82,14 @@ impl Holder {
 
 /// The newest attempt at a trial.
 #[derive(Debug, Clone)]
-struct Newest {
+struct NewestAttempt {
     number: u32,
     /// `None` if its file is not readable as one.
     holder: Option<Holder>,
     touched: SystemTime,
 }
 
-impl Newest {
+impl NewestAttempt {
     fn is_alive(&self, now: SystemTime) -> bool {
         // Clocks of two machines differ: a touch in the future is one just now.
         let silence = now.duration_since(self.touched).unwrap_or_default();
@@ -125,7 +125,7 @@ pub fn attempts(trial: &Path) -> Result<Attempts> {
     })
 }
 
-impl Newest {
+impl NewestAttempt {
     fn shown(self) -> Holder {
         self.holder.unwrap_or_else(|| Holder {
             host: "an unknown machine".into(),
@@ -275,7 +275,7 @@ fn time_of(folder: &Path) -> Result<SystemTime> {
         .map_err(|error| Error::io("read", probe.path(), &error))
 }
 
-fn newest(folder: &Path) -> Result<Option<Newest>> {
+fn newest(folder: &Path) -> Result<Option<NewestAttempt>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -291,7 +291,7 @@ fn newest(folder: &Path) -> Result<Option<Newest>> {
         .and_then(|metadata| metadata.modified())
         .map_err(|error| Error::io("read", &path, &error))?;
     let text = file::read_optional(&path)?.unwrap_or_default();
-    Ok(Some(Newest { number, holder: serde_json::from_str(&text).ok(), touched }))
+    Ok(Some(NewestAttempt { number, holder: serde_json::from_str(&text).ok(), touched }))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ extern crate self as harness;
 pub use inventory;
 
 pub mod cli;
+pub mod clock;
 pub mod code;
 pub mod config;
 pub mod executor;
@@ -37,6 +38,7 @@ mod progress;
 mod schema;
 mod screen;
 mod table;
+mod text;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Effects, Style};
 use dst_core::{Error, Result};
 use terminal_size::{Width, terminal_size_of};
 
-use crate::table::hanging;
+use crate::text::hanging;
 
 /// The longest line of running text, in characters: longer ones are hard to read, however wide the
 /// terminal is.

@@ -10,31 +10,31 @@ use crate::executor::Event;
 use crate::output;
 use crate::screen::Screen;
 
+pub(crate) mod eta;
 mod layout;
 mod names;
-pub(crate) mod pace;
+use eta::Eta;
 use layout::{Overall, Position, Running};
 pub(crate) use layout::{bar, first_that_fits};
 use names::Names;
-use pace::Pace;
 
 /// The time between two lines about running trials, at first; it grows to the longest, so that
 /// the log of a night can still be read.
-const PAUSE: Duration = Duration::from_secs(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
+const LONGEST_LINE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Running trials that a line names.
 const NAMED: usize = 2;
 
-/// The time between two pictures of the screen.
-const FRAME: Duration = Duration::from_millis(100);
+/// The time between two frames on the screen.
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows people how a grid gets on.
 pub(crate) struct Progress {
     names: Names,
     /// The trials that run, in the order in which they began.
     running: Vec<Running>,
-    pace: Pace,
+    eta: Eta,
     started: Instant,
     skipped: usize,
     ended: usize,
@@ -73,7 +73,7 @@ impl Progress {
         Self {
             names: Names::new(names),
             running: Vec::new(),
-            pace: Pace::new(costs),
+            eta: Eta::new(costs),
             started: Instant::now(),
             skipped: 0,
             ended: 0,
@@ -89,15 +89,15 @@ impl Progress {
             Event::Skipped { id, .. } => {
                 is_small = true;
                 self.skipped += 1;
-                self.pace.end(id);
+                self.eta.end(id);
             }
             Event::Started { id } => {
                 self.running.push(Running { id: id.clone(), at: None });
-                self.pace.start(id);
+                self.eta.start(id);
             }
             Event::Progress { id, epoch, epochs, fraction, train_loss, accuracy } => {
                 is_small = true;
-                self.pace.reach(id, *fraction);
+                self.eta.reach(id, *fraction);
                 if let Some(running) = self.running.iter_mut().find(|running| running.id == *id) {
                     running.at = Some(Position {
                         epoch: *epoch,
@@ -110,7 +110,7 @@ impl Progress {
             }
             Event::Ended { id, status, reason, seconds } => {
                 if *status == Status::Finished {
-                    self.pace.finish(id);
+                    self.eta.finish(id);
                 }
                 self.over(id);
                 self.ended += 1;
@@ -136,7 +136,7 @@ impl Progress {
             }
             Event::Postponed { id, workers } => {
                 self.running.retain(|running| running.id != *id);
-                self.pace.postpone(id);
+                self.eta.postpone(id);
                 let from_now_on = match workers {
                     1 => "one trial runs at a time".to_owned(),
                     several => format!("{several} trials run at once"),
@@ -174,7 +174,7 @@ impl Progress {
     /// A trial no longer runs.
     fn over(&mut self, id: &str) {
         self.running.retain(|running| running.id != id);
-        self.pace.end(id);
+        self.eta.end(id);
     }
 
     /// A line that stays.
@@ -191,7 +191,8 @@ impl Progress {
         match &mut self.display {
             Display::Quiet => {}
             Display::Lines { last } => {
-                let pause = (self.started.elapsed() / 60).clamp(PAUSE, LONGEST_PAUSE);
+                let pause =
+                    (self.started.elapsed() / 60).clamp(LINE_INTERVAL, LONGEST_LINE_INTERVAL);
                 if last.elapsed() >= pause {
                     *last = Instant::now();
                     let running = self.running.iter().map(|running| match running.at {
@@ -202,7 +203,7 @@ impl Progress {
                 }
             }
             Display::Screen { last, .. }
-                if is_small && last.is_some_and(|at| at.elapsed() < FRAME) => {}
+                if is_small && last.is_some_and(|at| at.elapsed() < FRAME_INTERVAL) => {}
             Display::Screen { screen, last } => {
                 *last = Some(Instant::now());
                 let room = screen.room();
@@ -221,7 +222,7 @@ impl Progress {
 
     /// Trials done, with parts of those that run.
     fn done(&self) -> f64 {
-        (self.skipped + self.ended) as f64 + self.pace.running()
+        (self.skipped + self.ended) as f64 + self.eta.running()
     }
 
     fn overall(&self) -> Overall {
@@ -232,7 +233,7 @@ impl Progress {
             failed: self.failed,
             running: self.running.len(),
             fraction: if total == 0 { 1.0 } else { self.done() / total as f64 },
-            left: self.pace.left(self.started.elapsed().as_secs_f64()).map(span),
+            left: self.eta.left(self.started.elapsed().as_secs_f64()).map(span),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One trial in its own process: the body of `harness run`.
 
-mod heap;
+mod allocator;
 mod libtorch;
 mod observer;
 mod panics;
@@ -27,10 +27,10 @@ use crate::exit::Exit;
 use crate::lease::{self, Attempts, Claim, Holder, Lease};
 use crate::store::file::Durability;
 use crate::store::{
-    Rows, Store, TrialResult, TrialState, remove_progress, write_predictions, write_result,
+    RowCounts, Store, TrialResult, TrialState, remove_progress, write_predictions, write_result,
     write_tables,
 };
-pub use heap::keep_freed_memory;
+pub use allocator::keep_freed_memory;
 use observer::Recorder;
 
 /// How one trial is run.
@@ -52,7 +52,7 @@ pub struct RunOptions {
 
 /// What came of running a trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ran {
+pub enum RunOutcome {
     /// It has a result: that of this attempt or, if another completed before, of that one.
     Ended {
         /// How it ended.
@@ -78,33 +78,33 @@ pub enum Ran {
 /// If the trial could not begin for a reason that the user can mend (an unknown plug-in, a
 /// value out of range, missing data), or the system refuses to read or write. There is no
 /// result then, and the trial can be run again.
-pub fn run_trial(store: &Store, spec: &TrialSpec, options: &RunOptions) -> Result<Ran> {
+pub fn run_trial(store: &Store, spec: &TrialSpec, options: &RunOptions) -> Result<RunOutcome> {
     let stop = stop_requests()?;
     store.add(spec)?;
     let id = spec.id();
     let trial = Trial { store, spec, options, folder: store.folder(&id), id };
-    if let Some(ran) = trial.ended()? {
-        return Ok(ran);
+    if let Some(outcome) = trial.ended()? {
+        return Ok(outcome);
     }
     let lease = match lease::claim(&trial.folder)? {
         Claim::Ours(lease) => lease,
-        Claim::Held(holder) => return Ok(Ran::Held(holder)),
+        Claim::Held(holder) => return Ok(RunOutcome::Held(holder)),
     };
     // Whoever held it before may have ended it meanwhile.
-    if let Some(ran) = trial.ended()? {
+    if let Some(outcome) = trial.ended()? {
         lease.end("not needed")?;
-        return Ok(ran);
+        return Ok(outcome);
     }
-    let ran = trial.train(&lease, &stop);
+    let outcome = trial.train(&lease, &stop);
     // Not being able to say so, such as on a full disk, changes nothing: the end of the process
     // says it too.
-    let _ = lease.end(match &ran {
-        Ok(Ran::Ended { .. }) => "ended",
-        Ok(Ran::Interrupted) => "interrupted",
-        Ok(Ran::Held(_)) => "taken over",
+    let _ = lease.end(match &outcome {
+        Ok(RunOutcome::Ended { .. }) => "ended",
+        Ok(RunOutcome::Interrupted) => "interrupted",
+        Ok(RunOutcome::Held(_)) => "taken over",
         Err(_) => "error",
     });
-    ran
+    outcome
 }
 
 /// What a training is made of, found by the names in a specification.
@@ -172,15 +172,17 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// The result that is there. A damaged one is moved aside.
-    fn ended(&self) -> Result<Option<Ran>> {
+    fn ended(&self) -> Result<Option<RunOutcome>> {
         match self.store.state(&self.id)? {
-            TrialState::Ended { status, reason, .. } => Ok(Some(Ran::Ended { status, reason })),
+            TrialState::Ended { status, reason, .. } => {
+                Ok(Some(RunOutcome::Ended { status, reason }))
+            }
             TrialState::Damaged(_) => self.store.set_aside(&self.id, "damaged").map(|()| None),
             _ => Ok(None),
         }
     }
 
-    fn train(&self, lease: &Lease, stop: &AtomicBool) -> Result<Ran> {
+    fn train(&self, lease: &Lease, stop: &AtomicBool) -> Result<RunOutcome> {
         let threads = self.options.threads.max(1);
         log(&format!(
             "attempt {} of {} ({} on {}, sparsity {}, seed {}) on {}, {}, threads: {threads}",
@@ -198,7 +200,7 @@ impl Trial<'_> {
         tch::set_num_threads(threads as i32);
         let parts = Parts::find(self.spec, self.options)?;
         if stop.load(Ordering::Relaxed) {
-            return Ok(Ran::Interrupted);
+            return Ok(RunOutcome::Interrupted);
         }
 
         let mut recorder = Recorder::new(&self.folder, &self.id, self.options.worker, || {
@@ -254,7 +256,7 @@ impl Trial<'_> {
         let Recorder { history, layers, ages, .. } = &recorder;
         write_tables(&self.folder, history, layers, ages, Durability::Synced)?;
         let (history, layers, ages) = (history.len(), layers.len(), ages.len());
-        result.rows = Rows { history, layers, ages, ..result.rows };
+        result.rows = RowCounts { history, layers, ages, ..result.rows };
         self.finish(result, (!may_go_on).then_some(&checkpoint), lease)
     }
 
@@ -264,7 +266,7 @@ impl Trial<'_> {
         mut result: TrialResult,
         useless: Option<&Path>,
         lease: &Lease,
-    ) -> Result<Ran> {
+    ) -> Result<RunOutcome> {
         match write_result(&self.folder, &result) {
             Err(error) if error.kind() == ErrorKind::Contract => {
                 result.status = Status::Crashed;
@@ -288,19 +290,19 @@ impl Trial<'_> {
                     "" => log(&status.to_string()),
                     reason => log(&format!("{status}: {reason}")),
                 }
-                Ok(Ran::Ended { status, reason })
+                Ok(RunOutcome::Ended { status, reason })
             }
             state => Err(Error::data(format!("the result that was just written is {state:?}"))
                 .at(self.folder.display().to_string())),
         }
     }
 
-    fn stopped(&self, lease: &Lease) -> Result<Ran> {
+    fn stopped(&self, lease: &Lease) -> Result<RunOutcome> {
         match lease::attempts(&self.folder)? {
-            Attempts::Held(holder) if lease.is_lost() => Ok(Ran::Held(holder)),
+            Attempts::Held(holder) if lease.is_lost() => Ok(RunOutcome::Held(holder)),
             _ => {
                 log("stopped with a checkpoint");
-                Ok(Ran::Interrupted)
+                Ok(RunOutcome::Interrupted)
             }
         }
     }
@@ -313,7 +315,7 @@ impl Trial<'_> {
             collapse: None,
             outcome: None,
             confusion: Vec::new(),
-            rows: Rows::default(),
+            rows: RowCounts::default(),
             provenance: Provenance {
                 libtorch: libtorch::version(),
                 host: lease::host(),

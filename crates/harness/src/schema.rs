@@ -199,11 +199,11 @@ mod tests {
 
     #[test]
     fn parameters_have_a_type_in_words_and_their_documentation() {
-        let found = crate::config::Family::training().unwrap().parameters();
+        let found = crate::config::ParameterSet::training().unwrap().parameters();
         let by_name = |name: &str| found.iter().find(|p| p.name == name).unwrap();
         assert_eq!(by_name("epochs").kind, "whole number");
         assert_eq!(by_name("learning_rate").kind, "number");
-        let sgd = crate::config::Family::optimizer("sgd").unwrap().parameters();
+        let sgd = crate::config::ParameterSet::optimizer("sgd").unwrap().parameters();
         let nesterov = sgd.iter().find(|parameter| parameter.name == "nesterov").unwrap();
         assert_eq!(nesterov.kind, "true or false");
         assert_eq!(by_name("warmup").kind, "text such as \"100 steps\", \"10 epochs\", \"75%\"");

@@ -19,7 +19,6 @@
 //! A result is written beside, brought to the disk and only then given its name, so it is whole
 //! or absent; the first attempt that completes wins.
 
-mod clock;
 pub(crate) mod file;
 mod grid;
 mod looks;
@@ -38,15 +37,13 @@ use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::lease::{self, Attempts, Holder};
-pub use clock::now;
-pub(crate) use clock::seconds;
 use file::Durability;
 pub use grid::GridRecord;
 use predictions::SharedTargets;
 pub(crate) use predictions::write_predictions;
 pub use progress::TrialProgress;
 pub(crate) use progress::{remove_progress, write_progress};
-pub use trial::{Rows, TrialResult};
+pub use trial::{RowCounts, TrialResult};
 pub(crate) use trial::{table_rows, write_result, write_tables};
 
 /// The format that this version writes and the newest that it reads.

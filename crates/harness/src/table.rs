@@ -5,10 +5,11 @@ use std::fmt::{self, Write};
 use anstyle::Style;
 
 use crate::output;
+use crate::text::length;
 
 /// A table that is printed as a whole.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct TerminalTable {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
@@ -17,12 +18,12 @@ pub(crate) struct Table {
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     title: String,
-    weight: Weight,
+    priority: Priority,
 }
 
 /// What becomes of a column when the table is wider than the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
+enum Priority {
     /// It says nothing that others do not say, and goes before any cell is wrapped.
     Ornament,
     /// It goes when wrapping is not enough, the last such column first.
@@ -34,19 +35,19 @@ enum Weight {
 impl Column {
     /// A column that stays however narrow the terminal is.
     pub(crate) fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), weight: Weight::Essential }
+        Self { title: title.into(), priority: Priority::Essential }
     }
 
     /// A column that is left out when wrapping the cells is not enough; the last of them goes
     /// first.
     pub(crate) fn detail(title: impl Into<String>) -> Self {
-        Self { weight: Weight::Detail, ..Self::new(title) }
+        Self { priority: Priority::Detail, ..Self::new(title) }
     }
 
     /// A column that repeats what others say, such as a bar: it is left out before any cell is
     /// wrapped.
     pub(crate) fn ornament(title: impl Into<String>) -> Self {
-        Self { weight: Weight::Ornament, ..Self::new(title) }
+        Self { priority: Priority::Ornament, ..Self::new(title) }
     }
 }
 
@@ -86,7 +87,7 @@ const GAP: &str = "  ";
 /// A word as long as this, such as a path, may be broken after a slash or a comma.
 const LONG_WORD: usize = 24;
 
-impl Table {
+impl TerminalTable {
     /// An empty table.
     pub(crate) fn new<C: Into<Column> + Clone>(columns: &[C]) -> Self {
         Self { columns: columns.iter().cloned().map(Into::into).collect(), rows: Vec::new() }
@@ -118,12 +119,12 @@ impl Table {
             all(widths, shown) <= width.saturating_add(GAP.len())
         };
         if !fits(&natural, &shown) {
-            shown.retain(|column| self.columns[*column].weight != Weight::Ornament);
+            shown.retain(|column| self.columns[*column].priority != Priority::Ornament);
         }
         let mut left_out = Vec::new();
         while !fits(&least, &shown) {
-            let weight = |column: &usize| self.columns[*column].weight;
-            let Some(place) = shown.iter().rposition(|c| weight(c) == Weight::Detail) else {
+            let priority = |column: &usize| self.columns[*column].priority;
+            let Some(place) = shown.iter().rposition(|c| priority(c) == Priority::Detail) else {
                 break;
             };
             left_out.insert(0, self.columns[shown.remove(place)].title.as_str());
@@ -217,7 +218,7 @@ impl Table {
 }
 
 /// In the width of stdout.
-impl fmt::Display for Table {
+impl fmt::Display for TerminalTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.fitted(output::width()))
     }
@@ -226,10 +227,6 @@ impl fmt::Display for Table {
 /// With either sign of minus: people read the one, programs write the other.
 fn begins_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '\u{2212}'))
-}
-
-fn length(text: &str) -> usize {
-    text.chars().count()
 }
 
 /// What stays in one line: words without the space before them, numbers with their unit, and long
@@ -283,34 +280,6 @@ fn broken(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Breaks text into lines of at most `width` characters, each after `indent`.
-pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
-    hanging(text, indent, indent, width)
-}
-
-/// As [`wrapped`], with another indent before the first line.
-pub(crate) fn hanging(text: &str, first: &str, indent: &str, width: usize) -> String {
-    let mut lines = String::new();
-    let mut line = String::from(first);
-    let mut empty = true;
-    for word in text.split_whitespace() {
-        if !empty && length(&line) + 1 + length(word) > width {
-            lines.push_str(&line);
-            lines.push('\n');
-            line = String::from(indent);
-        } else if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    if !empty {
-        lines.push_str(&line);
-        lines.push('\n');
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,7 +287,7 @@ mod tests {
 
     #[test]
     fn numbers_stand_on_the_right_and_words_on_the_left() {
-        let mut table = Table::new(&["strategy", "seeds"]);
+        let mut table = TerminalTable::new(&["strategy", "seeds"]);
         table.row(["rigl".to_owned(), "6".to_owned()]);
         table.row(["dense".to_owned(), "10".to_owned()]);
         let expected = "strategy  seeds\n\
@@ -328,8 +297,8 @@ mod tests {
         assert_eq!(table.fitted(15), expected);
     }
 
-    fn wide() -> Table {
-        let mut table = Table::new(&[
+    fn wide() -> TerminalTable {
+        let mut table = TerminalTable::new(&[
             Column::new("strategy"),
             Column::ornament(""),
             Column::new("sparsity"),
@@ -345,22 +314,6 @@ mod tests {
             table.row(row.map(str::to_owned));
         }
         table
-    }
-
-    #[test]
-    fn ornaments_go_before_anything_is_wrapped() {
-        assert_eq!(
-            wide().fitted(100),
-            "strategy                                   sparsity  test accuracy %  train FLOPs  train s\n\
-             rigl drop_fraction=0.1 interval=10%  ####      90 %     98.12 ± 0.10      1.23e12        2\n\
-             dense                                ##..       0 %     98.50 ± 0.08      9.87e12       30\n"
-        );
-        assert_eq!(
-            wide().fitted(86),
-            "strategy                             sparsity  test accuracy %  train FLOPs  train s\n\
-             rigl drop_fraction=0.1 interval=10%      90 %     98.12 ± 0.10      1.23e12        2\n\
-             dense                                     0 %     98.50 ± 0.08      9.87e12       30\n"
-        );
     }
 
     #[test]
@@ -409,7 +362,7 @@ mod tests {
 
     #[test]
     fn long_paths_break_after_a_slash() {
-        let mut table = Table::new(&["data set", "found"]);
+        let mut table = TerminalTable::new(&["data set", "found"]);
         table
             .row(["glue/sst2".to_owned(), "/home/somebody/.cache/huggingface/hub/glue".to_owned()]);
         assert_eq!(
@@ -422,7 +375,7 @@ mod tests {
 
     #[test]
     fn styles_take_no_room() {
-        let mut table = Table::new(&["strategy", "verdict", "n"]);
+        let mut table = TerminalTable::new(&["strategy", "verdict", "n"]);
         for (name, verdict) in [("rigl", "worse"), ("set", "inconclusive")] {
             let cells = [Cell::from(name.to_owned()), Cell::styled(verdict, style_of(verdict))];
             table.row(cells.into_iter().chain([Cell::from("6".to_owned())]));
@@ -438,9 +391,18 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_wrapped_between_words() {
-        assert_eq!(wrapped("a bb ccc dddd", "  ", 8), "  a bb\n  ccc\n  dddd\n");
-        assert_eq!(wrapped("", "  ", 8), "");
-        assert_eq!(hanging("a bb ccc dddd", "- ", "  ", 8), "- a bb\n  ccc\n  dddd\n");
+    fn ornaments_go_before_anything_is_wrapped() {
+        assert_eq!(
+            wide().fitted(100),
+            "strategy                                   sparsity  test accuracy %  train FLOPs  train s\n\
+             rigl drop_fraction=0.1 interval=10%  ####      90 %     98.12 ± 0.10      1.23e12        2\n\
+             dense                                ##..       0 %     98.50 ± 0.08      9.87e12       30\n"
+        );
+        assert_eq!(
+            wide().fitted(86),
+            "strategy                             sparsity  test accuracy %  train FLOPs  train s\n\
+             rigl drop_fraction=0.1 interval=10%      90 %     98.12 ± 0.10      1.23e12        2\n\
+             dense                                     0 %     98.50 ± 0.08      9.87e12       30\n"
+        );
     }
 }

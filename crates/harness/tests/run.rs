@@ -16,7 +16,7 @@ use dst_core::{
 };
 use dst_train::toy::Blobs;
 use harness::lease::{self, Claim};
-use harness::run::{Ran, RunOptions, run_trial};
+use harness::run::{RunOptions, RunOutcome, run_trial};
 use harness::store::{Store, TrialState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ const STORE_VARIABLE: &str = "HARNESS_TEST_RUN_STORE";
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-enum Trouble {
+enum Fault {
     #[default]
     Nothing,
     Panic,
@@ -40,18 +40,18 @@ enum Trouble {
     Kill,
 }
 
-/// Static random sparsity that gets into trouble at a step.
+/// Static random sparsity that has a fault at a step.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Wrench {
-    trouble: Trouble,
+struct Faulty {
+    fault: Fault,
     at: u64,
 }
 
 #[typetag::serde(name = "test-wrench")]
-impl Strategy for Wrench {
+impl Strategy for Faulty {
     fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
-        if self.trouble == Trouble::Start {
+        if self.fault == Fault::Start {
             return Err(Error::usage("this sparsity cannot be reached"));
         }
         topology.allocate(Distribution::Uniform)?;
@@ -60,17 +60,17 @@ impl Strategy for Wrench {
 
     fn after_backward(&self, step: &Step, _: &mut Topology) -> Result<BatchUse> {
         let in_child = std::env::var_os(STORE_VARIABLE).is_some();
-        match self.trouble {
+        match self.fault {
             _ if step.index != self.at => {}
-            Trouble::Panic => panic!("a wrench in the works\nand a backtrace"),
-            Trouble::Contract => return Err(Error::contract("the wrench slipped").at("fc1")),
-            Trouble::Data => return Err(Error::data("the wrench is bent")),
+            Fault::Panic => panic!("a wrench in the works\nand a backtrace"),
+            Fault::Contract => return Err(Error::contract("the wrench slipped").at("fc1")),
+            Fault::Data => return Err(Error::data("the wrench is bent")),
             // Twice, as the kernel does when it ends an executor with several threads.
-            Trouble::Terminate if in_child => {
+            Fault::Terminate if in_child => {
                 raise(libc::SIGTERM);
                 raise(libc::SIGTERM);
             }
-            Trouble::Kill if in_child => raise(libc::SIGKILL),
+            Fault::Kill if in_child => raise(libc::SIGKILL),
             _ => {}
         }
         Ok(BatchUse::Weights)
@@ -87,11 +87,11 @@ fn raise(signal: libc::c_int) {
 inventory::submit! {
     StrategyPlugin {
         name: "test-wrench",
-        title: "Wrench",
+        title: "Faulty",
         paper: "none",
         bibtex: "",
         summary: "Fails as it is told.",
-        ..StrategyPlugin::of::<Wrench>("")
+        ..StrategyPlugin::of::<Faulty>("")
     }
 }
 
@@ -112,12 +112,12 @@ inventory::submit! {
     }
 }
 
-fn trial(trouble: Trouble, at: u64) -> TrialSpec {
+fn trial(fault: Fault, at: u64) -> TrialSpec {
     TrialSpec {
         dataset: "test-blobs".into(),
         dataset_options: serde_json::Map::new(),
         model: json!({ "name": "mlp", "hidden": [12], "dropout": 0.1 }),
-        strategy: json!({ "name": "test-wrench", "trouble": trouble, "at": at }),
+        strategy: json!({ "name": "test-wrench", "fault": fault, "at": at }),
         sparsity: 0.5,
         // 240 samples: 15 steps in an epoch.
         training: Training {
@@ -152,7 +152,7 @@ impl Scene {
         Self { _folder: folder, store }
     }
 
-    fn run(&self, spec: &TrialSpec) -> Result<Ran> {
+    fn run(&self, spec: &TrialSpec) -> Result<RunOutcome> {
         // Dropout draws from libtorch's generator, which belongs to the process: two trials at
         // once would share it.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -163,8 +163,8 @@ impl Scene {
     /// The status and reason of a trial that is expected to have a result.
     fn end(&self, spec: &TrialSpec) -> (Status, String) {
         match self.run(spec).unwrap() {
-            Ran::Ended { status, reason } => (status, reason),
-            ran => panic!("the trial has no result: {ran:?}"),
+            RunOutcome::Ended { status, reason } => (status, reason),
+            outcome => panic!("the trial has no result: {outcome:?}"),
         }
     }
 
@@ -199,13 +199,13 @@ fn be_a_run() {
     };
     let store = Store::open(Path::new(&root)).unwrap();
     let spec = store.specs().unwrap().remove(0);
-    assert_eq!(run_trial(&store, &spec, &options()).unwrap(), Ran::Interrupted);
+    assert_eq!(run_trial(&store, &spec, &options()).unwrap(), RunOutcome::Interrupted);
 }
 
 #[test]
 fn a_trial_is_trained_once() {
     let scene = Scene::new();
-    let spec = trial(Trouble::Nothing, 0);
+    let spec = trial(Fault::Nothing, 0);
     assert_eq!(scene.end(&spec), (Status::Finished, String::new()));
 
     let record = scene.record(&spec);
@@ -236,23 +236,23 @@ fn a_trial_is_trained_once() {
 #[test]
 fn failures_of_plug_ins_are_results_with_a_reason() {
     let scene = Scene::new();
-    let (status, reason) = scene.end(&trial(Trouble::Panic, 20));
+    let (status, reason) = scene.end(&trial(Fault::Panic, 20));
     assert_eq!(status, Status::Crashed);
     assert!(reason.starts_with("panic: a wrench in the works ("), "{reason}");
     assert!(reason.contains("tests/run.rs:"), "{reason}");
-    let record = scene.record(&trial(Trouble::Panic, 20));
+    let record = scene.record(&trial(Fault::Panic, 20));
     assert_eq!((record.history.len(), record.layers.len()), (1, 4));
     assert_eq!(record.outcome, None);
 
     let crash = |reason: &str| (Status::Crashed, reason.to_owned());
-    assert_eq!(scene.end(&trial(Trouble::Contract, 0)), crash("fc1: the wrench slipped"));
-    assert_eq!(scene.end(&trial(Trouble::Data, 3)), crash("the wrench is bent"));
+    assert_eq!(scene.end(&trial(Fault::Contract, 0)), crash("fc1: the wrench slipped"));
+    assert_eq!(scene.end(&trial(Fault::Data, 3)), crash("the wrench is bent"));
 }
 
 #[test]
 fn a_loss_that_is_not_finite_is_divergence() {
     let scene = Scene::new();
-    let mut spec = trial(Trouble::Nothing, 0);
+    let mut spec = trial(Fault::Nothing, 0);
     spec.training.learning_rate = 1e30;
     let (status, reason) = scene.end(&spec);
     assert_eq!(status, Status::Diverged, "{reason}");
@@ -262,7 +262,7 @@ fn a_loss_that_is_not_finite_is_divergence() {
 #[test]
 fn what_the_user_can_mend_is_no_result() {
     let scene = Scene::new();
-    let plain = trial(Trouble::Nothing, 0);
+    let plain = trial(Fault::Nothing, 0);
     let unknown = TrialSpec { dataset: "test-blob".into(), ..plain.clone() };
     let (kind, text) = scene.refusal(&unknown);
     assert_eq!(kind, ErrorKind::Usage);
@@ -276,14 +276,14 @@ fn what_the_user_can_mend_is_no_result() {
     let mut endless = plain.clone();
     endless.training.batch_size = 0;
     assert!(scene.refusal(&endless).1.contains("training: batch_size = 0"));
-    assert!(scene.refusal(&trial(Trouble::Start, 0)).1.contains("cannot be reached"));
-    assert_eq!(scene.store.state(&trial(Trouble::Start, 0).id()).unwrap(), TrialState::Interrupted);
+    assert!(scene.refusal(&trial(Fault::Start, 0)).1.contains("cannot be reached"));
+    assert_eq!(scene.store.state(&trial(Fault::Start, 0).id()).unwrap(), TrialState::Interrupted);
 }
 
 #[test]
 fn records_that_cannot_be_written_are_no_result() {
     let scene = Scene::new();
-    let spec = trial(Trouble::Nothing, 0);
+    let spec = trial(Fault::Nothing, 0);
     fs::create_dir_all(scene.store.folder(&spec.id()).join("history.csv")).unwrap();
     let (kind, text) = scene.refusal(&spec);
     assert_eq!(kind, ErrorKind::Io);
@@ -293,14 +293,17 @@ fn records_that_cannot_be_written_are_no_result() {
 #[test]
 fn a_held_trial_is_left_alone() {
     let scene = Scene::new();
-    let spec = trial(Trouble::Nothing, 0);
+    let spec = trial(Fault::Nothing, 0);
     scene.store.add(&spec).unwrap();
     let claim = lease::claim(&scene.store.folder(&spec.id())).unwrap();
     let Claim::Ours(lease) = claim else {
         panic!("{claim:?}");
     };
-    let ran = scene.run(&spec).unwrap();
-    assert!(matches!(&ran, Ran::Held(holder) if holder.pid == std::process::id()), "{ran:?}");
+    let outcome = scene.run(&spec).unwrap();
+    assert!(
+        matches!(&outcome, RunOutcome::Held(holder) if holder.pid == std::process::id()),
+        "{outcome:?}"
+    );
     lease.end("interrupted").unwrap();
     assert_eq!(scene.end(&spec).0, Status::Finished);
     assert_eq!(scene.record(&spec).provenance.attempt, 2);
@@ -309,7 +312,7 @@ fn a_held_trial_is_left_alone() {
 #[test]
 fn a_damaged_result_is_moved_aside() {
     let scene = Scene::new();
-    let spec = trial(Trouble::Nothing, 0);
+    let spec = trial(Fault::Nothing, 0);
     scene.store.add(&spec).unwrap();
     let folder = scene.store.folder(&spec.id());
     fs::write(folder.join("result.json"), "{}").unwrap();
@@ -318,15 +321,15 @@ fn a_damaged_result_is_moved_aside() {
 }
 
 /// A run that is interrupted within epoch 2 and continued gives what an uninterrupted one gives.
-fn continues(trouble: Trouble) {
+fn continues(fault: Fault) {
     let (scene, reference) = (Scene::new(), Scene::new());
-    let spec = trial(trouble, 20);
+    let spec = trial(fault, 20);
     assert_eq!(reference.end(&spec).0, Status::Finished);
 
     scene.store.add(&spec).unwrap();
     let exit = scene.run_in_child();
-    match trouble {
-        Trouble::Kill => assert_eq!(exit.signal(), Some(libc::SIGKILL)),
+    match fault {
+        Fault::Kill => assert_eq!(exit.signal(), Some(libc::SIGKILL)),
         _ => assert!(exit.success(), "the process did not say that it was interrupted"),
     }
     assert_eq!(scene.store.state(&spec.id()).unwrap(), TrialState::Interrupted);
@@ -352,10 +355,10 @@ fn continues(trouble: Trouble) {
 
 #[test]
 fn a_terminated_run_continues_as_if_nothing_had_happened() {
-    continues(Trouble::Terminate);
+    continues(Fault::Terminate);
 }
 
 #[test]
 fn a_killed_run_continues_as_if_nothing_had_happened() {
-    continues(Trouble::Kill);
+    continues(Fault::Kill);
 }

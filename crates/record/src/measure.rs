@@ -142,7 +142,7 @@ pub const MEASURES: &[Measure] = measures! {
         "F1 of class 1 on the test set; empty unless there are two classes",
         outcome!(|o| o.test.f1_binary);
     "test_matthews", Correlation, Higher,
-        "Matthews's correlation of predicted and true classes on the test set (R_K for more than two classes); 0 if one class alone is predicted; empty for regression",
+        "Matthews's correlation of predicted and true classes on the test set (R_K for more than two classes); 0 if only one class is predicted; empty for regression",
         outcome!(|o| o.test.matthews);
     "test_pearson", Correlation, Higher,
         "Pearson's correlation of predictions and targets on the test set; empty for classes and where predictions are constant",

@@ -23,9 +23,9 @@ pub struct TwoWay {
     pub examples: usize,
     /// Mean difference g over all seeds and examples, in [-1, 1].
     pub mean_difference: f64,
-    /// Squared standard error from the means of the seeds alone, var(r) / S.
+    /// Squared standard error from only the means of the seeds, var(r) / S.
     pub variance_seeds: f64,
-    /// Squared standard error from the means of the examples alone, var(c) / I.
+    /// Squared standard error from only the means of the examples, var(c) / I.
     pub variance_examples: f64,
     /// What both of these contain of the noise of single answers, so that their sum counts it
     /// twice: sum (y - r - c + g)^2 / ((S - 1)(I - 1) S I).

@@ -1,4 +1,4 @@
-//! CIFAR-10 as the Hugging Face Hub has it: parquet with PNG pictures.
+//! CIFAR-10 as the Hugging Face Hub has it: parquet with PNG images.
 //!
 //! The Hub's training data were made from an archive that holds the batches in the order 4, 3, 2,
 //! 5, 1, so its rows are not those of the binary version, and its last 5,000 not those held out
@@ -7,8 +7,8 @@
 use dst_core::tch::Tensor;
 use dst_core::{Error, HubFiles, Result};
 use dst_data::file::sha256;
-use dst_data::parquet::Table;
-use dst_data::picture;
+use dst_data::image;
+use dst_data::parquet::ParquetTable;
 
 use crate::records::{self, CHANNELS, CLASSES, FORMAT, RECORD, SIDE};
 
@@ -22,9 +22,13 @@ pub(crate) const FILES: HubFiles = HubFiles {
 /// order of `files`, the names and sums of the binary files that the rows are of, in any order.
 ///
 /// # Errors
-/// If a file is damaged or has another schema, a picture or a label is not one of CIFAR-10, or
+/// If a file is damaged or has another schema, a image or a label is not one of CIFAR-10, or
 /// the counts or contents are not the canonical ones.
-pub(crate) fn read(table: &Table, images: &Tensor, files: &[(&str, &str)]) -> Result<Vec<u8>> {
+pub(crate) fn read(
+    table: &ParquetTable,
+    images: &Tensor,
+    files: &[(&str, &str)],
+) -> Result<Vec<u8>> {
     let count = images.size()[0] as usize;
     if table.rows() != count {
         let what = format!("it has {} rows, where {count} are expected", table.rows());
@@ -38,7 +42,7 @@ pub(crate) fn read(table: &Table, images: &Tensor, files: &[(&str, &str)]) -> Re
     let mut rows = classes.iter();
     table.bytes("img.bytes", |png| {
         batch.extend(rows.next());
-        picture::png(png, shape, &mut batch)?;
+        image::png(png, shape, &mut batch)?;
         if batch.len() < per_file * RECORD {
             return Ok(());
         }
@@ -46,7 +50,7 @@ pub(crate) fn read(table: &Table, images: &Tensor, files: &[(&str, &str)]) -> Re
         let place = files.iter().position(|(_, known)| *known == sum);
         let place = place.filter(|place| labels[*place].is_none()).ok_or_else(|| {
             Error::data(format!(
-                "the {per_file} pictures up to here are not a batch of CIFAR-10, or one that was \
+                "the {per_file} images up to here are not a batch of CIFAR-10, or one that was \
                  there before: SHA-256 of their records is {sum}"
             ))
             .hint(format!("another data set in {FORMAT} needs a name, and so a crate, of its own"))

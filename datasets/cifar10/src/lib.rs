@@ -1,16 +1,16 @@
-//! CIFAR-10, colour pictures of 32 × 32 pixels in ten classes (Krizhevsky 2009), from the six
+//! CIFAR-10, colour images of 32 × 32 pixels in ten classes (Krizhevsky 2009), from the six
 //! files of its binary version or from parquet of the Hugging Face Hub.
 //!
 //! | train | validation | test |
 //! |---|---|---|
 //! | 45,000 | 5,000 | 10,000 |
 //!
-//! Validation is the last 5,000 of the 50,000 training pictures, the second half of
+//! Validation is the last 5,000 of the 50,000 training images, the second half of
 //! `data_batch_5.bin`; the test set is the official one.
 //!
-//! Pictures stay bytes in memory. A batch becomes `Float [batch, 3, 32, 32]` on the device,
+//! Images stay bytes in memory. A batch becomes `Float [batch, 3, 32, 32]` on the device,
 //! normalised by the mean and the standard deviation of each channel, of pixels in [0, 1].
-//! Training batches are cropped from pictures padded by 4 black pixels on every side, and
+//! Training batches are cropped from images padded by 4 black pixels on every side, and
 //! mirrored left to right with probability ½; [`Options`] change that.
 //!
 //! Every file is verified before training: exact length, checksums of compressed files, labels,
@@ -29,7 +29,7 @@ use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task, device,
 };
-use dst_data::parquet::Table;
+use dst_data::parquet::ParquetTable;
 use dst_data::{Source, file};
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
@@ -46,7 +46,7 @@ inventory::submit! {
         name: "cifar10",
         title: "CIFAR-10",
         paper: "Krizhevsky 2009, Learning multiple layers of features from tiny images",
-        summary: "60,000 colour pictures from the binary batches or the Hub: 45,000 train, 5,000 validation, 10,000 test.",
+        summary: "60,000 colour images from the binary batches or the Hub: 45,000 train, 5,000 validation, 10,000 test.",
         split: "",
         model: "resnet18",
         metric: Metric::Accuracy,
@@ -61,10 +61,10 @@ inventory::submit! {
 /// What can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Options {
-    /// How training pictures are changed.
+    /// How training images are changed.
     #[serde(flatten)]
     pub augmentation: Augmentation,
-    /// Train on so many pictures only, the same for every seed; all if none is given. Numbers
+    /// Train on so many images only, the same for every seed; all if none is given. Numbers
     /// of a part are not comparable with published ones.
     pub train_samples: Option<u32>,
 }
@@ -86,13 +86,13 @@ impl DatasetOptions for Options {
 /// Where the files lie below a data folder; the second is what the official archive unpacks to.
 const FOLDERS: [&str; 2] = ["cifar10", "cifar-10-batches-bin"];
 
-/// Pictures in each file.
+/// Images in each file.
 const PER_FILE: i64 = 10_000;
 
 /// How many of the files are for training.
 const TRAINING_FILES: usize = 5;
 
-/// The files and the SHA-256 of each when unpacked: training pictures, the last for the test.
+/// The files and the SHA-256 of each when unpacked: training images, the last for the test.
 const FILES: [(&str, &str); 6] = [
     ("data_batch_1.bin", "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
     ("data_batch_2.bin", "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"),
@@ -130,7 +130,7 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
                 [(&snapshot.files[0], 0, train), (&snapshot.files[1], start, test)]
             {
                 let part = images.f_narrow(0, first, files.len() as i64 * PER_FILE)?;
-                labels.extend(hub::read(&Table::open(paths)?, &part, files)?);
+                labels.extend(hub::read(&ParquetTable::open(paths)?, &part, files)?);
             }
         }
     }
@@ -156,7 +156,7 @@ fn digest() -> String {
     file::digest(FILES.map(|(name, sha256)| (sha256, name)))
 }
 
-/// All pictures in the order of the files, in main memory.
+/// All images in the order of the files, in main memory.
 #[derive(Debug)]
 struct Cifar10 {
     /// `Uint8 [60,000, 3, 32, 32]`.
@@ -170,7 +170,7 @@ struct Cifar10 {
     origin: String,
 }
 
-/// The first picture of a split, and how many it has.
+/// The first image of a split, and how many it has.
 const fn range(split: Split) -> (i64, i64) {
     match split {
         Split::Train => (0, 45_000),
@@ -220,11 +220,11 @@ impl Dataset for Cifar10 {
     }
 
     fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {
-        let Input::Image(pictures) = &batch.input else {
+        let Input::Image(images) = &batch.input else {
             return Err(Error::contract("a batch of CIFAR-10 holds tokens"));
         };
-        let black = black(pictures.device())?;
-        if let Some(changed) = self.augmentation.apply(pictures, &black, rng)? {
+        let black = black(images.device())?;
+        if let Some(changed) = self.augmentation.apply(images, &black, rng)? {
             batch.input = Input::Image(changed);
         }
         Ok(())

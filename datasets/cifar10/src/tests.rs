@@ -19,13 +19,13 @@ fn load_from(data_dir: Option<&Path>) -> Result<Box<dyn Dataset>> {
     )
 }
 
-fn pictures(batch: &Batch) -> &Tensor {
-    let Input::Image(pictures) = &batch.input else { panic!("CIFAR-10 holds pictures") };
-    pictures
+fn images(batch: &Batch) -> &Tensor {
+    let Input::Image(images) = &batch.input else { panic!("CIFAR-10 holds images") };
+    images
 }
 
-/// Pictures that are the same throughout, with the number of the picture in every pixel.
-fn flat_pictures() -> Cifar10 {
+/// Images that are the same throughout, with the number of the image in every pixel.
+fn flat_images() -> Cifar10 {
     let numbers = Tensor::arange(60_000, (Kind::Int64, Device::Cpu));
     let bytes = numbers.remainder(251).to_kind(Kind::Uint8).reshape([60_000, 1, 1, 1]);
     Cifar10 {
@@ -40,14 +40,14 @@ fn flat_pictures() -> Cifar10 {
 
 #[test]
 fn splits_follow_each_other() {
-    let dataset = flat_pictures();
+    let dataset = flat_images();
     assert_eq!(SPLITS.map(|split| dataset.len(split)), [45_000, 5_000, 10_000]);
     for (split, first) in SPLITS.into_iter().zip([0, 45_000, 50_000]) {
         let last = dataset.len(split) as i64 - 1;
         let batch = dataset.batch(split, &[last, 0], Device::Cpu).unwrap();
         let labels = [(first + last) % 10, first % 10];
         assert_eq!(Vec::<i64>::try_from(&batch.target).unwrap(), labels);
-        let red = pictures(&batch).select(1, 0).mean_dim([1i64, 2].as_slice(), false, Kind::Float);
+        let red = images(&batch).select(1, 0).mean_dim([1i64, 2].as_slice(), false, Kind::Float);
         let bytes = (red * 0.2470 + 0.4914) * 255.0;
         let expected = [(first + last) % 251, first % 251];
         let bytes = Vec::<f32>::try_from(bytes).unwrap();
@@ -73,7 +73,7 @@ fn every_channel_is_normalised_by_its_own_numbers() {
 
 #[test]
 fn augmentation_depends_on_its_stream_and_pads_with_black() {
-    let dataset = flat_pictures();
+    let dataset = flat_images();
     let rows: Vec<i64> = (200..264).collect();
     let augmented = |label: &str| {
         let mut batch = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
@@ -84,25 +84,25 @@ fn augmentation_depends_on_its_stream_and_pads_with_black() {
     let plain = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
     let (first, again, other) =
         (augmented("augment/0"), augmented("augment/0"), augmented("augment/1"));
-    assert_eq!(pictures(&first), pictures(&again));
-    assert_ne!(pictures(&first), pictures(&other));
+    assert_eq!(images(&first), images(&again));
+    assert_ne!(images(&first), images(&other));
     assert_eq!(first.target, plain.target);
-    assert_eq!(pictures(&first).size(), [64, 3, 32, 32]);
-    // In a flat picture, a crop leaves the colour or black.
+    assert_eq!(images(&first).size(), [64, 3, 32, 32]);
+    // In a flat image, a crop leaves the colour or black.
     let black = black(Device::Cpu).unwrap();
-    let kept = pictures(&first).eq_tensor(pictures(&plain));
-    let padded = pictures(&first).eq_tensor(&black);
+    let kept = images(&first).eq_tensor(images(&plain));
+    let padded = images(&first).eq_tensor(&black);
     assert_eq!(kept.logical_or(&padded).all().int64_value(&[]), 1);
-    // Bytes 200 to 250 and 0 to 12: one picture of the batch is black itself.
+    // Bytes 200 to 250 and 0 to 12: one image of the batch is black itself.
     let share = padded.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
     assert!((0.05..0.25).contains(&share), "{share}");
 }
 
 #[test]
-fn a_part_of_the_training_pictures_is_asked_for_by_its_own_rows() {
+fn a_part_of_the_training_images_is_asked_for_by_its_own_rows() {
     let rows = train_part(45_000, Some(100)).unwrap().unwrap();
     let part = Some(Tensor::from_slice(&rows));
-    let dataset = Cifar10 { part, ..flat_pictures() };
+    let dataset = Cifar10 { part, ..flat_images() };
     assert_eq!(SPLITS.map(|split| dataset.len(split)), [100, 5_000, 10_000]);
     let batch = dataset.batch(Split::Train, &[99, 0], Device::Cpu).unwrap();
     assert_eq!(Vec::<i64>::try_from(&batch.target).unwrap(), [rows[99] % 10, rows[0] % 10]);
@@ -245,7 +245,7 @@ fn the_real_files_are_cut_as_documented() {
     let rows: Vec<i64> = (0..45_000).step_by(9).collect();
     let batch = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
     for channel in 0..3 {
-        let plane = pictures(&batch).select(1, channel);
+        let plane = images(&batch).select(1, channel);
         let mean = plane.mean(Kind::Float).double_value(&[]);
         let deviation = plane.std(true).double_value(&[]);
         assert!(mean.abs() < 0.03 && (deviation - 1.0).abs() < 0.03, "{mean} {deviation}");

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use dst_core::{Error, Result};
-use dst_data::parquet::Table;
+use dst_data::parquet::ParquetTable;
 
 use crate::cache::sum;
 use crate::encoded::Encoded;
@@ -28,7 +28,7 @@ pub(crate) fn rows(
     cache: Option<&Path>,
 ) -> Result<(Encoded, Vec<(String, String)>)> {
     let hub = task.hub.ok_or_else(|| Error::contract("this task is not at the Hub"))?;
-    let table = Table::open(paths)?;
+    let table = ParquetTable::open(paths)?;
     let sums: Vec<(String, String)> =
         table.sums().map(|(sum, name)| (sum.to_owned(), name.to_owned())).collect();
     let all: String = sums.iter().map(|(sum, _)| sum.as_str()).collect();
@@ -39,7 +39,7 @@ pub(crate) fn rows(
 }
 
 fn encode(
-    table: &Table,
+    table: &ParquetTable,
     hub: &Hub,
     task: &Task,
     file: File,
@@ -58,7 +58,7 @@ fn encode(
     vocabulary.encode(&rows, options.length())
 }
 
-fn labels(table: &Table, labels: Labels) -> Result<Vec<f32>> {
+fn labels(table: &ParquetTable, labels: Labels) -> Result<Vec<f32>> {
     match labels {
         Labels::Classes(names) => {
             let classes = table.classes("label", names.len())?;

@@ -167,9 +167,9 @@ fn load(
             )),
             _ => error,
         })?;
-        let mut cautions = Vec::new();
+        let mut warnings = Vec::new();
         match of_weights {
-            Some(folder) if beside == Some(false) => cautions.push(format!(
+            Some(folder) if beside == Some(false) => warnings.push(format!(
                 "{} has weights and no vocabulary, so {} is read with {}: if the model was trained \
                  with another, pass {name_another}",
                 folder.display(),
@@ -177,7 +177,7 @@ fn load(
                 found.vocabulary.display()
             )),
             None if options.vocabulary.is_none() && !vocabulary.is_usual() => {
-                cautions.push(format!(
+                warnings.push(format!(
                     "{} has {} tokens and is not the vocabulary of bert-base-uncased",
                     found.vocabulary.display(),
                     vocabulary.size
@@ -190,7 +190,7 @@ fn load(
             Source::Files(paths) => {
                 let [train, test] =
                     [(&paths[0], task.train), (&paths[1], task.test)].map(|(path, file)| {
-                        rows(task, file, path, &vocabulary, options, cache, &mut cautions)
+                        rows(task, file, path, &vocabulary, options, cache, &mut warnings)
                             .map_err(|error| error.at(path.display().to_string()))
                     });
                 let ((train, train_sum), (test, test_sum)) = (train?, test?);
@@ -207,7 +207,7 @@ fn load(
             }
         };
         let glue = Glue::new(task, options, files, &vocabulary, digest, origin)?;
-        Ok(Glue { cautions, ..glue })
+        Ok(Glue { warnings, ..glue })
     };
     Ok(Box::new(loaded().map_err(|error| error.at(task.name))?))
 }
@@ -233,7 +233,7 @@ fn rows(
     vocabulary: &Vocabulary,
     options: &Options,
     cache: Option<&Path>,
-    cautions: &mut Vec<String>,
+    warnings: &mut Vec<String>,
 ) -> Result<(Encoded, Sum)> {
     let bytes = read_file(path)?;
     let file_sum = sum(&bytes);
@@ -243,7 +243,7 @@ fn rows(
             return Err(Error::data("the file is cut off: no line feed ends its last row")
                 .hint("fetch it again; if nothing is missing, add the line feed"));
         }
-        cautions.push(format!(
+        warnings.push(format!(
             "{} is not the official {} of {}, so results are not comparable with published ones",
             path.display(),
             file.name,
@@ -321,7 +321,7 @@ struct Glue {
     digest: String,
     origin: String,
     /// What is to be said before training.
-    cautions: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Glue {
@@ -354,7 +354,7 @@ impl Glue {
             pad: vocabulary.pad,
             digest,
             origin,
-            cautions: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 
@@ -458,7 +458,7 @@ impl Dataset for Glue {
         &self.origin
     }
 
-    fn cautions(&self) -> &[String] {
-        &self.cautions
+    fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 }

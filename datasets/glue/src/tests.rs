@@ -108,13 +108,13 @@ fn weights_without_a_vocabulary_are_warned_of_and_an_unusable_one_is_explained()
         load(&loose(RTE), &options, &beside, None)
     };
     let foreign = with(None).unwrap();
-    let caution = foreign.cautions().concat();
+    let warning = foreign.warnings().concat();
     for part in ["model has weights and no vocabulary", "--set glue/rte.vocabulary=FILE"] {
-        assert!(caution.contains(part), "{caution}");
+        assert!(warning.contains(part), "{warning}");
     }
     let small = folder.path().join("bert-base-uncased").display().to_string();
-    assert!(with(Some(small.clone())).unwrap().cautions().is_empty());
-    let usual = load(&loose(RTE), &Options::default(), &sources, None).unwrap().cautions().concat();
+    assert!(with(Some(small.clone())).unwrap().warnings().is_empty());
+    let usual = load(&loose(RTE), &Options::default(), &sources, None).unwrap().warnings().concat();
     assert!(usual.ends_with("has 10 tokens and is not the vocabulary of bert-base-uncased"));
 
     let own = model.join("vocab.txt");
@@ -127,7 +127,7 @@ fn weights_without_a_vocabulary_are_warned_of_and_an_unusable_one_is_explained()
     assert!(with(Some(small)).is_ok());
     fs::write(&own, "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n").unwrap();
     let own = with(None).unwrap();
-    assert!(own.cautions().is_empty());
+    assert!(own.warnings().is_empty());
     assert_ne!(own.digest(), foreign.digest());
 }
 
@@ -462,7 +462,7 @@ fn every_task_has_its_published_counts() {
     // All are the official ones.
     for task in [task::COLA, MRPC, RTE, SST2, STSB, WNLI, task::QNLI_SUBSET, MNLI_MM_SUBSET] {
         let dataset = load(&task, &Options::default(), &sources, None).unwrap();
-        assert_eq!(dataset.cautions(), [""; 0], "{}", task.name);
+        assert_eq!(dataset.warnings(), [""; 0], "{}", task.name);
     }
     let scores = load(&STSB, &Options::default(), &sources, None).unwrap();
     assert_eq!(SPLITS.map(|split| scores.len(split)), [5_175, 574, 1_500]);

@@ -1,10 +1,10 @@
-//! MNIST as the Hugging Face Hub has it: parquet with PNG pictures, in the order of the IDX files.
+//! MNIST as the Hugging Face Hub has it: parquet with PNG images, in the order of the IDX files.
 
 use std::path::PathBuf;
 
 use dst_core::{Error, HubFiles, Result};
-use dst_data::parquet::Table;
-use dst_data::picture;
+use dst_data::image;
+use dst_data::parquet::ParquetTable;
 
 use crate::Samples;
 use crate::idx::{self, CLASSES, Expected, SIDE};
@@ -19,14 +19,14 @@ pub(crate) const FILES: HubFiles = HubFiles {
 /// so must have the same sums: a result is one of MNIST, wherever MNIST was.
 ///
 /// # Errors
-/// If a file is damaged or has another schema, a picture or a label is not one of MNIST, or the
+/// If a file is damaged or has another schema, a image or a label is not one of MNIST, or the
 /// counts or contents are not the canonical ones.
 pub(crate) fn samples(
     files: &[PathBuf],
     images: Expected<'_>,
     labels: Expected<'_>,
 ) -> Result<Samples> {
-    let table = Table::open(files)?;
+    let table = ParquetTable::open(files)?;
     let first = files.first().map(|path| path.display().to_string()).unwrap_or_default();
     let at = |error: Error| error.at(first.clone());
     let count = table.rows();
@@ -36,7 +36,7 @@ pub(crate) fn samples(
     }
     let mut bytes = idx::header(&[count, SIDE, SIDE]);
     bytes.reserve(count * SIDE * SIDE);
-    table.bytes("image.bytes", |png| picture::png(png, [1, SIDE, SIDE], &mut bytes))?;
+    table.bytes("image.bytes", |png| image::png(png, [1, SIDE, SIDE], &mut bytes))?;
     let images = idx::images(&bytes[..], images).map_err(at)?;
     let mut bytes = idx::header(&[count]);
     bytes.extend(table.classes("label", usize::from(CLASSES))?);

@@ -278,11 +278,11 @@ impl Dataset for Mnist {
     }
 
     fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {
-        let Input::Image(pictures) = &batch.input else {
+        let Input::Image(images) = &batch.input else {
             return Err(Error::contract("a batch of MNIST holds tokens"));
         };
-        let black = by_channel(&[(-MEAN / STANDARD_DEVIATION) as f32], pictures.device())?;
-        if let Some(changed) = self.augmentation.apply(pictures, &black, rng)? {
+        let black = by_channel(&[(-MEAN / STANDARD_DEVIATION) as f32], images.device())?;
+        if let Some(changed) = self.augmentation.apply(images, &black, rng)? {
             batch.input = Input::Image(changed);
         }
         Ok(())

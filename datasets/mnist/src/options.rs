@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::Samples;
 use crate::idx::SIDE;
 
-/// Options of both data sets. By default all training pictures are used as they are.
+/// Options of both data sets. By default all training images are used as they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Options {
-    /// How training pictures are changed.
+    /// How training images are changed.
     #[serde(flatten)]
     pub augmentation: Augmentation,
-    /// Train on so many pictures only, the same for every seed; all if none is given. Numbers
+    /// Train on so many images only, the same for every seed; all if none is given. Numbers
     /// of a part are not comparable with published ones.
     pub train_samples: Option<u32>,
 }
@@ -59,41 +59,41 @@ mod tests {
         plugin::dataset("mnist-10k", options.as_object().unwrap(), &DataSources::default())
     }
 
-    /// The first 64 training pictures, after augmentation.
+    /// The first 64 training images, after augmentation.
     fn augmented(dataset: &dyn Dataset) -> Tensor {
         let rows: Vec<i64> = (0..64).collect();
         let mut batch = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
         let mut rng = SeedStreams::new(1).stream("augment/0");
         dataset.augment(&mut batch, &mut rng).unwrap();
-        let Input::Image(pictures) = batch.input else { panic!("MNIST holds pictures") };
-        pictures
+        let Input::Image(images) = batch.input else { panic!("MNIST holds images") };
+        images
     }
 
     #[test]
-    fn pictures_stay_as_they_are_unless_it_is_asked_for() {
+    fn images_stay_as_they_are_unless_it_is_asked_for() {
         let plain = load(json!({})).unwrap();
         let rows: Vec<i64> = (0..64).collect();
-        let Input::Image(pictures) = plain.batch(Split::Train, &rows, Device::Cpu).unwrap().input
+        let Input::Image(images) = plain.batch(Split::Train, &rows, Device::Cpu).unwrap().input
         else {
-            panic!("MNIST holds pictures")
+            panic!("MNIST holds images")
         };
-        assert_eq!(augmented(&*plain), pictures);
+        assert_eq!(augmented(&*plain), images);
 
         let turned = augmented(&*load(json!({ "rotation": 15, "shift": 0.1 })).unwrap());
-        assert_ne!(turned, pictures);
+        assert_ne!(turned, images);
         // Digits lie on black, and what a turn uncovers is black too.
-        let black = pictures.min().double_value(&[]);
+        let black = images.min().double_value(&[]);
         assert!((turned.min().double_value(&[]) - black).abs() < 1e-5);
         let corner = turned.select(2, 0).select(2, 0) - black;
         assert!(corner.abs().max().double_value(&[]) < 1e-5);
-        // A turn and a shift keep the ink but for what leaves the picture.
-        let ink = |pictures: &Tensor| (pictures - black).sum(Kind::Double).double_value(&[]);
-        let kept = ink(&turned) / ink(&pictures);
+        // A turn and a shift keep the ink but for what leaves the image.
+        let ink = |images: &Tensor| (images - black).sum(Kind::Double).double_value(&[]);
+        let kept = ink(&turned) / ink(&images);
         assert!((0.97..1.01).contains(&kept), "{kept}");
     }
 
     #[test]
-    fn a_part_is_drawn_from_the_training_pictures_alone() {
+    fn a_part_is_drawn_from_the_training_images_only() {
         let whole = load(json!({})).unwrap();
         let part = load(json!({ "train_samples": 500 })).unwrap();
         assert_eq!((part.len(Split::Train), part.len(Split::Test)), (500, 2_000));

@@ -68,7 +68,7 @@ fn the_carried_digits_are_those_of_their_readme() {
 fn batches_are_the_asked_rows_normalised() {
     let dataset = load("mnist-10k", None).unwrap();
     let batch = dataset.batch(Split::Validation, &[5, 3, 5], Device::Cpu).unwrap();
-    let Input::Image(images) = &batch.input else { panic!("MNIST holds pictures") };
+    let Input::Image(images) = &batch.input else { panic!("MNIST holds images") };
     assert_eq!((images.size(), images.kind()), (vec![3, 1, 28, 28], Kind::Float));
     assert_eq!((batch.target.size(), batch.target.kind()), (vec![3], Kind::Int64));
     assert_eq!(images.get(0), images.get(2));
@@ -79,7 +79,7 @@ fn batches_are_the_asked_rows_normalised() {
 
     let rows: Vec<i64> = (0..7_000).collect();
     let batch = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
-    let Input::Image(images) = &batch.input else { panic!("MNIST holds pictures") };
+    let Input::Image(images) = &batch.input else { panic!("MNIST holds images") };
     assert!(images.mean(Kind::Float).double_value(&[]).abs() < 0.02);
     assert!((images.std(true).double_value(&[]) - 1.0).abs() < 0.02);
     // Rows of a split, not of the whole file.
@@ -124,7 +124,7 @@ fn missing_files_are_missed_in_every_place() {
     );
 }
 
-/// A file of 60,000 black pictures is whole and of the right size, and not MNIST.
+/// A file of 60,000 black images is whole and of the right size, and not MNIST.
 #[test]
 fn damage_is_reported_with_the_path() {
     let folder = tempfile::tempdir().unwrap();
@@ -184,17 +184,17 @@ fn the_whole_of_mnist_is_cut_as_documented() {
 #[test]
 fn the_carried_digits_begin_mnist() {
     let Some(whole) = real_data() else { return };
-    let pictures = |dataset: &dyn Dataset, split, count: i64| {
+    let images = |dataset: &dyn Dataset, split, count: i64| {
         let rows: Vec<i64> = (0..count).collect();
         let Input::Image(images) = dataset.batch(split, &rows, Device::Cpu).unwrap().input else {
-            panic!("MNIST holds pictures")
+            panic!("MNIST holds images")
         };
         images.flatten(1, -1)
     };
     let part = load("mnist-10k", None).unwrap();
-    let first = pictures(&*whole, Split::Train, 10_000);
+    let first = images(&*whole, Split::Train, 10_000);
     let carried =
-        Tensor::cat(&SPLITS.map(|split| pictures(&*part, split, part.len(split) as i64)), 0);
+        Tensor::cat(&SPLITS.map(|split| images(&*part, split, part.len(split) as i64)), 0);
     let sums = |images: &Tensor| {
         let weights = Tensor::arange(784, (Kind::Double, Device::Cpu)).sqrt();
         images.to_kind(Kind::Double).matmul(&weights).sort(0, false).0

@@ -2,8 +2,8 @@
 //!
 //! Four tables for other programs, documented column by column in the crate's `README.md`:
 //! `trials.csv` (a row per trial that ended, failed ones included), `history.csv` (per epoch),
-//! `layers.csv` (per layer and epoch) and `summary.csv` (per group of trials that differ in
-//! their seed alone). Rows come in one order whatever the order of the trials. Missing is
+//! `layers.csv` (per layer and epoch) and `summary.csv` (per group of trials that differ only in
+//! their seed). Rows come in one order whatever the order of the trials. Missing is
 //! empty, never zero.
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use dst_analysis::document::{Block as Content, Figure as Drawn, Table as Data, T
 use minijinja::Value;
 use serde::Serialize;
 
-use crate::table::Table;
+use crate::table::TableView;
 use crate::verdict::{Group, groups};
 
 /// Columns of a table that fits beside a figure.
@@ -29,7 +29,7 @@ pub(crate) enum Block<'p> {
         groups: Vec<Group<'p>>,
     },
     Table {
-        table: Table<'p>,
+        table: TableView<'p>,
     },
     Figures {
         figures: Vec<Figure<'p>>,
@@ -37,7 +37,7 @@ pub(crate) enum Block<'p> {
     /// A figure and the table of the same numbers, side by side where there is room.
     Pair {
         figure: Figure<'p>,
-        table: Table<'p>,
+        table: TableView<'p>,
     },
     Verbatim {
         id: String,
@@ -85,11 +85,11 @@ pub(crate) fn blocks<'p>(content: &'p [Content], id: &str, topic: Topic) -> Vec<
             Content::Paragraph { text } => Block::Paragraph { text },
             Content::Notes { notes } => Block::Notes { notes },
             Content::Verdicts { groups: verdicts } => Block::Verdicts { groups: groups(verdicts) },
-            Content::Table(table) => Block::Table { table: Table::new(table) },
+            Content::Table(table) => Block::Table { table: TableView::new(table) },
             Content::Figure(figure) => match rest.split_first() {
                 Some((Content::Table(table), others)) if fits_beside(table) => {
                     rest = others;
-                    Block::Pair { figure: Figure::new(figure), table: Table::new(table) }
+                    Block::Pair { figure: Figure::new(figure), table: TableView::new(table) }
                 }
                 _ => {
                     let figures = run(first, &mut rest, |block| match block {

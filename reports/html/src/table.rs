@@ -18,7 +18,7 @@ const LINE: usize = 26;
 const NAME: usize = 18;
 
 #[derive(Serialize)]
-pub(crate) struct Table<'p> {
+pub(crate) struct TableView<'p> {
     id: &'p str,
     caption: &'p str,
     columns: Vec<Column>,
@@ -72,7 +72,7 @@ impl<'p> Cell<'p> {
     }
 }
 
-impl<'p> Table<'p> {
+impl<'p> TableView<'p> {
     pub(crate) fn new(table: &'p Data) -> Self {
         let column = |(place, column): (usize, &dst_analysis::document::Column)| Column {
             heading: column.heading(),

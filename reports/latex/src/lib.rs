@@ -105,7 +105,7 @@ fn family(section: &Section) -> String {
     text
 }
 
-/// One environment. Only a row that is shown to be superior is bold: a higher mean alone is no claim.
+/// One environment. Only a row that is shown to be superior is bold: a higher mean by itself is no claim.
 fn table(table: &Table, columns: &[usize], heading: &str) -> String {
     let alignment: String =
         columns.iter().map(|&column| if table.is_numeric(column) { 'r' } else { 'l' }).collect();

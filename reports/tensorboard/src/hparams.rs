@@ -13,7 +13,7 @@ use crate::message::{
 
 const NAME: &str = "hparams";
 
-/// The event that opens a session. Sessions of one `group` differ in their seed alone, and
+/// The event that opens a session. Sessions of one `group` differ only in their seed, and
 /// TensorBoard takes the mean of their metrics.
 pub(crate) fn opens(trial: &TrialRecord, group: &str, start: f64) -> Event {
     let session = SessionStart {
@@ -39,7 +39,7 @@ pub(crate) fn closes(trial: &TrialRecord, end: f64) -> Event {
     )
 }
 
-/// The plug-in reads the metadata alone, but a value without a tensor is none.
+/// The plug-in reads only the metadata, but a value without a tensor is none.
 fn event(name: &str, content: HParams, wall_time: f64) -> Event {
     let shape = TensorShape { dim: vec![Dim { size: 0 }] };
     let data = PluginData { plugin_name: NAME.to_owned(), content: content.encode_to_vec() };

@@ -8,7 +8,7 @@ use super::figures::Figures;
 use super::{Block, Fold, Section, Topic, VerdictGroup, VerdictLine, tables};
 use crate::format::percent;
 use crate::sentence::sentence_of_family;
-use crate::table::sparsity_key;
+use crate::trial_table::sparsity_key;
 use crate::{Comparison, Judgement, Study};
 
 /// The section of a family: verdicts first, then what they rest on.

@@ -15,7 +15,7 @@ use super::series;
 use super::tables::difference_cell;
 use crate::format::{correction_name, percent};
 use crate::settings::Multiplicity;
-use crate::table::sparsity_key;
+use crate::trial_table::sparsity_key;
 use crate::{Comparison, Group, Judgement, Study};
 
 /// Groups that a figure of curves shows: more lines than this cannot be told apart.

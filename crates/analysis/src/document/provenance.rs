@@ -94,7 +94,7 @@ fn mixed_code(trials: &[TrialRecord]) -> Vec<String> {
         .filter(|(_, digests)| digests.len() > 1)
         .map(|(name, digests)| {
             format!(
-                "Trials were made by {} versions of {name}: their numbers may differ for that alone.",
+                "Trials were made by {} versions of {name}: their numbers may differ only because of that.",
                 digests.len()
             )
         })

@@ -245,9 +245,7 @@ pub(super) fn scores(judgement: &Judgement<'_>, id: &str, alpha: f64) -> Table {
             row
         })
         .collect();
-    table
-        .notes
-        .push("Intervals of means are for one method alone, not for a comparison.".to_owned());
+    table.notes.push("Intervals of means are for one method, not for a comparison.".to_owned());
     table
 }
 

@@ -186,22 +186,22 @@ fn refused(status: u16, revision: &str, has_token: bool) -> Error {
 }
 
 /// What a thread that downloads says.
-enum Said {
+enum Message {
     Size(u64),
     Bytes(u64),
     Ended(Result<PathBuf, String>),
 }
 
 /// Passes on what hf-hub says of its progress.
-struct Reporter(Sender<Said>);
+struct Reporter(Sender<Message>);
 
 impl hf_hub::api::Progress for Reporter {
     fn init(&mut self, size: usize, _: &str) {
-        let _ = self.0.send(Said::Size(size as u64));
+        let _ = self.0.send(Message::Size(size as u64));
     }
 
     fn update(&mut self, size: usize) {
-        let _ = self.0.send(Said::Bytes(size as u64));
+        let _ = self.0.send(Message::Bytes(size as u64));
     }
 
     fn finish(&mut self) {}
@@ -267,14 +267,14 @@ fn attempt_download(
             Ok(ended) => ended.map_err(|error| reason(&error)),
             Err(_) => Err("hf-hub stopped with a panic".to_owned()),
         };
-        let _ = sender.send(Said::Ended(ended));
+        let _ = sender.send(Message::Ended(ended));
     });
     let (mut done, mut size) = (0, 0);
     loop {
         match receiver.recv_timeout(hub.patience) {
-            Ok(Said::Size(whole)) => (done, size) = (0, whole),
-            Ok(Said::Bytes(count)) => done += count,
-            Ok(Said::Ended(ended)) => return ended.map_err(Failure::Told),
+            Ok(Message::Size(whole)) => (done, size) = (0, whole),
+            Ok(Message::Bytes(count)) => done += count,
+            Ok(Message::Ended(ended)) => return ended.map_err(Failure::Told),
             Err(RecvTimeoutError::Timeout) => return Err(Failure::Silent),
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Failure::Told("its thread has gone".to_owned()));

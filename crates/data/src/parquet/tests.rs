@@ -9,7 +9,7 @@ use parquet::schema::parser::parse_message_type;
 
 use super::*;
 
-/// Pictures as the Hub has them, labels, texts and scores. A missing text is null.
+/// Images as the Hub has them, labels, texts and scores. A missing text is null.
 fn write(path: &Path, rows: &[(&[u8], i64, Option<&str>, f32)]) {
     let schema = "message table {
         optional group image { optional binary bytes; optional binary path (UTF8); }
@@ -39,7 +39,7 @@ fn write(path: &Path, rows: &[(&[u8], i64, Option<&str>, f32)]) {
         let all = |level: i16| vec![level; rows.len()];
         let bytes = |bytes: &[u8]| ByteArray::from(bytes.to_vec());
         column!(ByteArrayType, rows.iter().map(|row| bytes(row.0)).collect(), Some(&all(2)), None);
-        // The Hub's pictures have no path.
+        // The Hub's images have no path.
         column!(ByteArrayType, vec![], Some(&all(1)), None);
         column!(Int64Type, rows.iter().map(|row| row.1).collect(), Some(&all(1)), None);
         let texts = rows.iter().filter_map(|row| row.2);
@@ -58,11 +58,11 @@ fn write(path: &Path, rows: &[(&[u8], i64, Option<&str>, f32)]) {
 const ROWS: [(&[u8], i64, Option<&str>, f32); 3] =
     [(b"one", 1, Some("eins"), 0.5), (b"", 0, Some(""), 5.0), (b"\xff", 2, Some("drei"), 3.8)];
 
-fn table(rows: &[(&[u8], i64, Option<&str>, f32)]) -> (tempfile::TempDir, PathBuf, Table) {
+fn table(rows: &[(&[u8], i64, Option<&str>, f32)]) -> (tempfile::TempDir, PathBuf, ParquetTable) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("train-00000-of-00001.parquet");
     write(&path, rows);
-    let table = Table::open(std::slice::from_ref(&path)).unwrap();
+    let table = ParquetTable::open(std::slice::from_ref(&path)).unwrap();
     (folder, path, table)
 }
 
@@ -76,21 +76,21 @@ fn columns_are_found_by_name_in_every_shard() {
     let second = folder.path().join("second.parquet");
     write(&second, &[(b"vier", 9, Some("vier"), 1.0)]);
     assert_eq!(one.rows(), 3);
-    let table = Table::open(&[path, second]).unwrap();
+    let table = ParquetTable::open(&[path, second]).unwrap();
     assert_eq!(table.rows(), 4);
     assert_eq!(table.integers("label").unwrap(), [1, 0, 2, 9]);
     assert_eq!(table.integers("small").unwrap(), [1, 0, 2, 9]);
     assert_eq!(table.floats("score").unwrap(), [0.5, 5.0, 3.8, 1.0]);
     assert_eq!(table.floats("wide").unwrap(), [0.5, 5.0, 3.8, 1.0]);
     assert_eq!(table.strings("text").unwrap(), ["eins", "", "drei", "vier"]);
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     table
         .bytes("image.bytes", |bytes| {
-            pictures.push(bytes.to_vec());
+            images.push(bytes.to_vec());
             Ok(())
         })
         .unwrap();
-    assert_eq!(pictures, [&b"one"[..], b"", b"\xff", b"vier"]);
+    assert_eq!(images, [&b"one"[..], b"", b"\xff", b"vier"]);
     let names: Vec<&str> = table.sums().map(|(_, name)| name).collect();
     assert_eq!(names, ["train-00000-of-00001.parquet", "second.parquet"]);
 }
@@ -160,7 +160,7 @@ fn a_blob_that_was_damaged_is_refused_when_it_is_opened() {
     std::fs::create_dir(&blobs).unwrap();
     let open = |name: &str| {
         std::fs::copy(&path, blobs.join(name)).unwrap();
-        Table::open(&[blobs.join(name)])
+        ParquetTable::open(&[blobs.join(name)])
     };
     assert!(open(&sum).is_ok());
     let error = open(&"0".repeat(64)).unwrap_err().to_string();
@@ -177,7 +177,7 @@ fn damaged_files_are_refused() {
     let whole = std::fs::read(&path).unwrap();
     let load = |bytes: &[u8]| -> Result<Vec<String>> {
         std::fs::write(&path, bytes).unwrap();
-        let table = Table::open(std::slice::from_ref(&path))?;
+        let table = ParquetTable::open(std::slice::from_ref(&path))?;
         table.integers("label")?;
         table.strings("text")
     };

@@ -9,7 +9,7 @@ use dst_figures::{
     trade_off,
 };
 
-use crate::picture::{self, check, check_apart};
+use crate::svg::{self, check, check_apart};
 
 const STRATEGIES: [&str; 5] = ["dense", "rigl", "set", "static", "gmp"];
 
@@ -50,7 +50,7 @@ fn curve(series: Series, ys: &[f64]) -> Curve {
 }
 
 fn texts(figure: &Figure) -> Vec<String> {
-    picture::texts(&figure.svg).into_iter().map(|(text, _)| text).collect()
+    svg::texts(&figure.svg).into_iter().map(|(text, _)| text).collect()
 }
 
 pub(crate) fn csv(figure: &Figure) -> String {
@@ -341,7 +341,7 @@ fn a_line_of_a_trade_off_is_labelled_once() {
     let figure = trade_off(&heading("trade-off"), &palette(), &data);
     check(&figure, 5);
     for svg in [&figure.svg, &figure.narrow] {
-        let texts = picture::texts(svg);
+        let texts = svg::texts(svg);
         for name in ["rigl", "set"] {
             assert_eq!(texts.iter().filter(|(text, _)| text == name).count(), 1, "{name}");
         }
@@ -397,7 +397,7 @@ fn profiles_are_named_from_the_best() {
         "{}",
         figure.description
     );
-    let texts = picture::texts(&figure.svg);
+    let texts = svg::texts(&figure.svg);
     let top = |label: &str| texts.iter().find(|(text, _)| text == label).map(|(_, at)| at[1]);
     assert!(top("rigl <90 %>") < top("set <90 %>"), "{texts:?}");
 }
@@ -439,7 +439,7 @@ fn a_map_of_many_pairs_fits_a_page_and_a_telephone() {
     let figure = pair_map(&heading("pairs"), &PairMap { labels, values, kind });
     check(&figure, count * (count - 1));
     assert!(texts(&figure).iter().any(|text| text == ".011"));
-    let narrow = picture::texts(&figure.narrow);
+    let narrow = svg::texts(&figure.narrow);
     assert!(narrow.iter().any(|(text, _)| text == "\u{2022}"), "{narrow:?}");
 }
 

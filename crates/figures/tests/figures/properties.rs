@@ -10,7 +10,7 @@ use dst_figures::{
 };
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
-use crate::picture::check;
+use crate::svg::check;
 
 fn heading(name: &str) -> Heading {
     Heading::new(name, format!("Title of {name} <&\"'>"))

@@ -2,7 +2,7 @@
 
 use crate::{
     layout::{csv, forest, heading, methods, palette, row, series},
-    picture::{self, check, check_apart},
+    svg::{self, check, check_apart},
 };
 use dst_figures::{Conclusion, ForestRow, Interval, forest_plot};
 
@@ -44,7 +44,7 @@ fn a_forest_plot_says_difference_margin_and_verdict() {
          left out."
     );
     for svg in [&figure.svg, &figure.narrow] {
-        let texts: Vec<String> = picture::texts(svg).into_iter().map(|(text, _)| text).collect();
+        let texts: Vec<String> = svg::texts(svg).into_iter().map(|(text, _)| text).collect();
         let mut expected = vec![
             "no difference",
             "margin \u{2212}0.5",

@@ -10,6 +10,7 @@ mod matching;
 mod names;
 mod output;
 mod relabel;
+mod rule;
 mod side;
 mod unmatched;
 
@@ -23,35 +24,36 @@ use serde_json::{Value, json};
 
 use crate::catalog;
 use crate::cli::CompareArgs;
-use crate::config::{Effective, typed};
+use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::store::Store;
 use entry::Entry;
-use group::{Group, Twice};
-use matching::{Matched, Rule};
+use group::{DuplicateSeed, Group};
+use matching::Matched;
 use output::Remarks;
+use rule::Rule;
 use side::{Selector, Side, Source};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
-    let mut flags = typed::analysis(&args.analysis)?;
-    typed::store(&mut flags, args.store.as_deref())?;
-    let effective = Effective::of_process(None, flags)?;
+    let mut flags = flags::analysis(&args.analysis)?;
+    flags::store(&mut flags, args.store.as_deref())?;
+    let resolved = ResolvedSettings::of_process(None, flags)?;
     if args.analysis.control.is_some() {
         return Err(Error::usage("the second of the two is the control").at("--control"));
     }
-    let [first, second] = sides(&args.first, &args.second, &effective.execution()?.store)?;
+    let [first, second] = sides(&args.first, &args.second, &resolved.execution()?.store)?;
     let sides = [&first, &second];
     let rule = Rule::of(sides);
-    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &effective)?;
+    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &resolved)?;
 
     let names = relabel::names(sides, &rule);
     let trials = relabel::trials(&matched.pairings, &names, &rule);
     let [_, control] = names;
-    let mut analysis = effective.analysis_over(Analysis { control, ..recorded })?;
+    let mut analysis = resolved.analysis_over(Analysis { control, ..recorded })?;
     let present = |name: &String| trials.iter().any(|trial| trial.spec.dataset == *name);
     analysis.metrics.retain(|name, _| present(name));
     let differing = relabel::differing(&matched.pairings);
-    let mut remarks = Remarks { notes, differing, alone: matched.alone };
+    let mut remarks = Remarks { notes, differing, unmatched: matched.unmatched };
     let catalog = catalog::catalog()?;
     let experiment =
         Experiment { post_hoc: true, catalog: &catalog, ..Experiment::new(&trials, &analysis) };
@@ -78,11 +80,11 @@ struct Prepared {
 ///
 /// # Errors
 /// If a source cannot be read, or nothing belongs together.
-fn prepare(sides: [&Side; 2], rule: &Rule, effective: &Effective) -> Result<Prepared> {
+fn prepare(sides: [&Side; 2], rule: &Rule, resolved: &ResolvedSettings) -> Result<Prepared> {
     let [first, second] = sides;
-    let one = Origin::read(&first.source)?;
+    let one = LoadedSource::read(&first.source)?;
     let same = first.source.is(&second.source);
-    let other = if same { None } else { Some(Origin::read(&second.source)?) };
+    let other = if same { None } else { Some(LoadedSource::read(&second.source)?) };
     let other = other.as_ref().unwrap_or(&one);
     let mut notes = one.notes.clone();
     notes.extend(other.notes.iter().filter(|note| !one.notes.contains(note)).cloned());
@@ -94,18 +96,18 @@ fn prepare(sides: [&Side; 2], rule: &Rule, effective: &Effective) -> Result<Prep
         .collect();
     notes.extend(names::unify([&mut ours, &mut theirs], &known));
     let recorded = one.analysis.clone().or_else(|| other.analysis.clone()).unwrap_or_default();
-    let analysis = effective.analysis_over(recorded.clone())?;
+    let analysis = resolved.analysis_over(recorded.clone())?;
     let groups = [group(ours, first)?, group(theirs, second)?];
     let groups = [&groups[0][..], &groups[1][..]];
     let matched = matching::matched(groups, rule, sides, &analysis);
     if matched.pairings.is_empty() {
-        return unmatched::nothing(groups, &matched.alone, rule, sides);
+        return unmatched::nothing(groups, &matched.unmatched, rule, sides);
     }
     notes.extend(matching::several_sets(&matched.pairings, first));
     Ok(Prepared { matched, recorded, notes })
 }
 
-/// The two sides that were typed. A part that is typed on one of them alone means its strategy on
+/// The two sides that were typed. A part that is typed on only one of them means its strategy on
 /// the other too.
 ///
 /// # Errors
@@ -121,15 +123,15 @@ fn sides(first: &str, second: &str, store: &Path) -> Result<[Side; 2]> {
 }
 
 /// The trials of one source.
-struct Origin {
+struct LoadedSource {
     entries: Vec<Entry>,
     analysis: Option<Analysis>,
     notes: Vec<String>,
 }
 
-impl Origin {
+impl LoadedSource {
     fn read(source: &Source) -> Result<Self> {
-        let origin = match source {
+        let loaded = match source {
             Source::Store(path) => {
                 let store = Store::open(path)?;
                 let analysis = store.grids()?.pop().map(|grid| grid.analysis);
@@ -137,16 +139,16 @@ impl Origin {
                 Self { entries, analysis, notes: Vec::new() }
             }
             Source::File(path) => {
-                let sheet = foreign::read(path)?;
-                let notes = sheet.notes.iter().map(|note| format!("{source} {note}")).collect();
-                Self { entries: sheet.entries, analysis: None, notes }
+                let table = foreign::read(path)?;
+                let notes = table.notes.iter().map(|note| format!("{source} {note}")).collect();
+                Self { entries: table.entries, analysis: None, notes }
             }
         };
-        if origin.entries.is_empty() {
+        if loaded.entries.is_empty() {
             return Err(Error::usage(format!("{source} has no trial that ended"))
                 .hint("`harness status` shows what a store has; a file needs rows"));
         }
-        Ok(origin)
+        Ok(loaded)
     }
 
     /// The trials that `side` means.
@@ -168,7 +170,7 @@ impl Origin {
 /// # Errors
 /// If one has a seed twice.
 fn group(entries: Vec<Entry>, side: &Side) -> Result<Vec<Group>> {
-    Group::of(entries).map_err(|Twice { what, seed, lines, differing }| {
+    Group::of(entries).map_err(|DuplicateSeed { what, seed, lines, differing }| {
         let error = match lines {
             Some((first, second)) => {
                 Error::data(format!("{what} has seed {seed} twice, first on line {first}"))
@@ -228,7 +230,7 @@ fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exi
             "settings_differ": remarks.differing,
             "notes": remarks.notes,
             "comparisons": comparisons,
-            "not_compared": remarks.alone_json(typed),
+            "not_compared": remarks.unmatched_json(typed),
         }))?;
         return Ok(Exit::Success);
     }

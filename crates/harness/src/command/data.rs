@@ -7,10 +7,10 @@ use serde_json::{Map, json};
 
 use super::fetch;
 use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, PlaceArgs};
-use crate::config::{Effective, typed};
+use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
-use crate::table::Table;
+use crate::table::TerminalTable;
 
 pub(super) fn run(action: &DataAction) -> Result<Exit> {
     match action {
@@ -21,7 +21,7 @@ pub(super) fn run(action: &DataAction) -> Result<Exit> {
 }
 
 /// What `harness data fetch` is to bring.
-enum Wanted<'a> {
+enum FetchTarget<'a> {
     Dataset(&'static DatasetPlugin),
     Model { repository: &'a str, revision: &'a str },
 }
@@ -37,7 +37,7 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
         if let Some((repository, own)) = hub::reference(name)? {
             // A revision that stands in the name is nearer than the flag.
             let revision = if name.contains('@') { own } else { revision };
-            wanted.push(Wanted::Model { repository, revision });
+            wanted.push(FetchTarget::Model { repository, revision });
             continue;
         }
         for plugin in plugin::datasets(name)? {
@@ -50,16 +50,16 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
                     },
                 ));
             }
-            wanted.push(Wanted::Dataset(plugin));
+            wanted.push(FetchTarget::Dataset(plugin));
         }
     }
     let mut lines = String::new();
     for wanted in wanted {
         let (name, snapshots) = match wanted {
-            Wanted::Dataset(plugin) => {
+            FetchTarget::Dataset(plugin) => {
                 (plugin.name, fetch::dataset(&hub, plugin, revision, args.quiet)?)
             }
-            Wanted::Model { repository, revision } => {
+            FetchTarget::Model { repository, revision } => {
                 (repository, vec![fetch::model(&hub, repository, revision, args.quiet)?])
             }
         };
@@ -78,7 +78,7 @@ fn chosen(args: &DataNamesArgs) -> Result<(Vec<&'static DatasetPlugin>, DataSour
         hub_revision: args.hub_revision.clone(),
         ..PlaceArgs::default()
     };
-    let execution = Effective::of_process(None, typed::place(&place)?)?.execution()?;
+    let execution = ResolvedSettings::of_process(None, flags::place(&place)?)?.execution()?;
     let plugins = if args.names.is_empty() {
         DatasetPlugin::all()?.to_vec()
     } else {
@@ -89,7 +89,7 @@ fn chosen(args: &DataNamesArgs) -> Result<(Vec<&'static DatasetPlugin>, DataSour
 
 fn list(args: &DataNamesArgs) -> Result<Exit> {
     let (plugins, sources) = chosen(args)?;
-    let mut table = Table::new(&["data set", "found", "at the Hub"]);
+    let mut table = TerminalTable::new(&["data set", "found", "at the Hub"]);
     let mut list = Vec::new();
     for plugin in plugins {
         let found = (plugin.find)(&sources);
@@ -118,7 +118,8 @@ fn verify(args: &DataNamesArgs) -> Result<Exit> {
     if args.names.is_empty() {
         plugins.retain(|plugin| (plugin.find)(&sources).is_ok());
     }
-    let mut table = Table::new(&["data set", "train", "validation", "test", "digest", "from"]);
+    let mut table =
+        TerminalTable::new(&["data set", "train", "validation", "test", "digest", "from"]);
     let mut list = Vec::new();
     for plugin in plugins {
         let dataset = plugin::dataset(plugin.name, &Map::new(), &sources)?;
@@ -130,10 +131,10 @@ fn verify(args: &DataNamesArgs) -> Result<Exit> {
             "test": counts[2],
             "digest": dataset.digest(),
             "origin": dataset.origin(),
-            "cautions": dataset.cautions(),
+            "warnings": dataset.warnings(),
         }));
-        for caution in dataset.cautions() {
-            output::note(&format!("warning: {caution}"));
+        for warning in dataset.warnings() {
+            output::note(&format!("warning: {warning}"));
         }
         let mut cells = vec![plugin.name.to_owned()];
         cells.extend(counts.map(|count| count.to_string()));

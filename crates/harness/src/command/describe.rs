@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::DescribeArgs;
-use crate::config::{Family, preset};
+use crate::config::{ParameterSet, preset};
 use crate::exit::Exit;
 use crate::output;
 use crate::schema::Parameter;
-use crate::table::{hanging, wrapped};
+use crate::text::{hanging, wrapped};
 
 /// What there is to say about a name.
 #[derive(Debug, Serialize)]
@@ -64,108 +64,141 @@ pub(super) fn run(args: &DescribeArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
+/// A plug-in that can be described.
+trait Describe: Plugin {
+    /// What there is to say about it.
+    fn description(&self) -> Result<Description>;
+}
+
+impl Describe for StrategyPlugin {
+    fn description(&self) -> Result<Description> {
+        Ok(Description {
+            title: self.title,
+            paper: self.paper,
+            parameters: ParameterSet::strategy(self.name)?.parameters(),
+            grid: self.grid,
+            ..plain(Self::KIND, self.name, self.summary)
+        })
+    }
+}
+
+impl Describe for ModelPlugin {
+    fn description(&self) -> Result<Description> {
+        Ok(Description {
+            title: self.title,
+            paper: self.paper,
+            parameters: ParameterSet::model(self.name)?.parameters(),
+            ..plain(Self::KIND, self.name, self.summary)
+        })
+    }
+}
+
+impl Describe for DatasetPlugin {
+    fn description(&self) -> Result<Description> {
+        Ok(Description {
+            title: self.title,
+            paper: self.paper,
+            model: Some(self.model),
+            split: self.split,
+            metrics: [Some(self.metric), self.second_metric].into_iter().flatten().collect(),
+            parameters: ParameterSet::dataset(self.name)?.parameters(),
+            ..plain(Self::KIND, self.name, self.summary)
+        })
+    }
+}
+
+impl Describe for DatasetGroup {
+    fn description(&self) -> Result<Description> {
+        Ok(Description { members: self.members, ..plain(Self::KIND, self.name, self.summary) })
+    }
+}
+
+impl Describe for OptimizerPlugin {
+    fn description(&self) -> Result<Description> {
+        Ok(Description {
+            title: self.title,
+            paper: self.paper,
+            parameters: ParameterSet::optimizer(self.name)?.parameters(),
+            ..plain("optimizer", self.name, self.summary)
+        })
+    }
+}
+
+impl Describe for SchedulePlugin {
+    fn description(&self) -> Result<Description> {
+        Ok(Description {
+            title: self.title,
+            paper: self.paper,
+            parameters: ParameterSet::schedule(self.name)?.parameters(),
+            ..plain("schedule", self.name, self.summary)
+        })
+    }
+}
+
+impl Describe for ReportPlugin {
+    fn description(&self) -> Result<Description> {
+        Ok(plain(Self::KIND, self.name, self.summary))
+    }
+}
+
+/// What was found of a name, and which names there are.
+struct Search<'n> {
+    name: &'n str,
+    found: Vec<Description>,
+    known: Vec<&'static str>,
+}
+
+impl Search<'_> {
+    fn plugins<P: Describe>(&mut self) -> Result<()> {
+        for plugin in P::all()? {
+            self.entry(plugin.name(), || plugin.description())?;
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        name: &'static str,
+        describe: impl FnOnce() -> Result<Description>,
+    ) -> Result<()> {
+        self.known.push(name);
+        if name == self.name {
+            self.found.push(describe()?);
+        }
+        Ok(())
+    }
+}
+
 /// All plug-ins and tables of that name; different kinds may share one.
 fn descriptions(name: &str) -> Result<Vec<Description>> {
-    let mut found = Vec::new();
-    let mut known = vec!["training", "analysis"];
-    for plugin in StrategyPlugin::all()? {
-        known.push(plugin.name);
-        if plugin.name == name {
-            found.push(Description {
-                title: plugin.title,
-                paper: plugin.paper,
-                parameters: Family::strategy(name)?.parameters(),
-                grid: plugin.grid,
-                ..plain("strategy", name, plugin.summary)
-            });
-        }
-    }
-    for plugin in ModelPlugin::all()? {
-        known.push(plugin.name);
-        if plugin.name == name {
-            found.push(Description {
-                title: plugin.title,
-                paper: plugin.paper,
-                parameters: Family::model(name)?.parameters(),
-                ..plain("model", name, plugin.summary)
-            });
-        }
-    }
-    for plugin in DatasetPlugin::all()? {
-        known.push(plugin.name);
-        if plugin.name == name {
-            found.push(Description {
-                title: plugin.title,
-                paper: plugin.paper,
-                model: Some(plugin.model),
-                split: plugin.split,
-                metrics: [Some(plugin.metric), plugin.second_metric]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
-                parameters: Family::dataset(name)?.parameters(),
-                ..plain("data set", name, plugin.summary)
-            });
-        }
-    }
-    for group in DatasetGroup::all()? {
-        known.push(group.name);
-        if group.name == name {
-            found.push(Description {
-                members: group.members,
-                ..plain(DatasetGroup::KIND, name, group.summary)
-            });
-        }
-    }
-    for plugin in OptimizerPlugin::all()? {
-        known.push(plugin.name);
-        if plugin.name == name {
-            found.push(Description {
-                title: plugin.title,
-                paper: plugin.paper,
-                parameters: Family::optimizer(name)?.parameters(),
-                ..plain("optimizer", name, plugin.summary)
-            });
-        }
-    }
-    for plugin in SchedulePlugin::all()? {
-        known.push(plugin.name);
-        if plugin.name == name {
-            found.push(Description {
-                title: plugin.title,
-                paper: plugin.paper,
-                parameters: Family::schedule(name)?.parameters(),
-                ..plain("schedule", name, plugin.summary)
-            });
-        }
-    }
-    for plugin in ReportPlugin::all()? {
-        known.push(plugin.name);
-        if plugin.name == name {
-            found.push(plain("report", name, plugin.summary));
-        }
-    }
+    let mut search = Search { name, found: Vec::new(), known: Vec::new() };
+    search.plugins::<StrategyPlugin>()?;
+    search.plugins::<ModelPlugin>()?;
+    search.plugins::<DatasetPlugin>()?;
+    search.plugins::<DatasetGroup>()?;
+    search.plugins::<OptimizerPlugin>()?;
+    search.plugins::<SchedulePlugin>()?;
+    search.plugins::<ReportPlugin>()?;
     for preset in preset::PRESETS {
-        known.push(preset.name);
-        if preset.name == name {
-            found.push(Description { grid: preset.text, ..plain("preset", name, preset.summary) });
-        }
+        search.entry(preset.name, || {
+            Ok(Description { grid: preset.text, ..plain("preset", preset.name, preset.summary) })
+        })?;
     }
-    match name {
-        "training" => found.push(Description {
-            parameters: Family::training()?.parameters(),
-            ..plain("table", name, "How trials train: --set training.KEY=VALUE, or [training].")
-        }),
-        "analysis" => found.push(Description {
-            parameters: Family::analysis(&Analysis::default())?.parameters(),
-            ..plain(
-                "table",
-                name,
-                "How trials are compared: --set analysis.KEY=VALUE, or [analysis].",
-            )
-        }),
-        _ => {}
-    }
+    search.entry("training", || {
+        let summary = "How trials train: --set training.KEY=VALUE, or [training].";
+        Ok(Description {
+            parameters: ParameterSet::training()?.parameters(),
+            ..plain("table", "training", summary)
+        })
+    })?;
+    search.entry("analysis", || {
+        let summary = "How trials are compared: --set analysis.KEY=VALUE, or [analysis].";
+        Ok(Description {
+            parameters: ParameterSet::analysis(&Analysis::default())?.parameters(),
+            ..plain("table", "analysis", summary)
+        })
+    })?;
+    let Search { found, mut known, .. } = search;
     if found.is_empty() {
         known.sort_unstable();
         known.dedup();

@@ -135,8 +135,8 @@ fn fetch(
     })
 }
 
-/// The time between two pictures of the screen.
-const FRAME: Duration = Duration::from_millis(100);
+/// The time between two frames on the screen.
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A line that changes on a terminal, else a line for every file.
 struct Display {
@@ -161,7 +161,7 @@ impl Display {
             self.began = (Instant::now(), progress.done);
         }
         if let Some(screen) = &mut self.screen {
-            if self.shown.is_none_or(|at| at.elapsed() >= FRAME) {
+            if self.shown.is_none_or(|at| at.elapsed() >= FRAME_INTERVAL) {
                 self.shown = Some(Instant::now());
                 let (since, before) = self.began;
                 let here = progress.done.saturating_sub(before) as f64;

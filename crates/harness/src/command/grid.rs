@@ -13,16 +13,16 @@ use serde_json::json;
 use super::label::{self, Labels};
 use super::preflight::{self, Checked, Inputs};
 use super::report::default_folder;
-use super::standing::{Accepted, Standings};
+use super::standing::{ReusePolicy, Standings};
 use super::{report, results};
 use crate::cli::GridArgs;
-use crate::config::{Effective, ExecutionConfig, GridConfig, mistyped, typed};
+use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
 use crate::executor::{Event, ExecutorOptions, execute};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::{Progress, span};
 use crate::store::{GridRecord, Store, TrialState};
-use crate::table::{Column, Table};
+use crate::table::{Column, TerminalTable};
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     for (name, meant) in
@@ -31,11 +31,11 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
         output::note(&format!("warning: {name} is not a variable of the harness; {meant} is"));
     }
     let file = args.experiment.settings.config.as_deref();
-    let effective = Effective::of_process(file, typed::grid(args)?)?;
-    let grid = effective.grid()?;
-    effective.check_looks(&grid)?;
+    let resolved = ResolvedSettings::of_process(file, flags::grid(args)?)?;
+    let grid = resolved.grid()?;
+    resolved.check_looks(&grid)?;
     if args.print_config {
-        output::print(&effective.to_toml()?)?;
+        output::print(&resolved.to_toml()?)?;
         return Ok(Exit::Success);
     }
     check_control(&grid)?;
@@ -119,8 +119,8 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             executed.skipped + grid.trials.len() - to_execute.len(),
         ));
     }
-    let material = report::Material::of_grid(&store, &record, grid.analysis.clone())?;
-    let records = &material.records;
+    let input = report::ReportInput::of_grid(&store, &record, grid.analysis.clone())?;
+    let records = &input.records;
     let is_failed = |record: &&TrialRecord| {
         let TrialRecord { spec, status, collapse, .. } = record;
         !grid.analysis.counts_as_trained(&spec.dataset, *status, *collapse)
@@ -128,7 +128,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let failed = records.iter().filter(is_failed).count();
     let mut files = Vec::new();
     if !records.is_empty() {
-        let built = report::build(&store, &material, (!args.no_report).then_some(&*folder))?;
+        let built = report::build(&store, &input, (!args.no_report).then_some(&*folder))?;
         if !args.json {
             output::print_styled(&built.text)?;
         }
@@ -195,8 +195,8 @@ fn stand<'a>(
     grid: &'a GridConfig,
     args: &GridArgs,
 ) -> Result<(Standings<'a>, Inputs)> {
-    let accepted = Accepted { retry_failed: args.retry_failed, accept_code: args.accept_code };
-    let mut standings = Standings::read(store, &grid.trials, accepted, &grid.analysis)?;
+    let policy = ReusePolicy { retry_failed: args.retry_failed, accept_code: args.accept_code };
+    let mut standings = Standings::read(store, &grid.trials, policy, &grid.analysis)?;
     let trains: Vec<bool> = standings.iter().map(|(_, standing)| standing.trains()).collect();
     let needed = |index: usize| args.dry_run || trains[index];
     let metrics = &grid.analysis.metrics;
@@ -295,7 +295,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         columns.push(Column::new("training"));
     }
     columns.extend([Column::new("seed"), Column::new("state"), Column::detail("train FLOPs")]);
-    let mut table = Table::new(&columns);
+    let mut table = TerminalTable::new(&columns);
     let mut list = Vec::new();
     let mut to_train = Vec::new();
     for ((spec, standing), estimate) in standings.iter().zip(estimates) {

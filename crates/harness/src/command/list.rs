@@ -10,7 +10,7 @@ use crate::cli::{Kind, ListArgs};
 use crate::config::preset::PRESETS;
 use crate::exit::Exit;
 use crate::output;
-use crate::table::hanging;
+use crate::text::hanging;
 
 pub(super) fn run(args: &ListArgs) -> Result<Exit> {
     let all = [

@@ -12,31 +12,32 @@ use dst_core::{Error, Result};
 use serde_json::{Value, json};
 
 use crate::cli::PowerArgs;
-use crate::config::{Effective, axis, typed};
+use crate::config::{ResolvedSettings, axis, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::span;
 use crate::store::Store;
-use crate::table::{Column, Table, wrapped};
+use crate::table::{Column, TerminalTable};
+use crate::text::wrapped;
 use pilot::Pilot;
-use plan::{Asked, PilotPlan, Plan, Question, SD_LEVEL, SEEDS};
+use plan::{PilotPlan, Plan, PowerFlags, Question, SD_LEVEL, SEEDS};
 
 /// A candidate with what is asked of it and its plan, or why there is none.
-struct Planned {
+struct PlannedCandidate {
     pilot: Pilot,
     plan: Result<(Question, PilotPlan), String>,
 }
 
-impl Planned {
+impl PlannedCandidate {
     /// # Errors
     /// If nothing can be planned for such a question.
-    fn new(pilot: Pilot, asked: &Asked, analysis: &Analysis) -> Result<Self> {
+    fn new(pilot: Pilot, flags: &PowerFlags, analysis: &Analysis) -> Result<Self> {
         let Some(margin) = pilot.margin else {
             let why = "its margin is relative to what the control scores above chance, which the \
                        pilot does not tell";
             return Ok(Self { pilot, plan: Err(why.to_owned()) });
         };
-        let question = Question::new(asked, margin, pilot.family, analysis)?;
+        let question = Question::new(flags, margin, pilot.family, analysis)?;
         let plan = PilotPlan::new(&pilot.differences, &question).map(|plan| (question, plan));
         Ok(Self { pilot, plan })
     }
@@ -47,15 +48,15 @@ impl Planned {
 }
 
 pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
-    let effective = Effective::of_process(None, typed::analysis(&args.analysis)?)?;
-    let asked = Asked {
+    let resolved = ResolvedSettings::of_process(None, flags::analysis(&args.analysis)?)?;
+    let flags = PowerFlags {
         effect: number("--effect", args.effect.as_deref())?,
         power: number("--power", args.power.as_deref())?.unwrap_or(0.8),
         comparisons: count_of("--comparisons", args.comparisons.as_deref())?,
     };
     if let Some(sd) = number("--sd", args.sd.as_deref())? {
-        let analysis = effective.analysis()?;
-        let question = Question::new(&asked, absolute(analysis.margin)?, 1, &analysis)?;
+        let analysis = resolved.analysis()?;
+        let question = Question::new(&flags, absolute(analysis.margin)?, 1, &analysis)?;
         let plan = Plan::new(sd, &question).map_err(|error| error.at("--sd"))?;
         if args.json {
             output::print_json(&json!({ "question": question, "plan": plan }))?;
@@ -75,7 +76,7 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
     }
     let store = Store::open(root)?;
     let recorded = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
-    let analysis = effective.analysis_over(recorded)?;
+    let analysis = resolved.analysis_over(recorded)?;
     let records = store.records()?;
     if records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", root.display())).hint(
@@ -87,9 +88,9 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
         let names = chosen(names)?;
         pilots.retain(|pilot| names.contains(&pilot.strategy));
     }
-    let planned: Vec<Planned> = pilots
+    let planned: Vec<PlannedCandidate> = pilots
         .into_iter()
-        .map(|pilot| Planned::new(pilot, &asked, &analysis))
+        .map(|pilot| PlannedCandidate::new(pilot, &flags, &analysis))
         .collect::<Result<_>>()?;
     if planned.iter().all(|planned| planned.plan.is_err()) {
         return Err(useless(root, &planned));
@@ -148,12 +149,12 @@ fn chosen(text: &str) -> Result<Vec<String>> {
 }
 
 /// No candidate can be planned.
-fn useless(root: &Path, planned: &[Planned]) -> Error {
+fn useless(root: &Path, planned: &[PlannedCandidate]) -> Error {
     let error = Error::usage(match planned {
         [] => format!("{} has no such strategy beside a control", root.display()),
         _ => format!("{} tells nothing of spreads", root.display()),
     });
-    let reasons = planned.iter().filter_map(|Planned { pilot, plan }| {
+    let reasons = planned.iter().filter_map(|PlannedCandidate { pilot, plan }| {
         let reason = plan.as_ref().err()?;
         Some(format!("{} against {} on {}: {reason}", pilot.candidate, pilot.control, pilot.place))
     });
@@ -165,7 +166,7 @@ fn useless(root: &Path, planned: &[Planned]) -> Error {
 }
 
 /// What is planned for, in two sentences.
-fn asked(question: &Question) -> String {
+fn question_text(question: &Question) -> String {
     let Question { effect, margin, power, alpha, comparisons, level, .. } = question;
     let mut text = format!(
         "Seeds to detect a difference of {effect} with probability {power} by a two-sided paired t test"
@@ -202,31 +203,33 @@ fn floor(question: &Question) -> String {
 }
 
 fn stated_text(plan: &Plan, question: &Question) -> String {
-    let mut seeds = Table::new(&["sd", "seeds", "no worse"]);
+    let mut seeds = TerminalTable::new(&["sd", "seeds", "no worse"]);
     seeds.row([significant(plan.sd), count(plan.seeds), no_worse(plan, question)]);
-    let mut detectable = Table::new(&["seeds", "smallest difference"]);
+    let mut detectable = TerminalTable::new(&["seeds", "smallest difference"]);
     for row in &plan.detectable {
         detectable.row([row.seeds.to_string(), significant(row.difference)]);
     }
     let notes = wrapped(&floor(question), "", output::text_width());
-    format!("{}\n{seeds}\n{detectable}\n{notes}", asked(question))
+    format!("{}\n{seeds}\n{detectable}\n{notes}", question_text(question))
 }
 
-fn pilot_text(planned: &[Planned]) -> String {
+fn pilot_text(planned: &[PlannedCandidate]) -> String {
     // What is asked is the same everywhere, unless margins or families differ.
-    let mut questions: Vec<&Question> = planned.iter().filter_map(Planned::question).collect();
+    let mut questions: Vec<&Question> =
+        planned.iter().filter_map(PlannedCandidate::question).collect();
     questions.dedup();
     let mut text = match questions[..] {
-        [one] => asked(one),
+        [one] => question_text(one),
         _ => String::new(),
     };
     for here in planned.chunk_by(|first, second| first.pilot.place == second.pilot.place) {
         let pilot = &here[0].pilot;
         let _ = write!(text, "\n{}, {}\n", pilot.place, pilot.metric.title());
         if questions.len() > 1
-            && let Some(question) = here.iter().find_map(Planned::question)
+            && let Some(question) = here.iter().find_map(PlannedCandidate::question)
         {
-            let _ = writeln!(text, "{}{}", asked(question), wrapped(&floor(question), "", 100));
+            let _ =
+                writeln!(text, "{}{}", question_text(question), wrapped(&floor(question), "", 100));
         }
         text.push_str(&place_text(here));
     }
@@ -247,8 +250,8 @@ fn pilot_text(planned: &[Planned]) -> String {
 }
 
 /// The candidates of one data set, model and training.
-fn place_text(here: &[Planned]) -> String {
-    let mut seeds = Table::new(&[
+fn place_text(here: &[PlannedCandidate]) -> String {
+    let mut seeds = TerminalTable::new(&[
         Column::new("strategy"),
         Column::detail("control"),
         Column::new("pairs"),
@@ -263,9 +266,9 @@ fn place_text(here: &[Planned]) -> String {
     let mut header = vec!["smallest difference with"];
     header.extend(["5 seeds", "10 seeds", "20 seeds", "30 seeds"]);
     debug_assert_eq!(SEEDS, [5, 10, 20, 30]);
-    let mut detectable = Table::new(&header);
+    let mut detectable = TerminalTable::new(&header);
     let mut gaps = String::new();
-    for Planned { pilot, plan } in here {
+    for PlannedCandidate { pilot, plan } in here {
         let (question, plan) = match plan {
             Ok(both) => both,
             Err(reason) => {
@@ -316,9 +319,11 @@ fn more_seconds(pilot: &Pilot, plan: &PilotPlan) -> Option<f64> {
 
 /// The most seeds that any candidate of a place needs, and the time to train what all lack; a
 /// control that several share is trained once.
-fn all_seconds(here: &[Planned]) -> Option<(usize, f64)> {
-    let plans =
-        || here.iter().filter_map(|Planned { pilot, plan }| Some((pilot, &plan.as_ref().ok()?.1)));
+fn all_seconds(here: &[PlannedCandidate]) -> Option<(usize, f64)> {
+    let plans = || {
+        here.iter()
+            .filter_map(|PlannedCandidate { pilot, plan }| Some((pilot, &plan.as_ref().ok()?.1)))
+    };
     let most = plans().map(|(_, plan)| plan.estimate.seeds).collect::<Option<Vec<_>>>()?;
     let most = most.into_iter().max()?;
     let mut controls: Vec<&str> = Vec::new();
@@ -334,7 +339,7 @@ fn all_seconds(here: &[Planned]) -> Option<(usize, f64)> {
     (seconds > 0.0).then_some((most, seconds))
 }
 
-fn json(Planned { pilot, plan }: &Planned) -> Value {
+fn json(PlannedCandidate { pilot, plan }: &PlannedCandidate) -> Value {
     let Pilot { place, metric, strategy, candidate, control, differences, seconds, .. } = pilot;
     let (question, planned) = plan.as_ref().ok().map(|(question, plan)| (question, plan)).unzip();
     json!({
@@ -374,11 +379,16 @@ mod tests {
     use super::*;
     use dst_core::Metric;
 
-    fn planned(differences: &[f64], candidate: &str) -> Planned {
+    fn planned(differences: &[f64], candidate: &str) -> PlannedCandidate {
         among(1, Some(0.004), differences, candidate)
     }
 
-    fn among(family: usize, margin: Option<f64>, differences: &[f64], candidate: &str) -> Planned {
+    fn among(
+        family: usize,
+        margin: Option<f64>,
+        differences: &[f64],
+        candidate: &str,
+    ) -> PlannedCandidate {
         let pilot = Pilot {
             place: "digits, mlp".to_owned(),
             metric: Metric::Accuracy,
@@ -390,8 +400,8 @@ mod tests {
             differences: differences.to_vec(),
             seconds: [Some(60.0), Some(30.0)],
         };
-        let asked = Asked { effect: None, power: 0.8, comparisons: None };
-        Planned::new(pilot, &asked, &Analysis::default()).unwrap()
+        let flags = PowerFlags { effect: None, power: 0.8, comparisons: None };
+        PlannedCandidate::new(pilot, &flags, &Analysis::default()).unwrap()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whatever can fail for the user's reasons fails here, before the first trial.
 
+mod capacity;
 mod plan;
-mod room;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,19 +20,19 @@ use super::fetch;
 use crate::code;
 use crate::config::ExecutionConfig;
 use crate::output;
+pub(super) use capacity::{Notice, fit_memory, space, writable};
 pub(super) use plan::advice;
-pub(super) use room::{Notice, fit_memory, space, writable};
 pub(super) use warnings::warnings;
 
 /// How long one waits without a word.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What is known of trials before the first of them.
 pub(super) struct Checked {
     /// What each will cost, in their order.
     pub(super) estimates: Vec<Estimate>,
     /// What their data sets want to be said.
-    cautions: BTreeSet<String>,
+    warnings: BTreeSet<String>,
 }
 
 /// Builds each network once for each data set and lets each strategy choose its starting topology,
@@ -49,26 +49,26 @@ pub(super) fn check(trials: &[TrialSpec], inputs: &Inputs, quiet: bool) -> Resul
     let all: usize = kinds.values().map(BTreeMap::len).sum();
     let mut said = Instant::now();
     let mut known: BTreeMap<&str, Estimate> = BTreeMap::new();
-    let mut cautions = inputs.cautions.clone();
+    let mut warnings = inputs.warnings.clone();
     for (network, kinds) in &kinds {
         let loaded = inputs.networks.get(network).ok_or_else(|| {
             Error::contract("a network was not loaded that is to be trained")
                 .at(network.to_string())
         })?;
-        cautions.extend(loaded.dataset.cautions().iter().cloned());
+        warnings.extend(loaded.dataset.warnings().iter().cloned());
         let seed = kinds.values().next().map_or(0, |first| first.seed);
         let estimator = Estimator::new(&*loaded.architecture, &*loaded.dataset, seed)
             .map_err(|error| error.at(network.to_string()))?;
         for (kind, spec) in kinds {
             known.insert(kind, estimate(spec, &estimator)?);
-            if !quiet && said.elapsed() >= PATIENCE {
+            if !quiet && said.elapsed() >= PROGRESS_INTERVAL {
                 said = Instant::now();
                 output::note(&format!("checked {} of {all} kinds of trial", known.len()));
             }
         }
     }
     let estimates = trials.iter().map(|spec| known[&*kind(spec)]).collect();
-    Ok(Checked { estimates, cautions })
+    Ok(Checked { estimates, warnings })
 }
 
 /// What is built once.
@@ -106,14 +106,14 @@ fn kind(spec: &TrialSpec) -> String {
 
 /// What networks are built from, by network.
 pub(super) struct Inputs {
-    networks: BTreeMap<Network, Loaded>,
+    networks: BTreeMap<Network, LoadedNetwork>,
     /// What is to be said of those that could not be loaded.
-    cautions: BTreeSet<String>,
+    warnings: BTreeSet<String>,
 }
 
 impl Inputs {
     /// What the network of a trial is built from; none if nobody needed it and it is not there.
-    pub(super) fn of(&self, spec: &TrialSpec) -> Option<&Loaded> {
+    pub(super) fn of(&self, spec: &TrialSpec) -> Option<&LoadedNetwork> {
         self.networks.get(&Network::of(spec))
     }
 
@@ -139,7 +139,7 @@ impl Inputs {
 }
 
 /// What a network is built from. Several may share their data.
-pub(super) struct Loaded {
+pub(super) struct LoadedNetwork {
     architecture: Box<dyn Architecture>,
     pub(super) dataset: Rc<dyn Dataset>,
     /// The file of trained weights that it starts from.
@@ -147,7 +147,7 @@ pub(super) struct Loaded {
 }
 
 /// A network of some trials.
-struct Of<'a> {
+struct NetworkUse<'a> {
     /// One of them.
     spec: &'a TrialSpec,
     /// Will one of them be trained?
@@ -166,22 +166,22 @@ pub(super) fn load(
     execution: &ExecutionConfig,
     metrics: &BTreeMap<String, Metric>,
 ) -> Result<Inputs> {
-    let mut networks: BTreeMap<Network, Of<'_>> = BTreeMap::new();
+    let mut networks: BTreeMap<Network, NetworkUse<'_>> = BTreeMap::new();
     for (index, spec) in trials.iter().enumerate() {
         let needed = trains(index);
-        let network = networks.entry(Network::of(spec)).or_insert(Of { spec, needed });
+        let network = networks.entry(Network::of(spec)).or_insert(NetworkUse { spec, needed });
         if needed && !network.needed {
-            *network = Of { spec, needed };
+            *network = NetworkUse { spec, needed };
         }
     }
-    let mut inputs = Inputs { networks: BTreeMap::new(), cautions: BTreeSet::new() };
+    let mut inputs = Inputs { networks: BTreeMap::new(), warnings: BTreeSet::new() };
     let mut datasets: Datasets = Vec::new();
-    for wanted in wanted(networks, execution, &mut inputs.cautions)? {
+    for wanted in wanted(networks, execution, &mut inputs.warnings)? {
         let loaded = loaded(&wanted, metrics, &mut datasets);
         match loaded {
             Ok(loaded) => drop(inputs.networks.insert(wanted.network, loaded)),
             Err(error) if wanted.needed => return Err(error),
-            Err(error) => drop(inputs.cautions.insert(unread(&wanted.network, &error))),
+            Err(error) => drop(inputs.warnings.insert(unread(&wanted.network, &error))),
         }
     }
     Ok(inputs)
@@ -197,7 +197,7 @@ fn unread(network: &Network, error: &Error) -> String {
 }
 
 /// A network, and where the files of its data are looked for.
-struct Wanted<'a> {
+struct NetworkRequest<'a> {
     network: Network,
     /// One of its trials.
     spec: &'a TrialSpec,
@@ -210,13 +210,13 @@ struct Wanted<'a> {
 /// Looks for the weights and the data of each network before the first is read, and fetches what
 /// is needed and nowhere. In the order of the networks.
 fn wanted<'a>(
-    networks: BTreeMap<Network, Of<'a>>,
+    networks: BTreeMap<Network, NetworkUse<'a>>,
     execution: &ExecutionConfig,
-    cautions: &mut BTreeSet<String>,
-) -> Result<Vec<Wanted<'a>>> {
+    warnings: &mut BTreeSet<String>,
+) -> Result<Vec<NetworkRequest<'a>>> {
     let mut all = Vec::new();
     let mut references = BTreeSet::new();
-    for (network, Of { spec, needed }) in networks {
+    for (network, NetworkUse { spec, needed }) in networks {
         let architecture = architecture(spec)?;
         let named = fetch::references(&spec.model);
         let named = named.map_err(|error| error.at(network.name.clone()))?;
@@ -228,14 +228,14 @@ fn wanted<'a>(
             references.extend(named);
         }
         let (weights, sources) = (None, execution.sources());
-        all.push(Wanted { network, spec, needed, architecture, weights, sources });
+        all.push(NetworkRequest { network, spec, needed, architecture, weights, sources });
     }
     references.into_iter().try_for_each(fetch::weights_if_missing)?;
     let mut found = Vec::new();
     for mut wanted in all {
         wanted.weights = match wanted.architecture.weights() {
             Err(error) if !wanted.needed => {
-                cautions.insert(unread(&wanted.network, &error));
+                warnings.insert(unread(&wanted.network, &error));
                 continue;
             }
             weights => weights?,
@@ -257,10 +257,10 @@ type Datasets = Vec<(String, Option<PathBuf>, Rc<dyn Dataset>)>;
 
 /// What a network is built from.
 fn loaded(
-    wanted: &Wanted<'_>,
+    wanted: &NetworkRequest<'_>,
     metrics: &BTreeMap<String, Metric>,
     datasets: &mut Datasets,
-) -> Result<Loaded> {
+) -> Result<LoadedNetwork> {
     let (label, folder) = (&wanted.network.dataset, &wanted.sources.model_folder);
     let known = datasets.iter().find(|known| known.0 == *label && known.1 == *folder);
     let dataset = match known {
@@ -272,7 +272,7 @@ fn loaded(
             let same = datasets.iter().find(|(other, _, known)| {
                 other == label
                     && known.digest() == new.digest()
-                    && known.cautions() == new.cautions()
+                    && known.warnings() == new.warnings()
             });
             let dataset = same.map_or(new, |(.., known)| Rc::clone(known));
             datasets.push((label.clone(), folder.clone(), Rc::clone(&dataset)));
@@ -280,7 +280,7 @@ fn loaded(
         }
     };
     let architecture = architecture(wanted.spec)?;
-    Ok(Loaded { architecture, dataset, weights: wanted.weights.clone() })
+    Ok(LoadedNetwork { architecture, dataset, weights: wanted.weights.clone() })
 }
 
 /// A metric that predictions do not have would leave every report without a number.
@@ -299,7 +299,9 @@ fn check_metric(
 }
 
 /// The data of a trial, fetched from the Hub if it is needed and nowhere.
-fn dataset(Wanted { spec, needed, sources, .. }: &Wanted<'_>) -> Result<Box<dyn Dataset>> {
+fn dataset(
+    NetworkRequest { spec, needed, sources, .. }: &NetworkRequest<'_>,
+) -> Result<Box<dyn Dataset>> {
     let load = || plugin::dataset(&spec.dataset, &spec.dataset_options, sources);
     let found = DatasetPlugin::find(&spec.dataset)?;
     match load() {

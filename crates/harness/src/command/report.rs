@@ -20,7 +20,7 @@ use serde_json::json;
 use super::{preflight, results};
 use crate::catalog;
 use crate::cli::ReportArgs;
-use crate::config::{Effective, typed};
+use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::store::{GridRecord, Store, TrialState};
@@ -32,7 +32,7 @@ pub(super) fn default_folder(store: &Path) -> PathBuf {
 
 /// When the analysis was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chosen {
+pub(super) enum AnalysisTiming {
     /// Before the trials began, recorded with their grid.
     Before,
     /// Later, or for other trials.
@@ -40,7 +40,7 @@ pub(super) enum Chosen {
 }
 
 /// Reports as they were made.
-pub(super) struct Built {
+pub(super) struct BuiltReports {
     /// What people read.
     pub(super) text: String,
     /// The files, in the order of the reports.
@@ -48,26 +48,26 @@ pub(super) struct Built {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
-    let mut flags = typed::analysis(&args.analysis)?;
-    typed::store(&mut flags, args.store.as_deref())?;
-    let effective = Effective::of_process(None, flags)?;
-    let store = Store::open(&effective.execution()?.store)?;
+    let mut flags = flags::analysis(&args.analysis)?;
+    flags::store(&mut flags, args.store.as_deref())?;
+    let resolved = ResolvedSettings::of_process(None, flags)?;
+    let store = Store::open(&resolved.execution()?.store)?;
     if args.watch {
-        return watch(args, &effective, &store);
+        return watch(args, &resolved, &store);
     }
-    let material = material(args, &effective, &store)?;
-    if material.records.is_empty() {
+    let input = input(args, &resolved, &store)?;
+    if input.records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", store.root().display()))
             .hint("`harness status` shows what it has"));
     }
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
-    let built = build(&store, &material, Some(&folder))?;
+    let built = build(&store, &input, Some(&folder))?;
     if args.json {
         output::print_json(&json!({
-            "trials": results::json(&material.records),
-            "analysis": material.analysis,
-            "post_hoc": material.chosen == Chosen::PostHoc,
+            "trials": results::json(&input.records),
+            "analysis": input.analysis,
+            "post_hoc": input.chosen == AnalysisTiming::PostHoc,
             "files": built.files,
         }))?;
     } else {
@@ -77,33 +77,33 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
 }
 
 /// The trials that the flags name, with the analysis that was recorded or typed.
-fn material(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Material> {
+fn input(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Result<ReportInput> {
     let grids = store.grids()?;
     let latest = grids.last().filter(|_| !args.all);
     let recorded = latest.or(grids.last()).map(|grid| grid.analysis.clone());
-    let analysis = effective.analysis_over(recorded.unwrap_or_default())?;
+    let analysis = resolved.analysis_over(recorded.unwrap_or_default())?;
     match latest {
-        Some(grid) => Material::of_grid(store, grid, analysis),
-        None => Material::of_store(store, analysis),
+        Some(grid) => ReportInput::of_grid(store, grid, analysis),
+        None => ReportInput::of_store(store, analysis),
     }
 }
 
 /// How often a store is looked at.
-const PAUSE: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Builds the reports whenever a trial has ended, until none is left or an interrupt comes.
-fn watch(args: &ReportArgs, effective: &Effective, store: &Store) -> Result<Exit> {
+fn watch(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Result<Exit> {
     let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
     preflight::writable(&folder)?;
     let mut seen = None;
-    super::watch::watch(PAUSE, || {
+    super::watch::watch(POLL_INTERVAL, || {
         let (ended, planned) = progress(args, store)?;
         if seen != Some(ended) {
             seen = Some(ended);
             if ended == 0 {
                 output::note("no trial has ended yet");
             } else {
-                build(store, &material(args, effective, store)?, Some(&folder))?;
+                build(store, &input(args, resolved, store)?, Some(&folder))?;
                 let page = folder.join("report.html");
                 output::note(&format!(
                     "{ended} of {} ended: {}",
@@ -136,7 +136,7 @@ fn progress(args: &ReportArgs, store: &Store) -> Result<(usize, usize)> {
 }
 
 /// What reports are made from.
-pub(super) struct Material {
+pub(super) struct ReportInput {
     /// Trials that ended.
     pub(super) records: Vec<TrialRecord>,
     /// Trials that were planned and have not ended.
@@ -144,7 +144,7 @@ pub(super) struct Material {
     /// How they are compared.
     pub(super) analysis: Analysis,
     /// When that was chosen.
-    pub(super) chosen: Chosen,
+    pub(super) chosen: AnalysisTiming,
     /// What was typed to plan them.
     commands: Vec<String>,
     /// What is quoted of plug-ins.
@@ -153,7 +153,7 @@ pub(super) struct Material {
     seen: Seen,
 }
 
-impl Material {
+impl ReportInput {
     /// The trials of one grid.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ impl Material {
     /// All trials of a store.
     ///
     /// # Errors
-    /// As [`Material::of_grid`].
+    /// As [`ReportInput::of_grid`].
     pub(super) fn of_store(store: &Store, analysis: Analysis) -> Result<Self> {
         let commands = store.grids()?.into_iter().map(|grid| grid.command).collect();
         Self::new(store, &store.ids()?, analysis, commands)
@@ -195,7 +195,7 @@ impl Material {
             trials: &self.records,
             pending: &self.pending,
             analysis: &self.analysis,
-            post_hoc: self.chosen == Chosen::PostHoc,
+            post_hoc: self.chosen == AnalysisTiming::PostHoc,
             commands: &self.commands,
             catalog: &self.catalog,
             seen: &self.seen,
@@ -204,7 +204,11 @@ impl Material {
 }
 
 /// Was every trial part of a grid that had recorded this analysis when the trial began?
-pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &Analysis) -> Chosen {
+pub(super) fn chosen(
+    grids: &[GridRecord],
+    records: &[TrialRecord],
+    analysis: &Analysis,
+) -> AnalysisTiming {
     let mut planned: BTreeMap<&str, &str> = BTreeMap::new();
     // From the newest to the oldest, so that the earliest plan of each trial remains.
     for grid in grids.iter().rev().filter(|grid| grid.analysis == *analysis) {
@@ -217,7 +221,7 @@ pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &A
             // A process that died before it could say when it began had no result to look at.
             .is_some_and(|fixed| began.is_empty() || *fixed <= began)
     };
-    if records.iter().all(before) { Chosen::Before } else { Chosen::PostHoc }
+    if records.iter().all(before) { AnalysisTiming::Before } else { AnalysisTiming::PostHoc }
 }
 
 /// Renders all registered reports and writes their files to `folder`, if one is given. What people read
@@ -225,8 +229,12 @@ pub(super) fn chosen(grids: &[GridRecord], records: &[TrialRecord], analysis: &A
 ///
 /// # Errors
 /// If a report refuses, or a file cannot be written.
-pub(super) fn build(store: &Store, material: &Material, folder: Option<&Path>) -> Result<Built> {
-    let study = Study::new(&material.experiment())?;
+pub(super) fn build(
+    store: &Store,
+    input: &ReportInput,
+    folder: Option<&Path>,
+) -> Result<BuiltReports> {
+    let study = Study::new(&input.experiment())?;
     let page = Page::new(&study);
     let mut plugins = ReportPlugin::all()?.to_vec();
     plugins.sort_by_key(|plugin| plugin.order);
@@ -244,13 +252,13 @@ pub(super) fn build(store: &Store, material: &Material, folder: Option<&Path>) -
     }
     let mut written = Vec::new();
     if let Some(folder) = folder {
-        let analysis = analysis_file(&material.analysis, material.chosen)?;
+        let analysis = analysis_file(&input.analysis, input.chosen)?;
         documents.push(Document { name: "analysis.toml".to_owned(), bytes: analysis.into_bytes() });
         written = files::write(folder, &documents)?;
         text.push_str(&listed(&written, folder));
     }
     store.remember_looks(&looks(&study))?;
-    Ok(Built { text, files: written })
+    Ok(BuiltReports { text, files: written })
 }
 
 /// After how many seeds this study shows verdicts.
@@ -283,7 +291,7 @@ fn listed(files: &[PathBuf], folder: &Path) -> String {
     text
 }
 
-fn analysis_file(analysis: &Analysis, chosen: Chosen) -> Result<String> {
+fn analysis_file(analysis: &Analysis, chosen: AnalysisTiming) -> Result<String> {
     #[derive(Serialize)]
     struct File<'a> {
         analysis: &'a Analysis,
@@ -291,8 +299,8 @@ fn analysis_file(analysis: &Analysis, chosen: Chosen) -> Result<String> {
     let table = toml::to_string(&File { analysis })
         .map_err(|error| Error::contract(format!("the analysis cannot be written: {error}")))?;
     let chosen = match chosen {
-        Chosen::Before => "recorded before these trials began",
-        Chosen::PostHoc => "post hoc: not recorded before all of these trials began",
+        AnalysisTiming::Before => "recorded before these trials began",
+        AnalysisTiming::PostHoc => "post hoc: not recorded before all of these trials began",
     };
     Ok(format!("# How the trials of this report are compared; {chosen}.\n{table}"))
 }

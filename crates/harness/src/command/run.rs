@@ -6,19 +6,19 @@ use dst_analysis::Analysis;
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 
-use super::standing::{Accepted, Standings};
+use super::standing::{ReusePolicy, Standings};
 use super::{preflight, restart, results};
 use crate::cli::RunArgs;
-use crate::config::{Effective, ExecutionConfig, typed};
+use crate::config::{ExecutionConfig, ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
-use crate::run::{Ran, RunOptions, run_trial};
+use crate::run::{RunOptions, RunOutcome, run_trial};
 use crate::store::{Store, TrialState};
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let file = args.settings.config.as_deref();
-    let effective = Effective::of_process(file, typed::trial(args)?)?;
-    let execution = effective.execution()?;
+    let resolved = ResolvedSettings::of_process(file, flags::trial(args)?)?;
+    let execution = resolved.execution()?;
     let options = RunOptions {
         threads: execution.threads,
         sources: execution.sources(),
@@ -36,7 +36,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
             (store, spec)
         }
         None => {
-            let grid = effective.grid()?;
+            let grid = resolved.grid()?;
             let spec = only(grid.trials.clone())?;
             let trials = std::slice::from_ref(&spec);
             let metrics = &grid.analysis.metrics;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         .record(&id)?
         .ok_or_else(|| Error::data(format!("the result of trial {id} is gone")))?;
     let TrialRecord { spec, status, collapse, .. } = &record;
-    let is_trained = effective.analysis()?.counts_as_trained(&spec.dataset, *status, *collapse);
+    let is_trained = resolved.analysis()?.counts_as_trained(&spec.dataset, *status, *collapse);
     let records = [record];
     if args.json {
         let mut list = results::json(&records);
@@ -81,8 +81,8 @@ fn set_aside_if_outdated(
     accept_code: bool,
 ) -> Result<()> {
     let trials = std::slice::from_ref(spec);
-    let accepted = Accepted { accept_code, ..Accepted::default() };
-    let mut standings = Standings::read(Some(store), trials, accepted, &Analysis::default())?;
+    let policy = ReusePolicy { accept_code, ..ReusePolicy::default() };
+    let mut standings = Standings::read(Some(store), trials, policy, &Analysis::default())?;
     let trains = standings.pending().len() == 1;
     // What trains loads its data itself.
     if !trains {
@@ -101,19 +101,19 @@ fn work(args: &RunArgs, execution: &ExecutionConfig, options: &RunOptions) -> Re
     let store = Store::open(&execution.store)?;
     let spec = store.spec(args.trial.as_deref().unwrap_or_default())?;
     restart::with_environment(&spec, &execution.device)?;
-    let ran = run_trial(&store, &spec, options)?;
-    Ok(unfinished(&ran).unwrap_or(Exit::Success))
+    let outcome = run_trial(&store, &spec, options)?;
+    Ok(unfinished(&outcome).unwrap_or(Exit::Success))
 }
 
 /// The exit code of a trial that has no result yet, with a line for people.
-fn unfinished(ran: &Ran) -> Option<Exit> {
-    match ran {
-        Ran::Ended { .. } => None,
-        Ran::Interrupted => {
+fn unfinished(outcome: &RunOutcome) -> Option<Exit> {
+    match outcome {
+        RunOutcome::Ended { .. } => None,
+        RunOutcome::Interrupted => {
             output::note("interrupted; the same command continues where it stopped");
             Some(Exit::Interrupted)
         }
-        Ran::Held(holder) => {
+        RunOutcome::Held(holder) => {
             output::note(&format!("this trial is trained by {holder}"));
             Some(Exit::TrialsFailed)
         }

@@ -15,7 +15,7 @@ use crate::store::{Store, TrialState};
 
 /// What users may decide about results that are there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Accepted {
+pub(super) struct ReusePolicy {
     /// Failures are trained again.
     pub(super) retry_failed: bool,
     /// Results of other code count.
@@ -34,7 +34,7 @@ pub(super) struct Standing {
     other_weights: bool,
     /// Did it finish, or collapse in a way that the analysis accepts?
     is_trained: bool,
-    accepted: Accepted,
+    policy: ReusePolicy,
 }
 
 impl Standing {
@@ -42,20 +42,20 @@ impl Standing {
     pub(super) fn trains(&self) -> bool {
         match self.state {
             TrialState::Ended { .. } => {
-                self.is_outdated() || !self.is_trained && self.accepted.retry_failed
+                self.is_outdated() || !self.is_trained && self.policy.retry_failed
             }
             _ => true,
         }
     }
 
     fn is_outdated(&self) -> bool {
-        let by_code = !self.other_code.is_empty() && !self.accepted.accept_code;
+        let by_code = !self.other_code.is_empty() && !self.policy.accept_code;
         by_code || self.other_data || self.other_weights
     }
 
     /// What its result is of that is another now.
     fn others(&self) -> Vec<&'static str> {
-        let code = !self.other_code.is_empty() && !self.accepted.accept_code;
+        let code = !self.other_code.is_empty() && !self.policy.accept_code;
         let all = [(code, "code"), (self.other_data, "data"), (self.other_weights, "weights")];
         all.iter().filter(|(differs, _)| *differs).map(|(_, name)| *name).collect()
     }
@@ -89,7 +89,7 @@ impl<'a> Standings<'a> {
     pub(super) fn read(
         store: Option<&Store>,
         trials: &'a [TrialSpec],
-        accepted: Accepted,
+        policy: ReusePolicy,
         analysis: &Analysis,
     ) -> Result<Self> {
         let read = |spec: &TrialSpec| {
@@ -112,7 +112,7 @@ impl<'a> Standings<'a> {
                 other_data: false,
                 other_weights: false,
                 is_trained,
-                accepted,
+                policy,
             })
         };
         Ok(Self { trials, list: trials.iter().map(read).collect::<Result<_>>()? })
@@ -160,7 +160,7 @@ impl<'a> Standings<'a> {
     /// Of trials whose failures are trained again, those whose collapse is accepted, and all others.
     pub(super) fn accepted(&self) -> (Vec<TrialSpec>, Vec<TrialSpec>) {
         let is_accepted = |standing: &Standing| {
-            standing.accepted.retry_failed && standing.is_trained && !standing.is_outdated()
+            standing.policy.retry_failed && standing.is_trained && !standing.is_outdated()
         };
         let of = |accepted: bool| {
             let belonging = self.iter().filter(|(_, standing)| is_accepted(standing) == accepted);
@@ -204,7 +204,7 @@ impl<'a> Standings<'a> {
         let by_code = of(|standing| !standing.other_code.is_empty());
         let reasons = by_code.iter().flat_map(|(_, standing)| standing.other_code.clone());
         let then = match by_code.first() {
-            Some((_, standing)) if standing.accepted.accept_code => "kept, with --accept-code",
+            Some((_, standing)) if standing.policy.accept_code => "kept, with --accept-code",
             _ => "trained again; --accept-code keeps them",
         };
         note(by_code.clone(), "were made by other code", reasons.collect(), then);
@@ -243,10 +243,10 @@ mod tests {
     }
 
     fn word(store: &Store, trial: &TrialSpec, accept_code: bool) -> (String, Vec<String>) {
-        let accepted = Accepted { accept_code, ..Accepted::default() };
+        let policy = ReusePolicy { accept_code, ..ReusePolicy::default() };
         let trials = [trial.clone()];
         let standings =
-            Standings::read(Some(store), &trials, accepted, &Analysis::default()).unwrap();
+            Standings::read(Some(store), &trials, policy, &Analysis::default()).unwrap();
         assert_eq!(standings.pending().len(), standings.outdated().len());
         (standings.list[0].word(), standings.notes())
     }

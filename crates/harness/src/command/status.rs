@@ -1,7 +1,7 @@
 //! `harness status`
 
+mod epoch_times;
 mod group;
-mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -19,16 +19,18 @@ use serde_json::{Value, json};
 use super::label::{self, Labels};
 use super::watch;
 use crate::cli::StatusArgs;
+use crate::clock;
 use crate::code;
-use crate::config::{Effective, Layer, typed};
+use crate::config::{ResolvedSettings, SettingLayer, flags};
 use crate::exit::Exit;
 use crate::output::{self, style_of};
 use crate::progress::span;
 use crate::screen::Screen;
-use crate::store::{self, Store, TrialProgress, TrialResult, TrialState};
-use crate::table::{Cell, Column, Table, hanging};
-use group::{Counts, Rest, Score, bar};
-use rest::Durations;
+use crate::store::{Store, TrialProgress, TrialResult, TrialState};
+use crate::table::{Cell, Column, TerminalTable};
+use crate::text::hanging;
+use epoch_times::EpochTimes;
+use group::{Counts, RemainingTime, Score, bar};
 
 /// A trial as the store knows it.
 #[derive(Debug, Clone)]
@@ -53,9 +55,9 @@ impl Trial {
 }
 
 pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
-    let mut flags = Layer::new();
-    typed::store(&mut flags, args.store.as_deref())?;
-    let root = Effective::of_process(None, flags)?.execution()?.store;
+    let mut flags = SettingLayer::new();
+    flags::store(&mut flags, args.store.as_deref())?;
+    let root = ResolvedSettings::of_process(None, flags)?.execution()?.store;
     let store = Store::open(&root)?;
     if let Some(seconds) = args.watch {
         return follow(&store, Duration::from_secs(seconds));
@@ -89,7 +91,7 @@ fn follow(store: &Store, pause: Duration) -> Result<Exit> {
                 screen.draw(&lines);
             }
             None => {
-                let now = store::now();
+                let now = clock::now();
                 let text = text(store, &trials, output::width());
                 output::print_styled(&format!("{now}\n{text}\n"))?;
             }
@@ -106,7 +108,7 @@ fn follow(store: &Store, pause: Duration) -> Result<Exit> {
 
 /// All trials of a store with what they still take.
 fn trials(store: &Store) -> Result<Vec<Trial>> {
-    let mut durations = Durations::default();
+    let mut epoch_times = EpochTimes::default();
     let mut trials = Vec::new();
     let analysis = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
     for spec in store.specs()? {
@@ -120,20 +122,20 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
         {
             other_code = code::changes(&result.provenance)?;
             if status == Status::Finished {
-                durations.finished(&spec, seconds(store, &result));
+                epoch_times.finished(&spec, seconds(store, &result));
                 outcome = result.outcome;
             }
         }
         if let (TrialState::Running(holder), Some(progress)) = (&state, &progress)
-            && let Some(since) = store::seconds(&holder.since)
+            && let Some(since) = clock::seconds(&holder.since)
         {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            durations.running(&spec, now.saturating_sub(since) as f64, progress.fraction);
+            epoch_times.running(&spec, now.saturating_sub(since) as f64, progress.fraction);
         }
         trials.push(Trial { id, spec, state, progress, outcome, other_code, seconds: None });
     }
     for trial in trials.iter_mut().filter(|trial| trial.is_open()) {
-        trial.seconds = durations.of(&trial.spec);
+        trial.seconds = epoch_times.of(&trial.spec);
     }
     Ok(trials)
 }
@@ -146,7 +148,7 @@ fn seconds(store: &Store, result: &TrialResult) -> f64 {
     let path = store.folder(&result.trial).join("result.json");
     let whole = || {
         let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
-        let since = store::seconds(&result.provenance.started)?;
+        let since = clock::seconds(&result.provenance.started)?;
         let written = written.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
         Some(written - since as f64)
     };
@@ -176,8 +178,8 @@ impl Group<'_> {
         Score::of(self.trials.iter().filter_map(|trial| trial.outcome.as_ref()))
     }
 
-    fn rest(&self, workers: usize) -> Option<Rest> {
-        Rest::of(self.trials.iter().copied(), workers)
+    fn remaining(&self, workers: usize) -> Option<RemainingTime> {
+        RemainingTime::of(self.trials.iter().copied(), workers)
     }
 }
 
@@ -254,7 +256,8 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
     let counts: Vec<Counts> = groups.iter().map(Group::counts).collect();
     let scores: Vec<Option<Score>> = groups.iter().map(Group::score).collect();
     let workers = workers(trials);
-    let rests: Vec<Option<Rest>> = groups.iter().map(|group| group.rest(workers)).collect();
+    let remaining_times: Vec<Option<RemainingTime>> =
+        groups.iter().map(|group| group.remaining(workers)).collect();
     let has = |number: fn(&Counts) -> usize| counts.iter().any(|counts| number(counts) > 0);
     // One column for all data sets: if one has another metric, every cell names its own.
     let all_accuracy = scores.iter().flatten().all(|score| score.metric == Metric::Accuracy);
@@ -292,12 +295,14 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
     }
     // After the score, because details go from the right, and these follow from what is finished.
     columns.extend(counted.iter().map(|(title, _)| Column::detail(*title)));
-    if rests.iter().any(Option::is_some) {
+    if remaining_times.iter().any(Option::is_some) {
         columns.push(Column::new("left"));
     }
 
-    let mut table = Table::new(&columns);
-    for (((group, counts), score), rest) in groups.iter().zip(&counts).zip(&scores).zip(&rests) {
+    let mut table = TerminalTable::new(&columns);
+    for (((group, counts), score), remaining) in
+        groups.iter().zip(&counts).zip(&scores).zip(&remaining_times)
+    {
         let mut cells: Vec<Cell> = Vec::new();
         if !one_place {
             cells.extend([&group.dataset, &group.model].map(|name| name.clone().into()));
@@ -322,8 +327,10 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
             cells.push(words.unwrap_or_default().into());
         }
         cells.extend(counted.iter().map(|(_, number)| Cell::from(number(counts).to_string())));
-        if rests.iter().any(Option::is_some) {
-            cells.push(rest.map_or_else(String::new, |rest| span(rest.seconds)).into());
+        if remaining_times.iter().any(Option::is_some) {
+            cells.push(
+                remaining.map_or_else(String::new, |remaining| span(remaining.seconds)).into(),
+            );
         }
         table.row(cells);
     }
@@ -344,9 +351,9 @@ fn summary(trials: &[Trial]) -> String {
     parts.extend(states.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")));
     let mut text = parts.join(", ");
     let workers = workers(trials);
-    if let Some(rest) = Rest::of(trials, workers) {
-        let about = if rest.is_partial { "at least" } else { "about" };
-        let time = span(rest.seconds);
+    if let Some(remaining) = RemainingTime::of(trials, workers) {
+        let about = if remaining.is_partial { "at least" } else { "about" };
+        let time = span(remaining.seconds);
         let _ = match workers {
             0 => write!(text, "; {about} {time} of training left, one trial after the other"),
             1 => write!(text, "; {about} {time} left, one trial at a time"),
@@ -420,9 +427,9 @@ fn json(store: &Store, trials: &[Trial]) -> Value {
         })
     };
     // A part of the time is no answer for programs.
-    let seconds = |rest: Option<Rest>, open: usize| match rest {
+    let seconds = |remaining: Option<RemainingTime>, open: usize| match remaining {
         _ if open == 0 => Some(0.0),
-        Some(rest) if !rest.is_partial => Some(rest.seconds),
+        Some(remaining) if !remaining.is_partial => Some(remaining.seconds),
         _ => None,
     };
     let groups: Vec<Value> = groups(trials, &labels)
@@ -438,7 +445,7 @@ fn json(store: &Store, trials: &[Trial]) -> Value {
                 "trials": group.trials.iter().map(|trial| &trial.id).collect::<Vec<_>>(),
                 "counts": counts.json(),
                 "test": score_json(group.score()),
-                "seconds_left": seconds(group.rest(workers), counts.open()),
+                "seconds_left": seconds(group.remaining(workers), counts.open()),
             })
         })
         .collect();
@@ -461,7 +468,7 @@ fn json(store: &Store, trials: &[Trial]) -> Value {
         "store": store.root(),
         "counts": counts.json(),
         "running_at_once": workers,
-        "seconds_left": seconds(Rest::of(trials, workers), counts.open()),
+        "seconds_left": seconds(RemainingTime::of(trials, workers), counts.open()),
         "groups": groups,
         "trials": list,
     })

@@ -10,7 +10,7 @@ use crate::executor::Interrupts;
 use crate::exit::Exit;
 
 /// How long an interrupt waits at most.
-const PAUSE: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Calls `look`, waits for `pause`, and so on until it breaks or an interrupt comes.
 ///
@@ -34,7 +34,7 @@ pub(super) fn watch(
             if rest.is_zero() {
                 break;
             }
-            thread::sleep(rest.min(PAUSE));
+            thread::sleep(rest.min(POLL_INTERVAL));
         }
     }
 }

@@ -8,11 +8,11 @@ use dst_core::record::TrialSpec;
 use dst_core::{Error, Metric, Result};
 use serde_json::{Map, Value};
 
-use super::parameters::{Axes, Family};
+use super::parameters::{Axes, ParameterSet};
 use super::path::Path;
 use super::setting::{Key, Setting, Source};
 use super::trials::strategy_names;
-use super::{Effective, GridConfig};
+use super::{GridConfig, ResolvedSettings};
 
 /// Parameters of the analysis that name data sets.
 const NAMING: [&str; 3] = ["metrics", "margins", "accept_collapse"];
@@ -20,7 +20,7 @@ const NAMING: [&str; 3] = ["metrics", "margins", "accept_collapse"];
 /// The settings of the analysis by parameter, each table in one piece.
 pub(super) type Whole = BTreeMap<String, (Key, Setting)>;
 
-impl Effective {
+impl ResolvedSettings {
     /// How trials are compared.
     ///
     /// # Errors
@@ -32,11 +32,11 @@ impl Effective {
     /// How trials are compared, with `base` for what is not set.
     ///
     /// # Errors
-    /// As [`Effective::analysis`].
+    /// As [`ResolvedSettings::analysis`].
     pub(crate) fn analysis_over(&self, base: Analysis) -> Result<Analysis> {
         let whole = self.analysis_settings(&base)?;
         let axes = axes_of(&whole);
-        let config = Family::analysis(&base)?.expand(&axes)?.remove(0);
+        let config = ParameterSet::analysis(&base)?.expand(&axes)?.remove(0);
         let mut analysis = read(config)?;
         if let Some((_, setting)) =
             axes.get(&Path::from("control")).filter(|_| !analysis.control.is_empty())
@@ -59,7 +59,7 @@ impl Effective {
     /// # Errors
     /// If a parameter has several values, or an entry is not usable.
     pub(super) fn analysis_settings(&self, base: &Analysis) -> Result<Whole> {
-        let family = Family::analysis(base)?;
+        let parameters = ParameterSet::analysis(base)?;
         let mut whole = Whole::new();
         // A table comes before its entries, because its name is the beginning of theirs.
         for (key, setting) in self.settings.iter() {
@@ -74,8 +74,8 @@ impl Effective {
             };
             let entry = Map::from_iter([(name.to_owned(), value.clone())]);
             let alone = Setting::new(vec![Value::Object(entry.clone())], setting.source.clone());
-            family.expand(&Axes::from([(table.into(), (key, &alone))]))?;
-            let own = || match family.defaults().get(table) {
+            parameters.expand(&Axes::from([(table.into(), (key, &alone))]))?;
+            let own = || match parameters.defaults().get(table) {
                 Some(Value::Object(map)) => Value::Object(map.clone()),
                 _ => Value::Object(Map::new()),
             };
@@ -85,7 +85,7 @@ impl Effective {
             });
             if let Some(Value::Object(map)) = all.values.first_mut() {
                 map.extend(entry);
-                // Each was checked alone, so this only says where some of them are.
+                // Each was checked by itself, so this only says where some of them are.
                 all.source = setting.source.clone();
             }
         }

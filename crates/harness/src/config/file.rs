@@ -8,15 +8,17 @@ use dst_core::{Error, Result};
 use toml::{Table, Value};
 
 use super::axis;
+use super::parameters::as_one_list;
 use super::path::{Path as KeyPath, quoted};
-use super::setting::{Key, Layer, Setting, Source, as_one_list, plain};
+use super::plain_key::plain;
+use super::setting::{Key, Setting, SettingLayer, Source};
 use super::{parameters, preset};
 
 /// Reads the grid file at `path`.
 ///
 /// # Errors
 /// If it cannot be read, is not TOML, or has an unknown key.
-pub(crate) fn read(path: &Path) -> Result<Layer> {
+pub(crate) fn read(path: &Path) -> Result<SettingLayer> {
     let text = text::read(path)?;
     parse(&text, &Source::File(path.to_owned()))
         .map_err(|error| error.at(path.display().to_string()))
@@ -26,17 +28,17 @@ pub(crate) fn read(path: &Path) -> Result<Layer> {
 ///
 /// # Errors
 /// If there is no such preset; the nearest is suggested.
-pub(crate) fn preset(name: &str) -> Result<Layer> {
+pub(crate) fn preset(name: &str) -> Result<SettingLayer> {
     let preset = preset::find(name)?;
     parse(preset.text, &Source::Preset(name.to_owned()))
 }
 
-fn parse(text: &str, source: &Source) -> Result<Layer> {
+fn parse(text: &str, source: &Source) -> Result<SettingLayer> {
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
         Error::usage(error.message().to_owned()).at(format!("line {line}"))
     })?;
-    let mut layer = Layer::new();
+    let mut layer = SettingLayer::new();
     for (key, value) in &table {
         match key.as_str() {
             "training" => {
@@ -84,7 +86,7 @@ fn path(key: String) -> KeyPath {
 fn entries(
     place: &str,
     value: &Value,
-    layer: &mut Layer,
+    layer: &mut SettingLayer,
     source: &Source,
     key: impl Fn(String) -> Key,
 ) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Parameters of plug-ins, of training and of the analysis: from axes to checked configs.
 
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::Analysis;
@@ -12,26 +14,26 @@ use serde_json::{Map, Value, json};
 
 use super::path::Path;
 use super::setting::{Key, Setting, Source};
-use super::tables::Tables;
 use crate::schema::{self, Node, inlined};
+use tables::Tables;
 
 /// Makes a complete config from some of its parameters.
 type Build = Box<dyn Fn(&Map<String, Value>) -> Result<Value>>;
 
 /// Something with parameters.
-pub(crate) struct Family {
+pub(crate) struct ParameterSet {
     defaults: Map<String, Value>,
     schema: Schema,
     build: Build,
 }
 
-/// Axes of one family by path.
+/// Axes of one set by path.
 pub(crate) type Axes<'a> = BTreeMap<Path, (&'a Key, &'a Setting)>;
 
 /// One value of each axis, by path: what is above something comes before it.
-pub(super) type Combination<'a> = BTreeMap<&'a Path, &'a Value>;
+type Combination<'a> = BTreeMap<&'a Path, &'a Value>;
 
-impl Family {
+impl ParameterSet {
     /// The strategy `name`.
     pub(crate) fn strategy(name: &str) -> Result<Self> {
         let plugin = StrategyPlugin::find(name)?;
@@ -76,7 +78,7 @@ impl Family {
         })
     }
 
-    /// The schedule of the learning rate `name`, as [`Family::optimizer`].
+    /// The schedule of the learning rate `name`, as [`ParameterSet::optimizer`].
     pub(crate) fn schedule(name: &str) -> Result<Self> {
         let plugin = SchedulePlugin::find(name)?;
         Ok(Self {
@@ -139,7 +141,7 @@ impl Family {
     /// That to which a key belongs, with the path in it; none if there is no such thing, or it has no
     /// paths.
     pub(super) fn of(key: &Key) -> Option<(Self, &Path)> {
-        let (family, path) = match key {
+        let (parameters, path) = match key {
             Key::Strategy(name, path) => (Self::strategy(name), path),
             Key::Model(name, path) => (Self::model(name), path),
             Key::Dataset(name, path) => (Self::dataset(name), path),
@@ -149,7 +151,7 @@ impl Family {
             Key::Analysis(_) | Key::Plain(_) => return None,
         };
         // An unknown name is reported later, with a suggestion.
-        Some((family.ok()?, path))
+        Some((parameters.ok()?, path))
     }
 
     /// The default of every parameter.
@@ -216,7 +218,7 @@ impl Family {
     /// Is there such a parameter, with everything that tables among its values have?
     ///
     /// # Errors
-    /// As [`Family::check_path`].
+    /// As [`ParameterSet::check_path`].
     pub(super) fn check_values(&self, path: &Path, values: &[Value]) -> Result<()> {
         self.check_path(path)?;
         for (key, value) in values.iter().filter_map(Value::as_object).flatten() {
@@ -289,7 +291,7 @@ impl Family {
         let keys: BTreeSet<&str> = combination.keys().map(|path| path.first()).collect();
         for key in keys {
             let path = Path::from(key);
-            let tables = Tables { family: self, combination, axes };
+            let tables = Tables { parameters: self, combination, axes };
             let value = tables.value(&path, self.defaults.get(key), &mut beside)?;
             given.insert(key.to_owned(), value);
         }
@@ -297,7 +299,7 @@ impl Family {
         (self.build)(&given)
     }
 
-    /// The error of the first parameter that is not usable even alone, with its place; `error`
+    /// The error of the first parameter that is not usable even by itself, with its place; `error`
     /// itself if only their combination is at fault.
     fn blame(&self, combination: &Combination<'_>, axes: &Axes<'_>, error: Error) -> Error {
         for path in combination.keys() {
@@ -338,10 +340,16 @@ fn variant(name: &str, summary: &str, schema: Schema) -> Value {
 /// Is the value of that parameter a list, so that an array is not an axis?
 pub(crate) fn takes_list(key: &Key) -> bool {
     match key {
-        Key::Analysis(parameter) => Family::analysis(&Analysis::default())
-            .is_ok_and(|family| family.is_list(&Path::from(parameter.as_str()))),
-        _ => Family::of(key).is_some_and(|(family, path)| family.is_list(path)),
+        Key::Analysis(parameter) => ParameterSet::analysis(&Analysis::default())
+            .is_ok_and(|parameters| parameters.is_list(&Path::from(parameter.as_str()))),
+        _ => ParameterSet::of(key).is_some_and(|(parameters, path)| parameters.is_list(path)),
     }
+}
+
+/// Several values of a parameter of the analysis that is a list are that list: it has no axes.
+pub(crate) fn as_one_list(key: &Key, values: Vec<Value>) -> Vec<Value> {
+    let is_list = matches!(key, Key::Analysis(_)) && takes_list(key);
+    if is_list && !values.iter().any(Value::is_array) { vec![Value::Array(values)] } else { values }
 }
 
 fn over(defaults: &Map<String, Value>, given: &Map<String, Value>) -> Value {
@@ -396,7 +404,7 @@ mod tests {
         let path = Path::new(parameter.split('.'));
         let key = Key::Training(path.clone());
         let setting = Setting::new(values, Source::Environment("HARNESS_TEST"));
-        Family::training().unwrap().expand(&BTreeMap::from([(path, (&key, &setting))]))
+        ParameterSet::training().unwrap().expand(&BTreeMap::from([(path, (&key, &setting))]))
     }
 
     #[test]
@@ -411,11 +419,11 @@ mod tests {
     /// default is the real one.
     #[test]
     fn defaults_that_are_not_written_are_known() {
-        let family = Family::training().unwrap();
-        assert_eq!(family.defaults()["precision"], "f32");
-        let all = from_value::<Training>(Value::Object(family.defaults().clone())).unwrap();
+        let parameters = ParameterSet::training().unwrap();
+        assert_eq!(parameters.defaults()["precision"], "f32");
+        let all = from_value::<Training>(Value::Object(parameters.defaults().clone())).unwrap();
         assert_eq!(all, Training::default());
-        assert!(family.parameters().iter().all(|parameter| !parameter.default.is_null()));
+        assert!(parameters.parameters().iter().all(|parameter| !parameter.default.is_null()));
         let configs = expand("precision", vec![json!("f32"), json!("bf16")]).unwrap();
         assert_eq!(configs[0], to_value(&Training::default()).unwrap());
         assert_eq!(configs[1]["precision"], "bf16");

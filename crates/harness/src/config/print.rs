@@ -1,4 +1,4 @@
-//! The effective settings as a grid file.
+//! The resolved settings as a grid file.
 
 use std::fmt::Write;
 
@@ -8,20 +8,21 @@ use dst_core::training::old_spelling_of;
 use serde_json::Value;
 
 use super::analysis::axes_of;
-use super::parameters::{Axes, Family, takes_list};
+use super::parameters::{Axes, ParameterSet, takes_list};
 use super::path::{Path, quoted};
-use super::setting::{Key, PLAIN_KEYS, Setting, Source};
-use super::{Effective, trials};
+use super::plain_key::PLAIN_KEYS;
+use super::setting::{Key, Setting, Source};
+use super::{ResolvedSettings, trials};
 
 /// A grid file that gives the same trials; a comment on each line says where its value came from.
 ///
 /// # Errors
 /// If a name is unknown.
-pub(super) fn to_toml(effective: &Effective) -> Result<String> {
+pub(super) fn to_toml(resolved: &ResolvedSettings) -> Result<String> {
     let mut text = String::from("# The settings in force, and where each came from.\n");
-    let execution = effective.execution()?;
+    let execution = resolved.execution()?;
     for key in PLAIN_KEYS {
-        match effective.settings.plain(key.name) {
+        match resolved.settings.plain(key.name) {
             Some(Setting { values, source, .. }) => {
                 let value = match &values[..] {
                     [one] if key.single => one.clone(),
@@ -42,36 +43,36 @@ pub(super) fn to_toml(effective: &Effective) -> Result<String> {
             }
         }
     }
-    table(&mut text, "training", &Family::training()?, &effective.axes_of_training());
+    table(&mut text, "training", &ParameterSet::training()?, &resolved.axes_of_training());
     let base = Analysis::default();
-    let analysis = effective.analysis_settings(&base)?;
-    table(&mut text, "analysis", &Family::analysis(&base)?, &axes_of(&analysis));
-    for name in trials::model_names(&effective.settings)? {
-        let axes = effective.axes_of_model(name);
-        table(&mut text, &format!("model.{name}"), &Family::model(name)?, &axes);
+    let analysis = resolved.analysis_settings(&base)?;
+    table(&mut text, "analysis", &ParameterSet::analysis(&base)?, &axes_of(&analysis));
+    for name in trials::model_names(&resolved.settings)? {
+        let axes = resolved.axes_of_model(name);
+        table(&mut text, &format!("model.{name}"), &ParameterSet::model(name)?, &axes);
     }
-    for name in trials::dataset_names(&effective.settings)? {
-        let axes = effective.axes_of_dataset(name);
+    for name in trials::dataset_names(&resolved.settings)? {
+        let axes = resolved.axes_of_dataset(name);
         let place = format!("dataset.{}", quoted(name));
-        table(&mut text, &place, &Family::dataset(name)?, &axes);
-        trainings(&mut text, &place, &effective.axes_of_training_on(name));
+        table(&mut text, &place, &ParameterSet::dataset(name)?, &axes);
+        trainings(&mut text, &place, &resolved.axes_of_training_on(name));
     }
-    for name in trials::strategy_names(&effective.settings)? {
-        let axes = effective.axes_of_strategy(name);
+    for name in trials::strategy_names(&resolved.settings)? {
+        let axes = resolved.axes_of_strategy(name);
         let place = format!("strategy.{name}");
-        table(&mut text, &place, &Family::strategy(name)?, &axes);
-        trainings(&mut text, &place, &effective.axes_of_training_for(name));
+        table(&mut text, &place, &ParameterSet::strategy(name)?, &axes);
+        trainings(&mut text, &place, &resolved.axes_of_training_for(name));
     }
     Ok(text)
 }
 
-fn table(text: &mut String, name: &str, family: &Family, axes: &Axes<'_>) {
-    if family.defaults().is_empty() {
+fn table(text: &mut String, name: &str, parameters: &ParameterSet, axes: &Axes<'_>) {
+    if parameters.defaults().is_empty() {
         return;
     }
     let _ = writeln!(text, "\n[{name}]");
-    for (parameter, default) in family.defaults() {
-        parameter_lines(text, &Path::from(parameter.as_str()), default, family, axes);
+    for (parameter, default) in parameters.defaults() {
+        parameter_lines(text, &Path::from(parameter.as_str()), default, parameters, axes);
     }
 }
 
@@ -80,14 +81,14 @@ fn parameter_lines(
     text: &mut String,
     path: &Path,
     default: &Value,
-    family: &Family,
+    parameters: &ParameterSet,
     axes: &Axes<'_>,
 ) {
     if let Some(axis) = axes.get(path) {
         return entry(text, path, *axis);
     }
     let below: Vec<_> = axes.iter().filter(|(other, _)| other.is_below(path)).collect();
-    let tag = family.node(path).and_then(|node| node.variants()).map(|(tag, _)| tag);
+    let tag = parameters.node(path).and_then(|node| node.variants()).map(|(tag, _)| tag);
     let Some((tag, Value::Object(table))) = tag.map(|tag| (tag, default)) else {
         if below.is_empty() {
             line(text, &path.to_string(), default, &Source::Default);

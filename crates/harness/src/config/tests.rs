@@ -11,25 +11,25 @@ mod ids;
 mod presets;
 
 /// What `harness grid …` means, with an environment and a grid file.
-fn effective(line: &str, environment: &[(&str, &str)], file: &str) -> Result<Effective> {
+fn resolved(line: &str, environment: &[(&str, &str)], file: &str) -> Result<ResolvedSettings> {
     let words = ["harness", "grid"].into_iter().chain(line.split_whitespace());
     let typed = <Cli as clap::Parser>::try_parse_from(words).expect("clap accepts the line");
     let Command::Grid(args) = typed.command else { panic!("not a grid") };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("grid.toml");
     std::fs::write(&path, file).unwrap();
-    let environment = setting::environment(|name| {
+    let environment = environment::read(|name| {
         environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
     })?;
-    Effective::new(Some(&path), environment, typed::grid(&args)?)
+    ResolvedSettings::new(Some(&path), environment, flags::grid(&args)?)
 }
 
 fn trials(line: &str) -> Vec<TrialSpec> {
-    effective(line, &[], "").unwrap().grid().unwrap().trials
+    resolved(line, &[], "").unwrap().grid().unwrap().trials
 }
 
 fn error(line: &str) -> String {
-    match effective(line, &[], "").and_then(|effective| effective.grid()) {
+    match resolved(line, &[], "").and_then(|resolved| resolved.grid()) {
         Ok(_) => panic!("'{line}' was accepted"),
         Err(error) => error.to_string(),
     }
@@ -84,7 +84,7 @@ fn a_new_parameter_at_its_default_changes_no_trial() {
     assert_eq!(started[2].strategy["start"], "snip");
     let error = error("--strategies rigl --set rigl.start=magnitud");
     assert!(error.contains("did you mean 'magnitude'"), "{error}");
-    let described = Family::strategy("rigl").unwrap().parameters();
+    let described = ParameterSet::strategy("rigl").unwrap().parameters();
     let start = described.iter().find(|parameter| parameter.name == "start").unwrap();
     assert_eq!(start.default, "random");
 }
@@ -103,18 +103,18 @@ fn parameters_of_strategies_models_and_training_are_axes() {
 #[test]
 fn a_list_is_one_value_of_a_parameter_that_takes_lists() {
     let file = "strategies = 'dense'\nmodels = 'mlp'\nseeds = 0\n[model.mlp]\nhidden = [32, 16]";
-    let grid = effective("", &[], file).unwrap().grid().unwrap();
+    let grid = resolved("", &[], file).unwrap().grid().unwrap();
     assert_eq!(grid.trials.len(), 1);
     assert_eq!(grid.trials[0].model["hidden"], serde_json::json!([32, 16]));
     let axis = file.replace("[32, 16]", "[[32, 16], [8]]");
-    assert_eq!(effective("", &[], &axis).unwrap().grid().unwrap().trials.len(), 2);
+    assert_eq!(resolved("", &[], &axis).unwrap().grid().unwrap().trials.len(), 2);
 }
 
 #[test]
 fn flags_win_over_the_environment_the_file_the_preset_and_defaults() {
     let file = "strategies = ['dense']\nseeds = [1]\n[training]\nepochs = 3\nbatch_size = 32";
     let environment = [("HARNESS_SEEDS", "2"), ("HARNESS_EPOCHS", "4")];
-    let grid = effective("--epochs 5", &environment, file).unwrap().grid().unwrap();
+    let grid = resolved("--epochs 5", &environment, file).unwrap().grid().unwrap();
     let trial = &grid.trials[0];
     assert_eq!((trial.seed, trial.training.epochs, trial.training.batch_size), (2, 5, 32));
     assert_eq!(trial.dataset, "mnist-10k", "the preset");
@@ -137,11 +137,11 @@ fn a_preset_reaches_every_strategy_with_such_a_parameter() {
 fn one_setting_for_every_strategy_yields_to_one_by_name() {
     let file = "[strategy.'*']\ninterval = '7 steps'\n[strategy.rigl]\ninterval = '9 steps'";
     let line = "--strategies rigl,set --seeds 0";
-    let grid = effective(line, &[], file).unwrap().grid().unwrap();
+    let grid = resolved(line, &[], file).unwrap().grid().unwrap();
     let intervals: Vec<_> =
         grid.trials.iter().map(|trial| trial.strategy["interval"].clone()).collect();
     assert_eq!(intervals, ["9 steps", "7 steps"]);
-    let typed = effective(&format!("{line} --set {EVERY}.interval=5"), &[], file).unwrap();
+    let typed = resolved(&format!("{line} --set {EVERY}.interval=5"), &[], file).unwrap();
     let grid = typed.grid().unwrap();
     assert!(grid.trials.iter().all(|trial| trial.strategy["interval"] == "5 steps"));
 }
@@ -149,9 +149,9 @@ fn one_setting_for_every_strategy_yields_to_one_by_name() {
 #[test]
 fn a_file_may_have_metrics_of_other_data_sets() {
     let file = "[analysis.metrics]\nmnist = 'f1-macro'\nmnist-10k = 'f1-macro'";
-    let grid = effective("--strategies dense --seeds 0", &[], file).unwrap().grid().unwrap();
+    let grid = resolved("--strategies dense --seeds 0", &[], file).unwrap().grid().unwrap();
     assert_eq!(grid.analysis.metrics.keys().collect::<Vec<_>>(), ["mnist-10k"]);
-    let typo = effective("--strategies dense", &[], &file.replace("mnist =", "mnits ="));
+    let typo = resolved("--strategies dense", &[], &file.replace("mnist =", "mnits ="));
     let error = typo.unwrap().grid().unwrap_err().to_string();
     assert!(error.contains("analysis.metrics: unknown data set 'mnits'"), "{error}");
 }
@@ -162,7 +162,7 @@ fn a_data_set_may_train_in_its_own_way() {
                 [dataset.'glue/rte'.training]\nlearning_rate = [0.2, 0.3]";
     let line = "--strategies dense --seeds 0 --datasets mnist-10k,glue/rte,glue/mrpc";
     let rates = |line: &str| -> Vec<(String, f64, u32)> {
-        let trials = effective(line, &[], file).unwrap().grid().unwrap().trials;
+        let trials = resolved(line, &[], file).unwrap().grid().unwrap().trials;
         let rate =
             |trial: TrialSpec| (trial.dataset, trial.training.learning_rate, trial.training.epochs);
         trials.into_iter().map(rate).collect()
@@ -179,9 +179,9 @@ fn a_data_set_may_train_in_its_own_way() {
     let typed = format!("{line} --learning-rate 0.5 --set glue/rte.training.learning_rate=0.6");
     let found = [("mnist-10k", 0.5, 9), ("glue/rte", 0.6, 9), ("glue/mrpc", 0.5, 9)];
     assert_eq!(rates(&typed), expected(&found));
-    let printed = effective(line, &[], file).unwrap();
+    let printed = resolved(line, &[], file).unwrap();
     let text = printed.to_toml().unwrap();
-    let again = effective("", &[], &text).unwrap();
+    let again = resolved("", &[], &text).unwrap();
     assert_eq!(printed.grid().unwrap(), again.grid().unwrap(), "{text}");
     // A group of which one member is in the grid, with a setting of its own.
     let both = "--strategies dense --seeds 0 --datasets glue/rte --set glue.training.epochs=5 \
@@ -203,9 +203,9 @@ fn the_printed_settings_are_a_grid_file_for_the_same_trials() {
     let line = "--strategies rigl,set,dense --models mlp,lenet5 --sparsity 0.5,0.9 --seeds 0..2 \
                 --set rigl.drop_fraction=0.1,0.3 --set mlp.hidden=[300,100],[16] --margin 0.01 \
                 --set training.warmup=10 --store elsewhere";
-    let first = effective(line, &[], "").unwrap();
+    let first = resolved(line, &[], "").unwrap();
     let text = first.to_toml().unwrap();
-    let again = effective("", &[], &text).unwrap();
+    let again = resolved("", &[], &text).unwrap();
     assert_eq!(first.grid().unwrap(), again.grid().unwrap(), "{text}");
     let line = text.lines().find(|line| line.starts_with("drop_fraction")).unwrap();
     assert!(line.starts_with("drop_fraction = [0.1, 0.3] "), "{line}");
@@ -260,8 +260,8 @@ fn a_file_names_itself_in_its_mistakes() {
         ("seeds = []", "no seed is named"),
         ("=", "line 1: "),
     ] {
-        let error = effective("--strategies set", &[], file)
-            .and_then(|effective| effective.grid())
+        let error = resolved("--strategies set", &[], file)
+            .and_then(|resolved| resolved.grid())
             .unwrap_err()
             .to_string();
         assert!(error.contains(expected), "{file}: {error}");
@@ -273,7 +273,7 @@ fn a_file_names_itself_in_its_mistakes() {
 #[test]
 fn cores_are_shared_between_jobs_and_threads() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let execution = |line| effective(line, &[], "").unwrap().execution().unwrap();
+    let execution = |line| resolved(line, &[], "").unwrap().execution().unwrap();
     let both = |line| (execution(line).jobs, execution(line).threads);
     assert_eq!(both(""), (cores, 1));
     assert_eq!(both("--jobs 1"), (1, cores));
@@ -292,8 +292,8 @@ fn a_precision_belongs_to_a_trial_and_its_default_leaves_the_id() {
     assert_eq!(both.len(), 2);
     assert!(ids(&both).is_superset(&ids(&plain)));
     let set = |environment: &[(&str, &str)], file: &str| {
-        let effective = effective(line, environment, file).unwrap();
-        effective.grid().unwrap().trials[0].training.precision.to_string()
+        let resolved = resolved(line, environment, file).unwrap();
+        resolved.grid().unwrap().trials[0].training.precision.to_string()
     };
     let file = "[training]\nprecision = \"bf16\"";
     assert_eq!(set(&[("HARNESS_PRECISION", "bf16")], ""), "bf16");
@@ -335,7 +335,7 @@ fn a_group_stands_for_its_data_sets() {
     let all = trials(&format!("{line} --datasets glue,glue/rte"));
     assert_eq!(all.len(), 10);
     let file = "[dataset.glue]\nmax_length = 64\n[dataset.'glue/rte']\nmax_length = 32";
-    let set = effective(&format!("{line} --datasets glue/rte,glue/cola"), &[], file).unwrap();
+    let set = resolved(&format!("{line} --datasets glue/rte,glue/cola"), &[], file).unwrap();
     let labels: Vec<String> =
         set.grid().unwrap().trials.iter().map(TrialSpec::dataset_label).collect();
     assert_eq!(labels, ["glue/rte [max_length=32]", "glue/cola [max_length=64]"]);
@@ -368,12 +368,12 @@ fn mistakes_in_options_of_data_sets_are_named() {
 fn printed_options_of_data_sets_are_read_back() {
     let line = "--strategies dense --datasets mnist-10k,glue/rte \
                 --set mnist-10k.rotation=0,15 --set glue/rte.max_length=64 --models bert-tiny";
-    let effective = effective(line, &[], "").unwrap();
-    let text = effective.to_toml().unwrap();
+    let resolved = resolved(line, &[], "").unwrap();
+    let text = resolved.to_toml().unwrap();
     let entry = format!("{:40}  # --set mnist-10k.rotation=0,15", "rotation = [0, 15]");
     for expected in ["[dataset.mnist-10k]", &entry, "[dataset.\"glue/rte\"]", "flip = false"] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
-    let again = super::tests::effective("", &[], &text).unwrap();
-    assert_eq!(effective.grid().unwrap().trials, again.grid().unwrap().trials);
+    let again = super::tests::resolved("", &[], &text).unwrap();
+    assert_eq!(resolved.grid().unwrap().trials, again.grid().unwrap().trials);
 }

@@ -7,9 +7,10 @@ use dst_core::record::TrialSpec;
 use dst_core::{Error, Result, Training};
 use serde_json::{Map, Value};
 
-use super::Effective;
-use super::parameters::Family;
-use super::setting::{EVERY, Key, Settings, Source};
+use super::ResolvedSettings;
+use super::parameters::ParameterSet;
+use super::setting::{EVERY, Key, Source};
+use super::settings::Settings;
 
 /// A grid beyond this size is taken for a typing mistake.
 const MOST_TRIALS: usize = 100_000;
@@ -22,7 +23,7 @@ struct Candidate {
 }
 
 /// A data set with one set of options.
-struct Data {
+struct DatasetConfig {
     plugin: &'static DatasetPlugin,
     /// Those that are not at their default.
     options: Map<String, Value>,
@@ -32,12 +33,12 @@ struct Data {
 ///
 /// # Errors
 /// If a name, key or value is not usable, or there is no trial at all.
-pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
-    let settings = &effective.settings;
-    let strategies = strategies(effective)?;
-    let datasets = data(effective)?;
+pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<TrialSpec>> {
+    let settings = &resolved.settings;
+    let strategies = strategies(resolved)?;
+    let datasets = data(resolved)?;
     let models: Vec<&ModelPlugin> = found(settings, "models")?;
-    check_unused(effective)?;
+    check_unused(resolved)?;
     let sparsities = numbers(settings, "sparsity");
     let seeds: Vec<u64> = list(settings, "seeds").iter().filter_map(Value::as_u64).collect();
     for (what, empty) in [
@@ -51,9 +52,9 @@ pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
         }
     }
 
-    let places: Vec<Place> = datasets
+    let places: Vec<DatasetGrid> = datasets
         .iter()
-        .map(|dataset| Place::new(effective, dataset.plugin, &models, &strategies))
+        .map(|dataset| DatasetGrid::new(resolved, dataset.plugin, &models, &strategies))
         .collect::<Result<_>>()?;
     let mut seen = BTreeSet::new();
     let mut trials = Vec::new();
@@ -95,24 +96,24 @@ pub(crate) fn expand(effective: &Effective) -> Result<Vec<TrialSpec>> {
 }
 
 /// What trials on one data set are made of.
-struct Place {
+struct DatasetGrid {
     /// Architectures.
     networks: Vec<Value>,
     /// How each candidate trains, in the order of candidates.
     trainings: Vec<Vec<Training>>,
 }
 
-impl Place {
+impl DatasetGrid {
     fn new(
-        effective: &Effective,
+        resolved: &ResolvedSettings,
         dataset: &DatasetPlugin,
         models: &[&ModelPlugin],
         candidates: &[Candidate],
     ) -> Result<Self> {
         let trainings =
-            candidates.iter().map(|candidate| trainings(effective, dataset.name, candidate.name));
+            candidates.iter().map(|candidate| trainings(resolved, dataset.name, candidate.name));
         Ok(Self {
-            networks: networks(effective, dataset, models)?,
+            networks: networks(resolved, dataset, models)?,
             trainings: trainings.collect::<Result<_>>()?,
         })
     }
@@ -195,24 +196,24 @@ fn datasets(settings: &Settings) -> Result<Vec<&'static DatasetPlugin>> {
     Ok(plugins)
 }
 
-fn data(effective: &Effective) -> Result<Vec<Data>> {
+fn data(resolved: &ResolvedSettings) -> Result<Vec<DatasetConfig>> {
     let mut data = Vec::new();
-    for plugin in datasets(&effective.settings)? {
-        let axes = effective.axes_of_dataset(plugin.name);
-        for options in Family::dataset(plugin.name)?.expand(&axes)? {
+    for plugin in datasets(&resolved.settings)? {
+        let axes = resolved.axes_of_dataset(plugin.name);
+        for options in ParameterSet::dataset(plugin.name)?.expand(&axes)? {
             let options = options.as_object().cloned().unwrap_or_default();
-            data.push(Data { plugin, options });
+            data.push(DatasetConfig { plugin, options });
         }
     }
     Ok(data)
 }
 
-fn strategies(effective: &Effective) -> Result<Vec<Candidate>> {
+fn strategies(resolved: &ResolvedSettings) -> Result<Vec<Candidate>> {
     let mut candidates = Vec::new();
-    let plugins: Vec<&StrategyPlugin> = found(&effective.settings, "strategies")?;
+    let plugins: Vec<&StrategyPlugin> = found(&resolved.settings, "strategies")?;
     for plugin in plugins {
-        let axes = effective.axes_of_strategy(plugin.name);
-        for config in Family::strategy(plugin.name)?.expand(&axes)? {
+        let axes = resolved.axes_of_strategy(plugin.name);
+        for config in ParameterSet::strategy(plugin.name)?.expand(&axes)? {
             candidates.push(Candidate { name: plugin.name, config, baseline: plugin.baseline });
         }
     }
@@ -220,7 +221,7 @@ fn strategies(effective: &Effective) -> Result<Vec<Candidate>> {
 }
 
 fn networks(
-    effective: &Effective,
+    resolved: &ResolvedSettings,
     dataset: &DatasetPlugin,
     models: &[&ModelPlugin],
 ) -> Result<Vec<Value>> {
@@ -230,7 +231,7 @@ fn networks(
     };
     let mut configs = Vec::new();
     for name in names {
-        configs.extend(Family::model(name)?.expand(&effective.axes_of_model(name))?);
+        configs.extend(ParameterSet::model(name)?.expand(&resolved.axes_of_model(name))?);
     }
     Ok(configs)
 }
@@ -240,9 +241,9 @@ fn networks(
 /// # Errors
 /// If a stronger source has set something for the data set, which would be hidden, or a value is not
 /// usable.
-fn trainings(effective: &Effective, dataset: &str, strategy: &str) -> Result<Vec<Training>> {
-    let on = effective.axes_of_training_on(dataset);
-    let own = effective.axes_of_training_for(strategy);
+fn trainings(resolved: &ResolvedSettings, dataset: &str, strategy: &str) -> Result<Vec<Training>> {
+    let on = resolved.axes_of_training_on(dataset);
+    let own = resolved.axes_of_training_for(strategy);
     for (parameter, (key, setting)) in &on {
         if let Some((_, weaker)) = own.get(parameter).filter(|(_, own)| own.rank < setting.rank) {
             let name = weaker.group.as_deref().unwrap_or(strategy);
@@ -256,10 +257,10 @@ fn trainings(effective: &Effective, dataset: &str, strategy: &str) -> Result<Vec
             )));
         }
     }
-    let mut axes = effective.axes_of_training();
+    let mut axes = resolved.axes_of_training();
     axes.extend(on);
     axes.extend(own);
-    Family::training()?
+    ParameterSet::training()?
         .expand(&axes)?
         .into_iter()
         .map(|config| {
@@ -271,8 +272,8 @@ fn trainings(effective: &Effective, dataset: &str, strategy: &str) -> Result<Vec
 
 /// Parameters of plug-ins that the grid does not use must be right too, and on the command line
 /// they are a mistake.
-fn check_unused(effective: &Effective) -> Result<()> {
-    let settings = &effective.settings;
+fn check_unused(resolved: &ResolvedSettings) -> Result<()> {
+    let settings = &resolved.settings;
     let strategies = strategy_names(settings)?;
     let models = model_names(settings)?;
     let datasets = dataset_names(settings)?;
@@ -283,28 +284,30 @@ fn check_unused(effective: &Effective) -> Result<()> {
         _ => true,
     };
     for (key, setting) in settings.iter().filter(|(key, _)| !is_used(key)) {
-        let (name, family, axes) = match key {
+        let (name, parameters, axes) = match key {
             Key::Strategy(name, _) => {
-                (name, Family::strategy(name), effective.axes_of_strategy(name))
+                (name, ParameterSet::strategy(name), resolved.axes_of_strategy(name))
             }
-            Key::Model(name, _) => (name, Family::model(name), effective.axes_of_model(name)),
-            Key::Dataset(name, _) => (name, Family::dataset(name), effective.axes_of_dataset(name)),
+            Key::Model(name, _) => (name, ParameterSet::model(name), resolved.axes_of_model(name)),
+            Key::Dataset(name, _) => {
+                (name, ParameterSet::dataset(name), resolved.axes_of_dataset(name))
+            }
             Key::TrainingOn(name, _) => {
-                let family = DatasetPlugin::find(name).and_then(|_| Family::training());
-                let mut axes = effective.axes_of_training();
-                axes.extend(effective.axes_of_training_on(name));
-                (name, family, axes)
+                let parameters = DatasetPlugin::find(name).and_then(|_| ParameterSet::training());
+                let mut axes = resolved.axes_of_training();
+                axes.extend(resolved.axes_of_training_on(name));
+                (name, parameters, axes)
             }
             Key::TrainingFor(name, _) => {
-                let family = StrategyPlugin::find(name).and_then(|_| Family::training());
-                let mut axes = effective.axes_of_training();
-                axes.extend(effective.axes_of_training_for(name));
-                (name, family, axes)
+                let parameters = StrategyPlugin::find(name).and_then(|_| ParameterSet::training());
+                let mut axes = resolved.axes_of_training();
+                axes.extend(resolved.axes_of_training_for(name));
+                (name, parameters, axes)
             }
             _ => continue,
         };
         let located = |error: Error| error.at(setting.source.to_string());
-        family.map_err(located)?.expand(&axes)?;
+        parameters.map_err(located)?.expand(&axes)?;
         // What was typed for several at once is right if one of them is there.
         let is_meant = match setting.group.as_deref() {
             Some(EVERY) => true,

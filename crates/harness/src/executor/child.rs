@@ -37,7 +37,7 @@ pub(super) struct Worker {
     /// Why and when it was asked to stop.
     pub(super) stop: Option<(Stop, Instant)>,
     /// When another trial of this grid last ran beside it.
-    pub(super) in_company: Option<Instant>,
+    pub(super) last_beside_others: Option<Instant>,
     /// Processes that the kernel had killed for memory when it was started.
     killed_for_memory: Option<u64>,
     process: Child,
@@ -91,7 +91,7 @@ impl Worker {
             id: id.to_owned(),
             started: Instant::now(),
             stop: None,
-            in_company: None,
+            last_beside_others: None,
             killed_for_memory: killed_for_memory(),
             process,
             log,

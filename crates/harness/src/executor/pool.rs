@@ -17,24 +17,24 @@ use crate::lease::{self, Attempts};
 use crate::store::{Store, TrialResult, TrialState, write_result};
 
 /// How often the executor looks around when no process says anything.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How often trials that others hold are looked at again.
-const LOOK_AT_HELD: Duration = Duration::from_secs(1);
+const HELD_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Time for a checkpoint after a request to stop at the time limit.
-const GRACE: Duration = Duration::from_secs(30);
+const CHECKPOINT_GRACE: Duration = Duration::from_secs(30);
 
 /// Wait before a process killed by SIGKILL counts as a crash. Whoever kills a whole job may
 /// have reached the trial first and will reach the executor next; that is no result of the
 /// trial.
-const DOUBT: Duration = Duration::from_secs(1);
+const KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// How long after the end of the others a trial that is killed still counts as killed beside them.
-const COMPANY: Duration = Duration::from_secs(10);
+const MEMORY_WINDOW: Duration = Duration::from_secs(10);
 
 /// A trial that was killed so often beside others goes on alone.
-const KILLED_BESIDE_OTHERS: usize = 2;
+const MOST_KILLS_BESIDE_OTHERS: usize = 2;
 
 /// What to do with one execution.
 pub(super) struct Pool<'a> {
@@ -45,14 +45,14 @@ pub(super) struct Pool<'a> {
     workers: usize,
     waiting: VecDeque<String>,
     held: Vec<String>,
-    looked_at_held: Instant,
+    held_polled: Instant,
     working: Vec<Worker>,
     sender: Sender<Option<Event>>,
     messages: Receiver<Option<Event>>,
     /// Trials that were killed beside others, once for each time.
     postponed: Vec<String>,
     /// Those that go on when nothing else runs.
-    alone: VecDeque<String>,
+    one_by_one: VecDeque<String>,
     execution: Execution,
     /// The disk is full or the store is gone: nothing further is started.
     fatal: Option<Error>,
@@ -72,12 +72,12 @@ impl<'a> Pool<'a> {
             workers: options.workers,
             waiting: VecDeque::new(),
             held: Vec::new(),
-            looked_at_held: Instant::now(),
+            held_polled: Instant::now(),
             working: Vec::new(),
             sender,
             messages,
             postponed: Vec::new(),
-            alone: VecDeque::new(),
+            one_by_one: VecDeque::new(),
             execution: Execution::default(),
             fatal: None,
         }
@@ -100,10 +100,10 @@ impl<'a> Pool<'a> {
     /// Works until all trials have ended, or nothing further may be started.
     pub(super) fn run(mut self, interrupts: &mut dyn FnMut() -> usize) -> Result<Execution> {
         loop {
-            self.heed(interrupts());
-            self.look_at_held()?;
+            self.handle_interrupts(interrupts());
+            self.poll_held()?;
             self.start_waiting()?;
-            let queues = [&self.waiting, &self.alone];
+            let queues = [&self.waiting, &self.one_by_one];
             let nothing_waits = queues.iter().all(|queue| queue.is_empty());
             if self.working.is_empty() && nothing_waits && self.held.is_empty() {
                 break;
@@ -118,7 +118,7 @@ impl<'a> Pool<'a> {
         }
     }
 
-    fn heed(&mut self, interrupts: usize) {
+    fn handle_interrupts(&mut self, interrupts: usize) {
         if interrupts > 0 {
             let is_first = !std::mem::replace(&mut self.execution.interrupted, true);
             if is_first && !self.working.is_empty() {
@@ -136,16 +136,16 @@ impl<'a> Pool<'a> {
 
     fn start_nothing_further(&mut self) {
         self.waiting.clear();
-        self.alone.clear();
+        self.one_by_one.clear();
         self.held.clear();
     }
 
     /// Trials that another process held: has it ended them, or left them?
-    fn look_at_held(&mut self) -> Result<()> {
-        if self.held.is_empty() || self.looked_at_held.elapsed() < LOOK_AT_HELD {
+    fn poll_held(&mut self) -> Result<()> {
+        if self.held.is_empty() || self.held_polled.elapsed() < HELD_POLL_INTERVAL {
             return Ok(());
         }
-        self.looked_at_held = Instant::now();
+        self.held_polled = Instant::now();
         for id in std::mem::take(&mut self.held) {
             match self.store.state(&id)? {
                 TrialState::Running(_) => self.held.push(id),
@@ -158,7 +158,7 @@ impl<'a> Pool<'a> {
 
     fn start_waiting(&mut self) -> Result<()> {
         if self.working.is_empty() && self.waiting.is_empty() {
-            self.waiting.extend(self.alone.pop_front());
+            self.waiting.extend(self.one_by_one.pop_front());
         }
         while self.working.len() < self.workers {
             let Some(id) = self.waiting.pop_front() else {
@@ -186,10 +186,10 @@ impl<'a> Pool<'a> {
         Ok(())
     }
 
-    fn note_company(&mut self) {
+    fn note_parallel_trials(&mut self) {
         if self.working.len() > 1 {
             let now = Some(Instant::now());
-            self.working.iter_mut().for_each(|worker| worker.in_company = now);
+            self.working.iter_mut().for_each(|worker| worker.last_beside_others = now);
         }
     }
 
@@ -200,7 +200,7 @@ impl<'a> Pool<'a> {
 
     /// Passes on what the processes say, waiting a moment for the first of it.
     fn listen(&mut self) {
-        let first = self.messages.recv_timeout(LOOK).ok();
+        let first = self.messages.recv_timeout(POLL_INTERVAL).ok();
         for event in first.into_iter().chain(self.messages.try_iter()).flatten() {
             (self.events)(event);
         }
@@ -213,7 +213,9 @@ impl<'a> Pool<'a> {
         for worker in &mut self.working {
             match worker.stop {
                 None if worker.started.elapsed() >= limit => worker.ask_to_stop(Stop::Timeout),
-                Some((Stop::Timeout, asked)) if asked.elapsed() >= GRACE => worker.kill(),
+                Some((Stop::Timeout, asked)) if asked.elapsed() >= CHECKPOINT_GRACE => {
+                    worker.kill()
+                }
                 _ => {}
             }
         }
@@ -222,7 +224,7 @@ impl<'a> Pool<'a> {
     fn collect(&mut self) -> Result<()> {
         let mut index = 0;
         while index < self.working.len() {
-            self.note_company();
+            self.note_parallel_trials();
             match self.working[index].poll()? {
                 None => index += 1,
                 Some(status) => {
@@ -287,8 +289,9 @@ impl<'a> Pool<'a> {
             return Ok(());
         }
         if exit.signal() == Some(libc::SIGKILL) {
-            let beside_others = worker.in_company.is_some_and(|last| last.elapsed() < COMPANY);
-            std::thread::sleep(DOUBT);
+            let beside_others =
+                worker.last_beside_others.is_some_and(|last| last.elapsed() < MEMORY_WINDOW);
+            std::thread::sleep(KILL_GRACE);
             if beside_others {
                 self.postpone(worker, exit);
                 return Ok(());
@@ -310,8 +313,8 @@ impl<'a> Pool<'a> {
         let times = self.postponed.iter().filter(|other| **other == id).count();
         self.workers = self.workers.min(self.working.len()).max(1);
         match times {
-            ..KILLED_BESIDE_OTHERS => self.waiting.push_front(id.clone()),
-            _ => self.alone.push_back(id.clone()),
+            ..MOST_KILLS_BESIDE_OTHERS => self.waiting.push_front(id.clone()),
+            _ => self.one_by_one.push_back(id.clone()),
         }
         (self.events)(Event::Postponed { id, workers: self.workers });
     }

@@ -14,10 +14,10 @@ use crate::store::file::Durability;
 use crate::store::{TrialProgress, write_progress, write_tables};
 
 /// Time between two lines of progress.
-const PAUSE: Duration = Duration::from_millis(200);
+const LINE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Time between two notes of progress in the store. The disk may be one of a network.
-const NOTE_PAUSE: Duration = Duration::from_secs(2);
+const STORE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The most training that a crash may cost; an epoch of a large network takes longer. To write the
 /// 2 GB of a BERT-base takes seconds.
@@ -70,7 +70,7 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
     }
 
     fn print(&mut self, progress: &Progress) {
-        if !self.prints || self.printed.is_some_and(|at| at.elapsed() < PAUSE) {
+        if !self.prints || self.printed.is_some_and(|at| at.elapsed() < LINE_INTERVAL) {
             return;
         }
         self.printed = Some(Instant::now());
@@ -91,7 +91,7 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
 
     /// For those who look at the store: `harness status` knows no other way.
     fn note(&mut self, progress: &Progress) {
-        if self.noted.is_some_and(|at| at.elapsed() < NOTE_PAUSE) {
+        if self.noted.is_some_and(|at| at.elapsed() < STORE_INTERVAL) {
             return;
         }
         self.noted = Some(Instant::now());

@@ -24,7 +24,7 @@ impl GridRecord {
     pub fn new(command: impl Into<String>, specs: &[TrialSpec], analysis: Analysis) -> Self {
         Self {
             command: command.into(),
-            started: super::now(),
+            started: crate::clock::now(),
             analysis,
             trials: specs.iter().map(TrialSpec::id).collect(),
         }

@@ -27,7 +27,8 @@ const PREDICTION: &str = "prediction";
 /// If the folder cannot be written.
 pub(crate) fn write_predictions(folder: &Path, predictions: &Predictions) -> Result<()> {
     let refused = |error| Error::contract(format!("predictions do not fit into a file: {error}"));
-    let (target, prediction) = (Blob::of(predictions.targets()), Blob::of(predictions.predicted()));
+    let (target, prediction) =
+        (TensorBytes::of(predictions.targets()), TensorBytes::of(predictions.predicted()));
     let tensors = [
         (TARGET, target.view().map_err(refused)?),
         (PREDICTION, prediction.view().map_err(refused)?),
@@ -100,12 +101,12 @@ fn agree(predictions: &Predictions, confusion: &[Vec<u64>]) -> bool {
 }
 
 /// The bytes of one tensor.
-struct Blob {
+struct TensorBytes {
     kind: Dtype,
     bytes: Vec<u8>,
 }
 
-impl Blob {
+impl TensorBytes {
     fn of(values: &Values) -> Self {
         let (kind, bytes) = match values {
             Values::Byte(values) => (Dtype::U8, values.clone()),

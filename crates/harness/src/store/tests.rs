@@ -34,7 +34,7 @@ pub(crate) fn failure(spec: &TrialSpec, status: Status, reason: &str) -> TrialRe
         collapse: None,
         outcome: None,
         confusion: Vec::new(),
-        rows: Rows::default(),
+        rows: RowCounts::default(),
         provenance: Provenance::default(),
     }
 }
@@ -204,7 +204,7 @@ fn a_result_comes_back_with_its_tables() {
     let folder = store.folder(&id);
     write_tables(&folder, &history, &layers, &ages, Durability::Synced).unwrap();
     write_predictions(&folder, &predictions()).unwrap();
-    let rows = Rows { history: 1, layers: 1, ages: 1, predictions: 3 };
+    let rows = RowCounts { history: 1, layers: 1, ages: 1, predictions: 3 };
     let result = TrialResult { rows, confusion: vec![vec![1, 1], vec![0, 1]], ..success(&wanted) };
     assert!(write_result(&folder, &result).unwrap());
 
@@ -255,7 +255,7 @@ fn trials_share_the_targets_of_their_data() {
         store.add(&wanted).unwrap();
         let folder = store.folder(&wanted.id());
         write_predictions(&folder, &predictions()).unwrap();
-        let rows = Rows { predictions: 3, ..Rows::default() };
+        let rows = RowCounts { predictions: 3, ..RowCounts::default() };
         write_result(&folder, &TrialResult { rows, ..success(&wanted) }).unwrap();
     }
     let records = store.records().unwrap();

@@ -38,16 +38,16 @@ pub struct TrialResult {
     /// Test samples by true class (rows) and predicted class (columns); empty for failures.
     #[serde(default)]
     pub confusion: Vec<Vec<u64>>,
-    /// Rows of the tables.
+    /// RowCounts of the tables.
     #[serde(flatten)]
-    pub rows: Rows,
+    pub rows: RowCounts,
     /// Where it ran.
     pub provenance: Provenance,
 }
 
 /// How many rows the other files of a trial have, so that a shortened one is noticed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rows {
+pub struct RowCounts {
     /// Of `history.csv`.
     #[serde(rename = "history_rows")]
     pub history: usize,
@@ -129,7 +129,7 @@ pub(super) fn write_record(folder: &Path, record: &TrialRecord) -> Result<bool> 
         collapse: record.collapse,
         outcome: record.outcome.clone(),
         confusion: record.confusion.clone(),
-        rows: Rows {
+        rows: RowCounts {
             history: history.len(),
             layers: layers.len(),
             ages: ages.len(),
@@ -141,12 +141,12 @@ pub(super) fn write_record(folder: &Path, record: &TrialRecord) -> Result<bool> 
 }
 
 /// Number of rows that the tables have now, for the result of a trial that failed.
-pub(crate) fn table_rows(folder: &Path) -> Rows {
+pub(crate) fn table_rows(folder: &Path) -> RowCounts {
     let rows = |name: &str| {
         let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
         text.lines().count().saturating_sub(1)
     };
-    Rows { history: rows(HISTORY), layers: rows(LAYERS), ages: rows(AGES), predictions: 0 }
+    RowCounts { history: rows(HISTORY), layers: rows(LAYERS), ages: rows(AGES), predictions: 0 }
 }
 
 /// Writes the result unless there is one: the first complete attempt wins. Says whether this

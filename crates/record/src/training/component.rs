@@ -13,7 +13,7 @@ use super::flat::{OPTIMIZER, SCHEDULE};
 ///
 /// Which names there are, which parameters they have and in what range is known to their code, in
 /// `dst-train` or another crate that registers some; here they are plain data. In files it is a table,
-/// `{ "name": "rmsprop", "alpha": 0.9 }`, of which a name alone is the short form.
+/// `{ "name": "rmsprop", "alpha": 0.9 }`, of which a bare name is the short form.
 ///
 /// ```
 /// use dst_record::training::Component;

@@ -15,7 +15,7 @@ use dst_stats::{
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::table::{Claim, Row, Table};
+use crate::table::{Claim, RateTable, Row};
 use Claim::{AtLeast, AtMost, Equal, Near};
 
 const TWO: Alternative = Alternative::TwoSided;
@@ -55,7 +55,7 @@ fn rejects(p: Option<f64>) -> bool {
 }
 
 fn coverage(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     for n in [3, 5, 6, 10, 30] {
         for level in [0.9, 0.95] {
             let name = format!("t interval of a mean, level {level}");
@@ -94,7 +94,7 @@ fn coverage(effort: usize) -> Vec<Row> {
 }
 
 fn bootstrap_coverage(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     for n in [5, 10, 20, 30] {
         // Resamples of n values have variance (n - 1) / n times the sample's and normal quantiles
         // where Student's would be right. So the coverage for normal data is known, and far below
@@ -121,7 +121,7 @@ fn bootstrap_coverage(effort: usize) -> Vec<Row> {
 }
 
 fn level(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     for n in [3, 6, 10] {
         table.add("paired t", format!("{n} pairs"), (ALPHA, Equal(ALPHA)), RUNS, |rng| {
             let (a, b) = (normals(rng, n, 0.0), normals(rng, n, 0.0));
@@ -198,7 +198,7 @@ fn level(effort: usize) -> Vec<Row> {
 }
 
 fn level_of_groups(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let rows = [
         ("one-way ANOVA", ALPHA, Equal(ALPHA)),
         ("Kruskal-Wallis, same data", ALPHA, Near(ALPHA, 0.01)),
@@ -258,7 +258,7 @@ fn level_of_groups(effort: usize) -> Vec<Row> {
 }
 
 fn margins(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     // Differences have sd 1; the truth lies exactly at the margin.
     for (margin, claim) in [(2.0, Equal(ALPHA)), (0.5, AtMost(ALPHA))] {
         let name = format!("TOST claims equivalence, margin {margin} sd");
@@ -290,7 +290,7 @@ fn against_control(rng: &mut ChaCha8Rng, count: usize, better: usize) -> Vec<f64
 }
 
 fn families(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     // Identical strategies: eight against one control on three data sets, one family of 24.
     let rows = [
         ("any rejection in a grid of identical strategies, Holm", ALPHA, AtMost(ALPHA)),
@@ -334,7 +334,7 @@ fn families(effort: usize) -> Vec<Row> {
 }
 
 fn powers(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let mut paired = |name: &str, n: usize, effect: f64, side, predicted: f64| {
         table.add(name, format!("{n} pairs"), (predicted, Equal(predicted)), RUNS, |rng| {
             rejects(one_sample_t(&normals(rng, n, effect), 0.0, side, 0.95).unwrap().p_value)
@@ -385,7 +385,7 @@ fn crossed(rng: &mut ChaCha8Rng, seeds: usize, of_seeds: f64, of_examples: f64) 
 }
 
 fn seeds_and_examples(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let options = BootstrapOptions { draws: 300, threads: 1, ..Default::default() };
     for (what, of_seeds, of_examples, seeds, alone, bootstrap) in [
         ("examples dominate", 0.02, 1.5, 5, AtMost(0.87), Near(0.95, 0.02)),

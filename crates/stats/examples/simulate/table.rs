@@ -106,13 +106,13 @@ impl fmt::Display for Row {
 }
 
 /// Rows that are simulated one after the other.
-pub(crate) struct Table {
+pub(crate) struct RateTable {
     /// Multiplies the count of runs.
     effort: usize,
     rows: Vec<Row>,
 }
 
-impl Table {
+impl RateTable {
     pub(crate) fn new(effort: usize) -> Self {
         Self { effort, rows: Vec::new() }
     }

@@ -15,7 +15,7 @@ use rand_chacha::{
 };
 use rand_distr::{Distribution, Exp1, StandardNormal, StudentT};
 
-use crate::table::{Claim, Row, Table};
+use crate::table::{Claim, RateTable, Row};
 use Claim::{AtLeast, AtMost, Equal, Near};
 
 // The tests include this file, too, and would look for the module elsewhere.
@@ -148,7 +148,7 @@ fn share(judgement: &Judgement, claim: fn(&Comparison) -> bool) -> f64 {
 }
 
 fn identical(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let known = [
         (6, [0.046, 0.046, 0.046, 0.044]),
         (12, [0.047, 0.044, 0.043, 0.044]),
@@ -181,7 +181,7 @@ fn identical(effort: usize) -> Vec<Row> {
 }
 
 fn at_the_margin(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let mut add = |settings: Settings, rate: f64| {
         let name = format!("{} methods, {}", settings.family, settings.test);
         let n = settings.seeds_planned;
@@ -208,7 +208,7 @@ fn at_the_margin(effort: usize) -> Vec<Row> {
 }
 
 fn powers(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let mut add = |settings: Settings, claim: Claim| {
         let name =
             format!("{} methods, {}, margin {}", settings.family, settings.test, settings.margin);
@@ -253,7 +253,7 @@ fn powers(effort: usize) -> Vec<Row> {
 }
 
 fn looks(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let few = |seeds, looks: &[usize]| Settings {
         minimum_pairs: 2,
         looks: looks.to_vec(),
@@ -322,7 +322,7 @@ fn worst_fail(settings: &Settings, sd: f64, rng: &mut ChaCha8Rng) -> Grid {
 }
 
 fn failures(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let superior = |c: &Comparison| c.verdict == Verdict::Superior;
     let inferior = |c: &Comparison| c.verdict == Verdict::Inferior;
     let lower = |c: &Comparison| c.loss_shown;
@@ -363,7 +363,7 @@ fn failures(effort: usize) -> Vec<Row> {
 /// What many tables do: no correction, failed runs left out with their partners, and *non-inferior*
 /// one-sided at the whole level.
 fn without(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let plain =
         |family, n, margin| Settings { correction: Correction::None, ..plan(family, n, margin) };
     let known = [
@@ -426,7 +426,7 @@ fn without(effort: usize) -> Vec<Row> {
 }
 
 fn limits(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     for (family, rate) in [(1, 0.06), (6, 0.09), (12, 0.10)] {
         let settings = plan(family, 8, 1.0);
         let name = format!("{family} methods, differences with exponential tails: non-inferior");

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{ALPHA, GRIDS, Grid, normal, plan, run, some};
 use crate::table::{
     Claim::{self, Equal, Near},
-    Row, Table,
+    RateTable, Row,
 };
 
 /// The share of the variance of a score that its run gives to validation and test alike; the rest is
@@ -47,7 +47,7 @@ impl Tuned {
 
 /// Equal methods of which one, or both, may choose among settings on validation.
 pub(super) fn tuning(effort: usize) -> Vec<Row> {
-    let mut table = Table::new(effort);
+    let mut table = RateTable::new(effort);
     let superior = |c: &Comparison| c.verdict == Verdict::Superior;
     let one = plan(1, 8, 0.5);
     table.add(

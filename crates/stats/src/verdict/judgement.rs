@@ -175,7 +175,7 @@ pub struct Evidence {
     /// Whether an end was moved: the lower one to 0 because a gain is not shown after the
     /// correction, or the upper one to -margin because so large a loss is not.
     pub clipped: bool,
-    /// Interval of this comparison alone, each end at one-sided level A / 2: without correction,
+    /// Interval of this comparison only, each end at one-sided level A / 2: without correction,
     /// and so no ground for a verdict.
     pub uncorrected: Ends,
 }

@@ -8,12 +8,12 @@ use crate::records::PIXELS;
 const SHAPE: [usize; 3] = [3, 32, 32];
 const PER_FILE: usize = 2;
 
-/// The pixels of picture `number`: every plane of another shade.
+/// The pixels of image `number`: every plane of another shade.
 fn planes(number: u8) -> Vec<u8> {
     (0..3).flat_map(|plane| [10 * number + plane; 1024]).collect()
 }
 
-/// Names and sums of three batches of two pictures; the label of a picture is its number.
+/// Names and sums of three batches of two images; the label of a image is its number.
 fn batches() -> Vec<(String, String)> {
     let record = |number: u8| [vec![number], planes(number)].concat();
     let batch = |first: u8| sha256(&[record(first), record(first + 1)].concat());
@@ -21,9 +21,9 @@ fn batches() -> Vec<(String, String)> {
 }
 
 fn columns(order: &[u8]) -> Vec<(&'static str, Column)> {
-    let pictures = order.iter().map(|number| png(SHAPE, &planes(*number))).collect();
+    let images = order.iter().map(|number| png(SHAPE, &planes(*number))).collect();
     let labels = order.iter().map(|number| i64::from(*number)).collect();
-    vec![("img", Column::Pictures(pictures)), ("label", Column::Integers(labels))]
+    vec![("img", Column::Images(images)), ("label", Column::Integers(labels))]
 }
 
 fn load(columns: &[(&str, Column)]) -> Result<(Tensor, Vec<u8>)> {
@@ -35,7 +35,7 @@ fn load(columns: &[(&str, Column)]) -> Result<(Tensor, Vec<u8>)> {
         batches.iter().map(|(name, sum)| (name.as_str(), sum.as_str())).collect();
     let count = (files.len() * PER_FILE) as i64;
     let images = Tensor::zeros([count, CHANNELS, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
-    let labels = read(&Table::open(&[path])?, &images, &files)?;
+    let labels = read(&ParquetTable::open(&[path])?, &images, &files)?;
     Ok((images, labels))
 }
 
@@ -62,7 +62,7 @@ fn batches_are_recognised_in_any_order() {
 #[test]
 fn other_contents_are_refused() {
     let swapped = refusal(&columns(&[0, 1, 3, 2, 4, 5]));
-    assert!(swapped.contains("row 3: the 2 pictures up to here are not a batch"), "{swapped}");
+    assert!(swapped.contains("row 3: the 2 images up to here are not a batch"), "{swapped}");
     let twice = refusal(&columns(&[0, 1, 0, 1, 4, 5]));
     assert!(twice.contains("or one that was there before"), "{twice}");
     assert!(refusal(&columns(&[0, 1])).ends_with("it has 2 rows, where 6 are expected"));
@@ -76,20 +76,20 @@ fn other_contents_are_refused() {
 }
 
 #[test]
-fn other_pictures_are_named_by_their_row() {
-    let with = |picture: Vec<u8>| {
+fn other_images_are_named_by_their_row() {
+    let with = |image: Vec<u8>| {
         let mut columns = columns(&[0, 1, 2, 3, 4, 5]);
-        let Column::Pictures(pictures) = &mut columns[0].1 else { panic!("pictures come first") };
-        pictures[4] = picture;
+        let Column::Images(images) = &mut columns[0].1 else { panic!("images come first") };
+        images[4] = image;
         refusal(&columns)
     };
     let byte = with(vec![0]);
-    assert!(byte.contains("row 4: this is not a whole PNG picture (1 bytes)"), "{byte}");
+    assert!(byte.contains("row 4: this is not a whole PNG image (1 bytes)"), "{byte}");
     let small = with(png([3, 28, 28], &[0; 3 * 784]));
-    assert!(small.ends_with("the picture has 28 × 28 pixels, and 32 × 32 are expected"), "{small}");
+    assert!(small.ends_with("the image has 28 × 28 pixels, and 32 × 32 are expected"), "{small}");
 }
 
-/// The real pictures as parquet in the Hub's order are the same data set as the real files.
+/// The real images as parquet in the Hub's order are the same data set as the real files.
 #[test]
 fn the_whole_of_cifar10_from_parquet_equals_the_files() {
     let Some(files) = crate::tests::real_data() else { return };
@@ -99,7 +99,7 @@ fn the_whole_of_cifar10_from_parquet_equals_the_files() {
     let batch = |split: Split, start: i64, count: i64| {
         let rows: Vec<i64> = (start..start + count).collect();
         let batch = files.batch(split, &rows, Device::Cpu).unwrap();
-        let Input::Image(images) = batch.input else { panic!("CIFAR-10 holds pictures") };
+        let Input::Image(images) = batch.input else { panic!("CIFAR-10 holds images") };
         let [scale, shift] = [crate::STANDARD_DEVIATION, crate::MEAN]
             .map(|values| crate::by_channel(&values, Device::Cpu).unwrap());
         let bytes = ((images * scale + shift) * 255.0).round().to_kind(Kind::Uint8);
@@ -112,13 +112,13 @@ fn the_whole_of_cifar10_from_parquet_equals_the_files() {
         first => vec![(Split::Train, *first, 10_000)],
     });
     for (name, parts) in [("train", train.collect()), ("test", vec![(Split::Test, 0, 10_000)])] {
-        let (mut pictures, mut labels) = (Vec::new(), Vec::new());
+        let (mut images, mut labels) = (Vec::new(), Vec::new());
         for (split, start, count) in parts {
             let (bytes, targets) = batch(split, start, count);
-            pictures.extend(bytes.chunks(PIXELS).map(|planes| png(SHAPE, planes)));
+            images.extend(bytes.chunks(PIXELS).map(|planes| png(SHAPE, planes)));
             labels.extend(targets);
         }
-        let columns = [("img", Column::Pictures(pictures)), ("label", Column::Integers(labels))];
+        let columns = [("img", Column::Images(images)), ("label", Column::Integers(labels))];
         let file = format!("plain_text/{name}-00000-of-00001.parquet");
         write_parquet(&snapshot(folder.path(), FILES.repository, &file), &columns);
     }
@@ -135,7 +135,7 @@ fn the_whole_of_cifar10_from_parquet_equals_the_files() {
         let rows: Vec<i64> = (0..files.len(split) as i64).step_by(9).collect();
         let [one, other] = [&*files, &*parquet].map(|dataset: &dyn Dataset| {
             let batch = dataset.batch(split, &rows, Device::Cpu).unwrap();
-            let Input::Image(images) = batch.input else { panic!("CIFAR-10 holds pictures") };
+            let Input::Image(images) = batch.input else { panic!("CIFAR-10 holds images") };
             (images, batch.target)
         });
         assert_eq!(one, other);

@@ -63,7 +63,7 @@ fn loaded(task: &Task, whole: &str, train: &[u8]) -> Result<(Vec<Vec<i64>>, Stri
         [values(&ids), values(&(batch.target * 1000))]
     });
     // All were read with a vocabulary of ten tokens.
-    Ok((read.collect(), dataset.cautions()[1..].concat()))
+    Ok((read.collect(), dataset.warnings()[1..].concat()))
 }
 
 #[test]

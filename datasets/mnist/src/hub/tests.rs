@@ -10,14 +10,14 @@ use super::*;
 
 const SHAPE: [usize; 3] = [1, SIDE, SIDE];
 
-/// Pictures of one shade each, with these labels.
+/// Images of one shade each, with these labels.
 fn columns(labels: &[i64]) -> Vec<(&'static str, Column)> {
-    let picture = |shade: u8| png(SHAPE, &[shade; SIDE * SIDE]);
-    let pictures = (0..labels.len()).map(|row| picture(10 * row as u8)).collect();
-    vec![("image", Column::Pictures(pictures)), ("label", Column::Integers(labels.to_vec()))]
+    let image = |shade: u8| png(SHAPE, &[shade; SIDE * SIDE]);
+    let images = (0..labels.len()).map(|row| image(10 * row as u8)).collect();
+    vec![("image", Column::Images(images)), ("label", Column::Integers(labels.to_vec()))]
 }
 
-/// Reads a table as if these pictures and labels were the canonical ones.
+/// Reads a table as if these images and labels were the canonical ones.
 fn read(columns: &[(&str, Column)], labels: &[u8]) -> Result<Samples> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("train-00000-of-00001.parquet");
@@ -37,7 +37,7 @@ fn refusal(columns: &[(&str, Column)], labels: &[u8]) -> String {
 }
 
 #[test]
-fn pictures_and_labels_become_tensors() {
+fn images_and_labels_become_tensors() {
     let samples = read(&columns(&[7, 0, 9]), &[7, 0, 9]).unwrap();
     assert_eq!(samples.images.size(), [3, 1, 28, 28]);
     assert_eq!(samples.images.int64_value(&[2, 0, 27, 27]), 20);
@@ -60,21 +60,21 @@ fn other_tables_are_refused() {
 }
 
 #[test]
-fn other_pictures_are_named_by_their_row() {
-    let with = |picture: Vec<u8>| {
+fn other_images_are_named_by_their_row() {
+    let with = |image: Vec<u8>| {
         let mut columns = columns(&[7, 1]);
-        let Column::Pictures(pictures) = &mut columns[0].1 else { panic!("pictures come first") };
-        pictures[1] = picture;
+        let Column::Images(images) = &mut columns[0].1 else { panic!("images come first") };
+        images[1] = image;
         refusal(&columns, &[7, 1])
     };
     let byte = with(vec![0x89]);
-    assert!(byte.contains("row 1: this is not a whole PNG picture (1 bytes)"), "{byte}");
+    assert!(byte.contains("row 1: this is not a whole PNG image (1 bytes)"), "{byte}");
     let large = with(png([1, 32, 32], &[0; 1024]));
-    assert!(large.ends_with("the picture has 32 × 32 pixels, and 28 × 28 are expected"), "{large}");
-    assert!(with(png([3, 28, 28], &[0; 3 * 784])).contains("the picture is Rgb with 8 bits"));
+    assert!(large.ends_with("the image has 32 × 32 pixels, and 28 × 28 are expected"), "{large}");
+    assert!(with(png([3, 28, 28], &[0; 3 * 784])).contains("the image is Rgb with 8 bits"));
 }
 
-/// A full cache of black pictures is found after the data folder, and is not MNIST.
+/// A full cache of black images is found after the data folder, and is not MNIST.
 #[test]
 fn the_cache_is_looked_at_last_and_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -123,22 +123,22 @@ fn the_whole_of_mnist_from_parquet_equals_the_files() {
     let whole = |dataset: &dyn Dataset, split: Split| -> (Tensor, Tensor) {
         let rows: Vec<i64> = (0..dataset.len(split) as i64).collect();
         let batch = dataset.batch(split, &rows, Device::Cpu).unwrap();
-        let Input::Image(images) = batch.input else { panic!("MNIST holds pictures") };
+        let Input::Image(images) = batch.input else { panic!("MNIST holds images") };
         (images, batch.target)
     };
     for (name, splits) in
         [("train", &[Split::Train, Split::Validation][..]), ("test", &[Split::Test])]
     {
-        let (mut pictures, mut labels) = (Vec::new(), Vec::new());
+        let (mut pngs, mut labels) = (Vec::new(), Vec::new());
         for split in splits {
             let (images, targets) = whole(&*files, *split);
             let bytes = ((images * 0.3081 + 0.1307) * 255.0).round();
             let bytes: Vec<u8> =
                 bytes.to_kind(dst_core::tch::Kind::Uint8).flatten(0, -1).try_into().unwrap();
-            pictures.extend(bytes.chunks(SIDE * SIDE).map(|pixels| png(SHAPE, pixels)));
+            pngs.extend(bytes.chunks(SIDE * SIDE).map(|pixels| png(SHAPE, pixels)));
             labels.extend(Vec::<i64>::try_from(targets).unwrap());
         }
-        let columns = [("image", Column::Pictures(pictures)), ("label", Column::Integers(labels))];
+        let columns = [("image", Column::Images(pngs)), ("label", Column::Integers(labels))];
         let file = format!("mnist/{name}-00000-of-00001.parquet");
         write_parquet(&snapshot(folder.path(), FILES.repository, &file), &columns);
     }

@@ -16,7 +16,7 @@ pub(super) struct Entry {
     /// The trial.
     pub(super) trial: TrialRecord,
     /// Of which parts of the record the source tells.
-    pub(super) told: Told,
+    pub(super) reported: Reported,
     /// Cells of a file that have no place in the record, by the normal form of their column.
     pub(super) cells: BTreeMap<String, String>,
     /// The line of a file, from 1.
@@ -25,14 +25,14 @@ pub(super) struct Entry {
 
 /// What a source tells of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct Reported {
     pub(super) model: bool,
     pub(super) model_parameters: bool,
     pub(super) parameters: bool,
     pub(super) training: bool,
 }
 
-impl Told {
+impl Reported {
     /// A store tells everything.
     pub(super) const ALL: Self =
         Self { model: true, model_parameters: true, parameters: true, training: true };
@@ -40,7 +40,7 @@ impl Told {
 
 impl From<TrialRecord> for Entry {
     fn from(trial: TrialRecord) -> Self {
-        Self { trial, told: Told::ALL, cells: BTreeMap::new(), line: None }
+        Self { trial, reported: Reported::ALL, cells: BTreeMap::new(), line: None }
     }
 }
 
@@ -60,8 +60,8 @@ impl Entry {
 
 /// Everything by which trials of one source may differ beside data set, strategy, sparsity and
 /// seed, by the key that names it in brackets: `drop_fraction`, `training.epochs`, `model`,
-/// `model.hidden`. Only what is told.
-pub(super) fn settings(spec: &TrialSpec, told: Told) -> BTreeMap<String, Value> {
+/// `model.hidden`. Only what is reported.
+pub(super) fn settings(spec: &TrialSpec, reported: Reported) -> BTreeMap<String, Value> {
     let mut settings = BTreeMap::new();
     let mut add = |prefix: &str, value: &Value| {
         for (key, value) in value.as_object().into_iter().flatten() {
@@ -71,16 +71,16 @@ pub(super) fn settings(spec: &TrialSpec, told: Told) -> BTreeMap<String, Value> 
             }
         }
     };
-    if told.parameters {
+    if reported.parameters {
         add("", &spec.strategy);
     }
-    if told.model_parameters {
+    if reported.model_parameters {
         add("model.", &spec.model);
     }
-    if told.training {
+    if reported.training {
         add("training.", &training(&spec.training));
     }
-    if told.model {
+    if reported.model {
         settings.insert("model".to_owned(), spec.model_name().into());
     }
     settings
@@ -133,7 +133,7 @@ pub(super) mod tests {
         let mut entry = entry("toy", "rigl", 0.9, 0, 0.5);
         entry.trial.spec.strategy = json!({"name": "rigl", "drop_fraction": 0.3});
         entry.trial.spec.model = json!({"name": "mlp", "hidden": [8]});
-        let all = settings(&entry.trial.spec, Told::ALL);
+        let all = settings(&entry.trial.spec, Reported::ALL);
         assert_eq!(all["drop_fraction"], 0.3);
         assert_eq!((&all["model"], &all["model.hidden"]), (&json!("mlp"), &json!([8])));
         assert_eq!(
@@ -141,8 +141,8 @@ pub(super) mod tests {
             (&json!(10), &json!("f32"))
         );
         assert!(!all.contains_key("name") && !all.contains_key("model.name"));
-        let told = Told { training: false, parameters: false, ..Told::ALL };
-        let some = settings(&entry.trial.spec, told);
+        let reported = Reported { training: false, parameters: false, ..Reported::ALL };
+        let some = settings(&entry.trial.spec, reported);
         assert_eq!(some.keys().collect::<Vec<_>>(), ["model", "model.hidden"]);
     }
 }

@@ -10,7 +10,7 @@ use dst_core::record::{MemoryKind, Outcome, Provenance, Scores, Status, TrialRec
 use dst_core::{Error, Metric, Result, Training};
 use serde_json::{Map, Value, json};
 
-use super::entry::{ANY_MODEL, Entry, Told};
+use super::entry::{ANY_MODEL, Entry, Reported};
 use columns::{Column, Columns, Role};
 use text::{Row, is_missing};
 
@@ -21,7 +21,7 @@ pub(super) const MISSING: &str = "the score is missing";
 
 /// What a file holds.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(super) struct ForeignTable {
     /// Its trials, in the order of its rows.
     pub(super) entries: Vec<Entry>,
     /// What a reader should know of how it was read, in sentences without a full stop.
@@ -33,12 +33,12 @@ pub(super) struct Sheet {
 ///
 /// # Errors
 /// If the file cannot be read, lacks a column, or a cell cannot be read; the error says which.
-pub(super) fn read(path: &Path) -> Result<Sheet> {
+pub(super) fn read(path: &Path) -> Result<ForeignTable> {
     let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, &error))?;
     parse(&bytes).map_err(|error| error.at(path.display().to_string()))
 }
 
-fn parse(bytes: &[u8]) -> Result<Sheet> {
+fn parse(bytes: &[u8]) -> Result<ForeignTable> {
     let decoded = text::decode(bytes)?;
     let mut notes = Vec::new();
     notes.extend(decoded.encoding.map(|encoding| format!("was read as {encoding}")));
@@ -58,7 +58,7 @@ fn parse(bytes: &[u8]) -> Result<Sheet> {
     if unfinished > 0 {
         notes.push(format!("has {unfinished} rows of runs that have not ended; they are left out"));
     }
-    Ok(Sheet { entries, notes })
+    Ok(ForeignTable { entries, notes })
 }
 
 /// Spreadsheets add empty cells at the end of rows; anything else is a row out of order.
@@ -181,7 +181,7 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
     // What a newer version wrote, and this one cannot read, is not told.
     let training: Option<Training> =
         cells.object(Role::Training).and_then(|map| serde_json::from_value(map.into()).ok());
-    let told = Told {
+    let reported = Reported {
         model: model_name.is_some(),
         model_parameters: model_name.is_some() && model_parameters,
         parameters,
@@ -227,7 +227,7 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
         provenance,
         spec,
     };
-    Ok(Entry { trial, told, cells: others, line: Some(cells.row.line) })
+    Ok(Entry { trial, reported, cells: others, line: Some(cells.row.line) })
 }
 
 /// The data set and its options, which our own tables write in brackets behind its name and as

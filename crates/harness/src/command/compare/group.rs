@@ -1,4 +1,4 @@
-//! Trials of one side that differ in their seed alone.
+//! Trials of one side that differ only in their seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use dst_core::Metric;
 use dst_core::record::{TrialRecord, TrialSpec};
 use serde_json::Value;
 
-use super::entry::{self, Entry, Told};
+use super::entry::{self, Entry, Reported};
 use super::names::fold;
 
-/// Trials of one side that differ in their seed alone.
+/// Trials of one side that differ only in their seed.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     /// What they have in common; its seed means nothing.
     pub(super) spec: TrialSpec,
     /// What the source tells of that.
-    pub(super) told: Told,
+    pub(super) reported: Reported,
     /// By seed.
     pub(super) trials: BTreeMap<u64, TrialRecord>,
     /// Everything else that a file says of each, by seed.
@@ -24,7 +24,7 @@ pub(super) struct Group {
 
 /// Two trials of one group with one seed: they cannot both be its score.
 #[derive(Debug)]
-pub(super) struct Twice {
+pub(super) struct DuplicateSeed {
     /// What the trials are of.
     pub(super) what: String,
     /// The seed.
@@ -37,7 +37,7 @@ pub(super) struct Twice {
 
 impl Group {
     /// All groups, in the order of their first trials; and the first seed that is there twice.
-    pub(super) fn of(entries: Vec<Entry>) -> Result<Vec<Self>, Twice> {
+    pub(super) fn of(entries: Vec<Entry>) -> Result<Vec<Self>, DuplicateSeed> {
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         let mut groups: Vec<Self> = Vec::new();
         for entry in entries {
@@ -47,7 +47,7 @@ impl Group {
             if place == groups.len() {
                 groups.push(Self {
                     spec: entry.trial.spec.clone(),
-                    told: entry.told,
+                    reported: entry.reported,
                     trials: BTreeMap::new(),
                     cells: BTreeMap::new(),
                 });
@@ -57,7 +57,7 @@ impl Group {
                 let differs = |(name, cell): &(String, String)| {
                     !name.is_empty() && cells.get(name) != Some(cell)
                 };
-                return Err(Twice {
+                return Err(DuplicateSeed {
                     what: group.what(),
                     seed,
                     lines: line.zip(entry.line),
@@ -77,15 +77,15 @@ impl Group {
             what.push_str(&format!(" at {}", self.spec.sparsity));
         }
         what.push_str(&format!(" on {}", self.spec.dataset_label()));
-        if self.told.model {
+        if self.reported.model {
             what.push_str(&format!(", {}", self.spec.model_name()));
         }
         what
     }
 
-    /// Its settings by the keys of brackets, as far as they are told.
+    /// Its settings by the keys of brackets, as far as they are reported.
     pub(super) fn settings(&self) -> BTreeMap<String, Value> {
-        entry::settings(&self.spec, self.told)
+        entry::settings(&self.spec, self.reported)
     }
 
     /// Does any of its trials have a score by this metric?
@@ -120,12 +120,13 @@ pub(super) fn seeds(seeds: &BTreeSet<u64>) -> String {
 /// Everything but the seed, as far as it is told; names without what people vary.
 fn key(entry: &Entry) -> String {
     let spec = &entry.trial.spec;
-    let mut settings = entry::settings(spec, entry.told);
+    let mut settings = entry::settings(spec, entry.reported);
     settings.remove("model");
     let names = [spec.dataset_label().as_str(), spec.strategy_name(), spec.model_name()].map(fold);
-    let told = entry.told;
-    let told = [told.model, told.model_parameters, told.parameters, told.training];
-    format!("{names:?} {} {told:?} {settings:?}", spec.sparsity)
+    let reported = entry.reported;
+    let reported =
+        [reported.model, reported.model_parameters, reported.parameters, reported.training];
+    format!("{names:?} {} {reported:?} {settings:?}", spec.sparsity)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which trials of the two sides belong together, and what stands alone.
+//! Which trials of the two sides belong together, and which have no partner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,40 +8,9 @@ use serde_json::Value;
 
 use super::foreign::MISSING;
 use super::group::{Group, seeds};
+use super::rule::Rule;
 use super::side::{Selector, Side, spelled};
-use super::unmatched;
-
-/// What the two sides must have in common.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Rule {
-    /// Is one strategy compared in two sources? Else one is compared with another.
-    pub(super) same_strategy: bool,
-    /// Was the sparsity of both sides typed?
-    pub(super) any_sparsity: bool,
-    /// Settings that were typed in brackets on both sides: in these they are meant to differ.
-    pub(super) chosen: BTreeSet<String>,
-}
-
-impl Rule {
-    /// The rule of two sides.
-    pub(super) fn of(sides: [&Side; 2]) -> Self {
-        let [Some(first), Some(second)] = sides.map(|side| side.selector.as_ref()) else {
-            return Self { same_strategy: true, ..Self::default() };
-        };
-        let same_source = sides[0].source.is(&sides[1].source);
-        let same_part = first.strategy == second.strategy
-            && first.settings == second.settings
-            && first.sparsity == second.sparsity;
-        Self {
-            same_strategy: same_part && !same_source,
-            any_sparsity: first.sparsity.is_some() && second.sparsity.is_some(),
-            chosen: {
-                let both = first.settings.keys().filter(|key| second.settings.contains_key(*key));
-                both.cloned().collect()
-            },
-        }
-    }
-}
+use super::unmatched::{self, Unmatched};
 
 /// Two groups that are compared.
 #[derive(Debug, Clone)]
@@ -57,46 +26,24 @@ pub(super) struct Pairing {
     pub(super) differing: Vec<String>,
 }
 
-/// Trials that are compared with nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Alone {
-    /// 0 for the first side, 1 for the second.
-    pub(super) side: usize,
-    /// What they are of, as `rigl at 0.9 on mnist, lenet5`.
-    pub(super) what: String,
-    /// Their seeds.
-    pub(super) seeds: BTreeSet<u64>,
-    /// Why, in words without a full stop.
-    pub(super) reason: String,
-    /// Could they be compared if the two had been made from the same data or weights?
-    pub(super) not_comparable: bool,
-}
-
-impl Alone {
-    pub(super) fn of(side: usize, group: &Group, reason: String) -> Self {
-        let seeds = group.trials.keys().copied().collect();
-        Self { side, what: group.what(), seeds, reason, not_comparable: false }
-    }
-}
-
 /// What is compared, and what is not.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Matched {
     pub(super) pairings: Vec<Pairing>,
-    pub(super) alone: Vec<Alone>,
+    pub(super) unmatched: Vec<Unmatched>,
 }
 
 impl Matched {
     /// Tells of trials without a partner, once: a control may lack one for several candidates.
-    fn stands_alone(&mut self, alone: Alone) {
-        if !alone.seeds.is_empty() && !self.alone.contains(&alone) {
-            self.alone.push(alone);
+    fn add_unmatched(&mut self, trials: Unmatched) {
+        if !trials.seeds.is_empty() && !self.unmatched.contains(&trials) {
+            self.unmatched.push(trials);
         }
     }
 }
 
 /// The groups of one side that fit each group of the other.
-struct Fits {
+struct Partners {
     /// By group of the first side: those at its place that are set up alike, as far as it is told.
     alike: Vec<Vec<usize>>,
     /// By group of the first side: those at its place.
@@ -113,7 +60,7 @@ pub(super) fn matched(
     sides: [&Side; 2],
     analysis: &Analysis,
 ) -> Matched {
-    let fits = Fits::new(first, second, rule);
+    let fits = Partners::new(first, second, rule);
     let mut matched = Matched::default();
     let mut partner: Vec<Option<usize>> = fits.alike.iter().map(|alike| only(alike)).collect();
     let taken: BTreeSet<usize> = partner.iter().flatten().copied().collect();
@@ -140,7 +87,7 @@ pub(super) fn matched(
                 sides[0].typed,
                 ways(&rivals, sides[0]).join(", ")
             );
-            matched.alone.push(Alone::of(0, group, reason));
+            matched.unmatched.push(Unmatched::of(0, group, reason));
             continue;
         }
         let Some(b) = partner[a] else {
@@ -150,7 +97,7 @@ pub(super) fn matched(
                 true => unmatched::reason(group, second, rule),
                 false => ambiguous(group, &partners, sides[1]),
             };
-            matched.alone.push(Alone::of(0, group, reason));
+            matched.unmatched.push(Unmatched::of(0, group, reason));
             continue;
         };
         join(group, &second[b], rule, analysis, &mut matched);
@@ -164,7 +111,7 @@ pub(super) fn matched(
             true => unmatched::reason(group, first, rule),
             false => "its partner is not clear".to_owned(),
         };
-        matched.alone.push(Alone::of(1, group, reason));
+        matched.unmatched.push(Unmatched::of(1, group, reason));
     }
     matched
 }
@@ -195,7 +142,7 @@ fn only(list: &[usize]) -> Option<usize> {
     if let [one] = list { Some(*one) } else { None }
 }
 
-impl Fits {
+impl Partners {
     fn new(first: &[Group], second: &[Group], rule: &Rule) -> Self {
         let near: Vec<Vec<usize>> = first
             .iter()
@@ -235,7 +182,7 @@ fn is_near(a: &Group, b: &Group, rule: &Rule) -> bool {
     });
     !itself
         && a.spec.dataset_label() == b.spec.dataset_label()
-        && (!a.told.model || !b.told.model || a.spec.model_name() == b.spec.model_name())
+        && (!a.reported.model || !b.reported.model || a.spec.model_name() == b.spec.model_name())
         && (!rule.same_strategy || a.spec.strategy_name() == b.spec.strategy_name())
 }
 
@@ -246,10 +193,10 @@ fn differing(a: &Group, b: &Group, rule: &Rule) -> Vec<String> {
     let (ours, theirs) = (a.settings(), b.settings());
     let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let told_by_both = |key: &str| match key.split_once('.') {
-        Some(("training", _)) => a.told.training && b.told.training,
-        Some(("model", _)) => a.told.model_parameters && b.told.model_parameters,
-        _ if key == "model" => a.told.model && b.told.model,
-        _ => one_strategy && a.told.parameters && b.told.parameters,
+        Some(("training", _)) => a.reported.training && b.reported.training,
+        Some(("model", _)) => a.reported.model_parameters && b.reported.model_parameters,
+        _ if key == "model" => a.reported.model && b.reported.model,
+        _ => one_strategy && a.reported.parameters && b.reported.parameters,
     };
     keys.into_iter()
         .filter(|key| told_by_both(key) && !rule.chosen.contains(*key))
@@ -335,7 +282,9 @@ fn join(a: &Group, b: &Group, rule: &Rule, analysis: &Analysis, matched: &mut Ma
     let Some(metric) = metric(a, b, analysis) else {
         let name = |group: &Group| group.metric().map_or("no score", Metric::title);
         let reason = format!("no metric in common: {} against {}", name(a), name(b));
-        matched.alone.extend([Alone::of(0, a, reason.clone()), Alone::of(1, b, reason)]);
+        matched
+            .unmatched
+            .extend([Unmatched::of(0, a, reason.clone()), Unmatched::of(1, b, reason)]);
         return;
     };
     let mut pairing = Pairing {
@@ -352,7 +301,10 @@ fn join(a: &Group, b: &Group, rule: &Rule, analysis: &Analysis, matched: &mut Ma
             true => format!("no seed in common: {} against {}", seeds(&ours), seeds(&theirs)),
             false => "the other side has no such seed".to_owned(),
         };
-        matched.stands_alone(Alone { seeds: own - &common, ..Alone::of(side, group, reason) });
+        matched.add_unmatched(Unmatched {
+            seeds: own - &common,
+            ..Unmatched::of(side, group, reason)
+        });
     }
     let mut refused: BTreeMap<(String, bool), BTreeSet<u64>> = BTreeMap::new();
     for &seed in &common {
@@ -371,8 +323,8 @@ fn join(a: &Group, b: &Group, rule: &Rule, analysis: &Analysis, matched: &mut Ma
                 true => format!("{reason} on the other side"),
                 false => reason.clone(),
             };
-            let alone = Alone::of(side, group, reason);
-            matched.stands_alone(Alone { seeds: seeds.clone(), not_comparable, ..alone });
+            let trials = Unmatched::of(side, group, reason);
+            matched.add_unmatched(Unmatched { seeds: seeds.clone(), not_comparable, ..trials });
         }
     }
     if kept.is_empty() {

@@ -1,15 +1,15 @@
-//! What is printed beside the study: what stands alone, and what was taken for one.
+//! What is printed beside the study: trials without a partner, and what was taken for one.
 
 use serde_json::{Value, json};
 
 use super::group::seeds;
-use super::matching::Alone;
-use crate::table::wrapped;
+use super::unmatched::Unmatched;
+use crate::text::wrapped;
 
 /// Lines are at most this long.
 const WIDTH: usize = 100;
 
-/// Rows of what stands alone that people read; JSON has all.
+/// Rows of trials without a partner that people read; JSON has all.
 const MOST: usize = 12;
 
 /// What keys of training begin with.
@@ -23,7 +23,7 @@ pub(super) struct Remarks {
     /// Settings in which the two differ though nobody asked for it.
     pub(super) differing: Vec<String>,
     /// Trials that are compared with nothing.
-    pub(super) alone: Vec<Alone>,
+    pub(super) unmatched: Vec<Unmatched>,
 }
 
 impl Remarks {
@@ -43,21 +43,21 @@ impl Remarks {
         for note in &self.notes {
             text.push_str(&wrapped(&format!("note: {note}"), "", WIDTH));
         }
-        if !self.alone.is_empty() {
-            let total: usize = self.alone.iter().map(|alone| alone.seeds.len()).sum();
-            text.push_str(&format!("\nNot compared ({}):\n", trials(total)));
-            for alone in self.alone.iter().take(MOST) {
+        if !self.unmatched.is_empty() {
+            let total: usize = self.unmatched.iter().map(|trials| trials.seeds.len()).sum();
+            text.push_str(&format!("\nNot compared ({}):\n", count(total)));
+            for trials in self.unmatched.iter().take(MOST) {
                 let line = format!(
                     "{}: {}, seeds {} ({}): {}",
-                    sides[alone.side],
-                    alone.what,
-                    seeds(&alone.seeds),
-                    trials(alone.seeds.len()),
-                    alone.reason
+                    sides[trials.side],
+                    trials.what,
+                    seeds(&trials.seeds),
+                    count(trials.seeds.len()),
+                    trials.reason
                 );
                 text.push_str(&wrapped(&line, "  ", WIDTH));
             }
-            if let Some(more) = self.alone.len().checked_sub(MOST).filter(|more| *more > 0) {
+            if let Some(more) = self.unmatched.len().checked_sub(MOST).filter(|more| *more > 0) {
                 text.push_str(&format!("  and {more} more; --json lists all\n"));
             }
         }
@@ -69,24 +69,24 @@ impl Remarks {
         self.differing.iter().filter_map(|text| text.strip_prefix(TRAINING)).collect()
     }
 
-    /// What stands alone, for programs.
-    pub(super) fn alone_json(&self, sides: [&str; 2]) -> Value {
-        let one = |alone: &Alone| {
+    /// Trials without a partner, for programs.
+    pub(super) fn unmatched_json(&self, sides: [&str; 2]) -> Value {
+        let one = |trials: &Unmatched| {
             json!({
-                "side": sides[alone.side],
-                "what": alone.what,
-                "seeds": alone.seeds,
-                "trials": alone.seeds.len(),
-                "not_comparable": alone.not_comparable,
-                "reason": alone.reason,
+                "side": sides[trials.side],
+                "what": trials.what,
+                "seeds": trials.seeds,
+                "trials": trials.seeds.len(),
+                "not_comparable": trials.not_comparable,
+                "reason": trials.reason,
             })
         };
-        self.alone.iter().map(one).collect()
+        self.unmatched.iter().map(one).collect()
     }
 }
 
-fn trials(count: usize) -> String {
-    if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") }
+fn count(trials: usize) -> String {
+    if trials == 1 { "1 trial".to_owned() } else { format!("{trials} trials") }
 }
 
 #[cfg(test)]
@@ -94,8 +94,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_alone_is_listed_with_counts_and_reasons() {
-        let alone = |side, seeds: &[u64]| Alone {
+    fn trials_without_a_partner_are_listed_with_counts_and_reasons() {
+        let unmatched = |side, seeds: &[u64]| Unmatched {
             side,
             what: "rigl at 0.9 on mnist".to_owned(),
             seeds: seeds.iter().copied().collect(),
@@ -107,7 +107,7 @@ mod tests {
             differing: ["drop_fraction: 0.3 against 0.1", "training.epochs: 2 against 1"]
                 .map(str::to_owned)
                 .to_vec(),
-            alone: vec![alone(0, &[0, 1, 2]), alone(1, &[7])],
+            unmatched: vec![unmatched(0, &[0, 1, 2]), unmatched(1, &[7])],
         };
         assert_eq!(
             remarks.text(["a.csv", "b.csv"]),
@@ -119,9 +119,9 @@ mod tests {
              a.csv: rigl at 0.9 on mnist, seeds 0..=2 (3 trials): no rigl there\n  \
              b.csv: rigl at 0.9 on mnist, seeds 7 (1 trial): no rigl there\n"
         );
-        let json = remarks.alone_json(["a.csv", "b.csv"]);
+        let json = remarks.unmatched_json(["a.csv", "b.csv"]);
         assert_eq!((&json[1]["side"], &json[1]["seeds"]), (&json!("b.csv"), &json!([7])));
-        remarks.alone = (0..20).map(|seed| alone(0, &[seed])).collect();
+        remarks.unmatched = (0..20).map(|seed| unmatched(0, &[seed])).collect();
         assert!(remarks.text(["a", "b"]).ends_with("  and 8 more; --json lists all\n"));
         assert_eq!(Remarks::default().text(["a", "b"]), "");
     }

@@ -6,8 +6,9 @@ use dst_core::Training;
 use dst_core::record::{TrialRecord, TrialSpec};
 use serde_json::json;
 
-use super::matching::{Pairing, Rule};
+use super::matching::Pairing;
 use super::names::rename;
+use super::rule::Rule;
 use super::side::Side;
 use crate::command::label::Labels;
 
@@ -75,13 +76,13 @@ fn place(pairing: &Pairing, labels: &Labels, rule: &Rule) -> String {
     if rule.same_strategy {
         parts.push(labels.strategy(&candidate.spec));
     }
-    let tells: Option<&TrialSpec> = match (candidate.told.model, control.told.model) {
+    let tells: Option<&TrialSpec> = match (candidate.reported.model, control.reported.model) {
         (true, _) => Some(&candidate.spec),
         (false, true) => Some(&control.spec),
         (false, false) => None,
     };
     parts.extend(tells.map(|spec| labels.model(spec)));
-    if candidate.told.training {
+    if candidate.reported.training {
         parts.extend(Some(labels.training(&candidate.spec)).filter(|text| !text.is_empty()));
     }
     if parts.is_empty() {

@@ -185,7 +185,7 @@ impl Selector {
     fn unknown(&self, key: &str, entries: &[&Entry]) -> Error {
         let mut known: Vec<String> = Vec::new();
         for entry in entries {
-            known.extend(super::entry::settings(&entry.trial.spec, entry.told).into_keys());
+            known.extend(super::entry::settings(&entry.trial.spec, entry.reported).into_keys());
             known.extend(entry.cells.keys().filter(|name| !name.is_empty()).cloned());
         }
         known.sort();
@@ -201,7 +201,7 @@ fn value(entry: &Entry, key: &str) -> Option<Value> {
     if key == "dataset" {
         return Some(spec.dataset_label().into());
     }
-    let own = super::entry::settings(spec, entry.told).remove(key);
+    let own = super::entry::settings(spec, entry.reported).remove(key);
     own.or_else(|| entry.cells.get(&normal(key)).map(|cell| cell.as_str().into()))
 }
 

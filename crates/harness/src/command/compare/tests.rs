@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::Layer;
+use crate::config::SettingLayer;
 
 /// The inputs that were taken badly once.
 const OURS: &str = include_str!("cases/ours.csv");
@@ -24,8 +24,8 @@ fn compare(ours: &[u8], theirs: &[u8], part: &str) -> Result<(Vec<String>, Remar
     let sides = sides(&typed[0], &typed[1], folder.path())?;
     let sides = [&sides[0], &sides[1]];
     let rule = Rule::of(sides);
-    let effective = Effective::new(None, Layer::default(), Layer::default())?;
-    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &effective)?;
+    let resolved = ResolvedSettings::new(None, SettingLayer::default(), SettingLayer::default())?;
+    let Prepared { matched, recorded, notes } = prepare(sides, &rule, &resolved)?;
     let names = relabel::names(sides, &rule);
     assert_eq!(names, ["ours", "theirs"]);
     let trials = relabel::trials(&matched.pairings, &names, &rule);
@@ -40,7 +40,7 @@ fn compare(ours: &[u8], theirs: &[u8], part: &str) -> Result<(Vec<String>, Remar
     });
     let comparisons = comparisons.collect();
     let differing = relabel::differing(&matched.pairings);
-    Ok((comparisons, Remarks { notes, differing, alone: matched.alone }))
+    Ok((comparisons, Remarks { notes, differing, unmatched: matched.unmatched }))
 }
 
 fn all(seeds: usize) -> Vec<String> {
@@ -53,7 +53,7 @@ fn all(seeds: usize) -> Vec<String> {
 fn a_sparsity_in_32_bits_is_the_same() {
     let (comparisons, remarks) = compare(OURS.as_bytes(), FLOAT32.as_bytes(), "").unwrap();
     assert_eq!(comparisons, all(6));
-    assert!(remarks.alone.is_empty() && remarks.notes.is_empty(), "{remarks:?}");
+    assert!(remarks.unmatched.is_empty() && remarks.notes.is_empty(), "{remarks:?}");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn encodings_and_parts_of_files() {
     let (comparisons, remarks) = compare(OURS.as_bytes(), &wide, ":rigl@90%").unwrap();
     assert_eq!(comparisons, ["mnist, rigl: ours at 90 % n=6"]);
     assert!(remarks.notes[0].ends_with("theirs.csv was read as UTF-16"), "{remarks:?}");
-    assert!(remarks.alone.is_empty(), "{remarks:?}");
+    assert!(remarks.unmatched.is_empty(), "{remarks:?}");
     let error = compare(OURS.as_bytes(), b"dataset,strategy\nd\xE9j\xE0", "").unwrap_err();
     assert_eq!(Exit::from(&error), Exit::Data);
 }

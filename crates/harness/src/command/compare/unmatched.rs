@@ -1,4 +1,4 @@
-//! Why trials have no partner.
+//! Trials without a partner, and why they have none.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,30 @@ use dst_core::record::TrialRecord;
 use dst_core::{Error, Result};
 
 use super::group::Group;
-use super::matching::{Alone, Rule};
+use super::rule::Rule;
 use super::side::Side;
+
+/// Trials that are compared with nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unmatched {
+    /// 0 for the first side, 1 for the second.
+    pub(super) side: usize,
+    /// What they are of, as `rigl at 0.9 on mnist, lenet5`.
+    pub(super) what: String,
+    /// Their seeds.
+    pub(super) seeds: BTreeSet<u64>,
+    /// Why, in words without a full stop.
+    pub(super) reason: String,
+    /// Could they be compared if the two had been made from the same data or weights?
+    pub(super) not_comparable: bool,
+}
+
+impl Unmatched {
+    pub(super) fn of(side: usize, group: &Group, reason: String) -> Self {
+        let seeds = group.trials.keys().copied().collect();
+        Self { side, what: group.what(), seeds, reason, not_comparable: false }
+    }
+}
 
 /// Why no group of the other side fits this one, by the first thing that nobody there has.
 pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
@@ -24,7 +46,9 @@ pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
         }
     }
     left.retain(|other| {
-        !other.told.model || !group.told.model || other.spec.model_name() == spec.model_name()
+        !other.reported.model
+            || !group.reported.model
+            || other.spec.model_name() == spec.model_name()
     });
     if left.is_empty() {
         return format!("no model {} there", spec.model_name());
@@ -60,7 +84,7 @@ pub(super) fn other_input(a: &TrialRecord, b: &TrialRecord) -> Option<String> {
 /// Always.
 pub(super) fn nothing<T>(
     groups: [&[Group]; 2],
-    alone: &[Alone],
+    unmatched: &[Unmatched],
     rule: &Rule,
     sides: [&Side; 2],
 ) -> Result<T> {
@@ -72,7 +96,7 @@ pub(super) fn nothing<T>(
         let list = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(", ");
         apart.then(|| format!("no {what} in common: {} against {}", list(ours), list(theirs)))
     };
-    let told = first.iter().chain(second).all(|group| group.told.model);
+    let told = first.iter().chain(second).all(|group| group.reported.model);
     let message = differ("data set", &|group| group.spec.dataset_label())
         .or_else(|| {
             let named = rule.same_strategy;
@@ -91,8 +115,8 @@ pub(super) fn nothing<T>(
         ));
     }
     let mut reasons: Vec<String> = Vec::new();
-    for alone in alone {
-        let line = format!("{}: {}", alone.what, alone.reason);
+    for trials in unmatched {
+        let line = format!("{}: {}", trials.what, trials.reason);
         if !reasons.contains(&line) {
             reasons.push(line);
         }

@@ -16,7 +16,7 @@ pub(super) const SEEDS: [u32; 4] = [5, 10, 20, 30];
 
 /// What the command line asks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct PowerFlags {
     /// The difference to detect, in units of the metric; none for the margin.
     pub(super) effect: Option<f64>,
     /// The probability with which it is to be detected.
@@ -54,14 +54,14 @@ impl Question {
     /// # Errors
     /// If the effect is not above 0, or the power not between alpha and 1.
     pub(super) fn new(
-        asked: &Asked,
+        flags: &PowerFlags,
         margin: f64,
         family: usize,
         analysis: &Analysis,
     ) -> Result<Self> {
         analysis.validate()?;
-        let (alpha, power) = (analysis.alpha, asked.power);
-        let effect = match asked.effect {
+        let (alpha, power) = (analysis.alpha, flags.power);
+        let effect = match flags.effect {
             Some(effect) if effect > 0.0 && effect.is_finite() => effect,
             Some(effect) => {
                 return Err(Error::usage(format!("{effect} is no difference to detect"))
@@ -81,7 +81,7 @@ impl Question {
             .at("--power")
             .hint("0.8 is usual, 0.9 is careful"));
         }
-        let comparisons = asked.comparisons.unwrap_or(family).max(1);
+        let comparisons = flags.comparisons.unwrap_or(family).max(1);
         let level = analysis.level_among(comparisons);
         let exact_tests_from = fewest_exact_pairs(level).map_err(refused)?;
         let floor = match analysis.test {
@@ -209,11 +209,11 @@ fn refused(error: dst_stats::Error) -> Error {
 mod tests {
     use super::*;
 
-    const ASKED: Asked = Asked { effect: None, power: 0.8, comparisons: None };
+    const FLAGS: PowerFlags = PowerFlags { effect: None, power: 0.8, comparisons: None };
 
     fn among(comparisons: usize, test: PrimaryTest) -> Question {
         let analysis = Analysis { test, ..Analysis::default() };
-        Question::new(&ASKED, 0.004, comparisons, &analysis).unwrap()
+        Question::new(&FLAGS, 0.004, comparisons, &analysis).unwrap()
     }
 
     fn question() -> Question {
@@ -248,17 +248,17 @@ mod tests {
         let (one, many) = (Plan::new(0.004, &question()), Plan::new(0.004, &twelve));
         assert!(many.unwrap().seeds > one.unwrap().seeds);
         // What is asked for counts more than what the pilot had.
-        let asked = Asked { comparisons: Some(12), ..ASKED };
-        let asked = Question::new(&asked, 0.004, 1, &Analysis::default()).unwrap();
-        assert_eq!(asked, twelve);
+        let flags = PowerFlags { comparisons: Some(12), ..FLAGS };
+        let question = Question::new(&flags, 0.004, 1, &Analysis::default()).unwrap();
+        assert_eq!(question, twelve);
         let uncorrected =
             Analysis { correction: dst_analysis::Multiplicity::None, ..Analysis::default() };
-        assert_eq!(Question::new(&ASKED, 0.004, 12, &uncorrected).unwrap().level, 0.05);
+        assert_eq!(Question::new(&FLAGS, 0.004, 12, &uncorrected).unwrap().level, 0.05);
     }
 
     /// Identical methods but for a loss of 0, a margin of 1.5 sd: simulated power of non-inferiority
     /// with 8 seeds was .95, .86, .76 and .57 for families of 1, 6, 12 and 30 by Holm's steps. One
-    /// comparison alone, which is planned here, has less.
+    /// single comparison, which is planned here, has less.
     #[test]
     fn power_of_non_inferiority_is_that_of_the_corrected_level() {
         let needed = |comparisons| {
@@ -275,8 +275,8 @@ mod tests {
         assert_eq!(plan.seeds, Some(5), "reports give no verdict below");
         let plan = Plan::new(1e6, &question()).unwrap();
         assert_eq!(plan.seeds, None);
-        let asked = Asked { effect: Some(0.01), ..ASKED };
-        let question = Question::new(&asked, 0.0, 1, &Analysis::default()).unwrap();
+        let flags = PowerFlags { effect: Some(0.01), ..FLAGS };
+        let question = Question::new(&flags, 0.0, 1, &Analysis::default()).unwrap();
         assert_eq!(Plan::new(0.01, &question).unwrap().seeds_no_worse, None);
     }
 
@@ -301,18 +301,18 @@ mod tests {
 
     #[test]
     fn useless_questions_are_refused() {
-        let refused = |asked: Asked, margin| {
-            Question::new(&asked, margin, 1, &Analysis::default()).unwrap_err().to_string()
+        let refused = |flags: PowerFlags, margin| {
+            Question::new(&flags, margin, 1, &Analysis::default()).unwrap_err().to_string()
         };
         for effect in [0.0, -0.1, f64::NAN, f64::INFINITY] {
-            let error = refused(Asked { effect: Some(effect), ..ASKED }, 0.005);
+            let error = refused(PowerFlags { effect: Some(effect), ..FLAGS }, 0.005);
             assert!(error.contains("is no difference to detect"), "{error}");
         }
         for power in [0.0, 0.05, 1.0, f64::NAN] {
-            let error = refused(Asked { power, ..ASKED }, 0.005);
+            let error = refused(PowerFlags { power, ..FLAGS }, 0.005);
             assert!(error.contains("is no power"), "{error}");
         }
-        let error = refused(ASKED, 0.0);
+        let error = refused(FLAGS, 0.0);
         assert!(error.contains("--effect"), "{error}");
         for sd in [0.0, -1.0, f64::NAN] {
             assert!(Plan::new(sd, &question()).is_err(), "{sd}");

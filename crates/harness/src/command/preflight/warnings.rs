@@ -17,10 +17,10 @@ pub(in crate::command) fn warnings(
     checked: &Checked,
     labels: &Labels,
 ) -> BTreeSet<String> {
-    let Checked { estimates, cautions } = checked;
+    let Checked { estimates, warnings: of_data } = checked;
     let mut warnings = unreached(trials, estimates, labels);
     warnings.extend(unchanged(trials, estimates, labels));
-    warnings.extend(cautions.iter().cloned());
+    warnings.extend(of_data.iter().cloned());
     warnings.extend(trials.iter().filter_map(untrained));
     warnings
 }

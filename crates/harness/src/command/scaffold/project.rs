@@ -167,7 +167,7 @@ fn config(package: &str, clone: &Checkout, libtorch: &Path) -> Result<String> {
         "\n[build]\n{}",
         entries(theirs.get("build").ok_or_else(|| unlike(clone, "build"))?)?
     );
-    // Its binaries find libtorch in the clone. One that is elsewhere is linked in the project alone.
+    // Its binaries find libtorch in the clone. One that is elsewhere is linked only in the project.
     if clone.root().join(LIBTORCH).exists() {
         let folder = clone.root().join("target");
         target.push_str(&format!(

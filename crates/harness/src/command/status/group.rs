@@ -1,4 +1,4 @@
-//! Trials that differ in their seed alone.
+//! Trials that differ only in their seed.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use dst_core::record::{Outcome, Status};
 use serde_json::{Map, Value, json};
 
 use super::Trial;
-use crate::progress::pace::Pace;
+use crate::progress::eta::Eta;
 use crate::store::TrialState;
 
 /// How many trials are in which state.
@@ -108,14 +108,14 @@ impl Score {
 
 /// How long trials that have not ended still take.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rest {
+pub(super) struct RemainingTime {
     /// Until they have ended, in seconds.
     pub(super) seconds: f64,
     /// Are there others of which nothing is known?
     pub(super) is_partial: bool,
 }
 
-impl Rest {
+impl RemainingTime {
     /// If `workers` trials run at once, or one if none runs now. None if nothing is left, or
     /// nothing is known.
     pub(super) fn of<'a>(
@@ -141,13 +141,13 @@ impl Rest {
         if costs.is_empty() {
             return None;
         }
-        let mut pace = Pace::new(costs);
+        let mut eta = Eta::new(costs);
         for (id, fraction) in begun {
-            pace.start(id);
-            pace.reach(id, fraction);
+            eta.start(id);
+            eta.reach(id, fraction);
         }
         // One trial does not become faster when others have ended.
-        let seconds = (pace.rest() / workers.max(1) as f64).max(longest);
+        let seconds = (eta.rest() / workers.max(1) as f64).max(longest);
         Some(Self { seconds, is_partial })
     }
 }
@@ -235,8 +235,8 @@ mod tests {
     fn what_is_left_is_shared_by_those_that_run() {
         let pending = |seed| trial(seed, TrialState::Pending, Some(10.0), None);
         let begun = trial(0, TrialState::Interrupted, Some(10.0), Some(0.5));
-        let rest = |trials: &[Trial], workers| Rest::of(trials, workers);
-        let some = |seconds, is_partial| Some(Rest { seconds, is_partial });
+        let rest = |trials: &[Trial], workers| RemainingTime::of(trials, workers);
+        let some = |seconds, is_partial| Some(RemainingTime { seconds, is_partial });
         assert_eq!(rest(&[], 2), None);
         assert_eq!(rest(&[begun.clone(), pending(1)], 0), some(15.0, false));
         assert_eq!(rest(&[begun, pending(1), pending(2)], 2), some(12.5, false));

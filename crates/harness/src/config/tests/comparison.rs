@@ -6,7 +6,7 @@ use super::*;
 
 /// The learning rates of a grid, by data set and strategy, in the order of its trials.
 fn rates(line: &str, file: &str) -> Vec<(String, String, f64)> {
-    let grid = effective(line, &[], file).unwrap().grid().unwrap();
+    let grid = resolved(line, &[], file).unwrap().grid().unwrap();
     let rate = |trial: &TrialSpec| {
         let strategy = trial.strategy_name().to_owned();
         (trial.dataset.clone(), strategy, trial.training.learning_rate)
@@ -19,7 +19,7 @@ fn expected(list: &[(&str, &str, f64)]) -> Vec<(String, String, f64)> {
 }
 
 fn analysis(line: &str, file: &str) -> Analysis {
-    effective(line, &[], file).unwrap().grid().unwrap().analysis
+    resolved(line, &[], file).unwrap().grid().unwrap().analysis
 }
 
 const TWO: &str = "--strategies rigl,dense --seeds 0";
@@ -58,7 +58,7 @@ fn the_special_wins_within_one_source_and_the_stronger_source_over_it() {
     assert!(all.iter().all(|(_, _, rate)| *rate == 0.5), "{all:?}");
     // What is typed for one data set would not reach RigL, and that is said.
     let typed = format!("{line} --set glue/rte.training.learning_rate=0.6");
-    let error = effective(&typed, &[], file).unwrap().grid().unwrap_err().to_string();
+    let error = resolved(&typed, &[], file).unwrap().grid().unwrap_err().to_string();
     assert!(
         error.starts_with(
             "--set glue/rte.training.learning_rate=0.6: dataset.\"glue/rte\".training.learning_rate \
@@ -139,7 +139,7 @@ fn choices_on_validation_are_known_from_the_settings() {
 #[test]
 fn printed_trainings_and_their_reason_are_read_back() {
     let line = format!("{TWO} --set rigl.training.learning_rate=0.01,0.1 --set analysis.looks=[1]");
-    let first = effective(&line, &[], "").unwrap();
+    let first = resolved(&line, &[], "").unwrap();
     let text = first.to_toml().unwrap();
     for expected in [
         "[strategy.rigl.training]\nlearning_rate = [0.01, 0.1]",
@@ -149,7 +149,7 @@ fn printed_trainings_and_their_reason_are_read_back() {
     }
     let tuned = text.lines().find(|line| line.starts_with("tuned = ")).unwrap();
     assert!(tuned.starts_with("tuned = true "), "{tuned}");
-    let again = effective("", &[], &text).unwrap();
+    let again = resolved("", &[], &text).unwrap();
     assert_eq!(first.grid().unwrap(), again.grid().unwrap(), "{text}");
 }
 
@@ -157,16 +157,16 @@ fn printed_trainings_and_their_reason_are_read_back() {
 fn the_analysis_has_flags() {
     let line = "--strategies rigl,dense --seeds 0..12 --margin 2% --test wilcoxon \
                 --correction bonferroni --looks 6,12 --alpha 0.01";
-    let effective = effective(line, &[], "").unwrap();
-    let grid = effective.grid().unwrap();
-    effective.check_looks(&grid).unwrap();
+    let resolved = resolved(line, &[], "").unwrap();
+    let grid = resolved.grid().unwrap();
+    resolved.check_looks(&grid).unwrap();
     assert_eq!(grid.analysis.margin, Margin::Relative(0.02));
     assert_eq!(grid.analysis.test, PrimaryTest::Wilcoxon);
     assert_eq!(grid.analysis.correction, Multiplicity::Bonferroni);
     assert_eq!(grid.analysis.looks, [6, 12]);
     assert_eq!(grid.analysis.alpha, 0.01);
     let environment = [("HARNESS_MARGIN", "2 %"), ("HARNESS_ALPHA", "0.1")];
-    let set = super::effective(TWO, &environment, "").unwrap().grid().unwrap().analysis;
+    let set = super::resolved(TWO, &environment, "").unwrap().grid().unwrap().analysis;
     assert_eq!((set.margin, set.alpha), (Margin::Relative(0.02), 0.1));
     for (flags, message) in [
         ("--test wilcoxn", "--test: unknown test 'wilcoxn'\n  did you mean 'wilcoxon'"),
@@ -186,8 +186,8 @@ fn the_analysis_has_flags() {
 #[test]
 fn the_last_look_is_at_all_seeds() {
     let refused = |line: &str, file: &str| {
-        let effective = effective(line, &[], file).unwrap();
-        effective.check_looks(&effective.grid().unwrap()).unwrap_err().to_string()
+        let resolved = resolved(line, &[], file).unwrap();
+        resolved.check_looks(&resolved.grid().unwrap()).unwrap_err().to_string()
     };
     assert_eq!(
         refused("--strategies rigl,dense --seeds 0..8 --looks 6,12", ""),
@@ -241,9 +241,9 @@ fn margins_and_accepted_collapses_are_of_data_sets_that_are_known() {
         let error = error(&format!("{line} {flags}"));
         assert!(error.contains(message), "{flags}: {error}");
     }
-    let text = effective(&set_line(line), &[], file).unwrap().to_toml().unwrap();
-    let again = effective("", &[], &text).unwrap().grid().unwrap();
-    assert_eq!(effective(&set_line(line), &[], file).unwrap().grid().unwrap(), again, "{text}");
+    let text = resolved(&set_line(line), &[], file).unwrap().to_toml().unwrap();
+    let again = resolved("", &[], &text).unwrap().grid().unwrap();
+    assert_eq!(resolved(&set_line(line), &[], file).unwrap().grid().unwrap(), again, "{text}");
 }
 
 fn set_line(line: &str) -> String {
@@ -255,7 +255,7 @@ fn set_line(line: &str) -> String {
 fn a_sparsity_with_a_rounding_error_is_the_one_that_was_meant() {
     let file = "strategies = ['set', 'dense']\nsparsity = [0.3, 0.30000000000000004]\n\
                 seeds = '0..3'\nmodels = ['mlp']";
-    let grid = effective("", &[], file).unwrap().grid().unwrap();
+    let grid = resolved("", &[], file).unwrap().grid().unwrap();
     assert_eq!(grid.trials.len(), 2 * 3);
     let typed = "--strategies set --models mlp --seeds 0 --epochs 1 --set training.learning_rate=";
     let (one, other) =
@@ -280,9 +280,10 @@ fn a_grid_file_in_another_encoding_says_so() {
     let path = folder.path().join("grid.toml");
     let wide: Vec<u8> = "strategies = ['rigl']".encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(&path, [&[0xFF, 0xFE], &wide[..]].concat()).unwrap();
-    let error = Effective::new(Some(&path), Layer::new(), Layer::new()).unwrap_err();
+    let error =
+        ResolvedSettings::new(Some(&path), SettingLayer::new(), SettingLayer::new()).unwrap_err();
     assert_eq!(error.kind(), dst_core::ErrorKind::Usage);
     assert!(error.to_string().contains("grid.toml: this is UTF-16 text, not UTF-8"), "{error}");
     std::fs::write(&path, "\u{feff}strategies = ['rigl']").unwrap();
-    assert!(Effective::new(Some(&path), Layer::new(), Layer::new()).is_ok());
+    assert!(ResolvedSettings::new(Some(&path), SettingLayer::new(), SettingLayer::new()).is_ok());
 }

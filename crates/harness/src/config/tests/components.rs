@@ -13,7 +13,7 @@ const LINE: &str = "--strategies dense --seeds 0";
 
 /// What every trial of a grid has of one setting of training, as reports show it.
 fn settings(line: &str, file: &str, key: &str) -> Vec<Value> {
-    let grid = effective(line, &[], file).unwrap().grid().unwrap();
+    let grid = resolved(line, &[], file).unwrap().grid().unwrap();
     let setting =
         |trial: &TrialSpec| trial.training.settings().get(key).cloned().unwrap_or(Value::Null);
     grid.trials.iter().map(setting).collect()
@@ -40,11 +40,11 @@ fn every_spelling_of_an_optimiser_is_the_same_trial() {
         "[training]\noptimizer = 'adamw'\nbeta2 = 0.95",
         "[training]\noptimizer = 'adamw'\n[dataset.mnist-10k.training.optimizer]\nbeta2 = 0.95",
     ] {
-        let grid = effective(LINE, &[], file).unwrap().grid().unwrap();
+        let grid = resolved(LINE, &[], file).unwrap().grid().unwrap();
         assert_eq!(ids(&grid.trials), ids(&one), "{file}");
     }
     let environment = [("HARNESS_OPTIMIZER", "{name='adamw',beta2=0.95}")];
-    let grid = effective(LINE, &environment, "").unwrap().grid().unwrap();
+    let grid = resolved(LINE, &environment, "").unwrap().grid().unwrap();
     assert_eq!(ids(&grid.trials), ids(&one));
 }
 
@@ -147,14 +147,14 @@ fn mistakes_in_components_are_named_with_path_and_level() {
         assert!(error.contains(expected), "{set}: {error}");
     }
     let file = "[training.optimizer]\nname = 'adam'\nbeta2 = 1.5";
-    let error = effective(LINE, &[], file).unwrap().grid().unwrap_err().to_string();
+    let error = resolved(LINE, &[], file).unwrap().grid().unwrap_err().to_string();
     assert!(error.contains("grid.toml: training.optimizer.beta2: adam: beta2 = 1.5"), "{error}");
     let twice = format!("{LINE} --set training.beta2=0.5 --set optimizer.beta2=0.6");
     let error = super::error(&twice);
     assert!(error.contains("training.optimizer.beta2 is set twice"), "{error}");
     let beside = "[training]\noptimizer = [{ name = 'sgd' }, { name = 'adam' }]";
     let line = format!("{LINE} --set optimizer.weight_decay=0.1");
-    let error = effective(&line, &[], beside).unwrap().grid().unwrap_err().to_string();
+    let error = resolved(&line, &[], beside).unwrap().grid().unwrap_err().to_string();
     assert!(error.contains("optimizer has 2 values, and optimizer.weight_decay is set"), "{error}");
 }
 
@@ -171,12 +171,12 @@ fn printed_components_are_read_back() {
         "--set dense.training.optimizer={name='sgd',momentum=0.5}",
         "--preset snfs-lenet5 --optimizer adam",
     ] {
-        let first = effective(&format!("{LINE} {line}"), &[], "").unwrap();
+        let first = resolved(&format!("{LINE} {line}"), &[], "").unwrap();
         let text = first.to_toml().unwrap();
-        let again = effective("", &[], &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let again = resolved("", &[], &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(first.grid().unwrap(), again.grid().unwrap(), "{line}\n{text}");
     }
-    let text = effective(&format!("{LINE} --optimizer sgd"), &[], "").unwrap().to_toml().unwrap();
+    let text = resolved(&format!("{LINE} --optimizer sgd"), &[], "").unwrap().to_toml().unwrap();
     // The preset has the old spelling.
     for expected in
         ["optimizer.name = \"sgd\" ", "# --optimizer", "learning_rate_shape = \"cosine\" "]
@@ -250,7 +250,7 @@ inventory::submit! {
 fn parameters_of_strategies_are_paths_of_any_depth() {
     let line = "--strategies test-deep --seeds 0 --sparsity 0.5";
     let configs = |set: &str, file: &str| -> Vec<Value> {
-        let grid = effective(&format!("{line} {set}"), &[], file).unwrap().grid().unwrap();
+        let grid = resolved(&format!("{line} {set}"), &[], file).unwrap().grid().unwrap();
         grid.trials.into_iter().map(|trial| trial.strategy).collect()
     };
     let found =
@@ -288,9 +288,9 @@ fn parameters_of_strategies_are_paths_of_any_depth() {
     let wrong = error(&format!("{line} {constant}"));
     assert!(wrong.contains("decay: constant: unknown parameter 'exponent'"), "{wrong}");
     let set = "--set test-deep.drop.scope.rows=true,false --set test-deep.decay.kind=constant";
-    let first = effective(&format!("{line} {set}"), &[], "").unwrap();
+    let first = resolved(&format!("{line} {set}"), &[], "").unwrap();
     let text = first.to_toml().unwrap();
-    let again = effective("", &[], &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let again = resolved("", &[], &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     assert_eq!(first.grid().unwrap(), again.grid().unwrap(), "{text}");
 }
 

@@ -100,7 +100,8 @@ impl Columns {
     pub(super) fn new(header: &[String]) -> Result<Self> {
         let width = header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
         let header = &header[..width];
-        let normal: Vec<Normal> = header.iter().map(|name| Normal::of(name)).collect();
+        let normal: Vec<NormalizedName> =
+            header.iter().map(|name| NormalizedName::of(name)).collect();
         let mut roles: Vec<(Role, Column)> = Vec::new();
         for (role, names) in NAMES {
             if let Some(column) = find(header, &normal, names.iter().map(|&name| name.to_owned()))?
@@ -131,14 +132,15 @@ impl Columns {
 
     /// How many of the needed columns are there? By this separators are told apart.
     pub(super) fn fit(header: &[String]) -> usize {
-        let normal: Vec<Normal> = header.iter().map(|name| Normal::of(name)).collect();
+        let normal: Vec<NormalizedName> =
+            header.iter().map(|name| NormalizedName::of(name)).collect();
         let named = NAMES
             .iter()
             .filter(|(_, names)| normal.iter().any(|normal| names.contains(&normal.stripped())));
         named.count()
     }
 
-    fn check(&self, header: &[String], normal: &[Normal]) -> Result<()> {
+    fn check(&self, header: &[String], normal: &[NormalizedName]) -> Result<()> {
         let mut missing: Vec<String> = [Role::Dataset, Role::Strategy, Role::Seed]
             .into_iter()
             .filter(|role| self.get(*role).is_none())
@@ -190,11 +192,12 @@ pub(super) fn metric(cell: &str) -> Result<Metric> {
 /// prefix.
 fn find(
     header: &[String],
-    normal: &[Normal],
+    normal: &[NormalizedName],
     names: impl Iterator<Item = String>,
 ) -> Result<Option<Column>> {
     for name in names {
-        for form in [Normal::whole as fn(&Normal) -> &str, Normal::stripped] {
+        for form in [NormalizedName::whole as fn(&NormalizedName) -> &str, NormalizedName::stripped]
+        {
             let places: Vec<usize> =
                 (0..normal.len()).filter(|place| form(&normal[*place]) == name).collect();
             match places[..] {
@@ -223,12 +226,12 @@ fn find(
 /// A name of a column without what programs and people vary: `Test/Accuracy (%)` is
 /// `test_accuracy`, in percent.
 #[derive(Debug)]
-struct Normal {
+struct NormalizedName {
     whole: String,
     percent: bool,
 }
 
-impl Normal {
+impl NormalizedName {
     fn of(name: &str) -> Self {
         let lower = name.to_lowercase();
         let words: Vec<&str> =
@@ -250,7 +253,7 @@ impl Normal {
 
 /// The normal form of a key that somebody typed, to find it among [`Columns::others`].
 pub(crate) fn normal(key: &str) -> String {
-    Normal::of(key).stripped().to_owned()
+    NormalizedName::of(key).stripped().to_owned()
 }
 
 #[cfg(test)]

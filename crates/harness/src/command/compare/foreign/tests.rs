@@ -29,8 +29,9 @@ fn a_file_of_another_tool_is_read() {
     assert_eq!((read[1].trial.status, accuracy(&read[1])), (Status::Crashed, None));
     assert_eq!(read[3].trial.status, Status::Diverged);
     assert_eq!((read[2].trial.spec.sparsity, read[2].model()), (0.0, "any"));
-    let told = Told { model: false, model_parameters: false, parameters: false, training: false };
-    assert_eq!((read[0].told, read[0].line), (told, Some(2)));
+    let reported =
+        Reported { model: false, model_parameters: false, parameters: false, training: false };
+    assert_eq!((read[0].reported, read[0].line), (reported, Some(2)));
 }
 
 #[test]
@@ -64,8 +65,8 @@ fn trackers_write_prefixes_and_states() {
                 \"old-sky-2\",\"failed\",\"1\",\"mnist\",\"rigl\",\"0.9\",\"1\",\"0.1\",\"0.5\",\"\"\n\
                 \"new-sea-3\",\"running\",\"1\",\"mnist\",\"rigl\",\"0.9\",\"2\",\"0.1\",\"0.4\",\"\"\n\
                 \"odd-owl-4\",\"sleepy\",\"1\",\"mnist\",\"rigl\",\"0.9\",\"3\",\"0.1\",\"0.4\",\"\"\n";
-    let sheet = parse(text.as_bytes()).unwrap();
-    let read = &sheet.entries;
+    let table = parse(text.as_bytes()).unwrap();
+    let read = &table.entries;
     let ends: Vec<_> = read.iter().map(|entry| (entry.trial.status, accuracy(entry))).collect();
     assert_eq!(
         ends,
@@ -73,7 +74,7 @@ fn trackers_write_prefixes_and_states() {
     );
     assert!(read[2].trial.reason.contains("'sleepy'"));
     assert_eq!(read[0].cells["lr"], "0.1");
-    assert_eq!(sheet.notes, ["has 1 rows of runs that have not ended; they are left out"]);
+    assert_eq!(table.notes, ["has 1 rows of runs that have not ended; they are left out"]);
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn our_own_table_tells_everything_that_can_be_compared() {
                 x,3f,cifar10,mlp,rigl,{},0.9,1,diverged,nan,,,,{},{},d1,,,,,\n";
     let read = entries(text);
     let spec = &read[0].trial.spec;
-    assert_eq!((read[0].told, &*spec.dataset), (Told::ALL, "cifar10"));
+    assert_eq!((read[0].reported, &*spec.dataset), (Reported::ALL, "cifar10"));
     assert_eq!(spec.dataset_label(), "cifar10 [flip=false]");
     assert_eq!(spec.strategy, json!({"name": "rigl", "drop_fraction": 0.3}));
     assert_eq!((spec.training.epochs, &spec.model["hidden"]), (3, &json!([8])));
@@ -109,7 +110,7 @@ fn our_own_table_tells_everything_that_can_be_compared() {
     // A setting may accept a collapse, so its score is kept.
     assert_eq!((read[1].trial.status, accuracy(&read[1])), (Status::Collapsed, Some(0.1)));
     // A training with keys of a newer version is not told.
-    assert!(!read[1].told.training && read[2].told.training);
+    assert!(!read[1].reported.training && read[2].reported.training);
     assert_eq!(read[2].trial.status, Status::Diverged);
 }
 
@@ -207,9 +208,9 @@ fn no_file_makes_it_panic() {
                 }
             }
         }
-        if let Ok(sheet) = parse(&bytes) {
+        if let Ok(table) = parse(&bytes) {
             read += 1;
-            let _ = super::super::group::Group::of(sheet.entries);
+            let _ = super::super::group::Group::of(table.entries);
         }
     }
     assert!(read > 150, "only {read} of the mutated files could be read");

@@ -41,11 +41,11 @@ fn compared(matched: &Matched) -> Vec<String> {
     matched.pairings.iter().map(one).collect()
 }
 
-fn alone(matched: &Matched) -> Vec<String> {
-    let one = |alone: &Alone| {
-        format!("{} {} {}: {}", alone.side, alone.what, seeds(&alone.seeds), alone.reason)
+fn unmatched(matched: &Matched) -> Vec<String> {
+    let one = |trials: &Unmatched| {
+        format!("{} {} {}: {}", trials.side, trials.what, seeds(&trials.seeds), trials.reason)
     };
-    matched.alone.iter().map(one).collect()
+    matched.unmatched.iter().map(one).collect()
 }
 
 /// RigL with these drop fractions, one trial of each.
@@ -64,7 +64,7 @@ fn trained(mut entries: Vec<Entry>, epochs: u32) -> Vec<Entry> {
 }
 
 #[test]
-fn what_stands_alone_is_told_with_the_reason() {
+fn unmatched_trials_are_listed_with_the_reason() {
     let ours = "dataset,strategy,sparsity,seed,acc\nm,dense,0,0,.5\nm,rigl,.9,0,.5\nm,rigl,.9,1,.5\n\
                 m,set,.9,0,.5\nx,set,.9,0,.5\n";
     let theirs = "dataset,strategy,sparsity,seed,acc\nm,dense,0,0,.5\nm,dense,0,1,.5\nm,rigl,.9,0,.5\n\
@@ -74,7 +74,7 @@ fn what_stands_alone_is_told_with_the_reason() {
         matched.pairings.iter().map(|p| (p.candidate.what(), seeds_of(&p.control))).collect();
     assert_eq!(pairs, [("dense on m".into(), "0".into()), ("rigl at 0.9 on m".into(), "0".into())]);
     assert_eq!(
-        alone(&matched),
+        unmatched(&matched),
         [
             "1 dense on m 1: the other side has no such seed",
             "0 rigl at 0.9 on m 1: the other side has no such seed",
@@ -97,7 +97,7 @@ fn equal_settings_are_paired_and_differences_of_a_pair_are_said() {
         ]
     );
     assert_eq!(both.pairings[0].differing, ["drop_fraction: 0.1 against 0.5"]);
-    assert!(both.pairings[1].differing.is_empty() && both.alone.is_empty());
+    assert!(both.pairings[1].differing.is_empty() && both.unmatched.is_empty());
 
     let mut ours = trained(rigl(&[0.3]), 1);
     ours.extend(trained(rigl(&[0.3]), 5));
@@ -105,10 +105,10 @@ fn equal_settings_are_paired_and_differences_of_a_pair_are_said() {
     theirs.extend(trained(rigl(&[0.3]), 1));
     let trainings = whole(ours.clone(), theirs);
     assert!(trainings.pairings.iter().all(|pairing| pairing.differing.is_empty()));
-    assert_eq!((trainings.pairings.len(), trainings.alone.len()), (2, 0));
+    assert_eq!((trainings.pairings.len(), trainings.unmatched.len()), (2, 0));
     let one = whole(ours, trained(rigl(&[0.3]), 5));
     assert_eq!(one.pairings[0].candidate.spec.training.epochs, 5);
-    assert!(alone(&one)[0].ends_with("set up otherwise, and compared with another"));
+    assert!(unmatched(&one)[0].ends_with("set up otherwise, and compared with another"));
     let longer = whole(trained(rigl(&[0.3]), 2), trained(rigl(&[0.3]), 1));
     assert_eq!(longer.pairings[0].differing, ["training.epochs: 2 against 1"]);
 }
@@ -121,7 +121,7 @@ fn several_partners_are_listed_with_the_way_to_name_one() {
         whole(rigl(&[0.1, 0.3]), entries(told_nothing)),
     ] {
         assert!(matched.pairings.is_empty());
-        let reasons = alone(&matched).join("\n");
+        let reasons = unmatched(&matched).join("\n");
         assert!(reasons.contains("rigl[drop_fraction=0.3]'"), "{reasons}");
     }
     // Of another strategy, each set is a candidate of its own.
@@ -137,7 +137,7 @@ fn several_partners_are_listed_with_the_way_to_name_one() {
     );
     let matched = with([&b, &a], set(), rigl(&[0.1, 0.3]));
     assert!(matched.pairings.is_empty());
-    assert!(alone(&matched)[0].contains("one is needed: name one of "));
+    assert!(unmatched(&matched)[0].contains("one is needed: name one of "));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn parameter_values_are_compared_in_equal_surroundings() {
         both
     };
     let matched = with([&a, &b], with_every(0.1), with_every(0.3));
-    assert_eq!((matched.pairings.len(), matched.alone.len()), (2, 0));
+    assert_eq!((matched.pairings.len(), matched.unmatched.len()), (2, 0));
     for Pairing { candidate, control, differing, .. } in &matched.pairings {
         assert_eq!(candidate.spec.strategy["every"], control.spec.strategy["every"]);
         assert!(differing.is_empty(), "the fractions were asked for: {differing:?}");
@@ -187,15 +187,15 @@ fn trials_on_other_data_or_weights_are_not_compared() {
     };
     let matched = whole(digests("d1", "w1"), digests("d2", "w1"));
     assert_eq!(seeds_of(&matched.pairings[0].control), "0");
-    assert!(matched.alone.iter().all(|alone| alone.not_comparable));
+    assert!(matched.unmatched.iter().all(|trials| trials.not_comparable));
     assert_eq!(
-        alone(&matched)[0],
+        unmatched(&matched)[0],
         "0 a at 0.9 on m, mlp 1: not comparable: the data differ (digest d1 against d2)"
     );
     let matched = whole(digests("d1", "w1"), digests("d1", "w2"));
-    assert!(alone(&matched)[0].contains("the starting weights differ"));
+    assert!(unmatched(&matched)[0].contains("the starting weights differ"));
     // Who does not tell is believed.
-    assert!(whole(digests("d1", "w1"), digests("", "")).alone.is_empty());
+    assert!(whole(digests("d1", "w1"), digests("", "")).unmatched.is_empty());
 }
 
 #[test]
@@ -205,6 +205,7 @@ fn a_metric_that_both_have_is_compared() {
     assert_eq!(matched.pairings[0].metric, Metric::F1Binary);
     let matched = whole(file("acc,note"), file("mcc,note"));
     assert!(
-        alone(&matched)[0].ends_with("no metric in common: accuracy against Matthews correlation")
+        unmatched(&matched)[0]
+            .ends_with("no metric in common: accuracy against Matthews correlation")
     );
 }

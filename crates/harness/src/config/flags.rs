@@ -1,86 +1,89 @@
-//! From what was typed to settings.
+//! Settings from the flags of the command line.
 
 use dst_core::{Error, Result};
 
 use super::axis;
-use super::setting::{Key, Layer, Setting, Source, as_one_list, plain};
+use super::parameters::as_one_list;
+use super::plain_key::plain;
+use super::setting::{Key, Setting, SettingLayer, Source};
 use crate::cli::{AnalysisArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs};
 
 /// The settings that `harness grid` was given.
 ///
 /// # Errors
 /// If a key is unknown or a value cannot be read.
-pub(crate) fn grid(args: &GridArgs) -> Result<Layer> {
+pub(crate) fn grid(args: &GridArgs) -> Result<SettingLayer> {
     let ExperimentArgs { strategies, datasets, models, sparsity, seeds, settings } =
         &args.experiment;
-    let mut typed = Typed::default();
-    typed.plain("--strategies", "strategies", strategies)?;
-    typed.plain("--datasets", "datasets", datasets)?;
-    typed.plain("--models", "models", models)?;
-    typed.plain("--sparsity", "sparsity", sparsity)?;
-    typed.plain("--seeds", "seeds", seeds)?;
-    typed.plain("--jobs", "jobs", &args.jobs)?;
-    typed.plain("--timeout", "timeout", &args.timeout)?;
-    typed.place(&args.place)?;
-    typed.analysis(&args.analysis)?;
-    typed.settings(settings)?;
-    Ok(typed.layer)
+    let mut given = FlagSettings::default();
+    given.plain("--strategies", "strategies", strategies)?;
+    given.plain("--datasets", "datasets", datasets)?;
+    given.plain("--models", "models", models)?;
+    given.plain("--sparsity", "sparsity", sparsity)?;
+    given.plain("--seeds", "seeds", seeds)?;
+    given.plain("--jobs", "jobs", &args.jobs)?;
+    given.plain("--timeout", "timeout", &args.timeout)?;
+    given.place(&args.place)?;
+    given.analysis(&args.analysis)?;
+    given.settings(settings)?;
+    Ok(given.layer)
 }
 
 /// The settings that `harness run` was given: a grid of one trial.
 ///
 /// # Errors
 /// As [`grid`].
-pub(crate) fn trial(args: &RunArgs) -> Result<Layer> {
-    let mut typed = Typed::default();
-    typed.plain("--strategy", "strategies", &args.strategy)?;
-    typed.plain("--dataset", "datasets", &args.dataset)?;
-    typed.plain("--model", "models", &args.model)?;
-    typed.plain("--sparsity", "sparsity", &args.sparsity)?;
+pub(crate) fn trial(args: &RunArgs) -> Result<SettingLayer> {
+    let mut given = FlagSettings::default();
+    given.plain("--strategy", "strategies", &args.strategy)?;
+    given.plain("--dataset", "datasets", &args.dataset)?;
+    given.plain("--model", "models", &args.model)?;
+    given.plain("--sparsity", "sparsity", &args.sparsity)?;
     let seed = args.seed.clone().unwrap_or_else(|| "0".to_owned());
-    typed.plain("--seed", "seeds", &Some(seed))?;
-    typed.place(&args.place)?;
-    typed.settings(&args.settings)?;
-    Ok(typed.layer)
+    given.plain("--seed", "seeds", &Some(seed))?;
+    given.place(&args.place)?;
+    given.settings(&args.settings)?;
+    Ok(given.layer)
 }
 
 /// How trials are compared.
 ///
 /// # Errors
 /// As [`grid`].
-pub(crate) fn analysis(args: &AnalysisArgs) -> Result<Layer> {
-    let mut typed = Typed::default();
-    typed.analysis(args)?;
-    Ok(typed.layer)
+pub(crate) fn analysis(args: &AnalysisArgs) -> Result<SettingLayer> {
+    let mut given = FlagSettings::default();
+    given.analysis(args)?;
+    Ok(given.layer)
 }
 
 /// Where data and devices are.
 ///
 /// # Errors
 /// As [`grid`].
-pub(crate) fn place(args: &PlaceArgs) -> Result<Layer> {
-    let mut typed = Typed::default();
-    typed.place(args)?;
-    Ok(typed.layer)
+pub(crate) fn place(args: &PlaceArgs) -> Result<SettingLayer> {
+    let mut given = FlagSettings::default();
+    given.place(args)?;
+    Ok(given.layer)
 }
 
 /// The folder of the store.
 ///
 /// # Errors
 /// As [`grid`].
-pub(crate) fn store(layer: &mut Layer, text: Option<&str>) -> Result<()> {
+pub(crate) fn store(layer: &mut SettingLayer, text: Option<&str>) -> Result<()> {
     if let Some(text) = text {
         layer.push(plain("store")?.setting(text, Source::Flag("--store".to_owned()))?);
     }
     Ok(())
 }
 
+/// What the flags of one command set.
 #[derive(Default)]
-struct Typed {
-    layer: Layer,
+struct FlagSettings {
+    layer: SettingLayer,
 }
 
-impl Typed {
+impl FlagSettings {
     fn plain(&mut self, flag: &str, key: &str, text: &Option<String>) -> Result<()> {
         if let Some(text) = text {
             self.layer.push(plain(key)?.setting(text, Source::Flag(flag.to_owned()))?);
@@ -154,7 +157,7 @@ impl Typed {
 mod tests {
     use super::*;
 
-    fn set(texts: &[&str]) -> Result<Layer> {
+    fn set(texts: &[&str]) -> Result<SettingLayer> {
         let settings = SettingArgs {
             set: texts.iter().map(|text| (*text).to_owned()).collect(),
             epochs: Some("2".to_owned()),

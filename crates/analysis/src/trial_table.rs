@@ -14,11 +14,11 @@ use crate::{Catalog, Experiment};
 
 /// Trials of one data set and model: what may be compared.
 #[derive(Debug, Clone)]
-pub struct Table<'a> {
+pub struct TrialTable<'a> {
     /// The data set with its options that are not at their default: results on other data are
     /// not compared.
     pub dataset: String,
-    /// The data set's name alone.
+    /// The data set's name without its options.
     pub dataset_name: &'a str,
     /// Name of the architecture.
     pub model: &'a str,
@@ -34,7 +34,7 @@ pub struct Table<'a> {
     pub groups: Vec<Arc<Group<'a>>>,
 }
 
-impl Table<'_> {
+impl TrialTable<'_> {
     /// Data set and model, and what else tells the table from others.
     pub fn heading(&self) -> String {
         if self.place == self.dataset {
@@ -55,7 +55,7 @@ impl Table<'_> {
     }
 }
 
-/// Trials of one table that differ in their seed alone.
+/// Trials of one table that differ only in their seed.
 #[derive(Debug, Clone)]
 pub struct Group<'a> {
     /// Name of the strategy.
@@ -195,7 +195,7 @@ impl<'a> Planned<'a> {
 ///
 /// # Errors
 /// If two records have one seed in one group: they cannot both be the trial.
-pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<Table<'a>>> {
+pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<TrialTable<'a>>> {
     let mut by_table: BTreeMap<_, Vec<Planned<'a>>> = BTreeMap::new();
     let ended = experiment.trials.iter().map(Planned::Ended);
     for trial in ended.chain(experiment.pending.iter().map(Planned::Pending)) {
@@ -217,7 +217,7 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<Table<'a>>> {
             let metric = chosen.unwrap_or_else(|| official(&trials, experiment.catalog));
             let seeds: BTreeSet<u64> = trials.iter().map(|trial| trial.spec().seed).collect();
             let accepts_collapse = experiment.analysis.accepts_collapse(&spec.dataset);
-            Ok(Table {
+            Ok(TrialTable {
                 dataset,
                 dataset_name: &spec.dataset,
                 model: spec.model_name(),
@@ -322,7 +322,7 @@ fn label(spec: &TrialSpec, firsts: &[&TrialSpec]) -> String {
     parts.join(" ")
 }
 
-/// For one trial of every table: the data set alone if it has one table, else with the model
+/// For one trial of every table: only the data set if it has one table, else with the model
 /// and what differs in brackets.
 fn places(firsts: &[&TrialSpec]) -> Vec<String> {
     firsts

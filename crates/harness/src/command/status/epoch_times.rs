@@ -5,25 +5,25 @@ use std::collections::BTreeMap;
 use dst_core::record::TrialSpec;
 
 /// How much of a running trial must be done before its pace says anything of others.
-const EVIDENCE: f64 = 0.05;
+const LEAST_SHARE_DONE: f64 = 0.05;
 
 /// Seconds of one epoch, as observed. Masked arithmetic takes the time of the dense network, so
 /// the network decides before the strategy does.
 #[derive(Debug, Default)]
-pub(super) struct Durations {
-    finished: Observed,
+pub(super) struct EpochTimes {
+    finished: ObservedTimes,
     /// So far; for networks of which no trial has finished.
-    running: Observed,
+    running: ObservedTimes,
 }
 
 /// Seconds of one epoch by network, and by network and strategy.
 #[derive(Debug, Default)]
-struct Observed {
+struct ObservedTimes {
     by_network: BTreeMap<String, Vec<f64>>,
     by_strategy: BTreeMap<(String, String), Vec<f64>>,
 }
 
-impl Durations {
+impl EpochTimes {
     /// A trial finished after so many seconds.
     pub(super) fn finished(&mut self, spec: &TrialSpec, seconds: f64) {
         self.finished.add(spec, seconds / epochs(spec));
@@ -31,7 +31,7 @@ impl Durations {
 
     /// A trial has run for so many seconds and is so far.
     pub(super) fn running(&mut self, spec: &TrialSpec, seconds: f64, fraction: f64) {
-        if fraction >= EVIDENCE {
+        if fraction >= LEAST_SHARE_DONE {
             self.running.add(spec, seconds / fraction / epochs(spec));
         }
     }
@@ -43,7 +43,7 @@ impl Durations {
     }
 }
 
-impl Observed {
+impl ObservedTimes {
     fn add(&mut self, spec: &TrialSpec, epoch: f64) {
         if !epoch.is_finite() || epoch < 0.0 {
             return;
@@ -94,20 +94,20 @@ mod tests {
 
     #[test]
     fn the_most_similar_trials_count() {
-        let mut durations = Durations::default();
-        assert_eq!(durations.of(&trained("rigl", 10)), None);
+        let mut epoch_times = EpochTimes::default();
+        assert_eq!(epoch_times.of(&trained("rigl", 10)), None);
         // A tenth of 10 epochs took 3 s.
-        durations.running(&trained("rigl", 10), 3.0, 0.1);
-        durations.running(&trained("rigl", 10), 1000.0, 0.01);
-        assert_eq!(durations.of(&trained("rigl", 10)), Some(30.0));
-        durations.finished(&trained("dense", 10), 20.0);
-        assert_eq!(durations.of(&trained("rigl", 5)), Some(10.0));
+        epoch_times.running(&trained("rigl", 10), 3.0, 0.1);
+        epoch_times.running(&trained("rigl", 10), 1000.0, 0.01);
+        assert_eq!(epoch_times.of(&trained("rigl", 10)), Some(30.0));
+        epoch_times.finished(&trained("dense", 10), 20.0);
+        assert_eq!(epoch_times.of(&trained("rigl", 5)), Some(10.0));
         for seconds in [50.0, 40.0, 5000.0] {
-            durations.finished(&trained("rigl", 10), seconds);
+            epoch_times.finished(&trained("rigl", 10), seconds);
         }
-        assert_eq!(durations.of(&trained("rigl", 5)), Some(25.0));
+        assert_eq!(epoch_times.of(&trained("rigl", 5)), Some(25.0));
         let mut other = trained("rigl", 5);
         other.model = serde_json::json!({ "name": "lenet5" });
-        assert_eq!(durations.of(&other), None);
+        assert_eq!(epoch_times.of(&other), None);
     }
 }

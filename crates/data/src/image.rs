@@ -1,4 +1,4 @@
-//! Pictures as the Hub keeps them: PNG files.
+//! Images as the Hub keeps them: PNG files.
 
 use std::io::Cursor;
 
@@ -17,7 +17,7 @@ pub fn png(
     pixels: &mut Vec<u8>,
 ) -> Result<()> {
     let broken = |error: png::DecodingError| {
-        Error::data(format!("this is not a whole PNG picture ({} bytes): {error}", bytes.len()))
+        Error::data(format!("this is not a whole PNG image ({} bytes): {error}", bytes.len()))
     };
     let mut decoder = Decoder::new(Cursor::new(bytes));
     // Palettes become colours, and fewer than 8 bits become 8.
@@ -26,7 +26,7 @@ pub fn png(
     let (found_width, found_height) = reader.info().size();
     if [found_height as usize, found_width as usize] != [height, width] {
         return Err(Error::data(format!(
-            "the picture has {found_width} × {found_height} pixels, and {width} × {height} are \
+            "the image has {found_width} × {found_height} pixels, and {width} × {height} are \
              expected"
         )));
     }
@@ -34,7 +34,7 @@ pub fn png(
     let (color, depth) = reader.output_color_type();
     if color != wanted || depth != BitDepth::Eight {
         return Err(Error::data(format!(
-            "the picture is {color:?} with {} bits a value, and {wanted:?} with 8 is expected",
+            "the image is {color:?} with {} bits a value, and {wanted:?} with 8 is expected",
             depth as u8
         )));
     }
@@ -81,20 +81,17 @@ mod tests {
     }
 
     #[test]
-    fn other_pictures_are_refused() {
+    fn other_images_are_refused() {
         let file = encoded(ColorType::Grayscale, BitDepth::Eight, [2, 1], &[7, 8]);
-        assert_eq!(
-            refusal(&file, [1, 2, 2]),
-            "the picture has 2 × 1 pixels, and 2 × 2 are expected"
-        );
+        assert_eq!(refusal(&file, [1, 2, 2]), "the image has 2 × 1 pixels, and 2 × 2 are expected");
         assert_eq!(
             refusal(&file, [3, 1, 2]),
-            "the picture is Grayscale with 8 bits a value, and Rgb with 8 is expected"
+            "the image is Grayscale with 8 bits a value, and Rgb with 8 is expected"
         );
         let deep = encoded(ColorType::Grayscale, BitDepth::Sixteen, [1, 1], &[7, 8]);
         assert!(refusal(&deep, [1, 1, 1]).contains("with 16 bits a value"));
         for cut in [&file[..1], &file[..file.len() / 2], &[], b"<html>404</html>"] {
-            let start = format!("this is not a whole PNG picture ({} bytes): ", cut.len());
+            let start = format!("this is not a whole PNG image ({} bytes): ", cut.len());
             assert!(refusal(cut, [1, 1, 2]).starts_with(&start));
         }
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use dst_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::parameters::{Axes, Combination, Family};
-use super::path::Path;
+use super::{Axes, Combination, ParameterSet};
+use crate::config::path::Path;
 use crate::schema::Node;
 
 /// Puts the values of a combination into tables.
 pub(super) struct Tables<'a> {
-    pub(super) family: &'a Family,
+    pub(super) parameters: &'a ParameterSet,
     pub(super) combination: &'a Combination<'a>,
     pub(super) axes: &'a Axes<'a>,
 }
@@ -25,10 +25,10 @@ impl Tables<'_> {
         default: Option<&Value>,
         beside: &mut Map<String, Value>,
     ) -> Result<Value> {
-        let node = self.family.node(path);
+        let node = self.parameters.node(path);
         let variants = node.and_then(Node::variants);
         let set = self.combination.get(path).map(|value| match (value, &variants) {
-            // A name alone is that variant.
+            // A bare name means that variant.
             (Value::String(name), Some((tag, _))) => json!({ *tag: name }),
             (value, _) => (*value).clone(),
         });
@@ -102,7 +102,7 @@ impl Tables<'_> {
         fields: impl Iterator<Item = &'k str>,
         beside: &mut Map<String, Value>,
     ) -> Result<()> {
-        let Some((tag, variants)) = self.family.node(path).and_then(Node::variants) else {
+        let Some((tag, variants)) = self.parameters.node(path).and_then(Node::variants) else {
             return Ok(());
         };
         let mut axes = self.axes.iter();

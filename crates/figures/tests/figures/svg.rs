@@ -1,4 +1,4 @@
-//! Reads a picture back: is it well formed, complete, and does all of it lie inside?
+//! Reads a figure back: is it well formed, complete, and does all of it lie inside?
 
 use dst_figures::Figure;
 use roxmltree::{Document, Node};

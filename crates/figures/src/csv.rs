@@ -1,11 +1,11 @@
 //! The data behind a figure as CSV.
 
-use csv::Writer;
+use ::csv::Writer;
 
 /// Rows with a header; a number that is not finite is an empty cell.
-pub(crate) struct Table(Writer<Vec<u8>>);
+pub(crate) struct CsvTable(Writer<Vec<u8>>);
 
-impl Table {
+impl CsvTable {
     pub(crate) fn new(header: &[&str]) -> Self {
         let mut table = Self(Writer::from_writer(Vec::new()));
         table.row(header.iter().map(|cell| (*cell).to_owned()));

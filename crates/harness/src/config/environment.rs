@@ -1,0 +1,84 @@
+//! Settings from environment variables.
+
+use dst_core::Result;
+
+use super::axis;
+use super::parameters::as_one_list;
+use super::plain_key::PLAIN_KEYS;
+use super::setting::{Key, Setting, SettingLayer, Source};
+
+/// Keys of tables that have a variable and a flag of their own.
+pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
+    ("training.epochs", "HARNESS_EPOCHS"),
+    ("training.batch_size", "HARNESS_BATCH_SIZE"),
+    ("training.learning_rate", "HARNESS_LEARNING_RATE"),
+    ("training.precision", "HARNESS_PRECISION"),
+    ("training.optimizer", "HARNESS_OPTIMIZER"),
+    ("training.schedule", "HARNESS_SCHEDULE"),
+    ("analysis.margin", "HARNESS_MARGIN"),
+    ("analysis.alpha", "HARNESS_ALPHA"),
+    ("analysis.control", "HARNESS_CONTROL"),
+];
+
+/// What the environment sets.
+///
+/// # Errors
+/// If a value cannot be read.
+pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<SettingLayer> {
+    let mut layer = SettingLayer::new();
+    for key in PLAIN_KEYS {
+        if let Some(text) = get(key.variable).filter(|text| !text.is_empty()) {
+            layer.push(key.setting(&text, Source::Environment(key.variable))?);
+        }
+    }
+    for (path, variable) in SHORTCUTS {
+        if let Some(text) = get(variable).filter(|text| !text.is_empty()) {
+            let values = axis::values(&text).map_err(|error| error.at(*variable))?;
+            let (key, source) = (Key::typed(path)?, Source::Environment(variable));
+            let values = as_one_list(&key, values);
+            layer.push((key, Setting::new(values, source)));
+        }
+    }
+    Ok(layer)
+}
+
+/// Variables that look like a mistyped one of ours: `(typed, meant)`.
+pub(crate) fn mistyped(variables: impl Iterator<Item = String>) -> Vec<(String, &'static str)> {
+    let known: Vec<&'static str> = PLAIN_KEYS
+        .iter()
+        .map(|key| key.variable)
+        .chain(SHORTCUTS.iter().map(|(_, variable)| *variable))
+        .collect();
+    variables
+        .filter(|name| name.starts_with("HARNESS_") && !known.contains(&name.as_str()))
+        .filter_map(|name| {
+            let meant = dst_core::error::nearest(&name, &known)?;
+            // The shared prefix makes short names look near: HARNESS_HOME is not HARNESS_SEEDS.
+            let close = dst_core::error::nearest(&name[8..], &[&meant[8..]]).is_some();
+            close.then_some((name, meant))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_look_mistyped_are_noticed() {
+        let typed = ["HARNESS_STRATEGY", "HARNESS_SEEDS", "HARNESS_HOME", "SEED"];
+        let found = mistyped(typed.into_iter().map(str::to_owned));
+        assert_eq!(found, [("HARNESS_STRATEGY".to_owned(), "HARNESS_STRATEGIES")]);
+    }
+
+    #[test]
+    fn the_environment_is_read_by_the_same_rules() {
+        let get = |name: &str| (name == "HARNESS_SEEDS").then(|| "0..2".to_owned());
+        let layer = read(get).unwrap();
+        assert_eq!(layer.len(), 1);
+        assert_eq!(layer[0].1.values, [0, 1]);
+        let error = read(|name| (name == "HARNESS_JOBS").then(|| "no".to_owned()));
+        let error = error.unwrap_err().to_string();
+        assert_eq!(error, "HARNESS_JOBS: 'no' is not a whole number from 1 on");
+    }
+}

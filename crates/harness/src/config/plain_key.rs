@@ -1,0 +1,87 @@
+//! Keys without a table, such as `seeds`.
+
+use dst_core::{Error, Result};
+use serde_json::Value;
+
+use super::axis;
+use super::setting::{Key, Setting, Source};
+
+/// A key without a table, and how it is given elsewhere.
+pub(crate) struct PlainKey {
+    /// As in a grid file.
+    pub(crate) name: &'static str,
+    /// The environment variable.
+    pub(crate) variable: &'static str,
+    /// Reads its list of values.
+    pub(crate) parse: fn(&str) -> Result<Vec<Value>>,
+    /// Is one value enough?
+    pub(crate) single: bool,
+}
+
+/// All keys without a table.
+pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
+    PlainKey { name: "preset", variable: "HARNESS_PRESET", parse: text, single: true },
+    PlainKey {
+        name: "strategies",
+        variable: "HARNESS_STRATEGIES",
+        parse: axis::names,
+        single: false,
+    },
+    PlainKey { name: "datasets", variable: "HARNESS_DATASETS", parse: axis::names, single: false },
+    PlainKey { name: "models", variable: "HARNESS_MODELS", parse: axis::names, single: false },
+    PlainKey {
+        name: "sparsity",
+        variable: "HARNESS_SPARSITY",
+        parse: axis::sparsities,
+        single: false,
+    },
+    PlainKey { name: "seeds", variable: "HARNESS_SEEDS", parse: axis::seeds, single: false },
+    PlainKey { name: "store", variable: "HARNESS_STORE", parse: text, single: true },
+    PlainKey { name: "data_dir", variable: "HARNESS_DATA", parse: text, single: true },
+    PlainKey { name: "hub_revision", variable: "HARNESS_HUB_REVISION", parse: text, single: true },
+    PlainKey { name: "device", variable: "HARNESS_DEVICE", parse: text, single: true },
+    PlainKey { name: "jobs", variable: "HARNESS_JOBS", parse: count, single: true },
+    PlainKey { name: "threads", variable: "HARNESS_THREADS", parse: count, single: true },
+    PlainKey { name: "timeout", variable: "HARNESS_TIMEOUT", parse: text, single: true },
+];
+
+/// The plain key of that name.
+///
+/// # Errors
+/// If there is none; the nearest is suggested.
+pub(crate) fn plain(name: &str) -> Result<&'static PlainKey> {
+    PLAIN_KEYS.iter().find(|key| key.name == name).ok_or_else(|| {
+        let tables = ["training", "analysis", "strategy", "model", "dataset"];
+        Error::unknown("key", name, PLAIN_KEYS.iter().map(|key| key.name).chain(tables))
+    })
+}
+
+impl PlainKey {
+    /// The setting that `text` gives.
+    ///
+    /// # Errors
+    /// If it cannot be read, or one value is expected and several are given.
+    pub(crate) fn setting(&self, text: &str, source: Source) -> Result<(Key, Setting)> {
+        let values = (self.parse)(text).map_err(|error| error.at(source.to_string()))?;
+        if self.single && values.len() != 1 {
+            return Err(
+                Error::usage(format!("{} takes one value", self.name)).at(source.to_string())
+            );
+        }
+        Ok((Key::Plain(self.name), Setting::new(values, source)))
+    }
+}
+
+fn text(text: &str) -> Result<Vec<Value>> {
+    if text.is_empty() {
+        return Err(Error::usage("a value is missing"));
+    }
+    Ok(vec![Value::from(text)])
+}
+
+fn count(text: &str) -> Result<Vec<Value>> {
+    match text.trim().parse::<u32>() {
+        Ok(count) if count > 0 => Ok(vec![Value::from(count)]),
+        _ => Err(Error::usage(format!("'{text}' is not a whole number from 1 on"))),
+    }
+}
