@@ -240,6 +240,13 @@ impl Exchange {
         self.timing().updates(start, self.batch_use())
     }
 
+    /// How far a schedule is that arrives with the last update before `until`; see
+    /// [`Timing::arrival`].
+    pub fn arrival(&self, step: &Step, until: Span) -> f64 {
+        let end = step.steps_in(self.end).min(step.steps_in(until));
+        Timing { end: Span::Steps(end), ..self.timing() }.arrival(step, self.batch_use())
+    }
+
     /// The steps of a whole training from `start` at which an update is due, for forecasts.
     pub fn update_steps(&self, start: &Step) -> Vec<Step> {
         self.timing().due_at(start, self.batch_use())

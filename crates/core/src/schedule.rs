@@ -189,6 +189,14 @@ impl Timing {
         Some((earlier + 1, all.len()))
     }
 
+    /// Progress that counts updates: k / n from the k-th of n on, and so 1 from the last one on; also 1
+    /// if there is none. For targets that must be reached, as [`Timing::ordinal`].
+    pub fn arrival(&self, step: &Step, batch_use: BatchUse) -> f64 {
+        let all = self.due_at(&Step::first(step.per_epoch, step.epochs), batch_use);
+        let through = all.iter().filter(|due| due.position() <= step.position()).count();
+        if all.is_empty() { 1.0 } else { through as f64 / all.len() as f64 }
+    }
+
     fn next_after_now(&self, step: &Step) -> u64 {
         let interval = step.steps_in(self.interval).max(1);
         if step.index + interval < step.steps_in(self.end) { interval } else { u64::MAX }
@@ -325,6 +333,18 @@ mod tests {
         // batch 38.
         let late = Step { epoch: 3, offset: 8, ..step(36) };
         assert_eq!(timing.ordinal(&late, BatchUse::Topology), Some((3, 3)));
+    }
+
+    #[test]
+    fn a_schedule_arrives_with_the_last_update() {
+        let timing = Timing { interval: Span::Steps(12), begin: None, end: Span::Steps(40) };
+        let arrival = |index| timing.arrival(&step(index), BatchUse::Weights);
+        assert_eq!(
+            [11, 12, 23, 24, 36, 49].map(arrival),
+            [0.0, 1.0, 1.0, 2.0, 3.0, 3.0].map(|k| k / 3.0)
+        );
+        let never = Timing { interval: Span::Steps(60), ..timing };
+        assert_eq!(never.arrival(&step(49), BatchUse::Weights), 1.0);
     }
 
     #[test]

@@ -6,12 +6,14 @@
 
 mod initial_mask;
 mod layer;
+mod magnitude;
 mod neurons;
 mod state;
 mod update;
 
 pub use initial_mask::InitialMask;
 pub use layer::{Change, Churn, Layer, Regrowth};
+pub use magnitude::count_largest;
 pub use neurons::Neurons;
 pub use state::TopologyState;
 pub use update::{Growth, Update};
@@ -150,6 +152,21 @@ impl Topology {
         for (layer, count) in self.layers.iter_mut().zip(counts) {
             layer.set_target(count)?;
             layer.final_target = count;
+        }
+        Ok(())
+    }
+
+    /// Sets the targets of a start that is denser than the end, after [`Topology::allocate`]: `density`
+    /// in all, shared by `distribution`, and in no layer less than its final target. Nothing is
+    /// activated or dropped yet.
+    ///
+    /// # Errors
+    /// Never: it is denser than what could be allocated.
+    pub fn allocate_start(&mut self, distribution: Distribution, density: f64) -> Result<()> {
+        let shapes: Vec<Vec<i64>> = self.layers.iter().map(Layer::shape).collect();
+        let counts = density::allocate(distribution, density.max(self.density), &shapes)?;
+        for (layer, count) in self.layers.iter_mut().zip(counts) {
+            layer.set_target(count.max(layer.final_target))?;
         }
         Ok(())
     }

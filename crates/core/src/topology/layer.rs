@@ -70,6 +70,7 @@ pub struct Layer {
     pub(super) trainable: Option<Trainable>,
     pub(super) target: usize,
     pub(super) final_target: usize,
+    pub(super) initial_target: usize,
     pub(super) slots: BTreeMap<String, Tensor>,
     pub(super) rng: ChaCha8Rng,
     /// Union of all active sets so far.
@@ -119,6 +120,7 @@ impl Layer {
             trainable: None,
             target: size,
             final_target: size,
+            initial_target: size,
             slots: BTreeMap::new(),
             rng: streams.stream(&format!("topology/{name}")),
             churn: Churn::default(),
@@ -197,6 +199,12 @@ impl Layer {
     /// present. Methods that begin denser come down to it.
     pub fn final_target(&self) -> usize {
         self.final_target
+    }
+
+    /// How many entries were active when training started, where a method that began denser comes
+    /// from.
+    pub fn initial_target(&self) -> usize {
+        self.initial_target
     }
 
     /// Changes the target; the layer must meet it before the hook returns.
@@ -574,6 +582,7 @@ impl Layer {
 
     /// Starts the records anew: what happened so far was choosing the first topology.
     pub(super) fn restart_records(&mut self) {
+        self.initial_target = self.target;
         self.ever_active = self.active.copy();
         self.churn = Churn::default();
     }

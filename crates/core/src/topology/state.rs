@@ -27,6 +27,9 @@ pub struct TopologyState {
 struct LayerState {
     target: usize,
     final_target: usize,
+    /// States from before it was kept lack it; no method of theirs reads it.
+    #[serde(default)]
+    initial_target: usize,
     stream: String,
     born: u64,
     /// States from before it was counted lack it.
@@ -60,6 +63,7 @@ pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState
         let state = LayerState {
             target: layer.target,
             final_target: layer.final_target,
+            initial_target: layer.initial_target,
             stream: layer.rng.get_word_pos().to_string(),
             born: layer.churn.born,
             regrown: layer.churn.regrown,
@@ -125,6 +129,7 @@ pub(super) fn restore(
         layer.active_count = state.target;
         layer.target = state.target;
         layer.final_target = state.final_target;
+        layer.initial_target = state.initial_target;
         layer.active = active;
         layer.weight.advance_revision();
         layer.rng.set_word_pos(position(&state.stream)?);

@@ -172,6 +172,31 @@ fn a_dense_start_keeps_the_final_targets() {
     assert_eq!(restored.layers()[0].final_target(), 3);
 }
 
+/// Half at the end and two thirds at the start; the checkpoint knows both.
+#[test]
+fn a_denser_start_keeps_the_final_targets() {
+    let (_, mut topology) = one_layer([1.0; 6], 0.5);
+    topology.allocate(Distribution::Uniform).unwrap();
+    topology.allocate_start(Distribution::Uniform, 2.0 / 3.0).unwrap();
+    topology.activate_random().unwrap();
+    topology.start().unwrap();
+    let counts =
+        |layer: &Layer| (layer.active_count(), layer.initial_target(), layer.final_target());
+    assert_eq!(counts(&topology.layers()[0]), (4, 4, 3));
+    topology.layers_mut()[0].set_target(3).unwrap();
+    let magnitude = topology.layers()[0].magnitude();
+    topology.layers_mut()[0].keep_largest(&magnitude).unwrap();
+    topology.commit().unwrap();
+    assert_eq!(counts(&topology.layers()[0]), (3, 4, 3));
+    let (tensors, state) = topology.save();
+    let (_, mut restored) = one_layer([1.0; 6], 0.5);
+    restored.restore(&tensors.into_iter().collect(), &state).unwrap();
+    assert_eq!(counts(&restored.layers()[0]), (3, 4, 3));
+    // A start that would be sparser than the end is as sparse.
+    topology.allocate_start(Distribution::Uniform, 0.1).unwrap();
+    assert_eq!(topology.layers()[0].target(), 3);
+}
+
 #[test]
 fn a_dense_layer_has_nothing_to_exchange() {
     for regrowth in [Regrowth::Allowed, Regrowth::Reinitialised, Regrowth::Forbidden] {
