@@ -4,6 +4,7 @@
 //! [`Strategy`] that take a [`View`], which weights are weakest, where to grow, and how many. The
 //! rest (timing, growth windows, exact counts, forecast) is the same for all and lies here.
 
+mod groups;
 mod keys;
 
 pub use keys::{Keys, Shared};
@@ -73,9 +74,15 @@ pub struct View<'a> {
     /// The share of active weights to replace, from the schedule.
     pub fraction: f64,
     gradient: Option<&'a Tensor>,
+    values: &'a BTreeMap<String, f64>,
 }
 
 impl View<'_> {
+    /// A number that the method keeps; see [`Topology::value`].
+    pub fn value(&self, name: &str) -> Option<f64> {
+        self.values.get(name).copied()
+    }
+
     /// The sum of the dense gradients of the growth batches, in the weight's shape.
     ///
     /// # Errors
@@ -119,6 +126,7 @@ impl View<'_> {
 struct Moment<'a> {
     step: &'a Step,
     fraction: f64,
+    values: &'a BTreeMap<String, f64>,
 }
 
 impl Moment<'_> {
@@ -128,7 +136,8 @@ impl Moment<'_> {
         active: &'a Tensor,
         gradient: Option<&'a Tensor>,
     ) -> View<'a> {
-        View { step: self.step, layer, active, fraction: self.fraction, gradient }
+        let Self { step, fraction, values } = *self;
+        View { step, layer, active, fraction, gradient, values }
     }
 }
 
@@ -357,10 +366,10 @@ impl Exchange {
     ) -> Result<()> {
         let fraction = self.fraction(step);
         let fixed = self.fixed_densities(topology)?;
-        let layers = topology.layers_mut();
+        let (layers, values) = topology.layers_and_values();
         let gradients: Vec<Option<Tensor>> =
             layers.iter_mut().map(|layer| layer.take_slot(GRADIENTS)).collect();
-        let moment = Moment { step, fraction };
+        let moment = Moment { step, fraction, values };
         let views: Vec<View<'_>> = layers
             .iter()
             .zip(&gradients)

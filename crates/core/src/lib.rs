@@ -20,6 +20,7 @@ pub mod origin;
 pub mod plugin;
 pub mod precision;
 pub mod probe;
+pub mod redistribution;
 pub mod schedule;
 pub mod seed;
 pub mod selection;

@@ -8,9 +8,11 @@
 //! no copy of the scores, no dependence on their order. Elsewhere the same result comes from
 //! `kthvalue` and a running count, without leaving the device.
 
+mod groups;
 mod structured;
 
-pub use structured::{random_k_rows, row_counts, top_k_blocks, top_k_rows, top_n_of_m};
+pub use groups::Groups;
+pub use structured::{random_k_rows, row_counts, top_k_rows, top_n_of_m};
 
 use rand::RngExt;
 use rand::seq::index;

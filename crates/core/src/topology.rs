@@ -123,6 +123,11 @@ impl Topology {
         self.values.get(name).copied()
     }
 
+    /// The layers to be changed, beside the numbers that the strategy keeps.
+    pub(crate) fn layers_and_values(&mut self) -> (&mut [Layer], &BTreeMap<String, f64>) {
+        (&mut self.layers, &self.values)
+    }
+
     /// Keeps a number under a name.
     pub fn set_value(&mut self, name: &str, value: f64) {
         self.values.insert(name.to_owned(), value);

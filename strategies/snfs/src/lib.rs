@@ -1,8 +1,7 @@
 //! SNFS: drop the weakest connections, grow where the momentum is largest, and move connections
 //! to the layers with the most of it.
 
-mod redistribution;
-
+use dst_core::redistribution::{self, Candidate};
 use dst_core::tch::{Kind, Tensor};
 use dst_core::{
     Counts, Distribution, Error, Exchange, GradientScope, Growth, Keys, Layer, Result, Shared,
@@ -10,8 +9,6 @@ use dst_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use redistribution::Candidate;
 
 /// What decides how many of the removed connections each layer gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -153,13 +150,7 @@ impl Strategy for Snfs {
     }
 
     fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
-        let candidates = self.candidates(layers)?;
-        let grown = redistribution::grown(&candidates);
-        let counts = |(candidate, grown): (&Candidate, usize)| Counts {
-            drop: candidate.removed,
-            target: candidate.active - candidate.removed + grown,
-        };
-        Ok(candidates.iter().zip(grown).map(counts).collect())
+        Ok(redistribution::counts(&self.candidates(layers)?))
     }
 
     fn growth(&self, view: &View<'_>) -> Result<Growth> {

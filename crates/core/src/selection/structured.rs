@@ -1,4 +1,4 @@
-//! Selections with a structure: so many of every row, N of every M inputs, whole blocks.
+//! Selections with a structure: so many of every row, N of every M inputs.
 
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
@@ -67,7 +67,7 @@ fn by_row(
 }
 
 /// The first dimension, and all others as one.
-fn rows_of(tensor: &Tensor) -> Tensor {
+pub(super) fn rows_of(tensor: &Tensor) -> Tensor {
     tensor.reshape([tensor.size()[0], -1]).contiguous()
 }
 
@@ -110,28 +110,6 @@ fn n_of_m(scores: &[f32], kept: usize, group: usize, stride: usize) -> Result<Ve
         }
     }
     Ok(mask)
-}
-
-/// The `count` blocks of `block` rows and columns with the largest sums of scores, whole, ties to
-/// the lower index. Columns are all that belongs to one output, as in [`row_counts`].
-///
-/// # Errors
-/// If blocks do not tile the matrix, there are fewer, or a sum is not a number.
-pub fn top_k_blocks(scores: &Tensor, block: [usize; 2], count: usize) -> Result<Tensor> {
-    let shape = scores.size();
-    let matrix = rows_of(&scores.detach());
-    let (rows, columns) = (shape[0], matrix.size()[1]);
-    let [height, width] = block.map(|side| side as i64);
-    if height == 0 || width == 0 || rows % height != 0 || columns % width != 0 {
-        return Err(Error::contract(format!(
-            "blocks of {height} × {width} do not tile {rows} × {columns} weights"
-        )));
-    }
-    let tiles = matrix.reshape([rows / height, height, columns / width, width]);
-    let sums = tiles.f_sum_dim_intlist([1i64, 3].as_slice(), false, Kind::Float)?;
-    let chosen = top_k(&sums, None, count)?;
-    let chosen = chosen.reshape([rows / height, 1, columns / width, 1]);
-    Ok(chosen.f_expand_as(&tiles)?.reshape(shape).contiguous())
 }
 
 #[cfg(test)]
@@ -188,15 +166,6 @@ mod tests {
         let error = top_n_of_m(&scores, 1, 3).unwrap_err().to_string();
         assert_eq!(error, "1 of every 3 cannot be selected from 4 inputs");
         assert!(top_n_of_m(&(scores * f64::NAN), 1, 2).is_err());
-    }
-
-    #[test]
-    fn blocks_are_kept_whole() {
-        let scores = matrix(&[1.0, 1.0, 9.0, 0.0, 1.0, 1.0, 0.0, 0.0], 2);
-        assert_eq!(bits(&top_k_blocks(&scores, [2, 2], 1).unwrap()), [0, 0, 1, 1, 0, 0, 1, 1]);
-        assert_eq!(bits(&top_k_blocks(&scores, [1, 2], 2).unwrap()), [1, 1, 1, 1, 0, 0, 0, 0]);
-        let error = top_k_blocks(&scores, [2, 3], 1).unwrap_err().to_string();
-        assert_eq!(error, "blocks of 2 × 3 do not tile 2 × 4 weights");
     }
 
     proptest! {

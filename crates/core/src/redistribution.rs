@@ -1,20 +1,35 @@
-//! Sharing the connections that an update removed among all layers.
+//! Sharing the connections that an update removed among all layers, for methods that let them move
+//! from one layer to another.
+//!
+//! A method says in [`Strategy::counts`](crate::Strategy::counts) how many connections each layer
+//! loses and what it deserves; [`counts`] says what each has after the update.
+//!
+//! ```
+//! use dst_core::redistribution::{Candidate, counts};
+//!
+//! // Both layers lose two of four connections, and the second deserves three times as much.
+//! let layer = |merit| Candidate { size: 100, active: 4, removed: 2, merit };
+//! let targets = counts(&[layer(1.0), layer(3.0)]).into_iter().map(|counts| counts.target);
+//! assert_eq!(targets.collect::<Vec<_>>(), [3, 5]);
+//! ```
+
+use crate::exchange::Counts;
 
 /// A layer grows at most this share of its free positions, as in the reference code, so that
 /// none fills up completely while another has room.
 const LARGEST_SHARE: f64 = 0.99;
 
-/// What the sharing needs to know about a layer.
+/// What the sharing needs to know about a layer; `removed` ≤ `active` ≤ `size`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Candidate {
+pub struct Candidate {
     /// Entries, active or not.
-    pub(crate) size: usize,
+    pub size: usize,
     /// Active entries before the update.
-    pub(crate) active: usize,
+    pub active: usize,
     /// How many of them the update removes.
-    pub(crate) removed: usize,
+    pub removed: usize,
     /// How much the layer wants, relative to others: not negative, in any unit.
-    pub(crate) merit: f64,
+    pub merit: f64,
 }
 
 impl Candidate {
@@ -29,12 +44,21 @@ impl Candidate {
     }
 }
 
+/// What an update does to each layer: drops what it removes, and grows what [`grown`] gives it.
+pub fn counts(layers: &[Candidate]) -> Vec<Counts> {
+    let counts = |(layer, grown): (&Candidate, usize)| Counts {
+        drop: layer.removed,
+        target: layer.active - layer.removed + grown,
+    };
+    layers.iter().zip(grown(layers)).map(counts).collect()
+}
+
 /// How many connections each layer grows. Together they are exactly those that were removed,
 /// and every layer keeps at least one.
 ///
 /// Each gets its share of the merit. What exceeds a layer's room goes to the others in equal
 /// parts. Without any merit, each layer gets back what it lost.
-pub(crate) fn grown(layers: &[Candidate]) -> Vec<usize> {
+pub fn grown(layers: &[Candidate]) -> Vec<usize> {
     let total: usize = layers.iter().map(|layer| layer.removed).sum();
     let mut most: Vec<usize> = layers
         .iter()

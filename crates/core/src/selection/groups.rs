@@ -1,0 +1,221 @@
+//! Groups of equal size into which a weight falls, and that come and go whole.
+
+use rand_chacha::ChaCha8Rng;
+use tch::{Kind, Tensor};
+
+use super::structured::rows_of;
+use super::{random_k, top_k};
+use crate::error::Result;
+
+/// How a weight falls into groups of equal size. It is seen as a matrix, whose columns are all that
+/// belongs to one output, as in [`row_counts`](super::row_counts): a convolution is
+/// `[out, in · height · width]`. Every entry is in one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// Blocks of so many rows and columns. Where a side does not divide the matrix, blocks have its
+    /// largest common divisor with the matrix there: 4 rows are 2 in a layer of 10 outputs.
+    Blocks {
+        /// Rows of a block, at least 1.
+        height: usize,
+        /// Columns of a block, at least 1.
+        width: usize,
+    },
+    /// Wrapped diagonals, as long as the shorter side of the matrix and as many as the longer side
+    /// has entries: diagonal p begins at entry p of the longer side, goes on by one row and one column,
+    /// and wraps around at the end of the longer side.
+    Diagonals,
+}
+
+impl Groups {
+    /// How many entries a group has in a weight of this shape, which is not empty.
+    pub fn size(self, shape: &[i64]) -> usize {
+        let (rows, columns) = sides(shape);
+        match self {
+            Self::Blocks { .. } => {
+                let (height, width) = self.block(rows, columns);
+                (height * width) as usize
+            }
+            Self::Diagonals => rows.min(columns) as usize,
+        }
+    }
+
+    /// The `count` groups with the largest sums of scores, whole, ties to the earlier one. Of
+    /// `candidates` (`Bool`, default all) only whole groups can be chosen.
+    ///
+    /// # Errors
+    /// If there are fewer groups, or a sum is not a number.
+    pub fn top_k(
+        self,
+        scores: &Tensor,
+        candidates: Option<&Tensor>,
+        count: usize,
+    ) -> Result<Tensor> {
+        let sums = self.members(&scores.detach())?;
+        let sums = sums.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?;
+        let candidates = candidates.map(|mask| self.whole(mask)).transpose()?;
+        self.spread(&top_k(&sums, candidates.as_ref(), count)?, &scores.size())
+    }
+
+    /// `count` of the whole groups of `candidates` (`Bool`), every subset with the same probability.
+    ///
+    /// # Errors
+    /// If there are fewer.
+    pub fn random_k(
+        self,
+        candidates: &Tensor,
+        count: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Tensor> {
+        let chosen = random_k(&self.whole(candidates)?, count, rng)?;
+        self.spread(&chosen, &candidates.size())
+    }
+
+    /// Which groups have all their entries set (`Bool`, `[groups]`).
+    fn whole(self, mask: &Tensor) -> Result<Tensor> {
+        Ok(self.members(mask)?.f_all_dim(1, false)?)
+    }
+
+    /// The entries by group, `[groups, size]`.
+    fn members(self, tensor: &Tensor) -> Result<Tensor> {
+        let matrix = rows_of(tensor);
+        let (rows, columns) = sides(&tensor.size());
+        match self {
+            Self::Blocks { .. } => {
+                let (height, width) = self.block(rows, columns);
+                let tiles = matrix.f_reshape([rows / height, height, columns / width, width])?;
+                Ok(tiles.f_permute([0, 2, 1, 3])?.f_reshape([-1, height * width])?)
+            }
+            Self::Diagonals => {
+                let (long, short) = (rows.max(columns), rows.min(columns));
+                let tall = if rows >= columns { matrix } else { matrix.tr() };
+                // Twice below itself, so that no diagonal wraps: its entries lie `short + 1` apart.
+                let twice = Tensor::f_cat(&[&tall, &tall], 0)?.contiguous();
+                Ok(twice.f_as_strided([long, short], [short, short + 1], 0)?)
+            }
+        }
+    }
+
+    /// The mask of the chosen groups (`Bool`, `[groups]`) in a weight of this shape.
+    fn spread(self, chosen: &Tensor, shape: &[i64]) -> Result<Tensor> {
+        let (rows, columns) = sides(shape);
+        let matrix = match self {
+            Self::Blocks { .. } => {
+                let (height, width) = self.block(rows, columns);
+                let tiles = chosen.f_reshape([rows / height, 1, columns / width, 1])?;
+                tiles.f_expand([rows / height, height, columns / width, width], false)?
+            }
+            Self::Diagonals => {
+                let (long, short) = (rows.max(columns), rows.min(columns));
+                // Entry (i, j) is on diagonal i − j. Strides cannot be negative, so j runs backwards.
+                let twice = Tensor::f_cat(&[chosen, chosen], 0)?.contiguous();
+                let first = long - short + 1;
+                let backwards = twice.f_as_strided([long, short], [1, 1], first)?;
+                let tall = backwards.f_flip([1])?;
+                if rows >= columns { tall } else { tall.tr() }
+            }
+        };
+        Ok(matrix.f_reshape(shape)?.contiguous())
+    }
+
+    /// The sides of a block in a matrix of so many rows and columns.
+    fn block(self, rows: i64, columns: i64) -> (i64, i64) {
+        match self {
+            Self::Blocks { height, width } => {
+                (common_divisor(height as i64, rows), common_divisor(width as i64, columns))
+            }
+            Self::Diagonals => (1, 1),
+        }
+    }
+}
+
+fn sides(shape: &[i64]) -> (i64, i64) {
+    (shape[0], shape[1..].iter().product())
+}
+
+fn common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a.max(1) } else { common_divisor(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::SeedStreams;
+    use crate::selection::{count, with_bytes};
+    use proptest::prelude::*;
+    use tch::Device;
+
+    fn bits(mask: &Tensor) -> Vec<u8> {
+        with_bytes(&mask.flatten(0, -1).contiguous(), <[u8]>::to_vec)
+    }
+
+    fn matrix(values: &[f32], rows: i64) -> Tensor {
+        Tensor::from_slice(values).reshape([rows, -1])
+    }
+
+    #[test]
+    fn blocks_are_kept_whole() {
+        let scores = matrix(&[1.0, 1.0, 9.0, 0.0, 1.0, 1.0, 0.0, 0.0], 2);
+        let blocks = |height, width, count| {
+            bits(&Groups::Blocks { height, width }.top_k(&scores, None, count).unwrap())
+        };
+        assert_eq!(blocks(2, 2, 1), [0, 0, 1, 1, 0, 0, 1, 1]);
+        assert_eq!(blocks(1, 2, 2), [1, 1, 1, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn blocks_shrink_to_what_divides_the_matrix() {
+        let blocks = Groups::Blocks { height: 4, width: 4 };
+        assert_eq!(blocks.size(&[300, 784]), 16);
+        assert_eq!(blocks.size(&[10, 100]), 8, "10 rows take blocks of 2");
+        assert_eq!(blocks.size(&[8, 1, 3, 3]), 4, "9 columns take blocks of 1");
+        assert_eq!(blocks.size(&[2, 1]), 2);
+    }
+
+    /// | 0 2 1 |   Diagonal p begins in column p of the two rows: 0 holds 0 and 4, 1 holds 2 and 5,
+    /// | 3 4 5 |   2 holds 1 and 3.
+    #[test]
+    fn diagonals_wrap_around_the_longer_side() {
+        let scores = matrix(&[0.0, 2.0, 1.0, 3.0, 4.0, 5.0], 2);
+        let best = |scores: &Tensor, count| Groups::Diagonals.top_k(scores, None, count).unwrap();
+        assert_eq!(bits(&best(&scores, 1)), [0, 1, 0, 0, 0, 1]);
+        // 4 and 4: the earlier one.
+        assert_eq!(bits(&best(&scores, 2)), [1, 1, 0, 0, 1, 1]);
+        assert_eq!(bits(&best(&scores.tr(), 1)), [0, 0, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_group_is_a_candidate_if_all_of_it_is() {
+        let scores = matrix(&[9.0, 9.0, 1.0, 1.0], 1);
+        let free = Tensor::from_slice(&[0u8, 1, 1, 1]).to_kind(Kind::Bool).reshape([1, 4]);
+        let pairs = Groups::Blocks { height: 1, width: 2 };
+        assert_eq!(bits(&pairs.top_k(&scores, Some(&free), 1).unwrap()), [0, 0, 1, 1]);
+        let error = pairs.top_k(&scores, Some(&free), 2).unwrap_err().to_string();
+        assert_eq!(error, "2 entries were to be selected from 1 candidates");
+        assert!(pairs.top_k(&(scores * f64::NAN), None, 1).is_err());
+    }
+
+    proptest! {
+        /// Every entry is in one group: all groups are everything, and k groups have k times the size.
+        #[test]
+        fn groups_tile_the_weight(
+            rows in 1i64..9,
+            columns in 1i64..9,
+            side in 1usize..5,
+            share in 0.0f64..=1.0,
+        ) {
+            let shape = [rows, columns, 1, 2];
+            let all = Tensor::ones(shape, (Kind::Bool, Device::Cpu));
+            let mut rng = SeedStreams::new(1).stream("test");
+            for groups in [Groups::Blocks { height: side, width: 2 }, Groups::Diagonals] {
+                let size = groups.size(&shape);
+                let chosen = (share * (all.numel() / size) as f64) as usize;
+                let mask = groups.random_k(&all, chosen, &mut rng).unwrap();
+                prop_assert_eq!(mask.size(), shape);
+                prop_assert_eq!(count(&mask), chosen * size);
+                // What was chosen is whole, and the largest sums find it again.
+                let again = groups.top_k(&mask.to_kind(Kind::Float), None, chosen).unwrap();
+                prop_assert_eq!(bits(&again), bits(&mask));
+            }
+        }
+    }
+}
