@@ -8,8 +8,8 @@ use harness as _;
 
 use dst_core::tch::{Device, Kind, Tensor, no_grad, with_grad};
 use dst_core::{
-    BatchUse, Builder, Forward, Inputs, Layer, Parameters, Probe, Result, SeedStreams, Step, Strategy,
-    Topology, plugin,
+    BatchUse, Builder, Forward, Inputs, Layer, Parameters, Probe, Result, SeedStreams, Step,
+    Strategy, Topology, plugin,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -92,8 +92,9 @@ impl Net {
     }
 
     fn masks(&self) -> Vec<Vec<u8>> {
-        let bits =
-            |layer: &Layer| Vec::try_from(layer.active().to_kind(Kind::Uint8).flatten(0, -1)).unwrap();
+        let bits = |layer: &Layer| {
+            Vec::try_from(layer.active().to_kind(Kind::Uint8).flatten(0, -1)).unwrap()
+        };
         self.topology.layers().iter().map(bits).collect()
     }
 }

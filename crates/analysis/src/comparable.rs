@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use dst_record::record::{Provenance, TrialRecord};
+use dst_record::record::{Provenance, Status, TrialRecord};
 
 use crate::format::{count, percent};
 use crate::trial_table::Group;
@@ -16,8 +16,16 @@ pub fn is_another_sparsity(asked: f64, reached: f64) -> bool {
 
 /// Why a group cannot be judged against its control, in a sentence without a full stop.
 pub(crate) fn obstacle(candidate: &Group<'_>, control: &Group<'_>) -> Option<String> {
-    let own = |group| unreached(group).or_else(|| unchanged(group));
+    let own = |group| refused(group).or_else(|| unreached(group)).or_else(|| unchanged(group));
     own(candidate).or_else(|| own(control)).or_else(|| foreign(candidate, control))
+}
+
+/// That a method refused what it was to do, so that no network of the group could be trained.
+fn refused(group: &Group<'_>) -> Option<String> {
+    let mut trials = group.trials.values();
+    let first = trials.next().filter(|first| first.status == Status::Refused)?;
+    let all = trials.all(|trial| trial.status == Status::Refused);
+    all.then(|| format!("{} was refused: {}", group.label, first.reason.trim_end_matches('.')))
 }
 
 /// That networks of a group ended at another sparsity than they were to reach, such as those of a

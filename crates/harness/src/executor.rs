@@ -230,6 +230,10 @@ fn ended_before(
         return Ok(None);
     }
     match store.state(id)? {
+        // Whoever refused it has been asked again and refuses no longer.
+        TrialState::Ended { status: Status::Refused, .. } => {
+            store.set_aside(id, "refused").map(|()| None)
+        }
         TrialState::Ended { status, .. } if status == Status::Finished || !retry_failed => {
             Ok(Some(status))
         }

@@ -102,7 +102,7 @@ pub(crate) fn style_of(word: &str) -> Style {
         "worse" => AnsiColor::Yellow.on_default(),
         "inconclusive" => Style::new().effects(Effects::DIMMED),
         "inferior" | "failed" | "diverged" | "collapsed" | "crashed" | "timed-out"
-        | "out-of-memory" | "damaged" => AnsiColor::Red.on_default(),
+        | "out-of-memory" | "refused" | "damaged" => AnsiColor::Red.on_default(),
         _ => Style::new(),
     }
 }

@@ -32,7 +32,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use dst_analysis::Seen;
-use dst_core::record::{Collapse, Status, TrialRecord, TrialSpec};
+use dst_core::record::{Collapse, Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -198,6 +198,37 @@ impl Store {
     /// If the folder holds another specification, or cannot be written.
     pub fn add(&self, spec: &TrialSpec) -> Result<()> {
         trial::write_spec(&self.folder(&spec.id()), spec)
+    }
+
+    /// Keeps that a trial was refused before anything was trained, and why, unless it ended in another
+    /// way before.
+    ///
+    /// # Errors
+    /// If its folder holds another specification or cannot be written.
+    pub fn refuse(&self, spec: &TrialSpec, reason: &str, provenance: Provenance) -> Result<()> {
+        self.add(spec)?;
+        let (id, folder) = (spec.id(), self.folder(&spec.id()));
+        match self.state(&id)? {
+            TrialState::Ended { status: Status::Refused, reason: earlier, .. } => {
+                if earlier == reason {
+                    return Ok(());
+                }
+                self.set_aside(&id, "refused")?;
+            }
+            TrialState::Ended { .. } => return Ok(()),
+            _ => {}
+        }
+        let result = TrialResult {
+            trial: id,
+            status: Status::Refused,
+            reason: reason.to_owned(),
+            collapse: None,
+            outcome: None,
+            confusion: Vec::new(),
+            rows: RowCounts::default(),
+            provenance,
+        };
+        write_result(&folder, &result).map(|_| ())
     }
 
     /// Keeps a trial that ended elsewhere. Says whether it was kept: if there is a result

@@ -105,6 +105,8 @@ pub enum Status {
     TimedOut,
     /// Memory ran out, of the machine or of the accelerator.
     OutOfMemory,
+    /// Its method refused the sparsity or the network before anything was trained.
+    Refused,
 }
 
 /// In which way a network collapsed.
@@ -122,22 +124,24 @@ pub enum Collapse {
 
 impl Status {
     /// All of them, outcomes first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Finished,
         Self::Diverged,
         Self::Collapsed,
         Self::Crashed,
         Self::TimedOut,
         Self::OutOfMemory,
+        Self::Refused,
     ];
 
     /// Does it say something of the method? A method that diverges or collapses has failed, and the
     /// failure is scored against its claims. A trial that crashed, timed out or ran out of memory
-    /// tells of programs and machines: it is missing, as if it had not been run.
+    /// tells of programs and machines: it is missing, as if it had not been run. So is one that was
+    /// refused, which nobody could have run.
     pub fn is_outcome(self) -> bool {
         match self {
             Self::Finished | Self::Diverged | Self::Collapsed => true,
-            Self::Crashed | Self::TimedOut | Self::OutOfMemory => false,
+            Self::Crashed | Self::TimedOut | Self::OutOfMemory | Self::Refused => false,
         }
     }
 
@@ -150,6 +154,7 @@ impl Status {
             Self::Crashed => "crashed",
             Self::TimedOut => "timed-out",
             Self::OutOfMemory => "out-of-memory",
+            Self::Refused => "refused",
         }
     }
 }

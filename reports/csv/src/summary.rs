@@ -90,6 +90,7 @@ const COLUMNS: &[GroupColumn] = &[
     ("dataset_options", |row| dataset_options(row.spec)),
     ("label", |row| row.group.label.clone()),
     ("out_of_memory", |row| row.count(Status::OutOfMemory)),
+    ("refused", |row| row.count(Status::Refused)),
 ];
 
 impl<'r> Row<'r> {

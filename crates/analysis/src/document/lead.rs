@@ -84,12 +84,11 @@ fn completeness(study: &Study<'_>) -> String {
     let mut text = format!("{} ended", count(trials.len(), "trial"));
     let failed = trials.len() - finished;
     if failed > 0 {
-        let kinds: Vec<String> =
-            [Status::Diverged, Status::Collapsed, Status::Crashed, Status::TimedOut]
-                .into_iter()
-                .filter(|status| of(*status) > 0)
-                .map(|status| format!("{} {status}", of(status)))
-                .collect();
+        let kinds: Vec<String> = Status::ALL
+            .into_iter()
+            .filter(|status| *status != Status::Finished && of(*status) > 0)
+            .map(|status| format!("{} {status}", of(status)))
+            .collect();
         text.push_str(&format!(": {finished} finished, {failed} did not"));
         if !kinds.is_empty() {
             text.push_str(&format!(" ({})", kinds.join(", ")));

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use dst_analysis::format::{count, operations, percent};
-use dst_core::record::{Status, TrialRecord, TrialSpec};
+use dst_core::record::{Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
-use dst_train::Estimate;
 use serde_json::json;
 
 use super::label::{self, Labels};
@@ -16,6 +15,7 @@ use super::report::default_folder;
 use super::standing::{ReusePolicy, Standings};
 use super::{report, results};
 use crate::cli::GridArgs;
+use crate::code;
 use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
 use crate::executor::{Event, ExecutorOptions, execute};
 use crate::exit::Exit;
@@ -66,6 +66,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let (standings, inputs) = stand(Some(&store), grid, args)?;
     let pending = standings.pending();
     let checked = preflight::check(&pending, &inputs, args.quiet)?;
+    refuse_all(grid, &checked)?;
     let estimates = &checked.estimates;
     let about_memory = preflight::fit_memory(&mut execution, estimates);
     preflight::space(store.root(), estimates, execution.jobs)?;
@@ -74,28 +75,31 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
 
     let labels = Labels::of(grid.trials.iter());
     if !args.quiet {
-        announce(&execution, grid.trials.len(), &pending, estimates);
+        announce(&execution, grid.trials.len(), &checked);
     }
     standings.notes().iter().for_each(|words| output::note(words));
     say(about_memory, args.quiet);
     advise(grid, args.quiet)?;
-    warn(&pending, &checked, &labels);
+    warn(&checked, &labels);
+    let code = inputs.code(&pending)?;
+    refuse(&store, &checked, &inputs, &code)?;
     let names: BTreeMap<String, String> =
         grid.trials.iter().map(|spec| (spec.id(), label::trial(&labels, spec))).collect();
     // Masked arithmetic takes the time of the dense network.
-    let costs = pending.iter().zip(estimates);
+    let costs = checked.trials.iter().zip(estimates);
     let costs = costs.map(|(spec, estimate)| (spec.id(), estimate.dense_train_flops)).collect();
     let mut progress = Progress::new(names, costs, args.quiet);
     let started = Instant::now();
     let options = ExecutorOptions {
         outdated: standings.outdated(),
-        code: inputs.code(&pending)?,
+        code,
         ..executor_options(&execution, args)?
     };
     // The executor takes a collapse for a failure; the analysis may accept it.
     let mut accepted = 0;
-    let (trained, to_execute) = standings.accepted();
-    for spec in trained {
+    let (trained, mut to_execute) = standings.accepted();
+    to_execute.retain(|spec| checked.refused.iter().all(|(refused, _)| refused != spec));
+    for spec in &trained {
         progress.event(&Event::Skipped { id: spec.id(), status: Status::Finished });
     }
     let executed = execute(&store, &to_execute, &options, &mut |event| {
@@ -116,7 +120,7 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             count(executed.finished + executed.failed, "trial"),
             span(started.elapsed().as_secs_f64()),
             executed.failed - accepted,
-            executed.skipped + grid.trials.len() - to_execute.len(),
+            executed.skipped + trained.len(),
         ));
     }
     let input = report::ReportInput::of_grid(&store, &record, grid.analysis.clone())?;
@@ -147,11 +151,20 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             "files": files,
         }))?;
     }
-    if failed > 0 {
+    let refused = checked.refused.len();
+    if failed > refused {
         output::note(&format!(
-            "{failed} of {} failed; the reasons stand in the report, and --retry-failed trains \
-             again what failed",
+            "{} of {} failed; the reasons stand in the report, and --retry-failed trains again \
+             what failed",
+            failed - refused,
             count(records.len(), "trial")
+        ));
+    }
+    if refused > 0 {
+        output::note(&format!(
+            "{refused} of {} {} refused by their method; the reasons stand in the report",
+            count(records.len(), "trial"),
+            if refused == 1 { "was" } else { "were" },
         ));
     }
     let complete = failed == 0 && executed.unfinished.is_empty();
@@ -223,13 +236,36 @@ fn executor_options(execution: &ExecutionConfig, args: &GridArgs) -> Result<Exec
     })
 }
 
-fn announce(
-    execution: &ExecutionConfig,
-    all: usize,
-    pending: &[TrialSpec],
-    estimates: &[Estimate],
-) {
-    let new = pending.len();
+/// A grid of which nothing can be trained is a mistake.
+fn refuse_all(grid: &GridConfig, checked: &Checked) -> Result<()> {
+    if checked.refused.is_empty() || checked.refused.len() < grid.trials.len() {
+        return Ok(());
+    }
+    Err(Error::usage(Vec::from_iter(checked.refusals()).join("\n")))
+}
+
+/// Keeps in the store which trials are refused and why, so that reports can say it.
+fn refuse(
+    store: &Store,
+    checked: &Checked,
+    inputs: &Inputs,
+    code: &BTreeMap<String, BTreeMap<String, String>>,
+) -> Result<()> {
+    for (spec, words) in &checked.refused {
+        let data_digest =
+            inputs.of(spec).map(|input| input.dataset.digest().to_owned()).unwrap_or_default();
+        let digests = code.get(&spec.id()).cloned().unwrap_or_default();
+        let provenance = Provenance { data_digest, ..code::present(digests) };
+        store.refuse(spec, words, provenance)?;
+    }
+    Ok(())
+}
+
+fn announce(execution: &ExecutionConfig, all: usize, checked: &Checked) {
+    let (new, estimates) = (checked.trials.len(), &checked.estimates);
+    if new == 0 && !checked.refused.is_empty() {
+        return;
+    }
     if new == 0 {
         let done = match all {
             1 => "the trial is done".to_owned(),
@@ -251,8 +287,11 @@ fn announce(
 }
 
 /// Says before anything is trained which trials will not be what their names say.
-fn warn(trials: &[TrialSpec], checked: &Checked, labels: &Labels) {
-    for words in preflight::warnings(trials, checked, labels) {
+fn warn(checked: &Checked, labels: &Labels) {
+    for words in checked.refusals() {
+        output::note(&format!("refused, the others go on: {words}"));
+    }
+    for words in preflight::warnings(checked, labels) {
         output::note(&format!("warning: {words}"));
     }
 }
@@ -287,7 +326,8 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let store = Store::open_if_there(&grid.execution.store)?;
     let (standings, inputs) = stand(store.as_ref(), grid, args)?;
     let checked = preflight::check(&grid.trials, &inputs, args.quiet)?;
-    let estimates = &checked.estimates;
+    refuse_all(grid, &checked)?;
+    let mut estimates = checked.trials.iter().zip(&checked.estimates).peekable();
     let labels = Labels::of(grid.trials.iter());
     let mut columns = vec![Column::new("trial"), Column::detail("data set")];
     columns.extend([Column::detail("model"), Column::new("strategy"), Column::new("sparsity")]);
@@ -296,10 +336,29 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     }
     columns.extend([Column::new("seed"), Column::new("state"), Column::detail("train FLOPs")]);
     let mut table = TerminalTable::new(&columns);
+    let row = |id: String, spec: &TrialSpec, state: String, cost: String| {
+        let mut cells = vec![id, spec.dataset_label(), labels.model(spec), labels.strategy(spec)];
+        cells.push(percent(spec.sparsity));
+        if labels.has_training() {
+            cells.push(labels.training(spec));
+        }
+        cells.extend([spec.seed.to_string(), state, cost]);
+        cells
+    };
     let mut list = Vec::new();
     let mut to_train = Vec::new();
-    for ((spec, standing), estimate) in standings.iter().zip(estimates) {
+    for (spec, standing) in standings.iter() {
         let id = spec.id();
+        // Both are in the order of the grid.
+        let estimate = estimates.next_if(|(accepted, _)| *accepted == spec).map(|pair| pair.1);
+        let Some(estimate) = estimate else {
+            let state = Status::Refused.to_string();
+            let reason = checked.refused.iter().find(|(refused, _)| refused == spec);
+            let reason = reason.map(|(_, words)| words);
+            list.push(json!({ "id": id, "spec": spec, "state": state, "reason": reason }));
+            table.row(row(id, spec, state, "–".to_owned()));
+            continue;
+        };
         if standing.trains() {
             to_train.push(*estimate);
         }
@@ -316,18 +375,12 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             "total_parameters": estimate.total_parameters,
             "memory_bytes": estimate.memory_bytes,
         }));
-        let mut cells = vec![id, spec.dataset_label(), labels.model(spec), labels.strategy(spec)];
-        cells.push(percent(spec.sparsity));
-        if labels.has_training() {
-            cells.push(labels.training(spec));
-        }
-        cells.extend([spec.seed.to_string(), state, operations(estimate.train_flops)]);
-        table.row(cells);
+        table.row(row(id, spec, state, operations(estimate.train_flops)));
     }
     standings.notes().iter().for_each(|words| output::note(words));
     say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
     advise(grid, args.quiet)?;
-    warn(&grid.trials, &checked, &labels);
+    warn(&checked, &labels);
     let to_do = to_train.len();
     let total: f64 = to_train.iter().map(|estimate| estimate.train_flops).sum();
     if args.json {

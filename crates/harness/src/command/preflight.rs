@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::record::TrialSpec;
-use dst_core::{Architecture, DataSources, Dataset, Error, Metric, Result, Strategy, Training};
+use dst_core::{
+    Architecture, DataSources, Dataset, Error, ErrorKind, Metric, Result, Strategy, Training,
+};
 use dst_train::{Estimate, Estimator};
 use serde_json::{Map, Value};
 
@@ -29,17 +31,36 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What is known of trials before the first of them.
 pub(super) struct Checked {
-    /// What each will cost, in their order.
+    /// Those that can be trained, in their order.
+    pub(super) trials: Vec<TrialSpec>,
+    /// What each of these will cost.
     pub(super) estimates: Vec<Estimate>,
+    /// Those that their method refuses, in their order, and why in words.
+    pub(super) refused: Vec<(TrialSpec, String)>,
     /// What their data sets want to be said.
     warnings: BTreeSet<String>,
+}
+
+impl Checked {
+    /// Refusals in words, seeds together.
+    pub(super) fn refusals(&self) -> BTreeSet<&str> {
+        self.refused.iter().map(|(_, words)| words.as_str()).collect()
+    }
+}
+
+/// Is it the method that says no, to this network at this sparsity? The other trials can go on then.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Usage | ErrorKind::Collapsed | ErrorKind::Data | ErrorKind::Diverged
+    )
 }
 
 /// Builds each network once for each data set and lets each strategy choose its starting topology,
 /// once for all seeds.
 ///
 /// # Errors
-/// If a model cannot take its data, or a sparsity cannot be reached.
+/// If a model cannot take its data.
 pub(super) fn check(trials: &[TrialSpec], inputs: &Inputs, quiet: bool) -> Result<Checked> {
     let mut kinds: BTreeMap<Network, BTreeMap<String, &TrialSpec>> = BTreeMap::new();
     for spec in trials {
@@ -48,7 +69,7 @@ pub(super) fn check(trials: &[TrialSpec], inputs: &Inputs, quiet: bool) -> Resul
     }
     let all: usize = kinds.values().map(BTreeMap::len).sum();
     let mut said = Instant::now();
-    let mut known: BTreeMap<&str, Estimate> = BTreeMap::new();
+    let mut known: BTreeMap<&str, std::result::Result<Estimate, String>> = BTreeMap::new();
     let mut warnings = inputs.warnings.clone();
     for (network, kinds) in &kinds {
         let loaded = inputs.networks.get(network).ok_or_else(|| {
@@ -60,15 +81,30 @@ pub(super) fn check(trials: &[TrialSpec], inputs: &Inputs, quiet: bool) -> Resul
         let estimator = Estimator::new(&*loaded.architecture, &*loaded.dataset, seed)
             .map_err(|error| error.at(network.to_string()))?;
         for (kind, spec) in kinds {
-            known.insert(kind, estimate(spec, &estimator)?);
+            let estimate = match estimate(spec, &estimator) {
+                Ok(estimate) => Ok(estimate),
+                Err(error) if is_refusal(&error) => Err(error.to_string().replace("\n  ", "; ")),
+                Err(error) => return Err(error),
+            };
+            known.insert(kind, estimate);
             if !quiet && said.elapsed() >= PROGRESS_INTERVAL {
                 said = Instant::now();
                 output::note(&format!("checked {} of {all} kinds of trial", known.len()));
             }
         }
     }
-    let estimates = trials.iter().map(|spec| known[&*kind(spec)]).collect();
-    Ok(Checked { estimates, warnings })
+    let mut checked =
+        Checked { trials: Vec::new(), estimates: Vec::new(), refused: Vec::new(), warnings };
+    for spec in trials {
+        match &known[&*kind(spec)] {
+            Ok(estimate) => {
+                checked.trials.push(spec.clone());
+                checked.estimates.push(*estimate);
+            }
+            Err(refusal) => checked.refused.push((spec.clone(), refusal.clone())),
+        }
+    }
+    Ok(checked)
 }
 
 /// What is built once.

@@ -41,6 +41,8 @@ impl Standing {
     /// Will it be trained?
     pub(super) fn trains(&self) -> bool {
         match self.state {
+            // Its method is asked again each time, which costs little.
+            TrialState::Ended { status: Status::Refused, .. } => true,
             TrialState::Ended { .. } => {
                 self.is_outdated() || !self.is_trained && self.policy.retry_failed
             }
@@ -68,6 +70,7 @@ impl Standing {
                 others.collect::<Vec<_>>().join(", ")
             }
             TrialState::Ended { .. } if self.is_trained => Status::Finished.to_string(),
+            TrialState::Ended { status: Status::Refused, .. } => Status::Refused.to_string(),
             TrialState::Ended { status, .. } if self.trains() => format!("{status}, again"),
             TrialState::Ended { status, .. } => status.to_string(),
             TrialState::Running(_) => "running".to_owned(),

@@ -12,12 +12,8 @@ use super::Checked;
 use crate::command::label::Labels;
 
 /// What users should hear before anything is trained, in words, seeds together.
-pub(in crate::command) fn warnings(
-    trials: &[TrialSpec],
-    checked: &Checked,
-    labels: &Labels,
-) -> BTreeSet<String> {
-    let Checked { estimates, warnings: of_data } = checked;
+pub(in crate::command) fn warnings(checked: &Checked, labels: &Labels) -> BTreeSet<String> {
+    let Checked { trials, estimates, warnings: of_data, .. } = checked;
     let mut warnings = unreached(trials, estimates, labels);
     warnings.extend(unchanged(trials, estimates, labels));
     warnings.extend(of_data.iter().cloned());
