@@ -39,7 +39,7 @@ fn unknown_names_are_met_with_the_nearest() {
         ("grid --strategies set --set set.drop=magnitud", "unknown drop", near("magnitude")),
         ("grid --strategies set --set training.optimizer=adan", "unknown optimizer", near("adam")),
         ("grid --strategies set --set tarining.epochs=1", "unknown prefix", near("training")),
-        ("grid --strategies set --preset quik", "unknown preset 'quik'", near("quick")),
+        ("grid --strategies set --grid quik", "unknown grid 'quik'", near("quick")),
         ("grid --strategies set --device cup", "unknown device 'cup'", near("cpu")),
         ("grid --strategies set --control dens", "unknown strategy 'dens'", near("dense")),
         ("describe rgil", "unknown name 'rgil'", near("rigl")),

@@ -155,7 +155,7 @@ fn printed_settings_name_their_sources_and_work_as_a_file() {
         ("batch_size = 32", "# grid.toml"),
         ("epochs = 3", "# HARNESS_EPOCHS"),
         ("drop_fraction = 0.1", "# --set rigl.drop_fraction=0.1"),
-        ("sparsity = [0.9]", "# preset quick"),
+        ("sparsity = [0.9]", "# grid quick"),
         ("optimizer.name = \"adam\"", "# default"),
     ] {
         let line = text.lines().find(|line| line.starts_with(start));

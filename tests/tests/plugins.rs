@@ -40,8 +40,7 @@ fn every_data_set_folder_is_listed() {
 #[test]
 fn every_listed_name_is_described() {
     let sandbox = Sandbox::new();
-    let kinds =
-        ["strategies", "models", "datasets", "optimizers", "schedules", "reports", "presets"];
+    let kinds = ["strategies", "models", "datasets", "optimizers", "schedules", "reports", "grids"];
     for kind in kinds {
         for name in listed(kind) {
             let text = sandbox.run(&format!("describe {name}")).well().stdout;

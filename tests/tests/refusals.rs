@@ -50,6 +50,7 @@ fn a_dry_run_shows_refusals_among_the_trials() {
 #[test]
 fn a_grid_of_which_nothing_is_left_is_an_error() {
     let sandbox = Sandbox::new();
-    let said = sandbox.run(&format!("grid --strategies nm --control nm --sparsity 0.9 {TINY}")).refused(2);
+    let said =
+        sandbox.run(&format!("grid --strategies nm --control nm --sparsity 0.9 {TINY}")).refused(2);
     assert!(said.contains("with groups of 4 there are 0, 0.25, 0.5, 0.75"), "{said}");
 }

@@ -43,7 +43,7 @@ pub enum Command {
     /// Tell how many seeds an experiment needs, from a pilot or a known spread
     #[command(after_long_help = power::HELP)]
     Power(PowerArgs),
-    /// List strategies, models, data sets, reports and presets
+    /// List strategies, models, data sets, reports and grids
     #[command(after_long_help = LIST_HELP)]
     List(ListArgs),
     /// Explain a plug-in: paper, parameters, defaults
@@ -73,11 +73,11 @@ Examples:
   harness grid --strategies rigl,dense --set rigl.drop_fraction=0.1,0.3 --set mlp.hidden=[300,100] \\
       --models mlp
   harness grid --strategies rigl,dense --datasets mnist --data-dir data --epochs 20
-  harness grid --preset snfs-lenet5 --data-dir data --dry-run
+  harness grid --grid snfs-lenet5 --data-dir data --dry-run
   harness grid --config grid.toml --print-config
 
-Presets: quick, plan, snfs-lenet5, srigl-resnet18. `harness describe snfs-lenet5` prints one with
-the source of its numbers; any flag changes it.
+Grids that ship with the harness begin with --grid: quick is the default, `harness list grids` has all.
+`harness describe snfs-lenet5` prints one with the source of its numbers; any flag changes it.
 
 A finished trial is never trained again, so the same command continues a grid that was
 interrupted, and a longer list of seeds extends it. But a result belongs to the code, the data and
@@ -105,9 +105,9 @@ named * is every one that is not named itself, the control too. Several training
 are choices: reports take the best on validation (analysis.tuned).
 
 These can be variables, too, each after HARNESS: _STRATEGIES, _DATASETS, _MODELS, _SPARSITY,
-_SEEDS, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, _PRECISION, _PRESET, _STORE, _DATA (--data-dir),
+_SEEDS, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, _PRECISION, _GRID, _STORE, _DATA (--data-dir),
 _HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
-Flags win over variables, those over the file, that over the preset, that over defaults.";
+Flags win over variables, those over the file, that over the grid that ships, that over defaults.";
 
 const RUN_HELP: &str = "\
 Examples:
@@ -238,9 +238,9 @@ pub struct SettingArgs {
     /// (training.schedule)
     #[arg(long, value_name = "NAME")]
     pub schedule: Option<String>,
-    /// A named starting point, such as plan; `harness list presets` has all [default: quick]
-    #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
+    /// A grid that ships with the harness, such as plan; `harness list grids` has all [default: quick]
+    #[arg(long, alias = "preset", value_name = "NAME")]
+    pub grid: Option<String>,
     /// A grid file in TOML
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -345,13 +345,13 @@ pub struct RunArgs {
     /// The strategy
     #[arg(long, value_name = "NAME", required_unless_present = "trial")]
     pub strategy: Option<String>,
-    /// The data set [default: that of the preset]
+    /// The data set [default: that of the grid]
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
     /// The architecture [default: that of the data set]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// Share of the prunable weights to remove, in [0, 1) [default: that of the preset]
+    /// Share of the prunable weights to remove, in [0, 1) [default: that of the grid]
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub sparsity: Option<String>,
     /// The seed [default: 0]
@@ -428,7 +428,8 @@ pub enum Kind {
     /// What is made from finished trials
     Reports,
     /// Starting points for a grid
-    Presets,
+    #[value(alias = "presets")]
+    Grids,
 }
 
 /// `harness list`
@@ -444,7 +445,7 @@ pub struct ListArgs {
 /// `harness describe`
 #[derive(Debug, Clone, Args)]
 pub struct DescribeArgs {
-    /// A strategy, model, data set, report or preset; or `training` or `analysis`
+    /// A strategy, model, data set, report or grid; or `training` or `analysis`
     pub name: String,
     /// Print the result as JSON
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! What a grid means: settings of all sources become trials and how to run them.
 //!
-//! Flags win over `HARNESS_*` variables, those over the grid file, that over the preset, and
+//! Flags win over `HARNESS_*` variables, those over the grid file, that over the grid that ships, and
 //! that over defaults. [`cli`](crate::cli) holds what was typed; [`GridConfig`] what it means.
 
 mod analysis;
@@ -12,10 +12,10 @@ mod key;
 mod parameters;
 mod path;
 mod plain_key;
-pub(crate) mod preset;
 mod print;
 mod setting;
 mod settings;
+pub(crate) mod shipped;
 mod trials;
 
 use std::path::{Path, PathBuf};
@@ -100,19 +100,19 @@ impl ResolvedSettings {
         flags: SettingLayer,
     ) -> Result<Self> {
         let file = file.map(file::read).transpose()?.unwrap_or_default();
-        let preset = [&flags, &environment, &file]
+        let grid = [&flags, &environment, &file]
             .into_iter()
-            .find_map(|layer| layer.iter().find(|(key, _)| *key == Key::Plain("preset")));
-        let preset = match preset {
+            .find_map(|layer| layer.iter().find(|(key, _)| *key == Key::Plain("grid")));
+        let grid = match grid {
             Some((_, setting)) => {
                 let name = setting.values.first().and_then(|value| value.as_str());
-                file::preset(name.unwrap_or_default())
+                file::shipped(name.unwrap_or_default())
                     .map_err(|error| error.at(setting.source.to_string()))?
             }
-            None => file::preset(preset::PRESETS[0].name)?,
+            None => file::shipped(shipped::GRIDS[0].name)?,
         };
         let mut settings = Settings::default();
-        for layer in [defaults()?, preset, file, environment, flags] {
+        for layer in [defaults()?, grid, file, environment, flags] {
             settings.apply(layer)?;
         }
         let mut resolved = Self { settings };
@@ -257,7 +257,7 @@ impl ResolvedSettings {
 fn defaults() -> Result<SettingLayer> {
     let default = |name, text| plain(name)?.setting(text, Source::Default);
     Ok(vec![
-        default("preset", preset::PRESETS[0].name)?,
+        default("grid", shipped::GRIDS[0].name)?,
         default("store", DEFAULT_STORE)?,
         default("device", "cpu")?,
     ])

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::DescribeArgs;
-use crate::config::{ParameterSet, preset};
+use crate::config::{ParameterSet, shipped};
 use crate::exit::Exit;
 use crate::output;
 use crate::schema::Parameter;
@@ -29,7 +29,7 @@ struct Description {
     split: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parameters: Vec<Parameter>,
-    /// A TOML text: parameters worth searching, or a preset's settings.
+    /// A TOML text: parameters worth searching, or a grid.
     #[serde(skip_serializing_if = "str::is_empty")]
     grid: &'static str,
     /// Further facts, such as a data set's model.
@@ -179,9 +179,9 @@ fn descriptions(name: &str) -> Result<Vec<Description>> {
     search.plugins::<OptimizerPlugin>()?;
     search.plugins::<SchedulePlugin>()?;
     search.plugins::<ReportPlugin>()?;
-    for preset in preset::PRESETS {
-        search.entry(preset.name, || {
-            Ok(Description { grid: preset.text, ..plain("preset", preset.name, preset.summary) })
+    for grid in shipped::GRIDS {
+        search.entry(grid.name, || {
+            Ok(Description { grid: grid.text, ..plain("grid", grid.name, grid.summary) })
         })?;
     }
     search.entry("training", || {
@@ -251,7 +251,7 @@ fn text(description: &Description) -> String {
         text.push_str(&parameter_text(parameter, width));
     }
     if !description.grid.trim().is_empty() {
-        let title = if description.kind == "preset" { "settings" } else { "grid" };
+        let title = if description.kind == "grid" { "settings" } else { "grid" };
         text.push_str(&format!("\n{title}\n"));
         for line in description.grid.trim_end().lines() {
             text.push_str(format!("  {line}").trim_end());

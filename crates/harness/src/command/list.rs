@@ -7,7 +7,7 @@ use dst_train::{OptimizerPlugin, SchedulePlugin};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Kind, ListArgs};
-use crate::config::preset::PRESETS;
+use crate::config::shipped::GRIDS;
 use crate::exit::Exit;
 use crate::output;
 use crate::text::hanging;
@@ -20,7 +20,7 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit> {
         Kind::Optimizers,
         Kind::Schedules,
         Kind::Reports,
-        Kind::Presets,
+        Kind::Grids,
     ];
     let kinds: Vec<Kind> =
         all.into_iter().filter(|kind| args.kind.is_none_or(|k| k == *kind)).collect();
@@ -63,7 +63,7 @@ fn heading(kind: Kind) -> &'static str {
         Kind::Optimizers => "optimizers",
         Kind::Schedules => "schedules",
         Kind::Reports => "reports",
-        Kind::Presets => "presets",
+        Kind::Grids => "grids",
     }
 }
 
@@ -82,6 +82,6 @@ fn entries(kind: Kind) -> Result<Vec<(&'static str, &'static str)>> {
         Kind::Optimizers => OptimizerPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
         Kind::Schedules => SchedulePlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
         Kind::Reports => ReportPlugin::all()?.iter().map(|p| (p.name, p.summary)).collect(),
-        Kind::Presets => PRESETS.iter().map(|preset| (preset.name, preset.summary)).collect(),
+        Kind::Grids => GRIDS.iter().map(|grid| (grid.name, grid.summary)).collect(),
     })
 }

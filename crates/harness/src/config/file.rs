@@ -1,4 +1,4 @@
-//! Grid files in TOML, and the presets, which are written the same way.
+//! Grid files in TOML, and those that ship with the harness, which are written the same way.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::parameters::as_one_list;
 use super::path::{Path as KeyPath, quoted};
 use super::plain_key::plain;
 use super::setting::{Key, Setting, SettingLayer, Source};
-use super::{parameters, preset};
+use super::{parameters, shipped as ships};
 
 /// Reads the grid file at `path`.
 ///
@@ -24,13 +24,13 @@ pub(crate) fn read(path: &Path) -> Result<SettingLayer> {
         .map_err(|error| error.at(path.display().to_string()))
 }
 
-/// The settings of the preset `name`.
+/// The settings of the grid `name` that ships.
 ///
 /// # Errors
-/// If there is no such preset; the nearest is suggested.
-pub(crate) fn preset(name: &str) -> Result<SettingLayer> {
-    let preset = preset::find(name)?;
-    parse(preset.text, &Source::Preset(name.to_owned()))
+/// If there is no such grid; the nearest is suggested.
+pub(crate) fn shipped(name: &str) -> Result<SettingLayer> {
+    let grid = ships::find(name)?;
+    parse(grid.text, &Source::Shipped(name.to_owned()))
 }
 
 fn parse(text: &str, source: &Source) -> Result<SettingLayer> {
@@ -137,7 +137,7 @@ mod tests {
     use serde_json::json;
 
     fn source() -> Source {
-        Source::Preset("test".to_owned())
+        Source::Shipped("test".to_owned())
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl FlagSettings {
 
     fn settings(&mut self, args: &SettingArgs) -> Result<()> {
         let key = |name: &str| Key::Training(name.into());
-        self.plain("--preset", "preset", &args.preset)?;
+        self.plain("--grid", "grid", &args.grid)?;
         self.shortcut("--epochs", key("epochs"), &args.epochs)?;
         self.shortcut("--batch-size", key("batch_size"), &args.batch_size)?;
         self.shortcut("--learning-rate", key("learning_rate"), &args.learning_rate)?;

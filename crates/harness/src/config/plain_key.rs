@@ -20,7 +20,7 @@ pub(crate) struct PlainKey {
 
 /// All keys without a table.
 pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
-    PlainKey { name: "preset", variable: "HARNESS_PRESET", parse: text, single: true },
+    PlainKey { name: "grid", variable: "HARNESS_GRID", parse: text, single: true },
     PlainKey {
         name: "strategies",
         variable: "HARNESS_STRATEGIES",

@@ -12,8 +12,8 @@ pub(crate) use super::key::{EVERY, Key};
 pub(crate) enum Source {
     /// Nobody set it.
     Default,
-    /// A preset.
-    Preset(String),
+    /// A grid that ships with the harness.
+    Shipped(String),
     /// A grid file.
     File(PathBuf),
     /// An environment variable.
@@ -28,7 +28,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::Preset(name) => write!(f, "preset {name}"),
+            Self::Shipped(name) => write!(f, "grid {name}"),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Environment(name) => f.write_str(name),
             Self::Flag(typed) => f.write_str(typed),

@@ -226,7 +226,7 @@ fn place_of_old_spelling(key: &Key, parameters: &ParameterSet) -> Option<Path> {
     path_of(path.first()).map(Path::new)
 }
 
-/// The strategies that have a parameter. A preset may name one that nobody has.
+/// The strategies that have a parameter. A grid that ships may name one that nobody has.
 fn having(path: &Path, setting: &Setting) -> Result<Vec<&'static StrategyPlugin>> {
     let mut known = Vec::new();
     let mut having = Vec::new();
@@ -241,7 +241,7 @@ fn having(path: &Path, setting: &Setting) -> Result<Vec<&'static StrategyPlugin>
         }
         known.extend(parameters.defaults().keys().cloned());
     }
-    if having.is_empty() && !matches!(setting.source, Source::Preset(_)) {
+    if having.is_empty() && !matches!(setting.source, Source::Shipped(_)) {
         known.sort();
         known.dedup();
         let known = known.iter().map(String::as_str);

@@ -8,7 +8,7 @@ use crate::cli::{Cli, Command};
 mod comparison;
 mod components;
 mod ids;
-mod presets;
+mod shipped;
 
 /// What `harness grid …` means, with an environment and a grid file.
 fn resolved(line: &str, environment: &[(&str, &str)], file: &str) -> Result<ResolvedSettings> {
@@ -111,19 +111,19 @@ fn a_list_is_one_value_of_a_parameter_that_takes_lists() {
 }
 
 #[test]
-fn flags_win_over_the_environment_the_file_the_preset_and_defaults() {
+fn flags_win_over_the_environment_the_file_the_shipped_grid_and_defaults() {
     let file = "strategies = ['dense']\nseeds = [1]\n[training]\nepochs = 3\nbatch_size = 32";
     let environment = [("HARNESS_SEEDS", "2"), ("HARNESS_EPOCHS", "4")];
     let grid = resolved("--epochs 5", &environment, file).unwrap().grid().unwrap();
     let trial = &grid.trials[0];
     assert_eq!((trial.seed, trial.training.epochs, trial.training.batch_size), (2, 5, 32));
-    assert_eq!(trial.dataset, "mnist-10k", "the preset");
+    assert_eq!(trial.dataset, "mnist-10k", "the shipped grid");
     assert_eq!(trial.training.settings()["momentum"], 0.9, "the default");
 }
 
 #[test]
-fn a_preset_reaches_every_strategy_with_such_a_parameter() {
-    let trials = trials("--strategies rigl,prune-regrow,dense --preset plan --seeds 0");
+fn a_shipped_grid_reaches_every_strategy_with_such_a_parameter() {
+    let trials = trials("--strategies rigl,prune-regrow,dense --grid plan --seeds 0");
     let by_name = |name| trials.iter().find(|trial| trial.strategy_name() == name).unwrap();
     assert_eq!(by_name("rigl").strategy["interval"], "10 epochs");
     assert_eq!(by_name("rigl").strategy["drop_fraction"], 0.2);
@@ -170,7 +170,7 @@ fn a_data_set_may_train_in_its_own_way() {
     let expected = |list: &[(&str, f64, u32)]| -> Vec<(String, f64, u32)> {
         list.iter().map(|(name, rate, epochs)| ((*name).to_owned(), *rate, *epochs)).collect()
     };
-    // The preset's own epochs of GLUE yield to those of the file for all.
+    // The own epochs of GLUE yield to those of the file for all.
     let found = [("mnist-10k", 0.004, 9), ("glue/rte", 0.2, 9), ("glue/rte", 0.3, 9)];
     let found = [&found[..], &[("glue/mrpc", 0.1, 9)]].concat();
     assert_eq!(rates(line), expected(&found));
@@ -218,7 +218,7 @@ fn mistakes_are_named_with_their_place_and_the_nearest_name() {
         ("--strategies rgil", "--strategies: unknown strategy 'rgil'\n  did you mean 'rigl'"),
         ("--strategies set --datasets minst", "--datasets: unknown data set 'minst'"),
         ("--strategies set --models lenet", "did you mean 'lenet5'"),
-        ("--strategies set --preset quik", "--preset: unknown preset 'quik'"),
+        ("--strategies set --grid quik", "--grid: unknown grid 'quik'"),
         ("--strategies set --device gpu", "--device: unknown device 'gpu'"),
         ("--strategies set --sparsity 1", "--sparsity: sparsity 1 is not in [0, 1)"),
         ("--strategies set --sparsity -0.1", "--sparsity: sparsity -0.1 is not in [0, 1)"),

@@ -5,7 +5,7 @@ use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, Strateg
 use dst_core::{Error, Result};
 
 use super::Kind;
-use crate::config::preset::PRESETS;
+use crate::config::shipped::GRIDS;
 
 /// Names that mean something else in a grid file or to `--set`.
 const TAKEN: [&str; 5] = ["analysis", "dataset", "model", "strategy", "training"];
@@ -67,7 +67,7 @@ fn owner(name: &str) -> Result<Option<&'static str>> {
     } else if has::<ReportPlugin>(name)? {
         Some(ReportPlugin::KIND)
     } else {
-        PRESETS.iter().any(|preset| preset.name == name).then_some("preset")
+        GRIDS.iter().any(|grid| grid.name == name).then_some("grid")
     })
 }
 
@@ -121,7 +121,7 @@ mod tests {
             ("mnist-10k", "a data set"),
             ("glue", "a group of data sets"),
             ("csv", "a report"),
-            ("quick", "a preset"),
+            ("quick", "a grid"),
         ] {
             for kind in [&STRATEGY, &DATASET, &MODEL] {
                 let error = refusal(kind, name);

@@ -101,8 +101,8 @@ fn a_new_component_has_a_place_in_specifications_of_its_own() {
 }
 
 #[test]
-fn the_preset_schedule_yields_to_another() {
-    // The preset quick has a cosine.
+fn the_grid_schedule_yields_to_another() {
+    // The grid quick has a cosine.
     assert_eq!(settings(LINE, "", "learning_rate_shape"), ["cosine"]);
     let line = format!("{LINE} --schedule step --set schedule.decay=0.5,0.2");
     assert_eq!(settings(&line, "", "decay"), [0.5, 0.2]);
@@ -169,7 +169,7 @@ fn printed_components_are_read_back() {
         "--set training.learning_rate_shape=step,cosine --set training.decay=0.5",
         "--set dense.training.optimizer=sgd --set dense.training.momentum=0.5",
         "--set dense.training.optimizer={name='sgd',momentum=0.5}",
-        "--preset snfs-lenet5 --optimizer adam",
+        "--grid snfs-lenet5 --optimizer adam",
     ] {
         let first = resolved(&format!("{LINE} {line}"), &[], "").unwrap();
         let text = first.to_toml().unwrap();
@@ -177,7 +177,7 @@ fn printed_components_are_read_back() {
         assert_eq!(first.grid().unwrap(), again.grid().unwrap(), "{line}\n{text}");
     }
     let text = resolved(&format!("{LINE} --optimizer sgd"), &[], "").unwrap().to_toml().unwrap();
-    // The preset has the old spelling.
+    // The grid has the old spelling.
     for expected in
         ["optimizer.name = \"sgd\" ", "# --optimizer", "learning_rate_shape = \"cosine\" "]
     {

@@ -1,0 +1,66 @@
+//! Grids that ship with the harness: the files of `grids/` at the top of the repository.
+
+use dst_core::{Error, Result};
+
+/// A grid file that the harness carries.
+pub(crate) struct ShippedGrid {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// One sentence: what it is for.
+    pub(crate) summary: &'static str,
+    /// The file.
+    pub(crate) text: &'static str,
+}
+
+macro_rules! shipped {
+    ($($name:literal: $summary:literal,)+) => {
+        &[$(ShippedGrid {
+            name: $name,
+            summary: $summary,
+            text: include_str!(concat!("../../../../grids/", $name, ".toml")),
+        }),+]
+    };
+}
+
+/// All of them; the first is the default.
+pub(crate) const GRIDS: &[ShippedGrid] = shipped! {
+    "quick": "two minutes on two cores: 10,000 real digits, LeNet-5, sparsity 0.9, 8 seeds",
+    "plan": "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5, 8 seeds",
+    "family-mnist": "every method at equal sparsity on MNIST: LeNet-300-100 and LeNet-5 at 0.9 and 0.95, 5 seeds",
+    "update-order": "does an update take the place of the optimiser step, or follow it?",
+    "moments": "what becomes of the optimiser's moments when connections change",
+    "interval": "how often connections change (in-time over-parameterisation)",
+    "distribution": "how connections are shared among layers: uniform, ER and ERK",
+    "drop-fraction": "how many connections an update exchanges",
+    "start": "from which topology training starts: random, by magnitude, by SNIP",
+    "snfs-lenet5": "SNFS's recipe for LeNet-5 on MNIST: 100 epochs, sparsity 0.95, 5 seeds",
+    "srigl-resnet18": "RigL on CIFAR-10 as SRigL's paper runs it: 250 epochs, seven sparsities, 8 seeds",
+    "resnet20-cifar10": "RigL and dense on CIFAR-10 with ResNet-20: 10 epochs, sparsity 0.9",
+    "minilm-glue": "MiniLM fine-tuned on three tasks of GLUE at 50 % sparsity",
+};
+
+/// The grid of that name.
+///
+/// # Errors
+/// If there is none; the nearest is suggested.
+pub(crate) fn find(name: &str) -> Result<&'static ShippedGrid> {
+    GRIDS
+        .iter()
+        .find(|grid| grid.name == name)
+        .ok_or_else(|| Error::unknown("grid", name, GRIDS.iter().map(|grid| grid.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_file_of_the_folder_ships() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../grids");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let files: BTreeSet<String> =
+            files.map(|name| name.to_string_lossy().trim_end_matches(".toml").to_owned()).collect();
+        assert_eq!(files, GRIDS.iter().map(|grid| grid.name.to_owned()).collect());
+    }
+}
