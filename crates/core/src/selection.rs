@@ -178,7 +178,7 @@ fn select_on_host(
     let candidates = match candidates {
         Some(candidates) => host(candidates),
         None => {
-            everything = scores.ones_like().to_kind(Kind::Bool);
+            everything = Tensor::ones(scores.size(), (Kind::Bool, Device::Cpu));
             everything
         }
     };

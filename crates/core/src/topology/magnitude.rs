@@ -43,13 +43,11 @@ fn count_each<'a>(
     layers: impl Iterator<Item = &'a Layer> + Clone,
     total: usize,
 ) -> Result<Vec<usize>> {
-    let flat = |tensors: Vec<Tensor>| Tensor::cat(&tensors, 0);
-    let magnitudes = flat(layers.clone().map(|layer| layer.magnitude().flatten(0, -1)).collect());
-    let active = flat(layers.clone().map(|layer| layer.active().flatten(0, -1)).collect());
-    let largest = selection::top_k(&magnitudes, Some(&active), total)?;
+    let magnitudes = layers.clone().map(|layer| layer.values().masked_select(layer.active()).abs());
+    let largest = selection::top_k(&Tensor::cat(&magnitudes.collect::<Vec<_>>(), 0), None, total)?;
     let mut start = 0;
     let count = |layer: &Layer| {
-        let length = layer.size() as i64;
+        let length = layer.active_count() as i64;
         let part = largest.narrow(0, start, length);
         start += length;
         selection::count(&part)
