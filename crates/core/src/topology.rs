@@ -211,6 +211,20 @@ impl Topology {
         Ok(())
     }
 
+    /// Keeps, of the active weights of all layers together, the `total` with the largest |w|, and at
+    /// least one in every layer; targets follow.
+    ///
+    /// # Errors
+    /// As [`count_largest`].
+    pub fn keep_largest(&mut self, total: usize) -> Result<()> {
+        let counts = count_largest(&self.layers.iter().collect::<Vec<_>>(), total)?;
+        for (layer, count) in self.layers.iter_mut().zip(counts) {
+            layer.set_target(count)?;
+            layer.keep_largest(&layer.magnitude())?;
+        }
+        Ok(())
+    }
+
     /// Called by the loop before the hooks of a step: which weights have gradients that may be used.
     ///
     /// # Errors

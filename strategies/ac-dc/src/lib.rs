@@ -1,6 +1,6 @@
 //! AC/DC: sparse and dense phases in turn.
 
-use dst_core::{Forecast, Layer, Moments, Phases, Probe, Result, Span, Step, Strategy, Topology};
+use dst_core::{Forecast, Moments, Phases, Probe, Result, Span, Step, Strategy, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,9 +79,8 @@ impl Strategy for AcDc {
             return topology.start_dense();
         }
         topology.moments = Moments::ZeroNewborn;
-        let magnitudes: Vec<_> = topology.layers().iter().map(Layer::magnitude).collect();
-        let kept = (topology.density() * topology.size() as f64).round() as usize;
-        topology.activate_globally(&magnitudes, kept)
+        let kept = topology.density() * topology.size() as f64;
+        topology.keep_largest(kept.round() as usize)
     }
 }
 

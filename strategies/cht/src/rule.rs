@@ -20,7 +20,7 @@ pub enum Removal {
     /// The smallest relative importance, |w| as a share of all at the same input plus |w| as a share of
     /// all at the same output.
     RelativeImportance,
-    /// What stays is drawn in proportion to |w|ᵀ, where T rises from 1 to 3.
+    /// What stays is drawn in proportion to |w| to the power T, which rises from 1 to 3.
     SampledMagnitude,
     /// The same with the relative importance.
     SampledRelativeImportance,

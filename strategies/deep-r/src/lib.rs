@@ -45,35 +45,39 @@ const SIGN: &str = "sign";
 const AWAKE: f64 = 1e-12;
 
 impl DeepR {
-    /// The steps that are not the optimiser's: towards 0, and at random.
-    fn walk(&self, layer: &mut Layer, sign: &Tensor, learning_rate: f64) -> Result<()> {
-        let mut walk = sign * (-learning_rate * self.l1);
+    /// The steps that are not the optimiser's, towards 0 and at random; returns which connections are
+    /// awake then (`Bool`).
+    fn walk(&self, layer: &mut Layer, sign: &Tensor, learning_rate: f64) -> Result<Tensor> {
+        let active = layer.active().shallow_clone();
+        // The active ones alone, as the paper has them: θ, positive while awake.
+        let sign = sign.f_masked_select(&active)?;
+        let mut theta = layer.values().f_masked_select(&active)? * &sign - learning_rate * self.l1;
         if self.noise > 0.0 {
-            walk += noise(layer)? * (learning_rate * self.noise);
+            theta += noise(layer) * (learning_rate * self.noise);
         }
-        layer.map_active(|values| Ok(values + walk))
+        layer.map_active(|values| Ok(values.f_masked_scatter(&active, &(&theta * sign))?))?;
+        // What is not a number stays, so that the loop finds it.
+        Ok(active.f_masked_scatter(&active, &theta.le(0.0).logical_not())?)
     }
 }
 
-/// A standard normal number for every active weight of the layer, 0 elsewhere.
-fn noise(layer: &mut Layer) -> Result<Tensor> {
+/// A standard normal number for every active weight of the layer.
+fn noise(layer: &mut Layer) -> Tensor {
     let count = layer.active_count();
     let drawn: Vec<f32> = StandardNormal.sample_iter(layer.rng()).take(count).collect();
-    let drawn = Tensor::from_slice(&drawn).to_device(layer.active().device());
-    Ok(layer.values().zeros_like().f_masked_scatter(layer.active(), &drawn)?)
+    Tensor::from_slice(&drawn).to_device(layer.active().device())
 }
 
-/// Puts weights that are not on their side of 0 to sleep, and wakes as many others.
-fn rewire(layer: &mut Layer, sign: &Tensor) -> Result<()> {
-    let strength = layer.values() * sign;
-    // A comparison that a weight fails which is not a number, so that `drop_and_grow` reports it.
-    let dormant = layer.active().logical_and(&strength.gt(0.0).logical_not());
-    let count = selection::count(&dormant);
-    if count == 0 {
+/// Puts all but the connections that are `awake` to sleep, and wakes as many others.
+fn rewire(layer: &mut Layer, sign: &Tensor, awake: &Tensor) -> Result<()> {
+    if selection::count(awake) == layer.active_count() {
         return Ok(());
     }
-    layer.drop_and_grow(count, &strength, &Growth::Random, Regrowth::Reinitialised)?;
-    // What was dropped and drawn again at once starts from 0 like all others.
+    layer.update(Regrowth::Reinitialised, |update| {
+        update.retain(awake);
+        update.grow(&Growth::Random)
+    })?;
+    // What was put to sleep and drawn again at once starts from 0 like all others.
     layer.map_active(|values| Ok((sign * AWAKE).where_self(&values.eq(0.0), values)))
 }
 
@@ -112,8 +116,8 @@ impl Strategy for DeepR {
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
         for layer in topology.layers_mut() {
             let Some(sign) = layer.slot(SIGN).map(Tensor::shallow_clone) else { continue };
-            self.walk(layer, &sign, step.learning_rate)?;
-            rewire(layer, &sign)?;
+            let awake = self.walk(layer, &sign, step.learning_rate)?;
+            rewire(layer, &sign, &awake)?;
         }
         Ok(())
     }

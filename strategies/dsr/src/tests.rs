@@ -59,6 +59,24 @@ fn the_threshold_follows_what_an_update_dropped() {
     assert_eq!(after(0.3), Some(2.0));
 }
 
+/// H is 1 at first, and a weight of 0.7 would go. The first update drops too much and halves it.
+#[test]
+fn the_next_update_has_the_new_threshold() {
+    let stays = |drop_fraction| {
+        let dsr = tenth(1.0, drop_fraction);
+        let mut bench = Bench::new([4.0, -0.5, 3.0, -2.0, 0.0, 0.0], [1, 1, 1, 1, 0, 0]);
+        bench.after_step(&dsr, &step(10));
+        let active = bench.active();
+        let mut values = active.map(|bit| f32::from(bit) * 4.0);
+        values[0] = 0.7;
+        bench.set_values(values);
+        bench.after_step(&dsr, &step(20));
+        bench.active() == active
+    };
+    assert!(stays(0.22));
+    assert!(!stays(0.25));
+}
+
 /// A layer of six weights 1 … 6 and one of six weights from `low`, three times apart, of which the
 /// first four are active.
 fn two_layers(low: f64) -> Topology {

@@ -1,7 +1,7 @@
 //! Lottery tickets: train, prune, rewind, and train again.
 
 use dst_core::strategy::check;
-use dst_core::{Error, Forecast, Layer, Probe, Result, Rewinds, Span, Step, Strategy, Topology};
+use dst_core::{Error, Forecast, Probe, Result, Rewinds, Span, Step, Strategy, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,8 +72,7 @@ impl Strategy for Lottery {
         let Some(round) = rewinds.at.iter().position(begins) else { return Ok(()) };
         let share = (round + 1) as f64 / f64::from(self.rounds);
         let kept = topology.density().powf(share) * topology.size() as f64;
-        let magnitudes: Vec<_> = topology.layers().iter().map(Layer::magnitude).collect();
-        topology.activate_globally(&magnitudes, kept.round() as usize)
+        topology.keep_largest(kept.round() as usize)
     }
 }
 

@@ -1,6 +1,5 @@
 //! One-shot pruning: trains dense, removes the smallest weights once, and fine-tunes.
 
-use dst_core::topology::count_largest;
 use dst_core::{
     BatchUse, Distribution, Forecast, Layer, Probe, Result, Span, Step, Strategy, Timing, Topology,
 };
@@ -55,13 +54,12 @@ impl Strategy for OneShot {
         if !self.timing().is_due(step) {
             return Ok(());
         }
-        let mut kept: Vec<usize> = topology.layers().iter().map(Layer::final_target).collect();
         if self.global {
-            let layers: Vec<&Layer> = topology.layers().iter().collect();
-            kept = count_largest(&layers, kept.iter().sum())?;
+            let kept = topology.layers().iter().map(Layer::final_target).sum();
+            return topology.keep_largest(kept);
         }
-        for (layer, kept) in topology.layers_mut().iter_mut().zip(kept) {
-            layer.set_target(kept)?;
+        for layer in topology.layers_mut() {
+            layer.set_target(layer.final_target())?;
             layer.keep_largest(&layer.magnitude())?;
         }
         Ok(())
