@@ -117,17 +117,27 @@ fn step(trainer: &mut Trainer<'_>) -> Duration {
 /// The median ratio of median times of steps that take turns, which other work on the machine
 /// disturbs less than two measurements after each other. Every ratio is of two new trainings: where
 /// their tensors happen to lie, and how well they have learnt the noise, changes the time of a step by
-/// some percent.
+/// some percent. Which of the two is built and steps first changes from ratio to ratio.
 fn ratio<'a>(above: impl Fn() -> Trainer<'a>, below: impl Fn() -> Trainer<'a>) -> f64 {
-    let ratios = (0..15).map(|_| {
-        let (mut above, mut below) = (above(), below());
-        let (aboves, belows) =
-            (0..60).map(|_| (step(&mut above), step(&mut below))).unzip::<_, _, Vec<_>, Vec<_>>();
-        median(aboves).as_secs_f64() / median(belows).as_secs_f64()
+    let times = |first: &mut Trainer<'_>, second: &mut Trainer<'_>| {
+        let turns = (0..60).map(|_| (step(first), step(second)));
+        let (firsts, seconds) = turns.unzip::<_, _, Vec<_>, Vec<_>>();
+        (median(firsts).as_secs_f64(), median(seconds).as_secs_f64())
+    };
+    let ratios = (0..20).map(|round| {
+        if round % 2 == 0 {
+            let (mut first, mut second) = (above(), below());
+            let (above, below) = times(&mut first, &mut second);
+            above / below
+        } else {
+            let (mut first, mut second) = (below(), above());
+            let (below, above) = times(&mut first, &mut second);
+            above / below
+        }
     });
     let mut ratios: Vec<f64> = ratios.collect();
     ratios.sort_by(f64::total_cmp);
-    ratios[ratios.len() / 2]
+    f64::midpoint(ratios[ratios.len() / 2 - 1], ratios[ratios.len() / 2])
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

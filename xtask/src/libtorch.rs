@@ -121,7 +121,7 @@ pub(crate) fn ensure(workspace: &Path, args: &Args) -> Result {
                 given.display()
             ));
         }
-        if fs::read_link(home.current()).is_ok_and(|to| to == given) {
+        if leads_to(&home.current(), &given) {
             return Ok(());
         }
         let _lock = lock::hold(&home.root)?;
@@ -147,6 +147,14 @@ pub(crate) fn ensure(workspace: &Path, args: &Args) -> Result {
         fetch(&home, build)?;
     }
     link(&home, &libtorch)
+}
+
+/// Is it a link to that folder, or the same place by another way? Such a link must not be replaced: it
+/// would lead to itself where `.libtorch` is a link of its own.
+fn leads_to(link: &Path, folder: &Path) -> bool {
+    let place = |path: &Path| fs::canonicalize(path).ok();
+    fs::read_link(link).is_ok_and(|to| to == folder)
+        || place(link).is_some_and(|to| place(folder) == Some(to))
 }
 
 /// Does the link lead to a good libtorch, and to the wanted build if one is wanted?
@@ -301,6 +309,20 @@ mod tests {
         assert!(!in_use(&home, None));
         fs::remove_dir_all(home.root.join("2.13.0-cpu")).unwrap();
         assert!(!in_use(&home, None));
+    }
+
+    /// A clone whose `.libtorch` is a link to that of another clone, which `LIBTORCH` names.
+    #[test]
+    fn a_link_is_not_made_to_lead_to_itself() {
+        let scratch = workspace_with("2.13.0+cpu");
+        let home = Home::new(scratch.path());
+        link(&home, &home.root.join("2.13.0-cpu")).unwrap();
+        let clone = scratch.join("clone");
+        fs::create_dir(&clone).unwrap();
+        symlink(&home.root, clone.join(".libtorch")).unwrap();
+        assert!(leads_to(&current(&clone), &home.current()));
+        assert!(!leads_to(&home.current(), scratch.path()));
+        assert!(!leads_to(&clone.join("nothing"), &home.current()));
     }
 
     #[test]
