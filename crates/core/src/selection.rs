@@ -4,8 +4,8 @@
 //! with exactly k entries set. Ties are broken by index: of equal scores the lower index is
 //! selected. Nothing is ever excluded by adding small offsets to scores.
 //!
-//! On the CPU, f32 scores are selected by a three-pass radix select over their bits: O(n),
-//! no copy of the scores, no dependence on their order. Elsewhere the same result comes from
+//! On the CPU, f32 scores are selected by a radix select over their bits: O(n), no copy of the
+//! scores, no dependence on their order. Elsewhere the same result comes from
 //! `kthvalue` and a running count, without leaving the device.
 
 mod groups;
@@ -200,65 +200,72 @@ fn key(score: f32, end: End) -> u32 {
     }
 }
 
-/// Exactly k of the candidates with the largest keys, ties to the lower index.
+/// Exactly k of the candidates with the largest keys, ties to the lower index, in two passes over all
+/// entries and a few over those near the threshold.
 ///
-/// The loops select with arithmetic instead of branches: which entries are candidates is as
+/// The loops over all select with arithmetic instead of branches: which entries are candidates is as
 /// good as random, and mispredicted branches would cost more than all the rest.
 fn radix_select(scores: &[f32], candidates: &[u8], k: usize, end: End) -> Result<Vec<u8>> {
     let candidates = &candidates[..scores.len()];
     let keys = || scores.iter().zip(candidates).map(|(score, set)| (key(*score, end), *set));
 
-    // First pass: the distribution of the top 11 bits.
-    let mut histogram = vec![0usize; 2048];
-    for (key, set) in keys() {
-        histogram[(key >> 21) as usize] += usize::from(set);
+    // First pass: the distribution of the top 11 bits. Two counts of each bin, because neighbours are
+    // often alike, and a count must not wait for the one before it.
+    let mut lanes = [[0u32; BINS]; 2];
+    for (index, (key, set)) in keys().enumerate() {
+        lanes[index & 1][(key >> 21) as usize] += u32::from(set);
     }
-    let nan = scores
-        .iter()
-        .zip(candidates)
-        .fold(false, |nan, (score, set)| nan | (score.is_nan() & (*set != 0)));
-    if nan {
-        return Err(not_a_number());
+    let [even, odd] = &lanes;
+    let histogram: Vec<usize> =
+        even.iter().zip(odd).map(|(even, odd)| *even as usize + *odd as usize).collect();
+    let outer = histogram[..INFINITE].iter().chain(&histogram[BINS - INFINITE..]);
+    if outer.sum::<usize>() > 0 {
+        let mut pairs = scores.iter().zip(candidates);
+        if pairs.any(|(score, set)| score.is_nan() && *set != 0) {
+            return Err(not_a_number());
+        }
     }
     let count: usize = histogram.iter().sum();
     if k > count {
         return Err(too_few(k, count));
     }
+    let mut mask = vec![0u8; scores.len()];
     if k == 0 {
-        return Ok(vec![0; scores.len()]);
+        return Ok(mask);
     }
-    let (high, need) = crossing(&histogram, k);
+    let (high, mut need) = crossing(&histogram, k);
 
-    // Second and third pass: only the keys that share the crossing's top bits matter, and they
-    // are few unless scores are tied.
-    let mut near = vec![0u32; histogram[high] + 1];
+    // Second pass: what lies above that bin is chosen. Of what lies in it, which is little unless
+    // scores are tied, keys and places are kept.
+    let mut near = vec![(0u32, 0usize); histogram[high] + 1];
     let mut length = 0;
-    for (key, set) in keys() {
-        near[length] = key;
-        length += usize::from((key >> 21 == high as u32) & (set != 0));
+    for (index, ((key, set), chosen)) in keys().zip(&mut mask).enumerate() {
+        let bin = (key >> 21) as usize;
+        *chosen = u8::from(bin > high) & set;
+        near[length] = (key, index);
+        length += usize::from((bin == high) & (set != 0));
     }
     near.truncate(length);
-    histogram.fill(0);
-    for key in &near {
-        histogram[(key >> 10 & 0x7ff) as usize] += 1;
+    for (shift, bits) in [(10, 0x7ff), (0, 0x3ff)] {
+        let bin = |key: u32| (key >> shift & bits) as usize;
+        let mut histogram = vec![0usize; BINS];
+        near.iter().for_each(|(key, _)| histogram[bin(*key)] += 1);
+        let (threshold, left) = crossing(&histogram, need);
+        need = left;
+        for (key, index) in &near {
+            mask[*index] |= u8::from(bin(*key) > threshold);
+        }
+        near.retain(|(key, _)| bin(*key) == threshold);
     }
-    let (middle, need) = crossing(&histogram, need);
-    near.retain(|key| key >> 10 & 0x7ff == middle as u32);
-    histogram.fill(0);
-    for key in &near {
-        histogram[(key & 0x3ff) as usize] += 1;
-    }
-    let (low, need) = crossing(&histogram, need);
-    let threshold = (high as u32) << 21 | (middle as u32) << 10 | low as u32;
-
-    let mut mask: Vec<u8> =
-        keys().map(|(key, set)| u8::from((key > threshold) & (set != 0))).collect();
-    let tied = keys().enumerate().filter(|(_, (key, set))| (*key == threshold) & (*set != 0));
-    for (index, _) in tied.take(need) {
-        mask[index] = 1;
-    }
+    near.iter().take(need).for_each(|(_, index)| mask[*index] = 1);
     Ok(mask)
 }
+
+/// Values of the top 11 bits of a key.
+const BINS: usize = 2048;
+
+/// So many bins at either end hold what is infinite or no number.
+const INFINITE: usize = 4;
 
 /// The bin, counted from the top, in which the k-th entry lies, and how many of that bin are
 /// needed.
@@ -397,6 +404,14 @@ mod tests {
         assert_eq!(bits(&top_k(&scores, Some(&finite), 1).unwrap()), [0, 0, 1]);
         let device = select_on_device(&scores, None, 1, End::Largest);
         assert_eq!(device.unwrap_err().kind(), ErrorKind::Diverged);
+        // Whatever its sign, and at either end.
+        for nan in [f32::NAN, -f32::NAN, f32::from_bits(0x7f80_0001), f32::from_bits(0xff80_0001)] {
+            let scores = Tensor::from_slice(&[1.0f32, nan, f32::INFINITY, f32::NEG_INFINITY]);
+            for select in [top_k, bottom_k] {
+                assert_eq!(select(&scores, None, 1).unwrap_err().kind(), ErrorKind::Diverged);
+            }
+            assert_eq!(bits(&top_k(&scores, Some(&mask(&[1, 0, 1, 1])), 2).unwrap()), [1, 0, 1, 0]);
+        }
     }
 
     #[test]
