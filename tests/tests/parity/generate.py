@@ -283,7 +283,11 @@ def mest():
         score = [abs(a) + 0.5 * abs(b) for a, b in zip(w, g)]
         count = int(0.25 * sum(mask))
         after.append(bits(largest(score, sum(mask) - count, active(mask)), len(w)))
-    return steps, rounds, start, after
+    case("mest", "boone891214/MEST, prune_utils/retrain.py", "survivors and counts of an update", steps,
+         start, [after], 0.5, rounds,
+         {"distribution": "uniform", "gradient_weight": 0.5, "drop_fraction": 0.25, "interval": "5 epochs",
+          "regrowth": "forbidden"},
+         "the reference lets a dropped connection return at random", "survivors")
 
 
 def movement():
@@ -296,7 +300,10 @@ def movement():
             for i in range(len(w)):
                 score[i] -= w[i] * g[i]
         expected.append([bits(largest(score, round(0.5 * len(score))), len(score)) for score in scores])
-    return steps, rounds, expected
+    case("movement", "huggingface/transformers, examples/research_projects/movement-pruning (hard, top v)",
+         "masks after three steps", steps, dense(), expected, 0.5, rounds,
+         {"distribution": "uniform", "warm_up": "0 steps", "cool_down": "100%", "interval": "1 steps"},
+         "the reference moves scores by its optimiser, we add them up")
 
 
 def srigl():
@@ -325,7 +332,7 @@ def srigl():
 
 
 for function in [rigl, set_by_step, set_by_epoch, top_kast, nm, ac_dc, lottery, gmp, granet, snip, synflow,
-                 srigl]:
+                 srigl, mest, movement]:
     function()
 
 print(json.dumps(CASES, separators=(",", ":")))
