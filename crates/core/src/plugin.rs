@@ -35,6 +35,9 @@ pub struct StrategyPlugin {
     /// Do connections move between layers? The contract suite takes it for a mistake unless it is
     /// declared here.
     pub redistributes: bool,
+    /// `(earlier, present)`: names that parameters had in stored trials, which are found under the present
+    /// ones.
+    pub earlier_names: &'static [(&'static str, &'static str)],
     /// The config with the paper's defaults.
     pub default: fn() -> Box<dyn Strategy>,
     /// Parameters, their types and documentation.
@@ -98,6 +101,7 @@ impl StrategyPlugin {
             baseline: false,
             moves_weights: false,
             redistributes: false,
+            earlier_names: &[],
             default: || Box::new(S::default()),
             schema: || schemars::schema_for!(S),
         }

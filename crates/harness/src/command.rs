@@ -1,5 +1,6 @@
 //! The commands. Each takes what was typed and returns the exit code.
 
+mod adoption;
 mod compare;
 mod completions;
 mod data;

@@ -231,6 +231,27 @@ impl Store {
         write_result(&folder, &result).map(|_| ())
     }
 
+    /// Makes the trial `earlier`, which ended, the trial `spec`: the same training, whose parameters have
+    /// other names now. Says whether it did: not if there is no such trial, or one of the new id.
+    ///
+    /// The trial is copied under a hidden name, which then becomes the new one, so that nothing is
+    /// lost wherever this is interrupted.
+    ///
+    /// # Errors
+    /// If the store cannot be read or written.
+    pub fn adopt(&self, earlier: &TrialSpec, spec: &TrialSpec) -> Result<bool> {
+        let (from, to) = (self.folder(&earlier.id()), self.folder(&spec.id()));
+        if to.exists() || !from.exists() {
+            return Ok(false);
+        }
+        if !matches!(self.state(&earlier.id())?, TrialState::Ended { .. }) {
+            return Ok(false);
+        }
+        trial::copy_as(&from, &to, earlier, spec)?;
+        fs::remove_dir_all(&from).map_err(|error| Error::io("remove", &from, &error))?;
+        Ok(true)
+    }
+
     /// Keeps a trial that ended elsewhere. Says whether it was kept: if there is a result
     /// already, that one stays.
     ///

@@ -25,10 +25,10 @@ pub enum Redistribution {
 
 /// Sparse networks from scratch by sparse momentum (Dettmers & Zettlemoyer 2019, Algorithm 1).
 ///
-/// Every `interval`, each layer drops the fraction `prune_rate` of its active weights that have
+/// Every `interval`, each layer drops the fraction `drop_fraction` of its active weights that have
 /// the smallest magnitude. As many connections grow in the whole network: layers share them by
 /// the mean magnitude of the momentum of their active weights, and within a layer they grow
-/// where the momentum is largest. The rate decays from `prune_rate` to `final_prune_rate`.
+/// where the momentum is largest. The fraction decays from `drop_fraction` to `final_drop_fraction`.
 ///
 /// The momentum is an exponential mean of dense gradients that the strategy keeps itself; the
 /// reference reads the optimiser's buffer. Counts are exact, where the reference starts from a
@@ -113,14 +113,7 @@ impl Strategy for Snfs {
     }
 
     fn keys() -> Keys {
-        Keys {
-            absent: &["growth_batches"],
-            later: &["replaces_step"],
-            renamed: &[
-                ("drop_fraction", "prune_rate"),
-                ("final_drop_fraction", "final_prune_rate"),
-            ],
-        }
+        Keys { absent: &["growth_batches"], later: &["replaces_step"], ..Keys::ALL }
     }
 
     fn validate(&self) -> Result<()> {
@@ -166,6 +159,7 @@ dst_core::strategy_plugin! {
     bibtex: include_str!("../paper.bib"),
     summary: "Drops the weakest connections and grows by momentum, in the layers that have the most.",
     redistributes: true,
+    earlier_names: &[("prune_rate", "drop_fraction"), ("final_prune_rate", "final_drop_fraction")],
 }
 
 #[cfg(test)]

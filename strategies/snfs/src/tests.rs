@@ -84,14 +84,14 @@ fn values_out_of_range_are_refused() {
                 exchange: Exchange { drop_fraction: 1.5, ..Snfs::default().exchange },
                 ..Snfs::default()
             },
-            "prune_rate = 1.5 is not in [0, 1]",
+            "drop_fraction = 1.5 is not in [0, 1]",
         ),
         (
             Snfs {
                 exchange: Exchange { final_drop_fraction: -0.1, ..Snfs::default().exchange },
                 ..Snfs::default()
             },
-            "final_prune_rate = -0.1",
+            "final_drop_fraction = -0.1",
         ),
         (Snfs { momentum: 1.0, ..Snfs::default() }, "momentum = 1 is not in [0, 1)"),
         (
@@ -107,7 +107,7 @@ fn values_out_of_range_are_refused() {
     }
 }
 
-/// Six weights, four active, prune rate 0.5, momentum decay 0.5.
+/// Six weights, four active, drop fraction 0.5, momentum decay 0.5.
 ///
 /// | entry                  | 0 | 1  | 2 | 3   | 4   | 5  |
 /// |------------------------|---|----|---|-----|-----|----|
@@ -137,10 +137,10 @@ fn drops_small_weights_and_grows_large_momentum() {
     assert_eq!(bench.weights(), [4.0, 0.0, 3.0, 0.0, 0.0, 0.0]);
 }
 
-/// The prune rate falls from 0.5 to 0.25 on the curve's way: of four weights, two go while it is
+/// The drop fraction falls from 0.5 to 0.25 on the curve's way: of four weights, two go while it is
 /// above 0.25 (the count is rounded up) and one once it is there.
 #[test]
-fn the_prune_rate_decays_to_its_final_value() {
+fn the_drop_fraction_decays_to_its_final_value() {
     let dropped = |curve, index| {
         let snfs = Snfs {
             exchange: Exchange {

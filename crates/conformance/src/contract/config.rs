@@ -89,6 +89,17 @@ fn check_schema(plugin: &StrategyPlugin, defaults: &Value) -> Result<()> {
     };
     let fields = defaults.as_object().into_iter().flatten().map(|(key, _)| key);
     fields.filter(|key| *key != "name").try_for_each(|key| documented(key))?;
+    for (earlier, present) in plugin.earlier_names {
+        let known = |key: &str| schema["properties"].get(key).is_some();
+        if !known(present) || known(earlier) {
+            return Err(breach(
+                format!(
+                    "{name}: `earlier_names` maps {earlier} to {present}, and not a former parameter to one that there is"
+                ),
+                "name what stored configs have first and what they have now second",
+            ));
+        }
+    }
     let properties = schema["properties"].as_object().into_iter().flatten();
     for (key, property) in properties.filter(|(key, _)| defaults.get(key.as_str()).is_none()) {
         // Without its default nobody could learn it, and without its name nobody could set it.

@@ -13,7 +13,7 @@ use super::label::{self, Labels};
 use super::preflight::{self, Checked, Inputs};
 use super::report::default_folder;
 use super::standing::{ReusePolicy, Standings};
-use super::{report, results};
+use super::{adoption, report, results};
 use crate::cli::GridArgs;
 use crate::code;
 use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
@@ -62,6 +62,13 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     let folder = default_folder(store.root());
     if !args.no_report {
         preflight::writable(&folder)?;
+    }
+    let adopted = adoption::adopt(&store, &grid.trials)?;
+    if adopted > 0 {
+        output::note(&format!(
+            "{} stored under earlier names of parameters: found under the present ones now",
+            count(adopted, "result")
+        ));
     }
     let (standings, inputs) = stand(Some(&store), grid, args)?;
     let pending = standings.pending();

@@ -242,6 +242,30 @@ fn read_table<T>(
     Ok(table)
 }
 
+/// Copies the files of the trial `earlier`, which ended, to be the trial `spec`; checkpoints and the like
+/// are of no more use.
+pub(super) fn copy_as(from: &Path, to: &Path, earlier: &TrialSpec, spec: &TrialSpec) -> Result<()> {
+    let id = spec.id();
+    let result = read_result(from, &earlier.id())?
+        .ok_or_else(|| Error::contract("a trial without a result is not copied"))?;
+    let partial = to.with_file_name(format!(".{id}.partial"));
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(|error| Error::io("remove", &partial, &error))?;
+    }
+    write_spec(&partial, spec)?;
+    let entries = fs::read_dir(from).map_err(|error| Error::io("read", from, &error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| Error::io("read", from, &error))?;
+        let name = entry.file_name();
+        if name != SPEC && name != RESULT && entry.path().is_file() {
+            let copied = fs::copy(entry.path(), partial.join(&name));
+            copied.map_err(|error| Error::io("copy", &entry.path(), &error))?;
+        }
+    }
+    write_result(&partial, &TrialResult { trial: id, ..result })?;
+    fs::rename(&partial, to).map_err(|error| Error::io("move", &partial, &error))
+}
+
 /// Moves the result to `result.json.<why>-<n>` with the first free number.
 pub(super) fn set_aside(folder: &Path, why: &str) -> Result<()> {
     let path = folder.join(RESULT);

@@ -61,8 +61,8 @@ fn snfs_lenet5_is_the_recipe_of_the_papers_code() {
     assert_eq!(
         snfs[0].strategy,
         json!({
-            "name": "snfs", "distribution": "uniform", "prune_rate": 0.5,
-            "final_prune_rate": 0.005, "decay": "cosine", "interval": "1 epochs", "begin": null,
+            "name": "snfs", "distribution": "uniform", "drop_fraction": 0.5,
+            "decay": "cosine", "interval": "1 epochs", "begin": null,
             "end": "100%", "momentum": 0.9, "redistribution": "momentum",
             "regrowth": "allowed", "moments": "zero-newborn",
         })
@@ -142,6 +142,6 @@ fn flags_win_over_the_strategies_of_a_grid() {
     let found: Vec<_> =
         trials.iter().map(|t| (t.strategy_name(), t.sparsity, t.training.epochs, t.seed)).collect();
     assert_eq!(found, [("set", 0.9, 2, 7), ("set", 0.98, 2, 7)]);
-    let changed = self::trials("--grid snfs-lenet5 --set snfs.prune_rate=0.2 --seeds 0");
-    assert_eq!(changed[0].strategy["prune_rate"], 0.2);
+    let changed = self::trials("--grid snfs-lenet5 --set snfs.drop_fraction=0.2 --seeds 0");
+    assert_eq!(changed[0].strategy["drop_fraction"], 0.2);
 }
