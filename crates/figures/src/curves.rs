@@ -67,6 +67,20 @@ pub fn exploration_curves(heading: &Heading, palette: &Palette, lines: &[Curve])
     curves(heading, palette, &epochs(), &explored, lines)
 }
 
+/// The share of the connections born in an epoch that had been active before; see [`curves`].
+#[must_use]
+pub fn return_curves(heading: &Heading, palette: &Palette, lines: &[Curve]) -> Figure {
+    let returned = Axis::new("born connections that return").percent();
+    curves(heading, palette, &epochs(), &returned, lines)
+}
+
+/// The share of neurons that no connection leads to; see [`curves`].
+#[must_use]
+pub fn idle_neuron_curves(heading: &Heading, palette: &Palette, lines: &[Curve]) -> Figure {
+    let idle = Axis::new("neurons without input").percent();
+    curves(heading, palette, &epochs(), &idle, lines)
+}
+
 fn epochs() -> Axis {
     Axis::new("epoch").whole()
 }

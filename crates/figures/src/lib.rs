@@ -6,7 +6,7 @@
 //! | question | function |
 //! | --- | --- |
 //! | by how much, and how surely? | [`forest_plot`] |
-//! | how did it train? | [`learning_curves`], [`churn_curves`], [`exploration_curves`], [`curves`], [`curve_panels`] |
+//! | how did it train? | [`learning_curves`], [`churn_curves`], [`exploration_curves`], [`return_curves`], [`idle_neuron_curves`], [`curves`], [`curve_panels`] |
 //! | what does a score cost? | [`trade_off`], [`pareto_front`] |
 //! | does every seed agree? | [`slope_charts`] |
 //! | how do methods score over many tasks? | [`performance_profiles`], [`interval_plot`] |
@@ -60,7 +60,10 @@ mod tradeoff;
 pub use ages::{AgeBin, AgeHistogram, age_histograms};
 pub use conclusion::Conclusion;
 pub use confusion::{ConfusionMatrix, confusion_matrix};
-pub use curves::{Curve, CurvePoint, churn_curves, curves, exploration_curves, learning_curves};
+pub use curves::{
+    Curve, CurvePoint, churn_curves, curves, exploration_curves, idle_neuron_curves,
+    learning_curves, return_curves,
+};
 pub use density::{DensityMap, density_map};
 pub use estimates::{Estimate, IntervalPlot, interval_plot};
 pub use forest::{ForestPlot, ForestRow, forest_plot};

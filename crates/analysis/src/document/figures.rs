@@ -321,6 +321,27 @@ impl<'t> Drawn<'_, 't> {
                 &explored,
             ));
         }
+        let told = |groups: &[&Arc<Group<'t>>],
+                    value: fn(&series::Totals) -> Option<f64>|
+         -> Vec<Curve> {
+            let curves = groups.iter().map(|group| series::layer_curve(group, self.level, value));
+            curves.filter(|curve| !curve.points.is_empty()).collect()
+        };
+        let returned = told(&groups, series::Totals::returned);
+        if !returned.is_empty() {
+            let title =
+                "Returns: share of the connections born in an epoch that had been active before";
+            let heading = self.heading("returns", title);
+            figures.topology.push(dst_figures::return_curves(&heading, self.palette, &returned));
+        }
+        let sparse: Vec<_> =
+            self.shown(CURVES).into_iter().filter(|group| group.sparsity > 0.0).collect();
+        let idle = told(&sparse, series::Totals::idle);
+        if !idle.is_empty() {
+            let title = "Idle neurons: share of the neurons that no connection leads to";
+            let heading = self.heading("idle", title);
+            figures.topology.push(dst_figures::idle_neuron_curves(&heading, self.palette, &idle));
+        }
         let ages: Vec<_> = groups.iter().filter_map(|group| series::ages(group)).collect();
         if !ages.is_empty() {
             let heading = self.heading("ages", "Age of connections when they were dropped");

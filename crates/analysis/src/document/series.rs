@@ -59,6 +59,11 @@ pub(super) struct Totals {
     born: u64,
     /// Entries that were ever active.
     ever: f64,
+    /// Of the born ones, those that had been active before; `None` in results that do not tell.
+    regrown: Option<u64>,
+    neurons: u64,
+    /// Neurons that no connection leads to; `None` in results that do not tell.
+    without_input: Option<u64>,
 }
 
 impl Totals {
@@ -71,6 +76,18 @@ impl Totals {
     pub(super) fn explored(&self) -> Option<f64> {
         (self.size > 0).then(|| self.ever / self.size as f64)
     }
+
+    /// Of the connections born during the epoch, the share that had been active before.
+    pub(super) fn returned(&self) -> Option<f64> {
+        let regrown = self.regrown.filter(|_| self.born > 0)?;
+        Some(regrown as f64 / self.born as f64)
+    }
+
+    /// The share of neurons that no connection leads to.
+    pub(super) fn idle(&self) -> Option<f64> {
+        let without_input = self.without_input.filter(|_| self.neurons > 0)?;
+        Some(without_input as f64 / self.neurons as f64)
+    }
 }
 
 fn totals(trial: &TrialRecord) -> BTreeMap<u32, Totals> {
@@ -81,6 +98,15 @@ fn totals(trial: &TrialRecord) -> BTreeMap<u32, Totals> {
         totals.active += layer.active;
         totals.born += layer.born;
         totals.ever += layer.ever_active_share * layer.size as f64;
+        let rows = layer.shape.split('x').next().and_then(|rows| rows.parse::<u64>().ok());
+        totals.neurons += rows.unwrap_or_default();
+        let sum = |total: &mut Option<u64>, part: Option<u64>| {
+            if let Some(part) = part {
+                *total = Some(total.unwrap_or_default() + part);
+            }
+        };
+        sum(&mut totals.regrown, layer.regrown);
+        sum(&mut totals.without_input, layer.neurons_without_input);
     }
     epochs
 }
@@ -153,4 +179,42 @@ pub(super) fn confusion(group: &Group<'_>) -> Option<Vec<Vec<u64>>> {
 /// A group as figures name it: its strategy decides the colour, its sparsity the line style.
 pub(super) fn named(group: &Group<'_>) -> Series {
     Series::new(group.strategy, group.sparsity, &group.label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use dst_record::record::LayerRecord;
+
+    #[test]
+    fn layers_are_added_up_and_what_is_not_told_is_missing() {
+        let row = |layer: &str, shape: &str, born, regrown, idle| LayerRecord {
+            epoch: 1,
+            layer: layer.to_owned(),
+            shape: shape.to_owned(),
+            size: 40,
+            active: 10,
+            born,
+            regrown,
+            neurons_without_input: idle,
+            ..LayerRecord::default()
+        };
+        let mut trial = sample::group(&serde_json::json!({ "name": "set" }), 0.9, &[0.9]).remove(0);
+        trial.layers = vec![
+            row("conv1", "4x2x5x1", 6, Some(3), Some(1)),
+            row("fc1", "8x5", 2, Some(1), Some(2)),
+        ];
+        let told = totals(&trial)[&1];
+        assert_eq!(
+            (told.churn(), told.returned(), told.idle()),
+            (Some(0.4), Some(0.5), Some(0.25))
+        );
+        trial.layers = vec![row("fc1", "8x5", 2, None, None)];
+        let untold = totals(&trial)[&1];
+        assert_eq!((untold.returned(), untold.idle()), (None, None));
+        trial.layers = vec![row("fc1", "8x5", 0, Some(0), Some(0))];
+        let still = totals(&trial)[&1];
+        assert_eq!((still.returned(), still.idle()), (None, Some(0.0)));
+    }
 }
