@@ -21,7 +21,8 @@ pub(super) fn curve(
     line(group, epochs, level)
 }
 
-/// As [`curve`], of a number that all layers of a trial have together.
+/// As [`curve`], of a number that all layers of a trial have together. None of these can be negative, so
+/// intervals end at 0.
 pub(super) fn layer_curve(
     group: &Group<'_>,
     level: f64,
@@ -35,7 +36,11 @@ pub(super) fn layer_curve(
             }
         }
     }
-    line(group, epochs, level)
+    let mut curve = line(group, epochs, level);
+    for interval in curve.points.iter_mut().filter_map(|point| point.interval.as_mut()) {
+        interval.lower = interval.lower.max(0.0);
+    }
+    curve
 }
 
 fn line(group: &Group<'_>, epochs: BTreeMap<u32, Vec<f64>>, level: f64) -> Curve {
@@ -216,5 +221,30 @@ mod tests {
         trial.layers = vec![row("fc1", "8x5", 0, Some(0), Some(0))];
         let still = totals(&trial)[&1];
         assert_eq!((still.returned(), still.idle()), (None, Some(0.0)));
+    }
+
+    /// Two seeds of which one has no idle neuron: Student's interval reaches far below 0.
+    #[test]
+    fn no_share_is_drawn_below_zero() {
+        let rows = [0, 2].map(|idle| LayerRecord {
+            epoch: 1,
+            layer: "fc1".to_owned(),
+            shape: "8x5".to_owned(),
+            size: 40,
+            active: 10,
+            neurons_without_input: Some(idle),
+            ..LayerRecord::default()
+        });
+        let mut trials = sample::group(&serde_json::json!({ "name": "set" }), 0.9, &[0.9, 0.8]);
+        trials.iter_mut().zip(rows).for_each(|(trial, row)| trial.layers = vec![row]);
+        let analysis = crate::Analysis::default();
+        let experiment = crate::Experiment::new(&trials, &analysis);
+        let tables = crate::trial_table::tables(&experiment).unwrap();
+        let group = &tables[0].groups[0];
+        let curve = layer_curve(group, 0.95, Totals::idle);
+        let interval = curve.points[0].interval.expect("two seeds have an interval");
+        assert_eq!(curve.points[0].y, 0.125);
+        assert_eq!(interval.lower, 0.0);
+        assert!(interval.upper > 1.0);
     }
 }
