@@ -27,18 +27,6 @@ impl Default for Lottery {
     }
 }
 
-impl Lottery {
-    /// The epochs at whose first batch a round after the first begins; none if there are too few epochs
-    /// for all rounds.
-    fn rewinds(&self, step: &Step) -> Option<Rewinds> {
-        let to = (step.steps_in(self.rewind_to) as f64 / step.per_epoch as f64).round() as u32;
-        // The first round has all its epochs, the others those from `to` on.
-        let round = (step.epochs + self.rounds * to) / (self.rounds + 1);
-        let later = round.checked_sub(to).filter(|later| *later > 0)?;
-        Some(Rewinds { to, at: (0..self.rounds).map(|index| round + index * later).collect() })
-    }
-}
-
 #[typetag::serde(name = "lottery")]
 impl Strategy for Lottery {
     fn validate(&self) -> Result<()> {
@@ -53,8 +41,14 @@ impl Strategy for Lottery {
         Ok(())
     }
 
-    fn rewinds(&self, start: &Step) -> Option<Rewinds> {
-        self.rewinds(start)
+    /// A round after the first begins at the first batch of an epoch; none if there are too few epochs
+    /// for all rounds.
+    fn rewinds(&self, step: &Step) -> Option<Rewinds> {
+        let to = (step.steps_in(self.rewind_to) as f64 / step.per_epoch as f64).round() as u32;
+        // The first round has all its epochs, the others those from `to` on.
+        let round = (step.epochs + self.rounds * to) / (self.rounds + 1);
+        let later = round.checked_sub(to).filter(|later| *later > 0)?;
+        Some(Rewinds { to, at: (0..self.rounds).map(|index| round + index * later).collect() })
     }
 
     fn updates(&self, start: &Step) -> Forecast {

@@ -1,6 +1,6 @@
 //! `harness grid`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -105,7 +105,8 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     // The executor takes a collapse for a failure; the analysis may accept it.
     let mut accepted = 0;
     let (trained, mut to_execute) = standings.accepted();
-    to_execute.retain(|spec| checked.refused.iter().all(|(refused, _)| refused != spec));
+    let refused: BTreeSet<String> = checked.refused.iter().map(|(spec, _)| spec.id()).collect();
+    to_execute.retain(|spec| !refused.contains(&spec.id()));
     for spec in &trained {
         progress.event(&Event::Skipped { id: spec.id(), status: Status::Finished });
     }

@@ -70,7 +70,6 @@ impl Standing {
                 others.collect::<Vec<_>>().join(", ")
             }
             TrialState::Ended { .. } if self.is_trained => Status::Finished.to_string(),
-            TrialState::Ended { status: Status::Refused, .. } => Status::Refused.to_string(),
             TrialState::Ended { status, .. } if self.trains() => format!("{status}, again"),
             TrialState::Ended { status, .. } => status.to_string(),
             TrialState::Running(_) => "running".to_owned(),
