@@ -15,6 +15,7 @@ pub mod device;
 pub mod exchange;
 pub mod flops;
 pub mod layers;
+mod mask;
 pub mod options;
 pub mod origin;
 pub mod plugin;

@@ -4,11 +4,11 @@
 //! with exactly k entries set. Ties are broken by index: of equal scores the lower index is
 //! selected. Nothing is ever excluded by adding small offsets to scores.
 //!
-//! On the CPU, f32 scores are selected by a radix select over their bits: O(n), no copy of the
-//! scores, no dependence on their order. Elsewhere the same result comes from
-//! `kthvalue` and a running count, without leaving the device.
+//! On the CPU, f32 scores are ranked by their bits in one pass over them (see `host`). Elsewhere the
+//! same result comes from `kthvalue` and a running count, without leaving the device.
 
 mod groups;
+mod host;
 mod structured;
 
 pub use groups::Groups;
@@ -20,6 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::mask::{self, with_bytes, with_bytes_mut, with_floats};
 
 /// Which end of the scores is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,16 +152,13 @@ pub fn global_top_k(scores: &[Tensor], candidates: &[Tensor], k: usize) -> Resul
 
 /// How many entries of a `Bool` mask are set.
 pub fn count(mask: &Tensor) -> usize {
-    if mask.device() == Device::Cpu && mask.is_contiguous() {
-        // Unlike libtorch's sum this needs no i64 copy of the mask.
-        return with_bytes(mask, |bytes| bytes.iter().map(|byte| usize::from(*byte)).sum());
-    }
-    mask.sum(Kind::Int64).int64_value(&[]) as usize
+    mask::count(mask)
 }
 
 fn select(scores: &Tensor, candidates: Option<&Tensor>, k: usize, end: End) -> Result<Tensor> {
     let scores = scores.detach();
-    if scores.device() == Device::Cpu && scores.kind() == Kind::Float {
+    let is_indexed = u32::try_from(scores.numel()).is_ok();
+    if scores.device() == Device::Cpu && scores.kind() == Kind::Float && is_indexed {
         select_on_host(&scores, candidates, k, end)
     } else {
         select_on_device(&scores, candidates, k, end)
@@ -182,102 +180,13 @@ fn select_on_host(
             everything
         }
     };
-    let mask = with_floats(&contiguous, |scores| {
-        with_bytes(&candidates, |candidates| radix_select(scores, candidates, k, end))
+    let mut mask = Tensor::zeros(scores.size(), (Kind::Bool, Device::Cpu));
+    with_floats(&contiguous, |scores| {
+        with_bytes(&candidates, |candidates| {
+            with_bytes_mut(&mut mask, |mask| host::select(scores, candidates, k, end, mask))
+        })
     })?;
-    Ok(from_bytes(&mask, &scores.size()))
-}
-
-/// Maps a float to an integer with the same order; `End::Smallest` reverses it, so the select
-/// below always looks for the largest keys. −0 and +0 are the same score and get one key.
-#[inline(always)]
-fn key(score: f32, end: End) -> u32 {
-    let bits = (score + 0.0).to_bits();
-    let ordered = if bits >> 31 == 1 { !bits } else { bits | 0x8000_0000 };
-    match end {
-        End::Largest => ordered,
-        End::Smallest => !ordered,
-    }
-}
-
-/// Exactly k of the candidates with the largest keys, ties to the lower index, in two passes over all
-/// entries and a few over those near the threshold.
-///
-/// The loops over all select with arithmetic instead of branches: which entries are candidates is as
-/// good as random, and mispredicted branches would cost more than all the rest.
-fn radix_select(scores: &[f32], candidates: &[u8], k: usize, end: End) -> Result<Vec<u8>> {
-    let candidates = &candidates[..scores.len()];
-    let keys = || scores.iter().zip(candidates).map(|(score, set)| (key(*score, end), *set));
-
-    // First pass: the distribution of the top 11 bits. Two counts of each bin, because neighbours are
-    // often alike, and a count must not wait for the one before it.
-    let mut lanes = [[0u32; BINS]; 2];
-    for (index, (key, set)) in keys().enumerate() {
-        lanes[index & 1][(key >> 21) as usize] += u32::from(set);
-    }
-    let [even, odd] = &lanes;
-    let histogram: Vec<usize> =
-        even.iter().zip(odd).map(|(even, odd)| *even as usize + *odd as usize).collect();
-    let outer = histogram[..INFINITE].iter().chain(&histogram[BINS - INFINITE..]);
-    if outer.sum::<usize>() > 0 {
-        let mut pairs = scores.iter().zip(candidates);
-        if pairs.any(|(score, set)| score.is_nan() && *set != 0) {
-            return Err(not_a_number());
-        }
-    }
-    let count: usize = histogram.iter().sum();
-    if k > count {
-        return Err(too_few(k, count));
-    }
-    let mut mask = vec![0u8; scores.len()];
-    if k == 0 {
-        return Ok(mask);
-    }
-    let (high, mut need) = crossing(&histogram, k);
-
-    // Second pass: what lies above that bin is chosen. Of what lies in it, which is little unless
-    // scores are tied, keys and places are kept.
-    let mut near = vec![(0u32, 0usize); histogram[high] + 1];
-    let mut length = 0;
-    for (index, ((key, set), chosen)) in keys().zip(&mut mask).enumerate() {
-        let bin = (key >> 21) as usize;
-        *chosen = u8::from(bin > high) & set;
-        near[length] = (key, index);
-        length += usize::from((bin == high) & (set != 0));
-    }
-    near.truncate(length);
-    for (shift, bits) in [(10, 0x7ff), (0, 0x3ff)] {
-        let bin = |key: u32| (key >> shift & bits) as usize;
-        let mut histogram = vec![0usize; BINS];
-        near.iter().for_each(|(key, _)| histogram[bin(*key)] += 1);
-        let (threshold, left) = crossing(&histogram, need);
-        need = left;
-        for (key, index) in &near {
-            mask[*index] |= u8::from(bin(*key) > threshold);
-        }
-        near.retain(|(key, _)| bin(*key) == threshold);
-    }
-    near.iter().take(need).for_each(|(_, index)| mask[*index] = 1);
     Ok(mask)
-}
-
-/// Values of the top 11 bits of a key.
-const BINS: usize = 2048;
-
-/// So many bins at either end hold what is infinite or no number.
-const INFINITE: usize = 4;
-
-/// The bin, counted from the top, in which the k-th entry lies, and how many of that bin are
-/// needed.
-fn crossing(histogram: &[usize], k: usize) -> (usize, usize) {
-    let mut need = k;
-    for (bin, count) in histogram.iter().enumerate().rev() {
-        if need <= *count {
-            return (bin, need);
-        }
-        need -= count;
-    }
-    unreachable!("the histogram holds at least k entries")
 }
 
 fn select_on_device(
@@ -327,31 +236,6 @@ fn not_a_number() -> Error {
 
 fn host(mask: &Tensor) -> Tensor {
     mask.to_device(Device::Cpu).contiguous()
-}
-
-/// Runs `f` over the values of a contiguous f32 tensor on the CPU.
-pub(crate) fn with_floats<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> R {
-    assert!(tensor.device() == Device::Cpu && tensor.kind() == Kind::Float);
-    assert!(tensor.is_contiguous(), "raw access needs contiguous storage");
-    let length = tensor.numel();
-    if length == 0 {
-        return f(&[]);
-    }
-    // SAFETY: kind, device and contiguity are asserted, so `length` floats lie at the pointer;
-    // the tensor is borrowed for the call, which keeps its storage alive.
-    f(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), length) })
-}
-
-/// Runs `f` over the entries of a contiguous `Bool` tensor on the CPU, one byte each, 0 or 1.
-pub(crate) fn with_bytes<R>(tensor: &Tensor, f: impl FnOnce(&[u8]) -> R) -> R {
-    assert!(tensor.device() == Device::Cpu && tensor.kind() == Kind::Bool);
-    assert!(tensor.is_contiguous(), "raw access needs contiguous storage");
-    let length = tensor.numel();
-    if length == 0 {
-        return f(&[]);
-    }
-    // SAFETY: as in `with_floats`; libtorch stores a Bool as one byte.
-    f(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<u8>(), length) })
 }
 
 fn from_bytes(mask: &[u8], shape: &[i64]) -> Tensor {
@@ -469,7 +353,7 @@ mod tests {
             smallest in any::<bool>(),
             coarse in any::<bool>(),
         ) {
-            // Coarse scores tie often, fine ones reach all three radix passes.
+            // Coarse scores tie often.
             let scores: Vec<f32> =
                 entries.iter().map(|(c, _, f)| if coarse { f32::from(*c) } else { *f }).collect();
             let candidates: Vec<u8> = entries.iter().map(|(_, set, _)| u8::from(*set)).collect();

@@ -139,8 +139,9 @@ fn common_divisor(a: i64, b: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mask::with_bytes;
     use crate::seed::SeedStreams;
-    use crate::selection::{count, with_bytes};
+    use crate::selection::count;
     use proptest::prelude::*;
     use tch::Device;
 

@@ -3,8 +3,9 @@
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
-use super::{from_bytes, not_a_number, random_k, top_k, with_floats};
+use super::{from_bytes, not_a_number, random_k, top_k};
 use crate::error::{Error, Result};
+use crate::mask::with_floats;
 
 /// How many entries of every row of a `Bool` mask are set. A row is all that belongs to one output:
 /// one index of the first dimension.
@@ -115,8 +116,8 @@ fn n_of_m(scores: &[f32], kept: usize, group: usize, stride: usize) -> Result<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mask::with_bytes;
     use crate::seed::SeedStreams;
-    use crate::selection::with_bytes;
     use proptest::prelude::*;
 
     fn bits(mask: &Tensor) -> Vec<u8> {

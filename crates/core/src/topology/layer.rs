@@ -8,6 +8,7 @@ use tch::{Kind, Tensor};
 
 use super::{Growth, Update};
 use crate::error::{Error, Result};
+use crate::mask;
 use crate::seed::SeedStreams;
 use crate::selection;
 use crate::strategy::GradientScope;
@@ -565,18 +566,21 @@ impl Layer {
             }
             return Ok(None);
         };
-        let mut born = self.active.logical_and(&before.logical_not());
+        let (mut born, dropped) = mask::change(&before, &self.active);
         if let Some(reborn) = self.reborn.take() {
             born = born.logical_or(&reborn.logical_and(&self.active));
         }
-        let inactive = self.inactive();
-        let dropped = before.logical_and(&inactive);
-        self.weight.publish(&inactive);
+        if keeps_inactive {
+            self.weight.publish(&self.inactive());
+        } else {
+            // All others that are inactive are 0 since an earlier commit.
+            mask::clear(&mut self.values(), &dropped);
+        }
         self.weight.advance_revision();
         self.churn.born += selection::count(&born) as u64;
-        self.churn.regrown += selection::count(&born.logical_and(&self.ever_active)) as u64;
+        self.churn.regrown += mask::count_both(&born, &self.ever_active) as u64;
         self.churn.dropped += selection::count(&dropped) as u64;
-        self.ever_active = self.ever_active.logical_or(&self.active);
+        let _ = self.ever_active.logical_or_(&born);
         Ok(Some(Change { layer: index, born, dropped }))
     }
 

@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::{Layer, Regrowth};
 use crate::error::{Error, Result};
+use crate::mask;
 use crate::selection;
 
 /// How an update chooses the connections that it grows.
@@ -103,7 +104,7 @@ impl<'a> Update<'a> {
             Regrowth::Allowed | Regrowth::Reinitialised => count,
         };
         let dropped = selection::bottom_k(scores, Some(&self.active), count)?;
-        self.active = self.active.logical_and(&dropped.logical_not());
+        self.active = mask::without(&self.active, &dropped);
         self.active_count -= count;
         Ok(())
     }
@@ -125,7 +126,7 @@ impl<'a> Update<'a> {
         if self.stays_dense {
             return Ok(());
         }
-        let grown = chosen.logical_and(&self.active.logical_not());
+        let grown = mask::without(chosen, &self.active);
         if self.regrowth == Regrowth::Forbidden {
             let returned = selection::count(&grown.logical_and(&self.taken));
             if returned > 0 {
@@ -162,10 +163,10 @@ impl<'a> Update<'a> {
             Regrowth::Allowed | Regrowth::Reinitialised => self.active.logical_not(),
         };
         let grown = if self.new_first {
-            let fresh = candidates.logical_and(&self.layer.ever_active.logical_not());
+            let fresh = mask::without(&candidates, &self.layer.ever_active);
             let fresh_count = selection::count(&fresh).min(count);
             let first = self.chosen(growth, &fresh, fresh_count)?;
-            let rest = candidates.logical_and(&first.logical_not());
+            let rest = mask::without(&candidates, &first);
             first.logical_or(&self.chosen(growth, &rest, count - fresh_count)?)
         } else {
             self.chosen(growth, &candidates, count)?
