@@ -76,7 +76,8 @@ impl Case {
         let mut next = fractions(7);
         let mut floats = |len| (0..len).map(|_| next() - 0.5).collect::<Vec<f32>>();
         let weights = geometry.weight_count();
-        let mask: Vec<bool> = floats(weights).iter().map(|v| f64::from(v + 0.5) < density).collect();
+        let mask: Vec<bool> =
+            floats(weights).iter().map(|v| f64::from(v + 0.5) < density).collect();
         let pattern = Pattern::new(geometry, &mask)?;
         let active = pattern.active_count();
         Ok(Self {
@@ -185,8 +186,7 @@ fn main() -> Result<(), Error> {
                 for _ in 0..repeats {
                     case.pass(pass, &mut workspace)?;
                 }
-                let taken =
-                    if threads == 1 { processor_time() - start } else { clock.elapsed() };
+                let taken = if threads == 1 { processor_time() - start } else { clock.elapsed() };
                 case.best[pass] = case.best[pass].min(taken / repeats);
             }
         }

@@ -82,7 +82,10 @@ impl Geometry {
     /// the pixels of a padded side.
     pub fn conv2d(conv: Conv2d) -> Result<Self, Error> {
         if conv.dilation != [1, 1] {
-            return Err(Error::Unsupported(format!("dilation {:?} is not supported", conv.dilation)));
+            return Err(Error::Unsupported(format!(
+                "dilation {:?} is not supported",
+                conv.dilation
+            )));
         }
         if conv.groups != 1 {
             return Err(Error::Unsupported(format!("{} groups are not supported", conv.groups)));

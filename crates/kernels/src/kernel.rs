@@ -13,6 +13,10 @@ pub(crate) const TILE: usize = GROUPS * LANES;
 /// Rows that visit one block of columns before the next: their sums stay in the second cache.
 pub(crate) const ROW_BLOCK: usize = 128;
 
+/// So many rows before it is read, a gradient of the output is asked for: rows lie too far apart
+/// for the processor to foresee.
+const ROWS_AHEAD: usize = 4;
+
 /// Up to [`GROUPS`] vectors of the output: several pixels, or several times 16 samples of one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tile {
@@ -222,11 +226,11 @@ impl<'a> Ahead<'a> {
         block: usize,
         lines: Lines,
         tile: &Tile,
-        rows: &Range<usize>,
+        rows: usize,
     ) -> Self {
         let offsets = if wanted { list.ahead(block % list.blocks()) } else { &[] };
         Self {
-            step: offsets.len().div_ceil(rows.len()),
+            step: offsets.len().div_ceil(rows),
             offsets: offsets.iter(),
             from: lines.floats.as_ptr().wrapping_add(tile.x[0]),
             pitch: lines.pitch,
@@ -284,6 +288,37 @@ unsafe fn multiply_tile<V: Vector, const P: usize>(
     row_len: usize,
     sums: *mut f32,
 ) {
+    let last = job.list.blocks() - 1;
+    let coming = |block: usize, tile| {
+        Ahead::new(job.ahead, job.list, block + 1, job.lines, tile, rows.len())
+    };
+    // SAFETY: the caller's promise; blocks are of the list.
+    unsafe {
+        let (whole, y, sums) = ((job, rows.clone(), tile), (y, row_len), sums);
+        if last == 0 {
+            return multiply_block::<V, P, true, true>(whole, 0, y, sums, coming(0, next));
+        }
+        multiply_block::<V, P, true, false>(whole.clone(), 0, y, sums, coming(0, tile));
+        for block in 1..last {
+            let ahead = coming(block, tile);
+            multiply_block::<V, P, false, false>(whole.clone(), block, y, sums, ahead);
+        }
+        multiply_block::<V, P, false, true>(whole, last, y, sums, coming(last, next));
+    }
+}
+
+/// One block of columns, which begins the sums or reads them, and saves or ends them.
+///
+/// # Safety
+/// As [`multiply_by`].
+#[inline(always)]
+unsafe fn multiply_block<V: Vector, const P: usize, const FIRST: bool, const LAST: bool>(
+    (job, rows, tile): (Multiply, Range<usize>, &Tile),
+    block: usize,
+    (y, row_len): (*mut f32, usize),
+    sums: *mut f32,
+    mut ahead: Ahead,
+) {
     let blocks = job.list.blocks();
     let (starts, offsets) = (job.list.starts().as_ptr(), job.list.offsets().as_ptr());
     let (values, pitch) = (job.values.as_ptr(), job.lines.pitch);
@@ -293,44 +328,39 @@ unsafe fn multiply_tile<V: Vector, const P: usize>(
     // lines; `sums` has room for ROW_BLOCK rows of P vectors; groups lie inside a row of `y`.
     unsafe {
         let x: [*const f32; P] = std::array::from_fn(|j| job.lines.floats.as_ptr().add(tile.x[j]));
-        for block in 0..blocks {
-            let (is_first, is_last) = (block == 0, block + 1 == blocks);
-            let coming = if is_last { next } else { tile };
-            let mut ahead = Ahead::new(job.ahead, job.list, block + 1, job.lines, coming, &rows);
-            for row in rows.clone() {
-                ahead.fetch::<V>();
-                let visit = starts.add(row * blocks + block);
-                let (mut k, end) = (*visit as usize, *visit.add(1) as usize);
-                let local = row - rows.start;
-                let saved = sums.add(local * P * LANES);
-                let mut sum: [V; P] = if is_first {
-                    [V::splat(job.bias.map_or(0.0, |bias| *bias.get_unchecked(row))); P]
-                } else {
-                    std::array::from_fn(|j| V::load(saved.add(j * LANES)))
-                };
-                while k < end {
-                    let weight = V::splat(*values.add(k));
-                    let at = *offsets.add(k) as usize * pitch;
-                    for j in 0..P {
-                        sum[j] = sum[j].fma(weight, V::load(x[j].add(at)));
-                    }
-                    k += 1;
+        let to: [*mut f32; P] = std::array::from_fn(|j| y.add(tile.y[j]));
+        for row in rows.clone() {
+            ahead.fetch::<V>();
+            let visit = starts.add(row * blocks + block);
+            let (mut k, end) = (*visit as usize, *visit.add(1) as usize);
+            let local = row - rows.start;
+            let saved = sums.add(local * P * LANES);
+            let mut sum: [V; P] = if FIRST {
+                [V::splat(job.bias.map_or(0.0, |bias| *bias.get_unchecked(row))); P]
+            } else {
+                std::array::from_fn(|j| V::load(saved.add(j * LANES)))
+            };
+            while k < end {
+                let weight = V::splat(*values.add(k));
+                let at = *offsets.add(k) as usize * pitch;
+                for j in 0..P {
+                    sum[j] = sum[j].fma(weight, V::load(x[j].add(at)));
                 }
-                if !is_last {
-                    for j in 0..P {
-                        sum[j].store(saved.add(j * LANES));
-                    }
-                } else if whole {
-                    for j in 0..P {
-                        sum[j].store(y.add(local * row_len + tile.y[j]));
-                    }
-                } else {
-                    for j in 0..P {
-                        let mut all = [0.0; LANES];
-                        sum[j].store(all.as_mut_ptr());
-                        let to = y.add(local * row_len + tile.y[j]);
-                        std::ptr::copy_nonoverlapping(all.as_ptr(), to, tile.lanes[j]);
-                    }
+                k += 1;
+            }
+            if !LAST {
+                for (j, sum) in sum.iter().enumerate() {
+                    sum.store(saved.add(j * LANES));
+                }
+            } else if whole {
+                for (sum, to) in sum.iter().zip(&to) {
+                    sum.store(to.add(local * row_len));
+                }
+            } else {
+                for ((sum, to), lanes) in sum.iter().zip(&to).zip(&tile.lanes) {
+                    let mut all = [0.0; LANES];
+                    sum.store(all.as_mut_ptr());
+                    std::ptr::copy_nonoverlapping(all.as_ptr(), to.add(local * row_len), *lanes);
                 }
             }
         }
@@ -401,7 +431,8 @@ unsafe fn correlate_tile<V: Vector, const P: usize>(
         let x: [*const f32; P] = std::array::from_fn(|j| job.lines.floats.as_ptr().add(tile.x[j]));
         for block in 0..blocks {
             let coming = if block + 1 == blocks { next } else { tile };
-            let mut ahead = Ahead::new(job.ahead, job.list, block + 1, job.lines, coming, &rows);
+            let mut ahead =
+                Ahead::new(job.ahead, job.list, block + 1, job.lines, coming, rows.len());
             for row in rows.clone() {
                 ahead.fetch::<V>();
                 let visit = starts.add(row * visits + block);
@@ -421,9 +452,12 @@ unsafe fn correlate_tile<V: Vector, const P: usize>(
                     if blocks > 1 {
                         // Together, because rows of `dy` often lie apart by a power of two and
                         // would push each other out of the cache before the next block.
-                        for j in 0..P {
-                            read[j].store(saved.add(j * LANES));
+                        for (j, read) in read.iter().enumerate() {
+                            read.store(saved.add(j * LANES));
                         }
+                    }
+                    for at in tile.y[..P].iter() {
+                        V::prefetch(dy.wrapping_add((local + ROWS_AHEAD) * row_len + at));
                     }
                     read
                 } else {

@@ -43,7 +43,10 @@ impl List {
         entries: impl Iterator<Item = Option<Place>> + Clone,
     ) -> (Self, Vec<u32>) {
         let visit = |place: Place| {
-            assert!((place.row as usize) < rows && (place.block as usize) < blocks, "no such visit");
+            assert!(
+                (place.row as usize) < rows && (place.block as usize) < blocks,
+                "no such visit"
+            );
             place.row as usize * blocks + place.block as usize
         };
         let mut starts = vec![0u32; rows * blocks + 1];

@@ -66,9 +66,14 @@ impl Pattern {
         let Workspace { level, threads, scratch } = workspace;
         let parts = threads.parts(self.active_count() * self.spots.len() * self.fold * batch);
         let (packed, _, tiles, sums) = scratch.split(parts);
-        side.prepare(geometry.conv.in_channels, geometry.taps()).each(threads, parts, packed, |chunk| {
-            multiply_all(*level, threads, &jobs, bias, chunk, tiles, sums, y);
-        });
+        side.prepare(geometry.conv.in_channels, geometry.taps()).each(
+            threads,
+            parts,
+            packed,
+            |chunk| {
+                multiply_all(*level, threads, &jobs, bias, chunk, tiles, sums, y);
+            },
+        );
         Ok(())
     }
 
@@ -109,9 +114,14 @@ impl Pattern {
             });
             jobs.push(Job { list: &phase.list, values: own, spots: &phase.spots });
         }
-        side.prepare(geometry.conv.out_channels, geometry.taps()).each(threads, parts, packed, |chunk| {
-            multiply_all(*level, threads, &jobs, None, chunk, tiles, sums, dx);
-        });
+        side.prepare(geometry.conv.out_channels, geometry.taps()).each(
+            threads,
+            parts,
+            packed,
+            |chunk| {
+                multiply_all(*level, threads, &jobs, None, chunk, tiles, sums, dx);
+            },
+        );
         Ok(())
     }
 
@@ -172,24 +182,29 @@ impl Pattern {
         let rows = geometry.conv.out_channels;
         let ranges = if dense { equal(rows, parts) } else { list.split(parts) };
         let side = Side { plane: &self.input, floats: x, batch: batch * self.fold };
-        side.prepare(geometry.conv.in_channels, geometry.taps()).each(threads, parts, packed, |chunk| {
-            chunk.tiles(&self.spots, tiles);
-            let ahead = chunk.squares && rows >= ROWS_AHEAD;
-            let job = Correlate { list, dense, lines: chunk.lines, tiles, ahead };
-            let row_len = dy.len() / rows;
-            let (mut into, mut jobs) = (&mut *into, Vec::with_capacity(parts));
-            for (rows, held) in ranges.iter().zip(&mut *held) {
-                let len =
-                    if dense { rows.len() * list.len() } else { list.entries(rows).len() };
-                let (own, next) = into.split_at_mut(len);
-                into = next;
-                let dy = &dy[rows.start * row_len..rows.end * row_len];
-                jobs.push((rows.clone(), dy, own, held));
-            }
-            threads.run(jobs, |(rows, dy, own, held)| {
-                kernel::correlate(*level, job, rows, dy, own, held.take_sums());
-            });
-        });
+        side.prepare(geometry.conv.in_channels, geometry.taps()).each(
+            threads,
+            parts,
+            packed,
+            |chunk| {
+                chunk.tiles(&self.spots, tiles);
+                let ahead = chunk.squares && rows >= ROWS_AHEAD;
+                let job = Correlate { list, dense, lines: chunk.lines, tiles, ahead };
+                let row_len = dy.len() / rows;
+                let (mut into, mut jobs) = (&mut *into, Vec::with_capacity(parts));
+                for (rows, held) in ranges.iter().zip(&mut *held) {
+                    let len =
+                        if dense { rows.len() * list.len() } else { list.entries(rows).len() };
+                    let (own, next) = into.split_at_mut(len);
+                    into = next;
+                    let dy = &dy[rows.start * row_len..rows.end * row_len];
+                    jobs.push((rows.clone(), dy, own, held));
+                }
+                threads.run(jobs, |(rows, dy, own, held)| {
+                    kernel::correlate(*level, job, rows, dy, own, held.take_sums());
+                });
+            },
+        );
         Ok(())
     }
 
@@ -367,6 +382,16 @@ impl Chunk<'_> {
     /// The tiles of all spots: several times 16 samples of one, or several spots.
     fn tiles(&self, spots: &Spots, tiles: &mut Vec<Tile>) {
         tiles.clear();
+        if self.count == TILE {
+            // The most frequent case, and for small layers the loop below is felt.
+            tiles.extend(spots.iter().map(|[line, pixel]| Tile {
+                groups: GROUPS,
+                x: std::array::from_fn(|j| line * self.lines.pitch + j * LANES),
+                y: std::array::from_fn(|j| pixel * self.batch + self.first + j * LANES),
+                lanes: [LANES; GROUPS],
+            }));
+            return;
+        }
         let mut tile = Tile::default();
         for [line, pixel] in spots.iter() {
             for group in (0..self.count).step_by(LANES) {

@@ -58,7 +58,12 @@ impl Plane {
 
     /// The lines of all channels, by blocks of them, that a square of four spots reads with taps at
     /// these lines.
-    pub(crate) fn square(&self, channels: Range<usize>, block: usize, taps: &[u32]) -> Vec<Vec<u32>> {
+    pub(crate) fn square(
+        &self,
+        channels: Range<usize>,
+        block: usize,
+        taps: &[u32],
+    ) -> Vec<Vec<u32>> {
         let spots = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(y, x)| self.spot(y, x) as u32);
         let mut lines: Vec<u32> =
             taps.iter().flat_map(|tap| spots.map(|spot| tap + spot)).collect();

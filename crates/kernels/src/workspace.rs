@@ -2,10 +2,10 @@
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::Error;
 use crate::instructions::{Instructions, Level};
 use crate::kernel::{ROW_BLOCK, TILE, Tile};
 use crate::vector::LANES;
-use crate::Error;
 
 /// Instruction set, threads and memory of the passes; kept from call to call, because memory is
 /// only ever grown and threads start once.
@@ -180,4 +180,3 @@ impl Buffer {
         self.take(ROW_BLOCK * TILE)
     }
 }
-

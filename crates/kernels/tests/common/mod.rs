@@ -6,16 +6,16 @@ use proptest::prelude::*;
 
 /// A layer with operands of all passes.
 #[derive(Clone)]
-pub struct Layer {
-    pub geometry: Geometry,
-    pub batch: usize,
-    pub mask: Vec<bool>,
-    pub values: Vec<f32>,
-    pub bias: Vec<f32>,
+pub(crate) struct Layer {
+    pub(crate) geometry: Geometry,
+    pub(crate) batch: usize,
+    pub(crate) mask: Vec<bool>,
+    pub(crate) values: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
     /// `[in_channels, height, width, batch]`
-    pub x: Vec<f32>,
+    pub(crate) x: Vec<f32>,
     /// `[out_channels, out_height, out_width, batch]`
-    pub dy: Vec<f32>,
+    pub(crate) dy: Vec<f32>,
 }
 
 /// Without its floats.
@@ -28,16 +28,16 @@ impl std::fmt::Debug for Layer {
 
 /// Results of all passes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Results<T> {
-    pub y: Vec<T>,
-    pub dx: Vec<T>,
-    pub dvalues: Vec<T>,
-    pub dweight: Vec<T>,
-    pub dbias: Vec<T>,
+pub(crate) struct Results<T> {
+    pub(crate) y: Vec<T>,
+    pub(crate) dx: Vec<T>,
+    pub(crate) dvalues: Vec<T>,
+    pub(crate) dweight: Vec<T>,
+    pub(crate) dbias: Vec<T>,
 }
 
 /// Fractions of 1 from a seed (splitmix64).
-pub fn fractions(mut state: u64) -> impl FnMut() -> f64 {
+pub(crate) fn fractions(mut state: u64) -> impl FnMut() -> f64 {
     move || {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = state;
@@ -48,7 +48,7 @@ pub fn fractions(mut state: u64) -> impl FnMut() -> f64 {
 }
 
 impl Layer {
-    pub fn new(geometry: Geometry, batch: usize, density: f64, seed: u64) -> Self {
+    pub(crate) fn new(geometry: Geometry, batch: usize, density: f64, seed: u64) -> Self {
         let mut next = fractions(seed);
         let mask: Vec<bool> = (0..geometry.weight_count()).map(|_| next() < density).collect();
         let active = mask.iter().filter(|active| **active).count();
@@ -64,12 +64,12 @@ impl Layer {
         }
     }
 
-    pub fn pattern(&self) -> Pattern {
+    pub(crate) fn pattern(&self) -> Pattern {
         Pattern::new(self.geometry, &self.mask).unwrap()
     }
 
     /// All passes into memory full of NaN, so that what is not written shows.
-    pub fn run(&self, workspace: &mut Workspace) -> Result<Results<f32>, Error> {
+    pub(crate) fn run(&self, workspace: &mut Workspace) -> Result<Results<f32>, Error> {
         let pattern = self.pattern();
         let nans = |len: usize| vec![f32::NAN; len];
         let mut results = Results {
@@ -90,7 +90,7 @@ impl Layer {
 
     /// The passes in f64, tap by tap; and for each result the sum of what was added, without signs,
     /// which bounds the error of any order in f32.
-    pub fn reference(&self) -> [Results<f64>; 2] {
+    pub(crate) fn reference(&self) -> [Results<f64>; 2] {
         let g = self.geometry.sizes();
         let [out_height, out_width] = self.geometry.output_size();
         let n = self.batch;
@@ -118,7 +118,7 @@ impl Layer {
             sums.dbias[channel] += f64::from(*gradient);
             sizes.dbias[channel] += f64::from(gradient.abs());
         }
-        let mut add = |into: &mut f64, size: &mut f64, a: f64, b: f64| {
+        let add = |into: &mut f64, size: &mut f64, a: f64, b: f64| {
             *into += a * b;
             *size += (a * b).abs();
         };
@@ -153,16 +153,16 @@ impl Layer {
 }
 
 /// Densities with the two ends.
-pub fn densities() -> impl Strategy<Value = f64> {
+pub(crate) fn densities() -> impl Strategy<Value = f64> {
     prop_oneof![Just(0.0), Just(1.0), 0.01..0.99]
 }
 
-pub fn batches() -> impl Strategy<Value = usize> {
+pub(crate) fn batches() -> impl Strategy<Value = usize> {
     prop_oneof![1usize..70, Just(16), Just(32), Just(48), Just(64), Just(128), Just(144)]
 }
 
 /// Linear layers and convolutions of all kinds.
-pub fn layers() -> impl Strategy<Value = Layer> {
+pub(crate) fn layers() -> impl Strategy<Value = Layer> {
     let linear =
         (1usize..200, 1usize..60).prop_map(|(inputs, outputs)| Geometry::linear(inputs, outputs));
     let pair = |range: std::ops::Range<usize>| [range.clone(), range];
@@ -188,7 +188,7 @@ pub fn layers() -> impl Strategy<Value = Layer> {
 }
 
 /// Layers that are cut into several blocks of rows and columns.
-pub fn large_layers() -> Vec<Layer> {
+pub(crate) fn large_layers() -> Vec<Layer> {
     let conv = |inputs, outputs, kernel, size, stride, padding| {
         Geometry::conv2d(Conv2d {
             stride: [stride; 2],
