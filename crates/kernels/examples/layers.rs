@@ -8,11 +8,12 @@
 //! that other work on the machine disturbs little. Times are of the processor with one thread and
 //! of the clock with several. The peak is measured in the same rounds.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use dst_kernels::{Conv2d, Error, Geometry, Pattern, Workspace};
+use dst_kernels::{Conv2d, Error, Geometry, Pattern, Workspace, to_samples_innermost};
 
-const PASSES: [&str; 5] = ["forward", "dX", "dW", "dense dW", "db"];
+const PASSES: [&str; 7] = ["forward", "dX", "dW", "dense dW", "db", "to layout", "build"];
 const DENSITIES: [f64; 5] = [0.5, 0.2, 0.1, 0.05, 0.02];
 
 struct Case {
@@ -20,6 +21,7 @@ struct Case {
     density: f64,
     batch: usize,
     pattern: Pattern,
+    mask: Vec<bool>,
     values: Vec<f32>,
     bias: Vec<f32>,
     x: Vec<f32>,
@@ -94,17 +96,21 @@ impl Case {
             dbias: floats(geometry.sizes().out_channels),
             best: [Duration::MAX; PASSES.len()],
             pattern,
+            mask,
         })
     }
 
     fn pass(&mut self, number: usize, workspace: &mut Workspace) -> Result<(), Error> {
-        let Self { pattern, values, bias, x, y, dx, dvalues, dweight, dbias, batch, .. } = self;
+        let Self { pattern, mask, values, bias, x, y, dx, dvalues, dweight, dbias, batch, .. } =
+            self;
         match number {
             0 => pattern.forward(workspace, values, Some(bias), x, *batch, y),
             1 => pattern.input_gradient(workspace, values, y, *batch, dx),
             2 => pattern.weight_gradient(workspace, x, y, *batch, dvalues),
             3 => pattern.dense_weight_gradient(workspace, x, y, *batch, dweight),
-            _ => pattern.bias_gradient(y, *batch, dbias),
+            4 => pattern.bias_gradient(y, *batch, dbias),
+            5 => to_samples_innermost(workspace, x, *batch, dx),
+            _ => Pattern::new(pattern.geometry(), mask).map(|pattern| drop(black_box(pattern))),
         }
     }
 
@@ -114,7 +120,7 @@ impl Case {
         let [height, width] = geometry.output_size();
         let weights = match pass {
             3 => geometry.weight_count(),
-            4 => 0,
+            4.. => return 0.0,
             _ => self.pattern.active_count(),
         };
         (weights * height * width * self.batch) as f64
@@ -149,7 +155,7 @@ fn peak() -> f64 {
             let count = 100_000;
             let start = processor_time();
             // SAFETY: the processor has both.
-            std::hint::black_box(unsafe { chains(std::hint::black_box(count)) });
+            black_box(unsafe { chains(black_box(count)) });
             return (count * 12 * 8) as f64 / (processor_time() - start).as_secs_f64();
         }
     }
@@ -175,12 +181,15 @@ fn main() -> Result<(), Error> {
         fastest = fastest.max(peak());
         for case in &mut cases {
             for pass in 0..PASSES.len() {
-                // Dense gradients do not depend on the density.
-                if pass == 3 && case.density != DENSITIES[0] {
+                // These do not depend on the density.
+                if [3, 4, 5].contains(&pass) && case.density != DENSITIES[0] {
                     continue;
                 }
                 // Small layers several times, or the clock is too coarse.
-                let repeats = (3e6 / case.useful(pass).max(3e4)).ceil() as u32;
+                let repeats = match pass {
+                    0..4 => (3e6 / case.useful(pass).max(3e4)).ceil() as u32,
+                    _ => 1,
+                };
                 case.pass(pass, &mut workspace)?;
                 let (start, clock) = (processor_time(), Instant::now());
                 for _ in 0..repeats {
@@ -202,19 +211,17 @@ fn main() -> Result<(), Error> {
     );
     for case in &cases {
         for (pass, name) in PASSES.iter().enumerate() {
-            let Duration::MAX = case.best[pass] else {
-                let seconds = case.best[pass].as_secs_f64();
-                let rate = case.useful(pass) / seconds;
-                println!(
-                    "{:<22} {:>7} {name:<9} {:>10.4} {:>9.1} {:>7.0}",
-                    case.name,
-                    case.density,
-                    1e3 * seconds,
-                    2e-9 * rate,
-                    100.0 * rate / fastest / threads as f64
-                );
+            if case.best[pass] == Duration::MAX {
                 continue;
-            };
+            }
+            let (seconds, useful) = (case.best[pass].as_secs_f64(), case.useful(pass));
+            print!("{:<22} {:>7}  {name:<9} {:>9.4}", case.name, case.density, 1e3 * seconds);
+            if useful > 0.0 {
+                let rate = useful / seconds;
+                let share = 100.0 * rate / fastest / threads as f64;
+                print!(" {:>9.1} {share:>7.0}", 2e-9 * rate);
+            }
+            println!();
         }
     }
     Ok(())
