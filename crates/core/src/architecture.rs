@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::Result;
-use crate::layers::{Builder, Conv2d, Linear};
+use crate::layers::{Builder, Conv2d, Linear, Pooling};
 use crate::origin::FromCrate;
 use crate::precision;
 use crate::strategy::GradientScope;
@@ -74,6 +74,19 @@ pub trait Backend: Debug {
 
     /// `[batch, inputs, height, width] → [batch, outputs, height', width']`.
     fn conv2d(&self, layer: &Conv2d, input: &Tensor, pass: &Pass<'_>) -> Tensor;
+
+    /// As [`layers::pool2d`](crate::layers::pool2d), in the layout that the backend's layers give.
+    fn pool2d(&self, input: &Tensor, pooling: Pooling, size: i64, pass: &Pass<'_>) -> Tensor {
+        let _ = pass;
+        match pooling {
+            Pooling::Max => input.max_pool2d_default(size),
+            // Not tch's `avg_pool2d_default`, which divides by 1.
+            Pooling::Average => {
+                let window = [size; 2];
+                input.avg_pool2d(window, window, [0, 0], false, true, None)
+            }
+        }
+    }
 
     /// Called by the loop when the first topology was chosen or restored, and after every commit that
     /// changed one, so that what a backend prepares for an active set is made anew. Before the first

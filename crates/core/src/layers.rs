@@ -9,6 +9,7 @@ mod embedding;
 mod layer_norm;
 mod linear;
 mod norm;
+mod pooling;
 
 pub use builder::Builder;
 pub use convolution::{Conv2d, Convolution, Start};
@@ -16,6 +17,7 @@ pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use linear::DenseLinear;
 pub use norm::BatchNorm2d;
+pub use pooling::{Pooling, pool2d};
 
 use std::collections::BTreeMap;
 

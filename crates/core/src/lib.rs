@@ -41,7 +41,7 @@ pub use density::Distribution;
 pub use exchange::{Counts, Exchange, Keys, Rewiring, Shared, View};
 pub use layers::{
     BatchNorm2d, Builder, Conv2d, Convolution, DenseLinear, Embedding, LayerNorm, Linear,
-    Parameter, Parameters, Start,
+    Parameter, Parameters, Pooling, Start,
 };
 pub use options::{DatasetOptions, NoOptions, OptionsType};
 pub use origin::FromCrate;

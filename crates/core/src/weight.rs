@@ -91,6 +91,11 @@ impl Weight {
         self.shared.positions.load(Ordering::Relaxed)
     }
 
+    /// Are both handles of one weight?
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// The how-many-th parameter of its model it is, from 0, as the model declares them: the
     /// smallest is that of the first layer and the largest that of the last.
     pub fn declared(&self) -> usize {

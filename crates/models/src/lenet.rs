@@ -1,5 +1,6 @@
 //! LeNet-5.
 
+use dst_core::layers::pool2d;
 use dst_core::plugin::ModelPlugin;
 use dst_core::tch::Tensor;
 use dst_core::{
@@ -122,13 +123,13 @@ impl Network {
         }
     }
 
-    fn activate_and_pool(&self, signal: &Tensor) -> Tensor {
+    fn activate_and_pool(&self, signal: &Tensor, pass: &Pass<'_>) -> Tensor {
         match self.config.pooling {
             // Both activations grow with their argument, so the largest value may be found
             // first: the same numbers with a quarter of the activations, and without libtorch's
             // pooling having to tell apart the many zeros that ReLU leaves in a sparse network.
-            Pooling::Max => self.activate(&signal.max_pool2d_default(2)),
-            Pooling::Average => self.activate(signal).avg_pool2d_default(2),
+            Pooling::Max => self.activate(&pool2d(signal, dst_core::Pooling::Max, 2, pass)),
+            Pooling::Average => pool2d(&self.activate(signal), dst_core::Pooling::Average, 2, pass),
         }
     }
 }
@@ -136,8 +137,8 @@ impl Network {
 impl Model for Network {
     fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
         let pictures = check::pictures(input, self.picture)?;
-        let maps = self.activate_and_pool(&self.conv1.forward(pictures, pass));
-        let maps = self.activate_and_pool(&self.conv2.forward(&maps, pass));
+        let maps = self.activate_and_pool(&self.conv1.forward(pictures, pass), pass);
+        let maps = self.activate_and_pool(&self.conv2.forward(&maps, pass), pass);
         let features = self.activate(&self.fc1.forward(&maps.flatten(1, -1), pass));
         let features = self.activate(&self.fc2.forward(&features, pass));
         Ok(self.fc3.forward(&features, pass))
@@ -256,7 +257,11 @@ mod tests {
             [(Activation::Relu, |signal| signal.relu()), (Activation::Tanh, |s| s.tanh())];
         let poolings: [(Pooling, Function); 2] = [
             (Pooling::Max, |signal| signal.max_pool2d_default(2)),
-            (Pooling::Average, |signal| signal.avg_pool2d_default(2)),
+            (Pooling::Average, |signal| {
+                let [batch, maps, height, width] = signal.size()[..] else { unreachable!() };
+                let windows = signal.reshape([batch, maps, height / 2, 2, width / 2, 2]);
+                windows.mean_dim([3i64, 5].as_slice(), false, Kind::Float)
+            }),
         ];
         let pictures = Tensor::randn([2, 1, 28, 28], (Kind::Float, Device::Cpu));
         for (activation, activate) in activations {

@@ -1,5 +1,6 @@
 //! The LeNet-5 of Caffe.
 
+use dst_core::layers::{Pooling, pool2d};
 use dst_core::plugin::ModelPlugin;
 use dst_core::tch::Tensor;
 use dst_core::{
@@ -90,8 +91,8 @@ struct Network {
 impl Model for Network {
     fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
         let pictures = check::pictures(input, self.picture)?;
-        let maps = self.conv1.forward(pictures, pass).max_pool2d_default(2).relu();
-        let maps = self.conv2.forward(&maps, pass).max_pool2d_default(2).relu();
+        let maps = pool2d(&self.conv1.forward(pictures, pass), Pooling::Max, 2, pass).relu();
+        let maps = pool2d(&self.conv2.forward(&maps, pass), Pooling::Max, 2, pass).relu();
         let features = self.fc1.forward(&maps.flatten(1, -1), pass).relu();
         Ok(self.fc2.forward(&features, pass))
     }

@@ -17,13 +17,14 @@ fn allowed(folder: &str) -> Option<Arrows> {
     const TEST_HELP: &[&str] = &["dst-conformance", "dst-train", "dst-models"];
     let (uses, tests_use): (&[&str], &[&str]) = match folder {
         "crates/figures"
+        | "crates/kernels"
         | "crates/record"
         | "crates/sources"
         | "crates/stats"
         | "crates/workspace-hack"
         | "xtask" => (&[], &[]),
         "crates/core" => (&["dst-record", "workspace-hack"], &[]),
-        "crates/augment" | "crates/data" | "crates/kernels" => (&["dst-core"], &[]),
+        "crates/augment" | "crates/data" => (&["dst-core"], &[]),
         "crates/analysis" => (&["dst-figures", "dst-record", "dst-stats"], &[]),
         "crates/train" => (&["dst-core"], &["dst-models"]),
         // Weights come from the Hub's cache too.
@@ -46,9 +47,10 @@ fn allowed(folder: &str) -> Option<Arrows> {
 }
 
 /// Crates that must stay free of tch: they run before libtorch exists, or without it.
-const WITHOUT_TCH: [&str; 6] = [
+const WITHOUT_TCH: [&str; 7] = [
     "crates/analysis",
     "crates/figures",
+    "crates/kernels",
     "crates/sources",
     "crates/stats",
     "crates/workspace-hack",

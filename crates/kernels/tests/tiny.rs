@@ -1,0 +1,87 @@
+//! All unsafe code on layers so small that an interpreter can follow:
+//!
+//! ```sh
+//! cargo +nightly miri test -p dst-kernels --test tiny
+//! RUSTFLAGS=-Ctarget-feature=+avx512f,+avx2,+fma cargo +nightly miri test -p dst-kernels --test tiny
+//! ```
+//!
+//! The second line also runs the intrinsics of AVX-512 where no processor has them.
+
+mod common;
+
+use common::Layer;
+use dst_kernels::{
+    Conv2d, Geometry, Instructions, Pool2d, Pooling, Workspace, from_samples_innermost,
+    to_samples_innermost,
+};
+
+/// Linear and not, with and without border, stride and partial tiles, several blocks.
+fn layers() -> Vec<Layer> {
+    let conv = |conv| Geometry::conv2d(conv).unwrap();
+    let padded = Conv2d { padding: [1, 1], ..Conv2d::square(2, 3, 3, 3) };
+    let strided = Conv2d { stride: [2, 3], padding: [2, 0], ..Conv2d::square(2, 2, 3, 4) };
+    let narrow = Conv2d { padding: [1, 0], ..Conv2d::square(1, 1, 2, 2) };
+    let shapes = [
+        (Geometry::linear(7, 3).unwrap(), 19, 0.5),
+        (Geometry::linear(2, 3).unwrap(), 64, 0.6),
+        (Geometry::linear(100, 2).unwrap(), 1, 0.5),
+        (conv(padded), 5, 0.4),
+        (conv(strided), 2, 0.7),
+        (conv(Conv2d::square(3, 2, 1, 2)), 5, 1.0),
+        // Two chunks of samples.
+        (conv(narrow), 65, 0.8),
+        // Many channels: squares of pixels, several blocks, lines fetched ahead.
+        (conv(Conv2d { padding: [1, 1], ..Conv2d::square(25, 32, 3, 2) }), 1, 0.02),
+    ];
+    let layer = |(seed, (geometry, batch, density))| Layer::new(geometry, batch, density, seed);
+    (1..).zip(shapes).map(layer).collect()
+}
+
+#[test]
+fn every_instruction_set_has_the_same_right_bits() {
+    for layer in layers() {
+        let [sums, sizes] = layer.reference();
+        let all = |r: &common::Results<f64>| {
+            [&r.y, &r.dx, &r.dvalues, &r.dweight, &r.dbias].map(Vec::clone).concat()
+        };
+        let mut expected: Option<common::Results<f32>> = None;
+        for set in Instructions::available() {
+            let mut workspace = Workspace::new().instructed(set).unwrap();
+            let found = layer.run(&mut workspace).unwrap();
+            let flat = [&found.y, &found.dx, &found.dvalues, &found.dweight, &found.dbias];
+            for ((found, sum), size) in flat.into_iter().flatten().zip(all(&sums)).zip(all(&sizes))
+            {
+                assert!((f64::from(*found) - sum).abs() <= 3e-6 * size, "{set:?}, {layer:?}");
+            }
+            assert!(expected.get_or_insert_with(|| found.clone()) == &found, "{set:?}, {layer:?}");
+        }
+    }
+}
+
+#[test]
+fn layouts_and_pools_stay_inside() {
+    for set in Instructions::available() {
+        let mut workspace = Workspace::new().instructed(set).unwrap();
+        let from: Vec<f32> = (0..9 * 17).map(|v| v as f32).collect();
+        for batch in [17, 9] {
+            let (mut inner, mut back) = (vec![0.0; from.len()], vec![0.0; from.len()]);
+            to_samples_innermost(&mut workspace, &from, batch, &mut inner).unwrap();
+            from_samples_innermost(&mut workspace, &inner, batch, &mut back).unwrap();
+            assert_eq!(back, from);
+        }
+        let pool = Pool2d {
+            pooling: Pooling::Max,
+            channels: 1,
+            height: 3,
+            width: 3,
+            kernel: [2, 2],
+            stride: [1, 1],
+            padding: [0, 0],
+        };
+        let (mut y, mut dx) = (vec![0.0; 4 * 17], vec![0.0; 9 * 17]);
+        pool.forward(&mut workspace, &from, 17, &mut y).unwrap();
+        assert_eq!(y[0], from[4 * 17]);
+        pool.input_gradient(&mut workspace, &from, &y, 17, &mut dx).unwrap();
+        assert_eq!(dx[4 * 17], y[0]);
+    }
+}

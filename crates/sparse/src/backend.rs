@@ -1,0 +1,178 @@
+//! Which layers compute with kernels, and with which lists.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
+
+use dst_core::{
+    Backend, Conv2d, DenseBackend, Error, ErrorKind, GradientScope, Linear, Pass, Pooling,
+    Precision, Result, Topology, Weight,
+};
+use dst_kernels::{Geometry, Pattern, Workspace};
+use tch::{Device, Kind, Tensor};
+
+use crate::layer::{Call, Shared, apply};
+use crate::layout::is_samples_innermost;
+use crate::pooling;
+
+/// Sparse kernels where they can compute a layer, dense arithmetic where not.
+///
+/// It learns the active set of every layer by [`Backend::committed`] and makes its lists when the layer is
+/// used next. Gradients of weights arrive at the dense leaf, 0 where nothing is active.
+#[derive(Debug)]
+pub struct SparseBackend {
+    workspace: Shared,
+    layers: RefCell<Vec<Prepared>>,
+}
+
+/// The active set of one layer, and its lists.
+#[derive(Debug)]
+struct Prepared {
+    weight: Weight,
+    revision: u64,
+    /// `Bool`, shape of the weight.
+    active: Tensor,
+    /// One for each size of the input that came by; most layers see one.
+    patterns: Vec<Arc<Pattern>>,
+}
+
+impl SparseBackend {
+    /// A backend that computes with so many threads, the calling one included.
+    ///
+    /// # Errors
+    /// If the system gives no threads.
+    pub fn new(threads: usize) -> Result<Self> {
+        let workspace = Workspace::with_threads(threads)
+            .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
+        Ok(Self { workspace: Arc::new(Mutex::new(workspace)), layers: RefCell::default() })
+    }
+
+    /// The lists of a layer for inputs of this geometry, if kernels can compute it in this pass.
+    fn pattern(
+        &self,
+        weight: &Weight,
+        input: &Tensor,
+        pass: &Pass<'_>,
+        geometry: impl FnOnce() -> Option<Geometry>,
+    ) -> Option<Arc<Pattern>> {
+        let is_plain =
+            |tensor: &Tensor| tensor.kind() == Kind::Float && tensor.device() == Device::Cpu;
+        // The gradient of inactive weights is that of dense arithmetic.
+        let needs_inactive = pass.scope > GradientScope::Active && dst_autograd::is_recording();
+        let is_plain =
+            is_plain(input) && is_plain(weight.dense()) && pass.precision != Precision::Bf16;
+        if needs_inactive || !is_plain || input.numel() == 0 {
+            return None;
+        }
+        let mut layers = self.layers.borrow_mut();
+        let prepared = layers.iter_mut().find(|prepared| prepared.weight.is_same(weight))?;
+        // A change that was not told, such as that of an evaluation of earlier weights.
+        if prepared.revision != weight.revision() {
+            return None;
+        }
+        let geometry = geometry()?;
+        let known = prepared.patterns.iter().find(|pattern| pattern.geometry() == geometry);
+        if let Some(pattern) = known {
+            return Some(Arc::clone(pattern));
+        }
+        let mask = Vec::<bool>::try_from(prepared.active.flatten(0, -1)).ok()?;
+        let pattern = Arc::new(Pattern::new(geometry, &mask).ok()?);
+        prepared.patterns.push(Arc::clone(&pattern));
+        Some(pattern)
+    }
+
+    fn apply(&self, call: &Call<'_>) -> Tensor {
+        apply(call, &self.workspace).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl Backend for SparseBackend {
+    fn linear(&self, layer: &Linear, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+        let shape = layer.weight.shape();
+        let geometry = || Geometry::linear(shape[1] as usize, shape[0] as usize).ok();
+        let Some(pattern) = self.pattern(&layer.weight, input, pass, geometry) else {
+            return DenseBackend.linear(layer, input, pass);
+        };
+        let size = input.size();
+        let rows =
+            if size.len() == 2 { input.shallow_clone() } else { input.reshape([-1, shape[1]]) };
+        let output = self.apply(&Call {
+            pattern: &pattern,
+            weight: layer.weight.dense(),
+            bias: Some(&layer.bias),
+            input: &rows,
+            output_size: &[rows.size()[0], shape[0]],
+            // Sequences go to norms and products of matrices, which want rows.
+            keeps_layout: size.len() == 2,
+        });
+        if size.len() == 2 {
+            return output;
+        }
+        let mut output_size = size;
+        if let Some(last) = output_size.last_mut() {
+            *last = shape[0];
+        }
+        output.view(output_size.as_slice())
+    }
+
+    fn conv2d(&self, layer: &Conv2d, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+        let (shape, size) = (layer.weight.shape(), input.size());
+        let geometry = || {
+            let [_, channels, height, width] = *size else { return None };
+            (channels == shape[1]).then_some(())?;
+            Geometry::conv2d(dst_kernels::Conv2d {
+                in_channels: channels as usize,
+                out_channels: shape[0] as usize,
+                height: height as usize,
+                width: width as usize,
+                kernel: [shape[2] as usize, shape[3] as usize],
+                stride: [layer.stride as usize; 2],
+                padding: [layer.padding as usize; 2],
+                dilation: [1; 2],
+                groups: 1,
+            })
+            .ok()
+        };
+        let Some(pattern) = self.pattern(&layer.weight, input, pass, geometry) else {
+            return DenseBackend.conv2d(layer, input, pass);
+        };
+        let [out_height, out_width] = pattern.geometry().output_size();
+        self.apply(&Call {
+            pattern: &pattern,
+            weight: layer.weight.dense(),
+            bias: layer.bias.as_ref(),
+            input,
+            output_size: &[size[0], shape[0], out_height as i64, out_width as i64],
+            // Without a bias a norm follows, which libtorch computes several times as fast on rows.
+            keeps_layout: layer.bias.is_some(),
+        })
+    }
+
+    fn pool2d(&self, input: &Tensor, pooling: Pooling, size: i64, pass: &Pass<'_>) -> Tensor {
+        let is_plain = input.kind() == Kind::Float && input.device() == Device::Cpu;
+        if !is_plain || input.numel() == 0 || input.dim() != 4 || !is_samples_innermost(input) {
+            return DenseBackend.pool2d(input, pooling, size, pass);
+        }
+        pooling::apply(input, pooling, size as usize, &self.workspace)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn committed(&self, topology: &Topology) -> Result<()> {
+        let mut layers = self.layers.borrow_mut();
+        for layer in topology.layers() {
+            let weight = layer.weight();
+            let revision = weight.revision();
+            let known = layers.iter().position(|known| known.weight.is_same(weight));
+            if known.is_some_and(|index| layers[index].revision == revision) {
+                continue;
+            }
+            let active = layer.active().shallow_clone();
+            let prepared =
+                Prepared { weight: weight.shallow_clone(), revision, active, patterns: Vec::new() };
+            match known {
+                Some(index) => layers[index] = prepared,
+                None => layers.push(prepared),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! A [`Backend`](dst_core::Backend) whose layers multiply by their active weights only, on the CPU.
+//!
+//! Forward and backward passes are those of [`dst_kernels`], which become nodes of libtorch's graph
+//! through [`dst_autograd`]. The rest of a network (activations, norms, the loss) stays libtorch's, and
+//! works on tensors whose samples lie innermost in memory as on any others.
+//!
+//! A layer computes densely, as [`DenseBackend`](dst_core::DenseBackend) does, where kernels cannot: on
+//! other devices, in other precisions, before a topology was chosen, and in steps that announce gradients
+//! of inactive weights.
+
+mod backend;
+mod layer;
+mod layout;
+mod pooling;
+
+pub use backend::SparseBackend;

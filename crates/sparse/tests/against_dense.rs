@@ -1,0 +1,212 @@
+//! Sparse layers beside masked dense ones: the same outputs and gradients up to rounding.
+
+use dst_core::layers::{Builder, Parameters, Pooling, pool2d};
+use dst_core::tch::{self, Device, Kind, Tensor};
+use dst_core::{
+    Architecture, Backend, Conv2d, Convolution, DenseBackend, GradientScope, Input, InputShape,
+    Linear, Model, Pass, SeedStreams, Start, Task, Topology,
+};
+use dst_models::{LeNet5, Mlp};
+use dst_sparse::SparseBackend;
+
+/// What a training step gives: output, gradient of the input, gradients of parameters by name.
+type Outcome = (Tensor, Tensor, Vec<(String, Tensor)>);
+
+struct Case {
+    parameters: Parameters,
+    topology: Topology,
+}
+
+impl Case {
+    /// A network whose layers keep a random part of their weights.
+    fn new<T>(density: f64, build: impl FnOnce(&mut Builder<'_>) -> T) -> (Self, T) {
+        let streams = SeedStreams::new(5);
+        let mut parameters = Parameters::default();
+        let network = build(&mut Builder::new(&mut parameters, streams, Device::Cpu));
+        let mut topology = Topology::new(&parameters, density, &streams).unwrap();
+        tch::no_grad(|| {
+            for layer in topology.layers_mut() {
+                let count = (density * layer.size() as f64).ceil() as usize;
+                layer.set_target(count.max(1)).unwrap();
+                layer.activate_random().unwrap();
+            }
+            topology.start().unwrap();
+        });
+        (Self { parameters, topology }, network)
+    }
+
+    fn step(
+        &mut self,
+        backend: &dyn Backend,
+        input: &Tensor,
+        scope: GradientScope,
+        forward: impl Fn(&Tensor, &Pass<'_>) -> Tensor,
+    ) -> Outcome {
+        backend.committed(&self.topology).unwrap();
+        for (_, parameter) in self.parameters.iter() {
+            let mut gradient = parameter.tensor().grad();
+            if gradient.defined() {
+                let _ = gradient.zero_();
+            }
+        }
+        let input = input.detach().copy().set_requires_grad(true);
+        let pass = Pass { scope, backend, ..Pass::TRAINING };
+        let output = forward(&input, &pass);
+        // Not a sum, whose gradient is the same everywhere.
+        (&output * output.detach().sin()).sum(Kind::Float).backward();
+        let gradients = self.parameters.iter().map(|(name, parameter)| {
+            let mut gradient = parameter.tensor().grad().copy();
+            // Masked arithmetic gives gradients of inactive weights too, which nobody announced.
+            if let Some(layer) = self.topology.layers().iter().find(|layer| layer.name() == name)
+                && scope == GradientScope::Active
+            {
+                gradient = gradient.masked_fill(&layer.active().logical_not(), 0.0);
+            }
+            (name.to_owned(), gradient)
+        });
+        (output.detach(), input.grad(), gradients.collect())
+    }
+}
+
+fn close(what: &str, sparse: &Tensor, dense: &Tensor) {
+    assert_eq!(sparse.size(), dense.size(), "{what}");
+    if dense.numel() == 0 {
+        return;
+    }
+    let scale = dense.abs().max().double_value(&[]).max(1e-6);
+    let error = (sparse - dense).abs().max().double_value(&[]);
+    assert!(error <= 2e-5 * scale, "{what}: {error} of {scale}");
+}
+
+fn compare(case: &mut Case, input: &Tensor, forward: impl Fn(&Tensor, &Pass<'_>) -> Tensor + Copy) {
+    let sparse = SparseBackend::new(1).unwrap();
+    let ours = case.step(&sparse, input, GradientScope::Active, forward);
+    let theirs = case.step(&DenseBackend, input, GradientScope::Active, forward);
+    close("output", &ours.0, &theirs.0);
+    close("gradient of the input", &ours.1, &theirs.1);
+    for ((name, ours), (_, theirs)) in ours.2.iter().zip(&theirs.2) {
+        close(name, ours, theirs);
+    }
+    // Announced gradients of inactive weights are those of dense arithmetic, bit for bit.
+    let ours = case.step(&sparse, input, GradientScope::All, forward);
+    let theirs = case.step(&DenseBackend, input, GradientScope::All, forward);
+    assert_eq!(ours.0, theirs.0);
+    for ((name, ours), (_, theirs)) in ours.2.iter().zip(&theirs.2) {
+        assert_eq!(ours, theirs, "{name}");
+    }
+    // Without a graph the output is the same bits as with one.
+    let pass = Pass { backend: &sparse, ..Pass::EVALUATION };
+    let unrecorded = tch::no_grad(|| forward(input, &pass));
+    let recorded = case.step(&sparse, input, GradientScope::Active, forward).0;
+    assert_eq!(unrecorded, recorded);
+}
+
+fn noise(size: &[i64]) -> Tensor {
+    tch::manual_seed(size.iter().product::<i64>());
+    Tensor::randn(size, (Kind::Float, Device::Cpu))
+}
+
+const DENSITIES: [f64; 4] = [0.02, 0.1, 0.5, 1.0];
+
+#[test]
+fn linear_layers_on_vectors_and_sequences() {
+    for density in DENSITIES {
+        let (mut case, layers): (Case, [Linear; 2]) =
+            Case::new(density, |builder| [builder.linear("a", 37, 20), builder.linear("b", 20, 5)]);
+        for size in [&[1, 37][..], &[7, 37], &[64, 37], &[3, 11, 37]] {
+            compare(&mut case, &noise(size), |input, pass| {
+                let hidden = layers[0].forward(input, pass).relu();
+                layers[1].forward(&hidden, pass)
+            });
+        }
+    }
+}
+
+#[test]
+fn convolutions_of_any_kind() {
+    for density in DENSITIES {
+        let (mut case, layers): (Case, [Conv2d; 3]) = Case::new(density, |builder| {
+            let start = Start::default();
+            let strided = Convolution { kernel: 3, stride: 2, padding: 1, bias: true, start };
+            [
+                builder.conv2d("biased", 3, 6, 5, 2),
+                builder.conv2d_with("strided", 6, 9, strided),
+                builder.conv2d_with("pointwise", 9, 4, Convolution::before_norm(1, 2)),
+            ]
+        });
+        for size in [[1, 3, 9, 9], [10, 3, 12, 8], [32, 3, 7, 11]] {
+            compare(&mut case, &noise(&size), |input, pass| {
+                layers
+                    .iter()
+                    .fold(input.shallow_clone(), |maps, layer| layer.forward(&maps, pass).tanh())
+            });
+        }
+    }
+}
+
+#[test]
+fn whole_networks() {
+    let picture = InputShape::Image { channels: 1, height: 28, width: 28 };
+    let architectures: [Box<dyn Architecture>; 2] =
+        [Box::new(LeNet5::default()), Box::new(Mlp::default())];
+    for architecture in architectures {
+        for density in [0.05, 0.3] {
+            let (mut case, model): (Case, Box<dyn Model>) = Case::new(density, |builder| {
+                architecture.build(picture, Task::Classification { classes: 10 }, builder).unwrap()
+            });
+            for batch in [1, 10, 64] {
+                compare(&mut case, &noise(&[batch, 1, 28, 28]), |input, pass| {
+                    model.forward(&Input::Image(input.shallow_clone()), pass).unwrap()
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn pooling_keeps_the_layout() {
+    let sparse = SparseBackend::new(1).unwrap();
+    let rows = noise(&[16, 3, 6, 7]);
+    let inner = rows.permute([1, 2, 3, 0]).contiguous().permute([3, 0, 1, 2]);
+    for pooling in [Pooling::Max, Pooling::Average] {
+        let pooled = |input: &Tensor, backend: &dyn Backend| {
+            let input = input.detach().set_requires_grad(true);
+            let pass = Pass { backend, ..Pass::TRAINING };
+            let output = pool2d(&input, pooling, 2, &pass);
+            (&output * output.detach().sin()).sum(Kind::Float).backward();
+            (output.detach(), input.grad())
+        };
+        let (ours, theirs) = (pooled(&inner, &sparse), pooled(&rows, &DenseBackend));
+        close("output", &ours.0, &theirs.0);
+        close("gradient", &ours.1, &theirs.1);
+        assert_eq!(ours.0.stride()[0], 1);
+    }
+}
+
+/// The lists follow the active set, and one that is out of date is not used.
+#[test]
+fn other_active_sets_are_followed() {
+    let (mut case, layer): (Case, Linear) = Case::new(0.3, |builder| builder.linear("a", 12, 8));
+    let sparse = SparseBackend::new(1).unwrap();
+    let input = noise(&[5, 12]);
+    let forward = |input: &Tensor, pass: &Pass<'_>| layer.forward(input, pass);
+    let _ = case.step(&sparse, &input, GradientScope::Active, forward);
+    for _ in 0..3 {
+        tch::no_grad(|| {
+            let layers = case.topology.layers_mut();
+            layers[0].activate_random().unwrap();
+            let _ = layers[0].values().fill_(0.5);
+            case.topology.commit().unwrap();
+            // Invariant 2, because `fill_` went behind the mask.
+            let active = case.topology.layers()[0].active();
+            let _ = case.topology.layers()[0].values().masked_fill_(&active.logical_not(), 0.0);
+        });
+        // Not told yet: dense arithmetic, which needs no lists.
+        let pass = Pass { backend: &sparse, ..Pass::EVALUATION };
+        let untold = tch::no_grad(|| forward(&input, &pass));
+        let dense = tch::no_grad(|| forward(&input, &Pass::EVALUATION));
+        assert_eq!(untold, dense);
+        let told = case.step(&sparse, &input, GradientScope::Active, forward).0;
+        close("output", &told, &dense);
+    }
+}
