@@ -100,6 +100,7 @@ fn training(study: &Study<'_>) -> String {
         ("label_smoothing", "label smoothing", "0.0"),
         ("clip_norm", "gradients clipped to a norm of", "0.0"),
         ("precision", "precision", ""),
+        ("backend", "backend", ""),
     ] {
         let value = of(key);
         if !value.is_empty() && value != usual && value != usual.trim_end_matches(".0") {

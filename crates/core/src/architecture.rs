@@ -13,6 +13,7 @@ use crate::origin::FromCrate;
 use crate::precision;
 use crate::strategy::GradientScope;
 use crate::topology::Topology;
+use crate::weight::Weight;
 
 /// What a data set hands to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,16 +89,25 @@ pub trait Backend: Debug {
         }
     }
 
-    /// Called by the loop when the first topology was chosen or restored, and after every commit that
-    /// changed one, so that what a backend prepares for an active set is made anew. Before the first
-    /// call the network is dense: one sample and the probes of a strategy pass through it. Of which layers
-    /// it is another, [`Weight::revision`](crate::Weight::revision) tells.
+    /// Tells the backend which entries of a weight are active (`Bool`, shape of the weight); all others
+    /// are 0 until the next call for it. Before the first one the network is dense: one sample and the
+    /// probes of a strategy pass through it.
     ///
     /// # Errors
-    /// If the backend cannot compute with that topology.
-    fn committed(&self, topology: &Topology) -> Result<()> {
-        let _ = topology;
+    /// If the backend cannot compute with them.
+    fn activate(&self, weight: &Weight, active: &Tensor) -> Result<()> {
+        let _ = (weight, active);
         Ok(())
+    }
+
+    /// Called by the loop when the first topology was chosen or restored, and after every commit that
+    /// changed one.
+    ///
+    /// # Errors
+    /// As [`Backend::activate`].
+    fn committed(&self, topology: &Topology) -> Result<()> {
+        let mut layers = topology.layers().iter();
+        layers.try_for_each(|layer| self.activate(layer.weight(), layer.active()))
     }
 }
 

@@ -231,6 +231,10 @@ pub struct SettingArgs {
     /// How layers multiply: f32, tf32 (NVIDIA) or bf16 (training.precision)
     #[arg(long, value_name = "NAME")]
     pub precision: Option<String>,
+    /// With what pruned layers compute: masked (dense arithmetic), sparse (kernels on the CPU) or auto
+    /// (sparse where it pays) (training.backend)
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
     /// Optimiser, such as adamw; `harness list optimizers` has all (training.optimizer)
     #[arg(long, value_name = "NAME")]
     pub optimizer: Option<String>,

@@ -136,23 +136,24 @@ impl ResolvedSettings {
     pub(crate) fn grid(&self) -> Result<GridConfig> {
         let trials = trials::expand(self)?;
         let execution = self.execution()?;
-        self.check_precisions(&trials, &execution.device)?;
+        self.check_arithmetic(&trials, &execution.device)?;
         let mut analysis = self.analysis()?;
         self.keep_present(&mut analysis, &trials)?;
         Ok(GridConfig { trials, analysis, execution })
     }
 
-    /// Refuses a precision that the device does not have.
-    fn check_precisions(&self, trials: &[TrialSpec], device: &str) -> Result<()> {
+    /// Refuses a precision or a backend that the device does not have.
+    fn check_arithmetic(&self, trials: &[TrialSpec], device: &str) -> Result<()> {
         let device = device::parse(device)?;
-        let key = Key::Training("precision".into());
+        let located = |key: &str, error: Error| match self.settings.get(&Key::Training(key.into()))
+        {
+            Some(setting) => error.at(setting.source.to_string()),
+            None => error,
+        };
         trials.iter().try_for_each(|trial| {
-            device::check(trial.training.precision, device).map_err(|error| {
-                match self.settings.get(&key) {
-                    Some(setting) => error.at(setting.source.to_string()),
-                    None => error,
-                }
-            })
+            let (precision, backend) = (trial.training.precision, trial.training.backend);
+            device::check(precision, device).map_err(|error| located("precision", error))?;
+            dst_sparse::check(backend, precision, device).map_err(|error| located("backend", error))
         })
     }
 

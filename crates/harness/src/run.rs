@@ -16,7 +16,7 @@ use dst_core::dataset::DataSources;
 use dst_core::error::says_out_of_memory;
 use dst_core::plugin;
 use dst_core::record::{Collapse, Provenance, Status, TrialSpec};
-use dst_core::{Architecture, Dataset, DenseBackend, Error, ErrorKind, Result, Strategy, device};
+use dst_core::{Architecture, Backend, Dataset, Error, ErrorKind, Result, Strategy, device};
 use dst_data::file::sha256_of_file;
 use dst_train::{Ended, Setup};
 use serde_json::{Map, Value};
@@ -117,6 +117,7 @@ struct Parts {
     /// Digests of their code, by crate, and the same in one line.
     code: BTreeMap<String, String>,
     code_in_words: String,
+    backend: Box<dyn Backend>,
     device: tch::Device,
 }
 
@@ -125,6 +126,8 @@ impl Parts {
         dst_train::validate(&spec.training).map_err(|error| error.at("training"))?;
         let device = device::parse(&options.device)?;
         device::check(spec.training.precision, device)?;
+        dst_sparse::check(spec.training.backend, spec.training.precision, device)?;
+        let backend = dst_sparse::backend(spec.training.backend, options.threads.max(1))?;
         let strategy = plugin::strategy(spec.strategy_name(), parameters(&spec.strategy)?)?;
         let architecture = plugin::architecture(spec.model_name(), parameters(&spec.model)?)?;
         let weights = architecture.weights()?;
@@ -134,7 +137,16 @@ impl Parts {
         let weights_digest = digest.unwrap_or_default();
         let code = code::of(&*strategy, &*architecture, &*dataset, &spec.training)?;
         let code_in_words = code::in_words(&code);
-        Ok(Self { strategy, architecture, dataset, weights_digest, code, code_in_words, device })
+        Ok(Self {
+            strategy,
+            architecture,
+            dataset,
+            weights_digest,
+            code,
+            code_in_words,
+            backend,
+            device,
+        })
     }
 
     fn setup<'a>(&'a self, spec: &'a TrialSpec, accept_code: bool) -> Setup<'a> {
@@ -145,7 +157,7 @@ impl Parts {
             training: &spec.training,
             sparsity: spec.sparsity,
             seed: spec.seed,
-            backend: &DenseBackend,
+            backend: &*self.backend,
             device: self.device,
             weights_digest: &self.weights_digest,
             code: &self.code_in_words,

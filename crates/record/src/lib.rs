@@ -5,6 +5,7 @@
 //! There are no tensors here, so a store can be read and a report written on a machine without
 //! libtorch.
 
+pub mod backend;
 pub mod confusion;
 pub mod correlation;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod task;
 pub mod text;
 pub mod training;
 
+pub use backend::BackendKind;
 pub use confusion::Confusion;
 pub use error::{Error, ErrorKind, Result};
 pub use metric::Metric;

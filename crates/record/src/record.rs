@@ -461,12 +461,16 @@ mod tests {
     }
 
     #[test]
-    fn a_default_precision_leaves_no_trace_in_an_id() {
+    fn default_arithmetic_leaves_no_trace_in_an_id() {
         let json = serde_json::to_value(Training::default()).unwrap();
-        assert!(json.get("precision").is_none());
-        let mixed = Training { precision: crate::Precision::Bf16, ..Training::default() };
+        assert!(json.get("precision").is_none() && json.get("backend").is_none());
+        let mixed = Training {
+            precision: crate::Precision::Bf16,
+            backend: crate::BackendKind::Sparse,
+            ..Training::default()
+        };
         let json = serde_json::to_value(&mixed).unwrap();
-        assert_eq!(json["precision"], "bf16");
+        assert_eq!((&json["precision"], &json["backend"]), (&"bf16".into(), &"sparse".into()));
         assert_eq!(serde_json::from_value::<Training>(json).unwrap(), mixed);
     }
 

@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::backend::BackendKind;
 use crate::error::{Error, Result};
 use crate::precision::Precision;
 use crate::span::Span;
@@ -45,6 +46,9 @@ pub struct Training {
     /// How prunable layers multiply. Files leave it out at its default.
     #[schemars(extend("default" = "f32"))]
     pub precision: Precision,
+    /// With what prunable layers compute. Files leave it out at its default.
+    #[schemars(extend("default" = "masked"))]
+    pub backend: BackendKind,
 }
 
 impl Default for Training {
@@ -60,6 +64,7 @@ impl Default for Training {
             label_smoothing: 0.0,
             clip_norm: 0.0,
             precision: Precision::F32,
+            backend: BackendKind::Masked,
         }
     }
 }
@@ -126,6 +131,8 @@ struct Plain {
     clip_norm: f64,
     #[serde(skip_serializing_if = "Precision::is_default")]
     precision: Precision,
+    #[serde(skip_serializing_if = "BackendKind::is_default")]
+    backend: BackendKind,
 }
 
 impl Default for Plain {
@@ -137,7 +144,7 @@ impl Default for Plain {
 impl Plain {
     fn of(training: &Training) -> Self {
         let Training { epochs, batch_size, accumulate, learning_rate, warmup, .. } = *training;
-        let Training { label_smoothing, clip_norm, precision, .. } = *training;
+        let Training { label_smoothing, clip_norm, precision, backend, .. } = *training;
         Self {
             epochs,
             batch_size,
@@ -147,6 +154,7 @@ impl Plain {
             label_smoothing,
             clip_norm,
             precision,
+            backend,
         }
     }
 }
@@ -184,6 +192,7 @@ impl<'de> Deserialize<'de> for Training {
             label_smoothing: plain.label_smoothing,
             clip_norm: plain.clip_norm,
             precision: plain.precision,
+            backend: plain.backend,
         })
     }
 }

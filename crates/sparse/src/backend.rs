@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex};
 
 use dst_core::{
     Backend, Conv2d, DenseBackend, Error, ErrorKind, GradientScope, Linear, Pass, Pooling,
-    Precision, Result, Topology, Weight,
+    Precision, Result, Weight, selection,
 };
 use dst_kernels::{Geometry, Pattern, Workspace};
 use tch::{Device, Kind, Tensor};
 
+use crate::choice::pays;
 use crate::layer::{Call, Shared, apply};
 use crate::layout::is_samples_innermost;
 use crate::pooling;
 
-/// Sparse kernels where they can compute a layer, dense arithmetic where not.
+/// Sparse kernels where they can compute a layer, dense arithmetic where not, and where all is active.
 ///
 /// It learns the active set of every layer by [`Backend::committed`] and makes its lists when the layer is
 /// used next. Gradients of weights arrive at the dense leaf, 0 where nothing is active.
@@ -22,6 +23,8 @@ use crate::pooling;
 pub struct SparseBackend {
     workspace: Shared,
     layers: RefCell<Vec<Prepared>>,
+    /// By its share of active weights: whether kernels are to be used for a layer that they can compute.
+    chooses: fn(&Geometry, f64) -> bool,
 }
 
 /// The active set of one layer, and its lists.
@@ -31,6 +34,7 @@ struct Prepared {
     revision: u64,
     /// `Bool`, shape of the weight.
     active: Tensor,
+    active_count: usize,
     /// One for each size of the input that came by; most layers see one.
     patterns: Vec<Arc<Pattern>>,
 }
@@ -43,7 +47,17 @@ impl SparseBackend {
     pub fn new(threads: usize) -> Result<Self> {
         let workspace = Workspace::with_threads(threads)
             .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
-        Ok(Self { workspace: Arc::new(Mutex::new(workspace)), layers: RefCell::default() })
+        Ok(Self {
+            workspace: Arc::new(Mutex::new(workspace)),
+            layers: RefCell::default(),
+            chooses: |_, _| true,
+        })
+    }
+
+    /// Uses kernels only in layers for which [`pays`] says that they are faster.
+    #[must_use]
+    pub fn where_it_pays(self) -> Self {
+        Self { chooses: pays, ..self }
     }
 
     /// The lists of a layer for inputs of this geometry, if kernels can compute it in this pass.
@@ -70,6 +84,10 @@ impl SparseBackend {
             return None;
         }
         let geometry = geometry()?;
+        let share = prepared.active_count as f64 / geometry.weight_count() as f64;
+        if share == 1.0 || !(self.chooses)(&geometry, share) {
+            return None;
+        }
         let known = prepared.patterns.iter().find(|pattern| pattern.geometry() == geometry);
         if let Some(pattern) = known {
             return Some(Arc::clone(pattern));
@@ -156,22 +174,27 @@ impl Backend for SparseBackend {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn committed(&self, topology: &Topology) -> Result<()> {
+    fn activate(&self, weight: &Weight, active: &Tensor) -> Result<()> {
         let mut layers = self.layers.borrow_mut();
-        for layer in topology.layers() {
-            let weight = layer.weight();
-            let revision = weight.revision();
-            let known = layers.iter().position(|known| known.weight.is_same(weight));
-            if known.is_some_and(|index| layers[index].revision == revision) {
-                continue;
-            }
-            let active = layer.active().shallow_clone();
-            let prepared =
-                Prepared { weight: weight.shallow_clone(), revision, active, patterns: Vec::new() };
-            match known {
-                Some(index) => layers[index] = prepared,
-                None => layers.push(prepared),
-            }
+        let revision = weight.revision();
+        let known = layers.iter().position(|known| known.weight.is_same(weight));
+        let is_known = |known: &Prepared| {
+            // An active set is replaced by another tensor and never changed, and this one is alive.
+            known.revision == revision && known.active.data_ptr() == active.data_ptr()
+        };
+        if known.is_some_and(|index| is_known(&layers[index])) {
+            return Ok(());
+        }
+        let prepared = Prepared {
+            weight: weight.shallow_clone(),
+            revision,
+            active: active.shallow_clone(),
+            active_count: selection::count(active),
+            patterns: Vec::new(),
+        };
+        match known {
+            Some(index) => layers[index] = prepared,
+            None => layers.push(prepared),
         }
         Ok(())
     }

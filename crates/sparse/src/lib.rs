@@ -9,8 +9,10 @@
 //! of inactive weights.
 
 mod backend;
+mod choice;
 mod layer;
 mod layout;
 mod pooling;
 
 pub use backend::SparseBackend;
+pub use choice::{backend, check, pays};

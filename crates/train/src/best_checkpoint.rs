@@ -1,7 +1,7 @@
 //! Which epoch's weights are kept.
 
 use dst_core::record::Scores;
-use dst_core::{Layer, Metric, Topology, flops};
+use dst_core::{Backend, Error, Layer, Metric, Result, Topology, flops};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::Evaluation;
@@ -64,6 +64,24 @@ impl BestCheckpoint {
             _ => Self { facts, tensors: copy(trainer) },
         }
     }
+
+    /// Tells the backend the masks of the best epoch; the topology stays that of the last one.
+    ///
+    /// # Errors
+    /// If the backend cannot compute with them, or one is missing.
+    pub(crate) fn activate(&self, trainer: &Trainer<'_>, backend: &dyn Backend) -> Result<()> {
+        trainer.topology().layers().iter().try_for_each(|layer| {
+            let active = self.tensors.get(&mask_name(layer)).ok_or_else(|| {
+                Error::data("the best epoch of the checkpoint has no mask").at(layer.name())
+            })?;
+            backend.activate(layer.weight(), active)
+        })
+    }
+}
+
+/// Where the mask of a layer lies among the tensors.
+fn mask_name(layer: &Layer) -> String {
+    format!("{PREFIX}active/{}", layer.name())
 }
 
 impl Facts {
@@ -92,7 +110,7 @@ fn copy(trainer: &Trainer<'_>) -> Tensors {
     snapshot::collect(trainer.parameters(), PREFIX, &mut tensors);
     let active = |layer: &Layer| layer.active().shallow_clone();
     for layer in trainer.topology().layers() {
-        tensors.insert(format!("{PREFIX}active/{}", layer.name()), active(layer));
+        tensors.insert(mask_name(layer), active(layer));
     }
     snapshot::copies(&tensors)
 }

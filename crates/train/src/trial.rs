@@ -325,6 +325,7 @@ impl<'a> Trial<'a> {
         tch::no_grad(|| {
             snapshot::load(self.trainer.parameters(), best_checkpoint::PREFIX, &best.tensors)
         })?;
+        best.activate(&self.trainer, self.setup.backend)?;
         // The evaluation before has warmed up what is timed from here on.
         let Setup { dataset, device, .. } = self.setup;
         let (model, pass) = (self.trainer.model(), self.setup.evaluation());

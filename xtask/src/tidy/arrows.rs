@@ -24,12 +24,14 @@ fn allowed(folder: &str) -> Option<Arrows> {
         | "crates/workspace-hack"
         | "xtask" => (&[], &[]),
         "crates/core" => (&["dst-record", "workspace-hack"], &[]),
+        "crates/autograd" => (&["dst-record", "workspace-hack"], &[]),
+        "crates/sparse" => (&["dst-autograd", "dst-core", "dst-kernels"], &["dst-models"]),
         "crates/augment" | "crates/data" => (&["dst-core"], &[]),
         "crates/analysis" => (&["dst-figures", "dst-record", "dst-stats"], &[]),
         "crates/train" => (&["dst-core"], &["dst-models"]),
         // Weights come from the Hub's cache too.
         "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),
-        "crates/conformance" => (&["dst-core", "dst-train"], &["dst-models"]),
+        "crates/conformance" => (&["dst-core", "dst-sparse", "dst-train"], &["dst-models"]),
         "benches" | "crates/harness" | "tests" => return None,
         // Its tests compare all forms of the report.
         "reports/significance" => (

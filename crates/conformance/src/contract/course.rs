@@ -9,8 +9,8 @@ use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::training::Component;
 use dst_core::{
-    Architecture, DenseBackend, Error, Layer, Precision, Result, Step, Strategy, Topology,
-    Training, selection,
+    Architecture, BackendKind, Error, Layer, Precision, Result, Step, Strategy, Topology, Training,
+    selection,
 };
 use dst_train::toy::{Blobs, TinyConvNet, TinyMlp};
 use dst_train::{Ended, Estimate, Observer, Progress, Setup, Trained, estimate_flops, train};
@@ -69,7 +69,7 @@ impl Course {
     }
 
     /// Other networks, optimisers and arithmetic, at `sparsity`.
-    pub(super) fn others(sparsity: f64) -> [Self; 3] {
+    pub(super) fn others(sparsity: f64) -> [Self; 4] {
         let course = |title: &str, network, change: fn(&mut Training)| {
             let mut training = Self::at_sparsity(sparsity).training;
             change(&mut training);
@@ -89,6 +89,9 @@ impl Course {
                 training.optimizer = decayed("adamw");
                 training.precision = Precision::Bf16;
             }),
+            course("a training with sparse kernels", Network::Convolution, |training| {
+                training.backend = BackendKind::Sparse;
+            }),
         ]
     }
 
@@ -103,6 +106,7 @@ impl Course {
             Network::Linear => &linear,
             Network::Convolution => &convolution,
         };
+        let backend = dst_sparse::backend(self.training.backend, 1).expect("one thread is there");
         action(&Setup {
             strategy,
             architecture,
@@ -110,7 +114,7 @@ impl Course {
             training: &self.training,
             sparsity: self.sparsity,
             seed: self.seed,
-            backend: &DenseBackend,
+            backend: &*backend,
             device: Device::Cpu,
             weights_digest: "",
             code: "",

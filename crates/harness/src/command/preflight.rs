@@ -135,8 +135,9 @@ impl fmt::Display for Network {
 
 /// Trials with one such text cost the same: neither the seed nor the optimiser matters.
 fn kind(spec: &TrialSpec) -> String {
-    let Training { epochs, batch_size, accumulate, precision, .. } = spec.training;
-    let training = Training { epochs, batch_size, accumulate, precision, ..Training::default() };
+    let Training { epochs, batch_size, accumulate, precision, backend, .. } = spec.training;
+    let training =
+        Training { epochs, batch_size, accumulate, precision, backend, ..Training::default() };
     TrialSpec { seed: 0, training, ..spec.clone() }.id()
 }
 

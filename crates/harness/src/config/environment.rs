@@ -13,6 +13,7 @@ pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
     ("training.batch_size", "HARNESS_BATCH_SIZE"),
     ("training.learning_rate", "HARNESS_LEARNING_RATE"),
     ("training.precision", "HARNESS_PRECISION"),
+    ("training.backend", "HARNESS_BACKEND"),
     ("training.optimizer", "HARNESS_OPTIMIZER"),
     ("training.schedule", "HARNESS_SCHEDULE"),
     ("analysis.margin", "HARNESS_MARGIN"),

@@ -137,6 +137,7 @@ impl FlagSettings {
         self.shortcut("--batch-size", key("batch_size"), &args.batch_size)?;
         self.shortcut("--learning-rate", key("learning_rate"), &args.learning_rate)?;
         self.shortcut("--precision", key("precision"), &args.precision)?;
+        self.shortcut("--backend", key("backend"), &args.backend)?;
         self.shortcut("--optimizer", key("optimizer"), &args.optimizer)?;
         self.shortcut("--schedule", key("schedule"), &args.schedule)?;
         for text in &args.set {

@@ -90,6 +90,7 @@ pub(super) fn settings(spec: &TrialSpec, reported: Reported) -> BTreeMap<String,
 fn training(training: &Training) -> Value {
     let mut settings = training.settings();
     settings.entry("precision").or_insert_with(|| training.precision.to_string().into());
+    settings.entry("backend").or_insert_with(|| training.backend.to_string().into());
     Value::Object(settings)
 }
 

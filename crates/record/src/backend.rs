@@ -1,0 +1,53 @@
+//! What multiplies in prunable layers.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// With what prunable layers compute.
+///
+/// Products are added in another order, so it changes results by rounding and belongs to a trial as the
+/// precision does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackendKind {
+    /// Dense arithmetic on weights that are 0 where nothing is active: no faster than a dense network.
+    #[default]
+    Masked,
+    /// Kernels that multiply by active weights only, on the CPU with 32-bit floats.
+    Sparse,
+    /// [`BackendKind::Sparse`] in the layers that are sparse enough for it to pay.
+    Auto,
+}
+
+impl BackendKind {
+    /// Is it the default? Files leave it out then, so that trials keep the ids they had before
+    /// there was a choice.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// As in files, such as `masked`.
+impl fmt::Display for BackendKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Masked => "masked",
+            Self::Sparse => "sparse",
+            Self::Auto => "auto",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_name_a_backend_as_it_is_displayed() {
+        for backend in [BackendKind::Masked, BackendKind::Sparse, BackendKind::Auto] {
+            assert_eq!(serde_json::to_value(backend).unwrap(), backend.to_string());
+        }
+    }
+}

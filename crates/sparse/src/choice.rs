@@ -1,0 +1,83 @@
+//! Which backend a trial asks for, and in which layers kernels pay.
+
+use dst_core::{Backend, BackendKind, DenseBackend, Error, Precision, Result, device};
+use dst_kernels::Geometry;
+use tch::Device;
+
+use crate::SparseBackend;
+
+/// The backend of that kind, with so many threads.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn backend(kind: BackendKind, threads: usize) -> Result<Box<dyn Backend>> {
+    Ok(match kind {
+        BackendKind::Masked => Box::new(DenseBackend),
+        BackendKind::Sparse => Box::new(SparseBackend::new(threads)?),
+        BackendKind::Auto => Box::new(SparseBackend::new(threads)?.where_it_pays()),
+    })
+}
+
+/// Refuses sparse kernels where there are none. [`BackendKind::Auto`] is never refused: it computes
+/// densely there.
+///
+/// # Errors
+/// If `kind` is sparse and the device is an accelerator or the precision not one of 32-bit floats.
+pub fn check(kind: BackendKind, precision: Precision, device: Device) -> Result<()> {
+    let refused = |what: &str, instead: &str| {
+        Err(Error::usage(format!("sparse kernels compute {what}"))
+            .hint(format!("pass {instead}, or --backend auto or masked")))
+    };
+    match kind {
+        BackendKind::Sparse if device::is_accelerator(device) => {
+            refused("on the CPU only", "--device cpu")
+        }
+        BackendKind::Sparse if precision == Precision::Bf16 => {
+            refused("with 32-bit floats only", "--precision f32")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Are kernels faster than dense arithmetic in a layer with this share of active weights?
+///
+/// A function of shape and share, and of no clock: what a trial computes must not depend on how busy the
+/// machine was, or resuming would not give the same bits. Libtorch is closest where it multiplies large
+/// matrices, which is what convolutions of many channels become.
+pub fn pays(geometry: &Geometry, share: f64) -> bool {
+    let sizes = geometry.sizes();
+    let is_pointwise = sizes.kernel == [1, 1];
+    let most = if is_pointwise || sizes.in_channels < 64 { 0.5 } else { 0.35 };
+    share <= most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dst_kernels::Conv2d;
+
+    #[test]
+    fn large_convolutions_have_to_be_sparser() {
+        let linear = Geometry::linear(784, 300).unwrap();
+        let few = Geometry::conv2d(Conv2d::square(6, 16, 5, 14)).unwrap();
+        let many = Geometry::conv2d(Conv2d::square(128, 128, 3, 16)).unwrap();
+        let at = |share: f64| [&linear, &few, &many].map(|geometry| pays(geometry, share));
+        assert_eq!(at(0.1), [true; 3]);
+        assert_eq!(at(0.4), [true, true, false]);
+        assert_eq!(at(0.6), [false; 3]);
+    }
+
+    #[test]
+    fn what_has_no_kernels_is_refused_with_a_way_out() {
+        let cuda = Device::Cuda(0);
+        let error = |precision, device| {
+            check(BackendKind::Sparse, precision, device).unwrap_err().to_string()
+        };
+        assert!(error(Precision::F32, cuda).contains("pass --device cpu, or --backend auto"));
+        assert!(error(Precision::Bf16, Device::Cpu).contains("pass --precision f32"));
+        for kind in [BackendKind::Masked, BackendKind::Auto] {
+            assert!(check(kind, Precision::Bf16, cuda).is_ok());
+        }
+        assert!(check(BackendKind::Sparse, Precision::F32, Device::Cpu).is_ok());
+    }
+}
