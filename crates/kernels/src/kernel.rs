@@ -10,12 +10,15 @@ use crate::vector::{LANES, Portable, Vector};
 pub(crate) const GROUPS: usize = 4;
 /// Floats that one visit computes together.
 pub(crate) const TILE: usize = GROUPS * LANES;
-/// Rows that visit one block of columns before the next: their sums stay in the second cache.
-pub(crate) const ROW_BLOCK: usize = 128;
+/// The most rows that visit one block of columns before the next: their sums stay in the second
+/// cache.
+pub(crate) const ROW_BLOCK: usize = 256;
 
 /// So many rows before it is read, a gradient of the output is asked for: rows lie too far apart
 /// for the processor to foresee.
 const ROWS_AHEAD: usize = 4;
+/// So many rows before they are read, the entries of a list in order of rows are asked for.
+const ENTRIES_AHEAD: usize = 3;
 
 /// Up to [`GROUPS`] vectors of the output: several pixels, or several times 16 samples of one.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,6 +81,7 @@ pub(crate) fn multiply(
     sums: &mut [f32],
 ) {
     assert!(rows.start < rows.end && rows.end <= job.list.rows(), "rows of the list");
+    assert!(job.list.is_cut(rows.start) && job.list.is_cut(rows.end), "whole visits");
     assert_eq!(job.values.len(), job.list.len(), "a value for each entry");
     assert!(job.bias.is_none_or(|bias| bias.len() == job.list.rows()), "a bias for each row");
     assert!(sums.len() >= ROW_BLOCK * TILE, "room for sums");
@@ -130,6 +134,7 @@ pub(crate) fn correlate(
         assert_eq!(into.len(), rows.len() * job.list.len(), "a gradient for each weight");
     } else {
         assert!(rows.end <= job.list.rows(), "rows of the list");
+        assert!(job.list.is_cut(rows.start) && job.list.is_cut(rows.end), "whole visits");
         assert_eq!(into.len(), job.list.entries(&rows).len(), "a gradient for each entry");
     }
     assert!(held.len() >= ROW_BLOCK * TILE, "room for gradients");
@@ -255,8 +260,8 @@ unsafe fn multiply_by<V: Vector>(
     row_len: usize,
     sums: &mut [f32],
 ) {
-    for first in rows.clone().step_by(ROW_BLOCK) {
-        let block = first..(first + ROW_BLOCK).min(rows.end);
+    for first in rows.clone().step_by(job.list.row_block()) {
+        let block = first..(first + job.list.row_block()).min(rows.end);
         // SAFETY: `y` has whole rows from `rows.start` on.
         let y = unsafe { y.as_mut_ptr().add((first - rows.start) * row_len) };
         for (i, tile) in job.tiles.iter().enumerate() {
@@ -319,7 +324,7 @@ unsafe fn multiply_block<V: Vector, const P: usize, const FIRST: bool, const LAS
     sums: *mut f32,
     mut ahead: Ahead,
 ) {
-    let blocks = job.list.blocks();
+    let (step, visit) = (job.list.step(), job.list.visit(rows.start, block));
     let (starts, offsets) = (job.list.starts().as_ptr(), job.list.offsets().as_ptr());
     let (values, pitch) = (job.values.as_ptr(), job.lines.pitch);
     let whole = tile.lanes[..P] == [LANES; P];
@@ -331,9 +336,18 @@ unsafe fn multiply_block<V: Vector, const P: usize, const FIRST: bool, const LAS
         let to: [*mut f32; P] = std::array::from_fn(|j| y.add(tile.y[j]));
         for row in rows.clone() {
             ahead.fetch::<V>();
-            let visit = starts.add(row * blocks + block);
-            let (mut k, end) = (*visit as usize, *visit.add(1) as usize);
             let local = row - rows.start;
+            let visit = visit + local * step;
+            let (mut k, end) = (*starts.add(visit) as usize, *starts.add(visit + 1) as usize);
+            if step > 1 {
+                // Entries of the next row lie apart, and the processor does not foresee them.
+                let soon = visit + ENTRIES_AHEAD.min(rows.len() - 1 - local) * step;
+                let soon = *starts.add(soon) as usize;
+                for line in [soon, soon + LANES] {
+                    V::prefetch(offsets.wrapping_add(line).cast());
+                    V::prefetch(values.wrapping_add(line));
+                }
+            }
             let saved = sums.add(local * P * LANES);
             let mut sum: [V; P] = if FIRST {
                 [V::splat(job.bias.map_or(0.0, |bias| *bias.get_unchecked(row))); P]
@@ -379,8 +393,8 @@ unsafe fn correlate_by<V: Vector>(
     held: &mut [f32],
 ) {
     let before = if job.dense { 0 } else { job.list.entries(&rows).start };
-    for first in rows.clone().step_by(ROW_BLOCK) {
-        let block = first..(first + ROW_BLOCK).min(rows.end);
+    for first in rows.clone().step_by(job.list.row_block()) {
+        let block = first..(first + job.list.row_block()).min(rows.end);
         for (i, tile) in job.tiles.iter().enumerate() {
             let next = job.tiles.get(i + 1).unwrap_or(tile);
             let (block, held) = (block.clone(), held.as_mut_ptr());
@@ -424,20 +438,29 @@ unsafe fn correlate_tile<V: Vector, const P: usize>(
     let (starts, offsets) = (job.list.starts().as_ptr(), job.list.offsets().as_ptr());
     let pitch = job.lines.pitch;
     // What one row adds to the numbers of visits and of results.
-    let (visits, results) = if job.dense { (0, job.list.len()) } else { (blocks, 0) };
+    let (step, results) = if job.dense { (0, job.list.len()) } else { (job.list.step(), 0) };
     // SAFETY: as in `multiply_tile`, with `dy` for `y` and `held` for `sums`; entry k of a row is
     // result k, in a dense list behind the results of the rows before.
     unsafe {
         let x: [*const f32; P] = std::array::from_fn(|j| job.lines.floats.as_ptr().add(tile.x[j]));
         for block in 0..blocks {
+            let first = job.list.visit(if job.dense { 0 } else { rows.start }, block);
             let coming = if block + 1 == blocks { next } else { tile };
             let mut ahead =
                 Ahead::new(job.ahead, job.list, block + 1, job.lines, coming, rows.len());
             for row in rows.clone() {
                 ahead.fetch::<V>();
-                let visit = starts.add(row * visits + block);
-                let (mut k, end) = (*visit as usize, *visit.add(1) as usize);
                 let local = row - rows.start;
+                let visit = first + local * step;
+                let (mut k, end) = (*starts.add(visit) as usize, *starts.add(visit + 1) as usize);
+                if step > 1 {
+                    let soon = visit + ENTRIES_AHEAD.min(rows.len() - 1 - local) * step;
+                    let soon = *starts.add(soon) as usize;
+                    for line in [soon, soon + LANES] {
+                        V::prefetch(offsets.wrapping_add(line).cast());
+                        V::prefetch(into.wrapping_add(line));
+                    }
+                }
                 let saved = held.add(local * P * LANES);
                 let gradient: [V; P] = if block == 0 {
                     let read: [V; P] = std::array::from_fn(|j| {

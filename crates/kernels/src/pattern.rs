@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::error::length;
-use crate::list::{List, Place};
+use crate::kernel::ROW_BLOCK;
+use crate::list::{List, Order, Place};
 use crate::plane::{Plane, Spots};
 use crate::{Error, Geometry};
 
@@ -100,7 +101,7 @@ impl Pattern {
             Some(Place { row, block, offset })
         });
         // Rows and columns rise, so the order stays.
-        let (forward, _) = List::build(geometry.conv.out_channels, blocks, places);
+        let (forward, _) = List::build(geometry.conv.out_channels, blocks, Order::Rows, places);
         let square = |channels| square(&geometry, &input, channels);
         let forward = forward.foresee(square(channels));
         let (gradient, phases) = phases(&geometry, density, entries);
@@ -174,7 +175,11 @@ impl Pattern {
                 .into_iter()
                 .map(|[block, offset]| Some(Place { row: 0, block, offset }));
             let blocks = geometry.conv.in_channels.div_ceil(channels);
-            List::build(1, blocks, places).0.foresee(square(&geometry, &self.input, channels))
+            List::build(1, blocks, Order::Rows, places).0.foresee(square(
+                &geometry,
+                &self.input,
+                channels,
+            ))
         })
     }
 }
@@ -215,6 +220,13 @@ fn block_channels(geometry: &Geometry, channels: usize, density: f64) -> usize {
     let rare = ENTRIES / (density * geometry.taps() as f64);
     let most = fits.max(rare.min(TIMES * fits)).clamp(1.0, channels as f64) as usize;
     channels.div_ceil(channels.div_ceil(most))
+}
+
+/// Of a list whose values are gathered in any case.
+fn order(geometry: &Geometry, rows: usize) -> Order {
+    let block = if geometry.taps() == 1 { ROW_BLOCK } else { ROW_BLOCK / 2 };
+    // Threads share whole blocks of rows, of which there must be some.
+    if rows > 2 * block { Order::Visits(block) } else { Order::Rows }
 }
 
 /// The lines that a square of output pixels reads of each block of so many channels.
@@ -310,12 +322,13 @@ fn phases(
                 let block = output / channels as u32;
                 Some(Place { row, block, offset: output * plane.lines() as u32 + offset })
             });
-            let (mut list, order) = List::build(conv.in_channels, blocks, places);
+            let (mut list, numbers) =
+                List::build(conv.in_channels, blocks, order(geometry, conv.in_channels), places);
             if taps > 1 {
                 let taps: Vec<u32> = offsets.iter().flatten().copied().collect();
                 list = list.foresee(plane.square(0..conv.out_channels, channels, &taps));
             }
-            phases.push(Phase { list, order, spots });
+            phases.push(Phase { list, order: numbers, spots });
         }
     }
     (plane, phases)
