@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::tile::ROW_BLOCK;
+
 /// A sparse matrix whose columns are lines of floats, cut into blocks, so that the lines of a block
 /// stay in the first cache while many rows visit them.
 ///
@@ -27,7 +29,7 @@ pub(crate) struct List {
 pub(crate) enum Order {
     /// By row, then by column: the order of values.
     Rows,
-    /// By so many rows, at most [`ROW_BLOCK`](crate::kernel::ROW_BLOCK), then by block of columns, then by row: the order in
+    /// By so many rows, at most [`ROW_BLOCK`], then by block of columns, then by row: the order in
     /// which kernels visit them, which is faster when a list is too long for the cache.
     Visits(usize),
 }
@@ -123,11 +125,11 @@ impl List {
         }
     }
 
-    /// Rows that visit one block of columns before the next; at most [`ROW_BLOCK`](crate::kernel::ROW_BLOCK).
+    /// Rows that visit one block of columns before the next; at most [`ROW_BLOCK`].
     pub(crate) fn row_block(&self) -> usize {
         match self.order {
             // Few, so that their entries stay in the second cache from block to block.
-            Order::Rows => 64,
+            Order::Rows => (ROW_BLOCK / 4).max(1),
             Order::Visits(rows) => rows,
         }
     }
@@ -201,5 +203,55 @@ impl List {
             }
         }
         ranges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows 0 to 2 with columns 0, 3 | 1, 2 | 3, in two blocks of two columns.
+    fn entries() -> impl Iterator<Item = Option<Place>> + Clone {
+        [(0, 0), (0, 3), (1, 1), (1, 2), (2, 3)]
+            .into_iter()
+            .map(|(row, offset)| Some(Place { row, block: offset / 2, offset }))
+    }
+
+    #[test]
+    fn entries_lie_by_row_or_by_visit() {
+        let (rows, numbers) = List::build(3, 2, Order::Rows, entries());
+        assert_eq!(rows.offsets(), [0, 3, 1, 2, 3]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4]);
+        assert_eq!(rows.reach(), 3);
+        assert_eq!(rows.entries(&(1..3)), 2..5);
+        // Two rows visit the first block, then the second; the third row is alone.
+        let (visits, numbers) = List::build(3, 2, Order::Visits(2), entries());
+        assert_eq!(visits.offsets(), [0, 1, 3, 2, 3]);
+        assert_eq!(numbers, [0, 2, 1, 3, 4]);
+        assert_eq!(visits.entries(&(2..3)), 4..5);
+        assert!(!visits.is_cut(1) && visits.is_cut(2) && visits.is_cut(3));
+    }
+
+    #[test]
+    fn entries_of_other_lists_are_left_out() {
+        let entries = entries().map(|place| place.filter(|place| place.row != 1));
+        let (list, numbers) = List::build(3, 2, Order::Rows, entries);
+        assert_eq!(list.offsets(), [0, 3, 3]);
+        assert_eq!(numbers, [0, 1, 4]);
+    }
+
+    #[test]
+    fn cuts_share_all_rows() {
+        let places = (0..1000u32).map(|i| Some(Place { row: i % 7 * i % 50, block: 0, offset: 0 }));
+        for order in [Order::Rows, Order::Visits(8)] {
+            let (list, _) = List::build(50, 1, order, places.clone());
+            for parts in 1..9 {
+                let ranges = list.split(parts);
+                assert!(ranges.len() <= parts && ranges.iter().all(|range| !range.is_empty()));
+                assert!(ranges.iter().all(|range| list.is_cut(range.end)));
+                let rows: Vec<usize> = ranges.into_iter().flatten().collect();
+                assert_eq!(rows, Vec::from_iter(0..50));
+            }
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 
 use crate::error::length;
-use crate::kernel::ROW_BLOCK;
 use crate::list::{List, Order, Place};
 use crate::plane::{Plane, Spots};
+use crate::tile::ROW_BLOCK;
 use crate::{Error, Geometry};
 
 /// The active weights of one layer, with everything that a pass needs besides values.
@@ -204,8 +204,9 @@ fn rows(positions: &[u32], row_len: usize) -> impl Iterator<Item = (u32, usize)>
     })
 }
 
-/// Lines of 64 bytes that one block of columns reads: most of the first cache.
-pub(crate) const CACHE: usize = 384;
+/// Lines of 64 bytes that one block of columns reads: most of the first cache. Few for an
+/// interpreter, which then sees several blocks of a small layer.
+pub(crate) const CACHE: usize = if cfg!(miri) { 12 } else { 384 };
 
 /// Channels of one block of columns: what one tile reads of them fits into the first cache, or
 /// is larger where entries are rare, because a visit loads and stores its sums.
