@@ -35,6 +35,12 @@ fn layers() -> Vec<Layer> {
 }
 
 #[test]
+fn an_interpreter_that_knows_avx512_runs_it() {
+    let expected = cfg!(all(miri, target_feature = "avx512f"));
+    assert!(!expected || Instructions::available().contains(&Instructions::Avx512));
+}
+
+#[test]
 fn every_instruction_set_has_the_same_right_bits() {
     for layer in layers() {
         let [sums, sizes] = layer.reference();
