@@ -110,11 +110,13 @@ unsafe fn multiply_by<V: Vector>(
             let (block, sums) = (block.clone(), sums.as_mut_ptr());
             // SAFETY: the caller's promise; `check` saw every tile.
             unsafe {
-                match tile.groups {
-                    1 => multiply_tile::<V, 1>(job, block, [tile, next], y, row_len, sums),
-                    2 => multiply_tile::<V, 2>(job, block, [tile, next], y, row_len, sums),
-                    3 => multiply_tile::<V, 3>(job, block, [tile, next], y, row_len, sums),
-                    _ => multiply_tile::<V, 4>(job, block, [tile, next], y, row_len, sums),
+                let tiles = [tile, next];
+                match (tile.groups, tile.is_near()) {
+                    (1, _) => multiply_tile::<V, 1, true>(job, block, tiles, y, row_len, sums),
+                    (2, _) => multiply_tile::<V, 2, false>(job, block, tiles, y, row_len, sums),
+                    (3, _) => multiply_tile::<V, 3, false>(job, block, tiles, y, row_len, sums),
+                    (_, true) => multiply_tile::<V, 4, true>(job, block, tiles, y, row_len, sums),
+                    (_, false) => multiply_tile::<V, 4, false>(job, block, tiles, y, row_len, sums),
                 }
             }
         }
@@ -126,7 +128,7 @@ unsafe fn multiply_by<V: Vector>(
 /// # Safety
 /// As [`multiply_by`].
 #[inline(always)]
-unsafe fn multiply_tile<V: Vector, const P: usize>(
+unsafe fn multiply_tile<V: Vector, const P: usize, const NEAR: bool>(
     job: Multiply,
     rows: Range<usize>,
     [tile, next]: [&Tile; 2],
@@ -142,14 +144,14 @@ unsafe fn multiply_tile<V: Vector, const P: usize>(
     unsafe {
         let (whole, y, sums) = ((job, rows.clone(), tile), (y, row_len), sums);
         if last == 0 {
-            return multiply_block::<V, P, true, true>(whole, 0, y, sums, coming(0, next));
+            return multiply_block::<V, P, NEAR, true, true>(whole, 0, y, sums, coming(0, next));
         }
-        multiply_block::<V, P, true, false>(whole.clone(), 0, y, sums, coming(0, tile));
+        multiply_block::<V, P, NEAR, true, false>(whole.clone(), 0, y, sums, coming(0, tile));
         for block in 1..last {
             let ahead = coming(block, tile);
-            multiply_block::<V, P, false, false>(whole.clone(), block, y, sums, ahead);
+            multiply_block::<V, P, NEAR, false, false>(whole.clone(), block, y, sums, ahead);
         }
-        multiply_block::<V, P, false, true>(whole, last, y, sums, coming(last, next));
+        multiply_block::<V, P, NEAR, false, true>(whole, last, y, sums, coming(last, next));
     }
 }
 
@@ -158,7 +160,13 @@ unsafe fn multiply_tile<V: Vector, const P: usize>(
 /// # Safety
 /// As [`multiply_by`].
 #[inline(always)]
-unsafe fn multiply_block<V: Vector, const P: usize, const FIRST: bool, const LAST: bool>(
+unsafe fn multiply_block<
+    V: Vector,
+    const P: usize,
+    const NEAR: bool,
+    const FIRST: bool,
+    const LAST: bool,
+>(
     (job, rows, tile): (Multiply, Range<usize>, &Tile),
     block: usize,
     (y, row_len): (*mut f32, usize),
@@ -190,8 +198,10 @@ unsafe fn multiply_block<V: Vector, const P: usize, const FIRST: bool, const LAS
             while k < end {
                 let weight = V::splat(*values.add(k));
                 let at = *offsets.add(k) as usize * pitch;
+                let near = x[0].add(at);
                 for j in 0..P {
-                    sum[j] = sum[j].fma(weight, V::load(x[j].add(at)));
+                    let from = if NEAR { near.add(j * LANES) } else { x[j].add(at) };
+                    sum[j] = sum[j].fma(weight, V::load(from));
                 }
                 k += 1;
             }

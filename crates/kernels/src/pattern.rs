@@ -211,15 +211,17 @@ pub(crate) const CACHE: usize = if cfg!(miri) { 12 } else { 384 };
 /// Channels of one block of columns: what one tile reads of them fits into the first cache, or
 /// is larger where entries are rare, because a visit loads and stores its sums.
 fn block_channels(geometry: &Geometry, channels: usize, density: f64) -> usize {
-    /// Entries that a visit should have, and times the first cache that it may read for it.
+    /// Entries that a visit should have, even if it reads more than the first cache.
+    const LEAST: f64 = 6.0;
+    /// Entries that it should have if it then reads no more than twice the first cache.
     const ENTRIES: f64 = 18.0;
-    const TIMES: f64 = 3.0;
     let [height, width] = geometry.conv.kernel;
     // What a square of four pixels reads, in lines of 16 samples; or one pixel with 64 samples.
     let lines = if geometry.taps() == 1 { 4 } else { (height + 1) * (width + 1) };
     let fits = CACHE as f64 / lines as f64;
-    let rare = ENTRIES / (density * geometry.taps() as f64);
-    let most = fits.max(rare.min(TIMES * fits)).clamp(1.0, channels as f64) as usize;
+    let with = |entries: f64| entries / (density * geometry.taps() as f64);
+    let most = fits.max(with(LEAST)).max(with(ENTRIES).min(2.0 * fits));
+    let most = most.clamp(1.0, channels as f64) as usize;
     channels.div_ceil(channels.div_ceil(most))
 }
 

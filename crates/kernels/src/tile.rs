@@ -26,6 +26,13 @@ pub(crate) struct Tile {
     pub lanes: [usize; GROUPS],
 }
 
+impl Tile {
+    /// Does it read neighbouring floats? Kernels then need one address in place of four.
+    pub(crate) fn is_near(&self) -> bool {
+        (1..self.groups).all(|j| self.x[j] == self.x[0] + j * LANES)
+    }
+}
+
 /// The lines that a pass reads.
 #[derive(Clone, Copy)]
 pub(crate) struct Lines<'a> {
@@ -88,8 +95,10 @@ impl<'a> Ahead<'a> {
 /// they lie apart, and the processor does not foresee them. `values` is what belongs to entries.
 #[inline(always)]
 pub(crate) fn fetch_entries<V: Vector>(list: &List, visit: usize, left: usize, values: *const f32) {
+    /// So many entries stay in the second cache with what belongs to them.
+    const SHORT: usize = 1 << 15;
     let step = list.step();
-    if step == 1 {
+    if step == 1 || list.len() <= SHORT {
         return;
     }
     if let Some(first) = list.starts().get(visit + ENTRIES_AHEAD.min(left) * step) {
