@@ -29,21 +29,23 @@
 //! rows of its own.
 //!
 //! # Unsafe code
-//! Intrinsics and unchecked reads are in the modules `vector`, `kernel`, and a few lines of
-//! `layout` and `pool`. Each entry to them checks lengths and the largest offset of a list before it
+//! Intrinsics and unchecked reads are in the modules `vector`, `multiply` and `correlate`, and in
+//! a few lines of `layout` and `pool`. Each entry to them checks lengths and the largest offset of a list before it
 //! starts; lists can be built in `list` only.
 
+mod correlate;
 mod error;
 mod geometry;
 mod instructions;
-mod kernel;
 mod layout;
 mod list;
+mod multiply;
 mod passes;
 mod pattern;
 mod plane;
 mod pool;
 mod refit;
+mod tile;
 mod vector;
 mod workspace;
 
@@ -55,3 +57,6 @@ pub use pattern::Pattern;
 pub use pool::{Pool2d, Pooling};
 pub use refit::Refit;
 pub use workspace::Workspace;
+
+// Products of sizes that were checked as 32 bits must not overflow.
+const _: () = assert!(usize::BITS >= 64, "kernels need a processor of 64 bits");

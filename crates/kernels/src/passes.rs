@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
+use crate::correlate::{Correlate, correlate};
 use crate::error::length;
-use crate::kernel::{self, Correlate, GROUPS, Lines, Multiply, TILE, Tile};
 use crate::list::List;
+use crate::multiply::{Multiply, multiply};
 use crate::pattern::CACHE;
 use crate::plane::{Plane, Spots};
+use crate::tile::{GROUPS, Lines, TILE, Tile};
 use crate::vector::LANES;
 use crate::workspace::{Buffer, Threads};
 use crate::{Error, Pattern, Workspace};
@@ -16,7 +18,7 @@ use crate::{Error, Pattern, Workspace};
 const NEAR: usize = 128;
 
 /// Fewer rows than this have no time to fetch the lines of the next block.
-const ROWS_AHEAD: usize = 32;
+const ROWS_AHEAD: usize = if cfg!(miri) { 2 } else { 32 };
 
 impl Pattern {
     /// `y = x ∗ weights + bias`.
@@ -201,7 +203,7 @@ impl Pattern {
                     jobs.push((rows.clone(), dy, own, held));
                 }
                 threads.run(jobs, |(rows, dy, own, held)| {
-                    kernel::correlate(*level, job, rows, dy, own, held.take_sums());
+                    correlate(*level, job, rows, dy, own, held.take_sums());
                 });
             },
         );
@@ -291,7 +293,7 @@ fn multiply_all(
             parts.push((rows, own, sums));
         }
         threads.run(parts, |(rows, own, sums)| {
-            kernel::multiply(level, job, rows, own, sums.take_sums());
+            multiply(level, job, rows, own, sums.take_sums());
         });
     }
 }

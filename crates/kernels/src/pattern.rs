@@ -3,8 +3,9 @@
 use std::sync::OnceLock;
 
 use crate::error::length;
-use crate::list::{List, Place};
+use crate::list::{List, Order, Place};
 use crate::plane::{Plane, Spots};
+use crate::tile::ROW_BLOCK;
 use crate::{Error, Geometry};
 
 /// The active weights of one layer, with everything that a pass needs besides values.
@@ -100,7 +101,7 @@ impl Pattern {
             Some(Place { row, block, offset })
         });
         // Rows and columns rise, so the order stays.
-        let (forward, _) = List::build(geometry.conv.out_channels, blocks, places);
+        let (forward, _) = List::build(geometry.conv.out_channels, blocks, Order::Rows, places);
         let square = |channels| square(&geometry, &input, channels);
         let forward = forward.foresee(square(channels));
         let (gradient, phases) = phases(&geometry, density, entries);
@@ -174,7 +175,11 @@ impl Pattern {
                 .into_iter()
                 .map(|[block, offset]| Some(Place { row: 0, block, offset }));
             let blocks = geometry.conv.in_channels.div_ceil(channels);
-            List::build(1, blocks, places).0.foresee(square(&geometry, &self.input, channels))
+            List::build(1, blocks, Order::Rows, places).0.foresee(square(
+                &geometry,
+                &self.input,
+                channels,
+            ))
         })
     }
 }
@@ -199,22 +204,32 @@ fn rows(positions: &[u32], row_len: usize) -> impl Iterator<Item = (u32, usize)>
     })
 }
 
-/// Lines of 64 bytes that one block of columns reads: most of the first cache.
-pub(crate) const CACHE: usize = 384;
+/// Lines of 64 bytes that one block of columns reads: most of the first cache. Few for an
+/// interpreter, which then sees several blocks of a small layer.
+pub(crate) const CACHE: usize = if cfg!(miri) { 12 } else { 384 };
 
 /// Channels of one block of columns: what one tile reads of them fits into the first cache, or
 /// is larger where entries are rare, because a visit loads and stores its sums.
 fn block_channels(geometry: &Geometry, channels: usize, density: f64) -> usize {
-    /// Entries that a visit should have, and times the first cache that it may read for it.
+    /// Entries that a visit should have, even if it reads more than the first cache.
+    const LEAST: f64 = 6.0;
+    /// Entries that it should have if it then reads no more than twice the first cache.
     const ENTRIES: f64 = 18.0;
-    const TIMES: f64 = 3.0;
     let [height, width] = geometry.conv.kernel;
     // What a square of four pixels reads, in lines of 16 samples; or one pixel with 64 samples.
     let lines = if geometry.taps() == 1 { 4 } else { (height + 1) * (width + 1) };
     let fits = CACHE as f64 / lines as f64;
-    let rare = ENTRIES / (density * geometry.taps() as f64);
-    let most = fits.max(rare.min(TIMES * fits)).clamp(1.0, channels as f64) as usize;
+    let with = |entries: f64| entries / (density * geometry.taps() as f64);
+    let most = fits.max(with(LEAST)).max(with(ENTRIES).min(2.0 * fits));
+    let most = most.clamp(1.0, channels as f64) as usize;
     channels.div_ceil(channels.div_ceil(most))
+}
+
+/// Of a list whose values are gathered in any case.
+fn order(geometry: &Geometry, rows: usize) -> Order {
+    let block = if geometry.taps() == 1 { ROW_BLOCK } else { ROW_BLOCK / 2 };
+    // Threads share whole blocks of rows, of which there must be some.
+    if rows > 2 * block { Order::Visits(block) } else { Order::Rows }
 }
 
 /// The lines that a square of output pixels reads of each block of so many channels.
@@ -310,12 +325,13 @@ fn phases(
                 let block = output / channels as u32;
                 Some(Place { row, block, offset: output * plane.lines() as u32 + offset })
             });
-            let (mut list, order) = List::build(conv.in_channels, blocks, places);
+            let (mut list, numbers) =
+                List::build(conv.in_channels, blocks, order(geometry, conv.in_channels), places);
             if taps > 1 {
                 let taps: Vec<u32> = offsets.iter().flatten().copied().collect();
                 list = list.foresee(plane.square(0..conv.out_channels, channels, &taps));
             }
-            phases.push(Phase { list, order, spots });
+            phases.push(Phase { list, order: numbers, spots });
         }
     }
     (plane, phases)

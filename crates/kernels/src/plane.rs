@@ -187,3 +187,30 @@ impl Spots {
         self.0.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three pixels in a row with a zero on either side, read with stride 2 by three taps: even
+    /// columns 0, 2, 0 and odd columns 1, 3 of the bordered row.
+    #[test]
+    fn a_plane_is_sorted_by_remainder() {
+        let plane = Plane::new([1, 3], [1, 2], [0, 1], [1, 2], [1, 3]);
+        let (from, mut to) = ([1.0, 2.0, 3.0], [f32::NAN; 6 * LANES]);
+        plane.pack(&from, 1, 0..1, LANES, true, &mut to);
+        let firsts: Vec<f32> = to.iter().step_by(LANES).copied().collect();
+        assert_eq!(firsts, [0.0, 2.0, 0.0, 1.0, 3.0, 0.0]);
+        // Samples that there are not are zeros.
+        assert!(to[LANES + 1..2 * LANES].iter().all(|value| *value == 0.0));
+        assert_eq!([0, 1, 2].map(|tap| plane.line(0, tap)), [0, 3, 1]);
+        assert!(!plane.is_source());
+    }
+
+    #[test]
+    fn spots_go_by_squares() {
+        let spots = Spots::new(0..3, 0..3, |row, column| [row * 10 + column, 0]);
+        let lines: Vec<usize> = spots.iter().map(|[line, _]| line).collect();
+        assert_eq!(lines, [0, 1, 10, 11, 2, 12, 20, 21, 22]);
+    }
+}

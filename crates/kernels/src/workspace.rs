@@ -4,7 +4,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::Error;
 use crate::instructions::{Instructions, Level};
-use crate::kernel::{ROW_BLOCK, TILE, Tile};
+use crate::tile::{ROW_BLOCK, TILE, Tile};
 use crate::vector::LANES;
 
 /// Instruction set, threads and memory of the passes; kept from call to call, because memory is
