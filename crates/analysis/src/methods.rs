@@ -122,7 +122,9 @@ fn strategies(study: &Study<'_>) -> String {
         let known = strategies.entry(spec.strategy_name()).or_default();
         for (key, value) in spec.strategy.as_object().into_iter().flatten() {
             if key != "name" {
-                known.entry(key.clone()).or_default().insert(plain(value));
+                let values = known.entry(key.clone()).or_default();
+                // What is not set has no value to report.
+                values.extend((!value.is_null()).then(|| plain(value)));
             }
         }
         if spec.sparsity > 0.0 {
@@ -135,6 +137,7 @@ fn strategies(study: &Study<'_>) -> String {
         parts.extend(
             parameters
                 .iter()
+                .filter(|(_, values)| !values.is_empty())
                 .map(|(key, values)| format!("{} {}", key.replace('_', " "), join(values))),
         );
         if parts.is_empty() { name.to_owned() } else { format!("{name} ({})", parts.join("; ")) }
