@@ -8,8 +8,10 @@
 pub mod confusion;
 pub mod correlation;
 pub mod error;
+pub mod mask_sample;
 pub mod measure;
 pub mod metric;
+pub mod network;
 pub mod precision;
 pub mod predictions;
 pub mod record;
@@ -21,7 +23,9 @@ pub mod training;
 
 pub use confusion::Confusion;
 pub use error::{Error, ErrorKind, Result};
+pub use mask_sample::LayerMask;
 pub use metric::Metric;
+pub use network::NetworkRecord;
 pub use precision::Precision;
 pub use predictions::Predictions;
 pub use registry::Plugin;

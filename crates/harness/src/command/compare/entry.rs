@@ -121,6 +121,7 @@ pub(super) mod tests {
             history: Vec::new(),
             layers: Vec::new(),
             ages: Vec::new(),
+            masks: Vec::new(),
             confusion: Vec::new(),
             predictions: None,
             provenance: result.provenance,
