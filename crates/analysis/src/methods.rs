@@ -336,3 +336,20 @@ fn citation(correction: Multiplicity) -> &'static str {
         Multiplicity::BenjaminiYekutieli => "Benjamini and Yekutieli's method (2001)",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Analysis, Experiment, sample};
+    use serde_json::json;
+
+    #[test]
+    fn parameters_that_are_not_set_are_not_told() {
+        let strategy = json!({"name": "set", "begin": null, "drop_fraction": 0.3});
+        let trials = sample::group(&strategy, 0.5, &[0.9, 0.8]);
+        let analysis = Analysis { control: "set".to_owned(), ..Analysis::default() };
+        let study = Study::new(&Experiment::new(&trials, &analysis)).unwrap();
+        let text = trained(&study);
+        assert!(text.contains("set (sparsity 50 %; drop fraction 0.3)"), "{text}");
+    }
+}
