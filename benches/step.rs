@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dst_core::{
-    Architecture, Batch, Dataset, DenseBackend, Distribution, Input, InputShape, Probe, Result,
-    Split, Strategy, Task, Topology, Training,
+    Architecture, DenseBackend, Distribution, Probe, Result, Strategy, Topology, Training,
 };
 use dst_models::{LeNet5, Mlp};
 use dst_train::{Setup, Trainer};
+use images::Images;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::Device;
+
+mod images;
 
 /// Chooses a random topology and never changes it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,54 +26,6 @@ impl Strategy for Fixed {
     fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
         topology.allocate(Distribution::Erk)?;
         topology.activate_random()
-    }
-}
-
-/// Digit-sized images: noise in the middle and a border of zeros, as MNIST has.
-#[derive(Debug)]
-struct Images {
-    images: Tensor,
-    labels: Tensor,
-}
-
-impl Images {
-    fn new(samples: i64) -> Self {
-        tch::manual_seed(1);
-        let noise = Tensor::rand([samples, 1, 20, 20], (Kind::Float, Device::Cpu));
-        Self {
-            images: noise.constant_pad_nd([4, 4, 4, 4]),
-            labels: Tensor::randint(10, [samples], (Kind::Int64, Device::Cpu)),
-        }
-    }
-}
-
-impl Dataset for Images {
-    fn input(&self) -> InputShape {
-        InputShape::Image { channels: 1, height: 28, width: 28 }
-    }
-
-    fn task(&self) -> Task {
-        Task::Classification { classes: 10 }
-    }
-
-    fn len(&self, _: Split) -> usize {
-        self.labels.numel()
-    }
-
-    fn batch(&self, _: Split, rows: &[i64], device: Device) -> Result<Batch> {
-        let rows = Tensor::from_slice(rows);
-        Ok(Batch {
-            input: Input::Image(self.images.index_select(0, &rows).to_device(device)),
-            target: self.labels.index_select(0, &rows).to_device(device),
-        })
-    }
-
-    fn digest(&self) -> &str {
-        "noise"
-    }
-
-    fn origin(&self) -> &str {
-        "the bench"
     }
 }
 

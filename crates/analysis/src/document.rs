@@ -9,6 +9,7 @@ mod cell;
 mod family;
 mod figures;
 mod lead;
+mod masks;
 mod page;
 mod provenance;
 mod series;

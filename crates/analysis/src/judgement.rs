@@ -12,6 +12,7 @@ use crate::comparable::obstacle;
 use crate::comparison::{Comparison, Partner};
 use crate::criterion::Criterion;
 use crate::format::percent;
+use crate::mask_distances::MaskDistances;
 use crate::selection::{Selection, selections};
 use crate::settings::{Analysis, Margin, PrimaryTest};
 use crate::trial_table::{Group, TrialTable};
@@ -47,6 +48,8 @@ pub struct Judgement<'t> {
     pub comparisons: Vec<Comparison<'t>>,
     /// Every group against every other.
     pub all_pairs: AllPairs,
+    /// How far apart networks end in their connections.
+    pub masks: MaskDistances,
     /// Of strategies with several sets of parameters, the best on validation.
     pub selections: Vec<Selection<'t>>,
     /// Of the hypothesis that scores vary alike in all groups (Brown & Forsythe 1974).
@@ -161,6 +164,7 @@ impl<'t> Judgement<'t> {
             error_bound: judged.error_bound,
             comparisons,
             all_pairs,
+            masks: MaskDistances::new(&table.groups),
             selections,
             p_equal_variance: equal_variance(&table.groups),
             table,

@@ -123,7 +123,9 @@ fn strategies(study: &Study<'_>) -> String {
         let known = strategies.entry(spec.strategy_name()).or_default();
         for (key, value) in spec.strategy.as_object().into_iter().flatten() {
             if key != "name" {
-                known.entry(key.clone()).or_default().insert(plain(value));
+                let values = known.entry(key.clone()).or_default();
+                // What is not set has no value to report.
+                values.extend((!value.is_null()).then(|| plain(value)));
             }
         }
         if spec.sparsity > 0.0 {
@@ -136,6 +138,7 @@ fn strategies(study: &Study<'_>) -> String {
         parts.extend(
             parameters
                 .iter()
+                .filter(|(_, values)| !values.is_empty())
                 .map(|(key, values)| format!("{} {}", key.replace('_', " "), join(values))),
         );
         if parts.is_empty() { name.to_owned() } else { format!("{name} ({})", parts.join("; ")) }
@@ -332,5 +335,22 @@ fn citation(correction: Multiplicity) -> &'static str {
         Multiplicity::Hommel => "Hommel's method (1988)",
         Multiplicity::BenjaminiHochberg => "Benjamini and Hochberg's method (1995)",
         Multiplicity::BenjaminiYekutieli => "Benjamini and Yekutieli's method (2001)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Analysis, Experiment, sample};
+    use serde_json::json;
+
+    #[test]
+    fn parameters_that_are_not_set_are_not_told() {
+        let strategy = json!({"name": "set", "begin": null, "drop_fraction": 0.3});
+        let trials = sample::group(&strategy, 0.5, &[0.9, 0.8]);
+        let analysis = Analysis { control: "set".to_owned(), ..Analysis::default() };
+        let study = Study::new(&Experiment::new(&trials, &analysis)).unwrap();
+        let text = trained(&study);
+        assert!(text.contains("set (sparsity 50 %; drop fraction 0.3)"), "{text}");
     }
 }

@@ -8,7 +8,7 @@ use dst_record::record::{
     AgeRecord, EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status,
     TrialRecord, TrialSpec,
 };
-use dst_record::{Metric, Predictions, Training};
+use dst_record::{LayerMask, Metric, Predictions, Training};
 use serde_json::{Map, Value, json};
 
 /// A control.
@@ -73,6 +73,7 @@ pub fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         history: Vec::new(),
         layers: Vec::new(),
         ages: Vec::new(),
+        masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
         provenance: Provenance { data_digest: "c0ffee".to_owned(), ..Provenance::default() },
@@ -197,7 +198,8 @@ fn made_up(size: Size, dataset: usize, method: usize, sparsity: f64, seed: u64) 
         return TrialRecord { id, ..failed(spec, Status::Diverged, "epoch 2: loss is NaN") };
     }
     let history = (1..=size.epochs).map(|epoch| epoch_of(epoch, accuracy, sparsity)).collect();
-    let layers = (0..=size.epochs).flat_map(|epoch| layers_of(epoch, sparsity, method)).collect();
+    let layers: Vec<LayerRecord> =
+        (0..=size.epochs).flat_map(|epoch| layers_of(epoch, sparsity, method)).collect();
     let provenance = Provenance {
         version: "0.1.0".to_owned(),
         libtorch: "2.13.0".to_owned(),
@@ -222,7 +224,9 @@ fn made_up(size: Size, dataset: usize, method: usize, sparsity: f64, seed: u64) 
         })
         .collect();
     let ages = ages_of(size.epochs, method, sparsity);
-    TrialRecord { id, history, layers, ages, confusion, provenance, ..finished(spec, accuracy) }
+    let masks = masks_of(&layers, method, seed);
+    let finished = finished(spec, accuracy);
+    TrialRecord { id, history, layers, ages, masks, confusion, provenance, ..finished }
 }
 
 fn epoch_of(epoch: u32, accuracy: f64, sparsity: f64) -> EpochRecord {
@@ -267,6 +271,22 @@ fn layers_of(epoch: u32, sparsity: f64, method: usize) -> [LayerRecord; 3] {
             ..LayerRecord::default()
         }
     })
+}
+
+/// The masks of the last epoch's layers. Half of the connections are the same at all seeds.
+fn masks_of(layers: &[LayerRecord], method: usize, seed: u64) -> Vec<LayerMask> {
+    // The fractional parts of multiples of the golden ratio are spread evenly.
+    let spread = |place: usize, turn: f64| (place as f64 * 0.618_033_988_75 + turn).fract();
+    let last = layers.len().saturating_sub(3);
+    let mask = |row: &LayerRecord| {
+        let density = row.active as f64 / row.size as f64;
+        let of_seed = 0.37 * seed as f64 + 0.11 * method as f64;
+        let active: Vec<bool> = (0..(row.size as usize).min(4096))
+            .map(|place| spread(place, if place % 2 == 0 { 0.0 } else { of_seed }) < density)
+            .collect();
+        LayerMask::new(&row.layer, row.size, &active).expect("there is a bit for each place")
+    };
+    layers[last..].iter().map(mask).collect()
 }
 
 /// Young connections are dropped most; the control drops none.

@@ -31,8 +31,9 @@ pub mod weight;
 
 /// What a trial is and what it measured; re-exported so that plug-ins depend on this crate alone.
 pub use dst_record::{
-    BackendKind, Confusion, Error, ErrorKind, Metric, Precision, Predictions, Result, Span, Task,
-    Training, correlation, error, measure, metric, predictions, record, registry, text, training,
+    BackendKind, Confusion, Error, ErrorKind, LayerMask, Metric, NetworkRecord, Precision,
+    Predictions, Result, Span, Task, Training, correlation, error, mask_sample, measure, metric,
+    network, predictions, record, registry, text, training,
 };
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};

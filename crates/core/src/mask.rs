@@ -115,7 +115,7 @@ pub(crate) fn clear(values: &mut Tensor, mask: &Tensor) {
 }
 
 /// Does the tensor lie in the host's memory as one block of this kind?
-fn is_host(tensor: &Tensor, kind: Kind) -> bool {
+pub(crate) fn is_host(tensor: &Tensor, kind: Kind) -> bool {
     tensor.device() == Device::Cpu && tensor.kind() == kind && tensor.is_contiguous()
 }
 
@@ -125,7 +125,10 @@ pub(crate) fn with_floats<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> R 
 }
 
 /// Runs `f` over the entries of a contiguous `Bool` tensor on the CPU, one byte each, 0 or 1.
-pub(crate) fn with_bytes<R>(tensor: &Tensor, f: impl FnOnce(&[u8]) -> R) -> R {
+///
+/// # Panics
+/// If it is of another kind, lies elsewhere or is not contiguous.
+pub fn with_bytes<R>(tensor: &Tensor, f: impl FnOnce(&[u8]) -> R) -> R {
     f(host_slice(tensor, Kind::Bool))
 }
 

@@ -20,7 +20,8 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::mask::{self, with_bytes, with_bytes_mut, with_floats};
+pub use crate::mask::with_bytes;
+use crate::mask::{self, with_bytes_mut, with_floats};
 
 /// Which end of the scores is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

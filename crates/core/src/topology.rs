@@ -8,13 +8,15 @@ mod initial_mask;
 mod layer;
 mod magnitude;
 mod neurons;
+mod records;
 mod state;
 mod update;
 
 pub use initial_mask::InitialMask;
-pub use layer::{Change, Churn, Layer, Regrowth};
+pub use layer::{Change, Layer, Regrowth};
 pub use magnitude::count_largest;
 pub use neurons::Neurons;
+pub use records::{Churn, Records};
 pub use state::TopologyState;
 pub use update::{Growth, Update};
 

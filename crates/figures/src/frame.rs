@@ -186,6 +186,8 @@ pub(crate) enum Sign {
     Arrow,
     /// The dot of a cell that is too small for a number.
     Dot,
+    /// The text says it itself.
+    None,
 }
 
 /// Entries that explain markers and shades, in rows below a field.
@@ -235,6 +237,7 @@ impl Key {
                     sheet.line(&[(x, y), (x + room - 5.0, y)], pen, 2.4);
                     sheet.polygon(&tip, pen);
                 }
+                Sign::None => {}
                 Sign::Dot => sheet.disc((x + room / 2.0, y), 2.0, Pen::new(Paint::Ink)),
                 Sign::Zone(paint) => {
                     sheet.rect((x, y - 7.0), (x + room, y + 7.0), Pen::new(*paint));
@@ -251,6 +254,7 @@ fn sign_width(sign: &Sign) -> f64 {
         Sign::Line(_) | Sign::Sample(_) => 26.0,
         Sign::Marker(_) | Sign::Dot => 11.0,
         Sign::Zone(_) | Sign::Bar | Sign::Arrow => 18.0,
+        Sign::None => 0.0,
     }
 }
 

@@ -12,6 +12,7 @@
 //! | how do methods score over many tasks? | [`performance_profiles`], [`interval_plot`] |
 //! | which methods differ over data sets? | [`critical_difference_diagram`], [`pair_map`] |
 //! | where do connections lie, and how long do they live? | [`density_map`], [`age_histograms`] |
+//! | do networks end with the same connections? | [`distance_map`], [`pair_map`] |
 //! | which classes are confused? | [`confusion_matrix`] |
 //!
 //! Conventions that hold for all of them:
@@ -38,6 +39,7 @@ mod confusion;
 mod csv;
 mod curves;
 mod density;
+mod distances;
 mod estimates;
 mod forest;
 mod frame;
@@ -65,6 +67,7 @@ pub use curves::{
     learning_curves, return_curves,
 };
 pub use density::{DensityMap, density_map};
+pub use distances::{DistanceMap, distance_map};
 pub use estimates::{Estimate, IntervalPlot, interval_plot};
 pub use forest::{ForestPlot, ForestRow, forest_plot};
 pub use pairs::{PairKind, PairMap, pair_map};

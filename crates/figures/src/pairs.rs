@@ -20,6 +20,32 @@ pub enum PairKind {
     },
     /// The probability that the method of the row scores better than the method of the column.
     Improvement,
+    /// The distance between the masks of both, relative to that of independent masks: 0 is the same
+    /// connections, and 1, which chance may pass by a little, is none in common but by chance.
+    MaskDistance,
+}
+
+impl PairKind {
+    /// Is such a value one?
+    fn admits(self, value: f64) -> bool {
+        match self {
+            Self::PValue { .. } | Self::Improvement => (0.0..=1.0).contains(&value),
+            Self::MaskDistance => value >= 0.0 && value.is_finite(),
+        }
+    }
+
+    /// What the ends of the scale of shades mean, in full and in short; none if shades are levels.
+    fn ends(self) -> Option<[(&'static str, &'static str); 2]> {
+        match self {
+            Self::PValue { .. } => None,
+            Self::Improvement => {
+                Some([("0, column better", "0, column better"), ("1, row better", "1, row better")])
+            }
+            Self::MaskDistance => {
+                Some([("0, the same connections", "0, same"), ("1, as by chance", "1, by chance")])
+            }
+        }
+    }
 }
 
 /// A square of values, a row and a column for each method.
@@ -27,8 +53,8 @@ pub enum PairKind {
 pub struct PairMap {
     /// The methods.
     pub labels: Vec<String>,
-    /// Values in [0, 1], `[row][column]`; a pair that was not compared is `None`. The diagonal is
-    /// not read.
+    /// `[row][column]`, in [0, 1] unless the kind says otherwise; a pair that was not compared is
+    /// `None`. The diagonal is not read.
     pub values: Vec<Vec<Option<f64>>>,
     /// What the values are.
     pub kind: PairKind,
@@ -46,7 +72,7 @@ pub fn pair_map(heading: &Heading, data: &PairMap) -> Figure {
     let count = data.labels.len();
     let value = |row: usize, column: usize| {
         let value = data.values.get(row)?.get(column).copied().flatten();
-        value.filter(|value| (0.0..=1.0).contains(value))
+        value.filter(|value| data.kind.admits(*value))
     };
     let pairs = || (0..count).flat_map(|row| (0..count).map(move |column| (row, column)));
     let pairs = || pairs().filter(|(row, column)| row != column);
@@ -86,7 +112,7 @@ fn draw(data: &PairMap, value: &impl Fn(usize, usize) -> Option<f64>, format: Fo
     let grid = Grid { origin: (left, 30.0), cell: (across, down), rows: count, columns: count };
     let key = key(data.kind, printed);
     let total = format.width().max(grid.right() + 8.0);
-    let below = if data.kind == PairKind::Improvement { 34.0 } else { 8.0 + key.height(total) };
+    let below = if data.kind.ends().is_some() { 34.0 } else { 8.0 + key.height(total) };
     let sheet = Sheet::new(total, grid.bottom() + below);
     grid.row_names(&sheet, &numbered);
     grid.column_names(&sheet, &numbers);
@@ -104,10 +130,13 @@ fn draw(data: &PairMap, value: &impl Fn(usize, usize) -> Option<f64>, format: Fo
             Cell::Shade { paint, text: text.map(|text| (text, bold(value))) }
         }
     });
-    if data.kind == PairKind::Improvement {
-        ramp(&sheet, (4.0, grid.bottom() + 18.0), "0, column better", "1, row better");
-    } else {
-        key.draw(&sheet, grid.bottom() + 6.0);
+    match data.kind.ends() {
+        Some(ends) => {
+            let [low, high] =
+                ends.map(|(long, short)| if format.is_narrow() { short } else { long });
+            ramp(&sheet, (4.0, grid.bottom() + 18.0), low, high);
+        }
+        None => key.draw(&sheet, grid.bottom() + 6.0),
     }
     sheet
 }
@@ -118,13 +147,16 @@ fn shade(kind: PairKind, value: f64) -> Paint {
             let level = LEVELS.iter().find(|(limit, ..)| value < *limit);
             Paint::Heat(level.map_or(0, |(_, shade, _)| *shade))
         }
-        PairKind::Improvement => Paint::heat(value),
+        PairKind::Improvement | PairKind::MaskDistance => Paint::heat(value),
     }
 }
 
 /// Three decimals without the zero before the point, as statistics are printed; never 0 or 1 for
 /// what is neither, and on the right side of the level.
 fn short(kind: PairKind, value: f64) -> String {
+    if kind == PairKind::MaskDistance {
+        return format!("{value:.2}");
+    }
     if value == 0.0 || value == 1.0 {
         return format!("{value}");
     }
@@ -139,7 +171,7 @@ fn short(kind: PairKind, value: f64) -> String {
         PairKind::PValue { .. } => format!("{value:.3}"),
         PairKind::Improvement if value < 0.005 => "<.01".to_owned(),
         PairKind::Improvement if value >= 0.995 => ">.99".to_owned(),
-        PairKind::Improvement => format!("{value:.2}"),
+        PairKind::Improvement | PairKind::MaskDistance => format!("{value:.2}"),
     };
     text.replacen("0.", ".", 1)
 }
@@ -165,6 +197,7 @@ fn table(data: &PairMap) -> Vec<u8> {
     let header = match data.kind {
         PairKind::PValue { .. } => "p",
         PairKind::Improvement => "probability that the row is better",
+        PairKind::MaskDistance => "mask distance relative to chance",
     };
     let mut table = CsvTable::new(&["row", "column", header]);
     for (row, first) in data.labels.iter().enumerate() {
@@ -208,10 +241,19 @@ fn describe(
             format!("Probability that the row is better, {}", crate::count(count, "method")),
             known.filter(|(i, j)| value(*i, *j).is_some_and(|v| v >= 0.95)).collect(),
         ),
+        PairKind::MaskDistance => {
+            let close = |(i, j): &(usize, usize)| i < j && value(*i, *j).is_some_and(|v| v < 0.9);
+            let mut close: Vec<(usize, usize)> = known.filter(close).collect();
+            let at = |pair: &(usize, usize)| value(pair.0, pair.1).unwrap_or(f64::NAN);
+            close.sort_by(|a, b| at(a).total_cmp(&at(b)));
+            let methods = crate::count(count, "method");
+            (format!("Mask distance relative to chance of {methods}"), close)
+        }
     };
     let limit = match data.kind {
         PairKind::PValue { alpha } => format!("Below {alpha}"),
         PairKind::Improvement => "At least 0.95".to_owned(),
+        PairKind::MaskDistance => "Nearer than 0.9".to_owned(),
     };
     let mut names: Vec<String> = found.iter().take(RECITED).map(|pair| name(*pair)).collect();
     if found.len() > RECITED {

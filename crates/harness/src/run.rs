@@ -27,8 +27,8 @@ use crate::exit::Exit;
 use crate::lease::{self, Attempts, Claim, Holder, Lease};
 use crate::store::file::Durability;
 use crate::store::{
-    RowCounts, Store, TrialResult, TrialState, remove_progress, write_predictions, write_result,
-    write_tables,
+    RowCounts, Store, TrialResult, TrialState, remove_progress, write_masks, write_predictions,
+    write_result, write_tables,
 };
 pub use allocator::keep_freed_memory;
 use observer::Recorder;
@@ -245,6 +245,8 @@ impl Trial<'_> {
                 result.outcome = Some(trained.outcome);
                 result.provenance.earlier_code = trained.earlier_code;
                 result.confusion = trained.confusion;
+                write_masks(&self.folder, &trained.masks)?;
+                result.rows.masks = trained.masks.len();
                 if let Some(predictions) = &trained.predictions {
                     write_predictions(&self.folder, predictions)?;
                     result.rows.predictions = predictions.len();

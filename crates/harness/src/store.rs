@@ -11,6 +11,7 @@
 //!   <trial>/layers.csv         layers by epoch
 //!   <trial>/ages.csv           connections by layer and age
 //!   <trial>/predictions.safetensors   predictions on the test set
+//!   <trial>/masks.safetensors  connections after the last step, at a sample of places
 //!   <trial>/progress.json      how far it is; removed when it has ended by itself
 //!   <trial>/checkpoint/        where it stood; removed when it has ended by itself
 //!   <trial>/result.json        how it ended: its presence means done
@@ -22,6 +23,7 @@
 pub(crate) mod file;
 mod grid;
 mod looks;
+mod masks;
 mod predictions;
 mod progress;
 mod table;
@@ -39,6 +41,7 @@ use serde::{Deserialize, Serialize};
 use crate::lease::{self, Attempts, Holder};
 use file::Durability;
 pub use grid::GridRecord;
+pub(crate) use masks::write_masks;
 use predictions::SharedTargets;
 pub(crate) use predictions::write_predictions;
 pub use progress::TrialProgress;

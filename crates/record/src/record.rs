@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::mask_sample::LayerMask;
 use crate::metric::Metric;
 use crate::predictions::Predictions;
 use crate::training::Training;
@@ -428,6 +429,8 @@ pub struct TrialRecord {
     /// Connections by layer and age, in order. Empty for trials from before it was recorded, here
     /// and below.
     pub ages: Vec<AgeRecord>,
+    /// The active sets after the last step, at a sample of places, in the order of layers.
+    pub masks: Vec<LayerMask>,
     /// Test samples of the best checkpoint, `[true class][predicted class]`; no rows for
     /// regression and failures.
     pub confusion: Vec<Vec<u64>>,

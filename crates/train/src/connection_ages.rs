@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use dst_core::record::AgeRecord;
+use dst_core::selection::with_bytes;
 use dst_core::topology::Change;
 use dst_core::{Error, Result, Topology};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::snapshot::Tensors;
 
@@ -14,7 +15,7 @@ use crate::snapshot::Tensors;
 ///
 /// Time is counted in batches used, whether they went into the weights or the topology.
 #[derive(Debug)]
-pub(crate) struct Ages {
+pub struct Ages {
     /// In the order of the topology.
     layers: Vec<LayerAges>,
 }
@@ -22,7 +23,8 @@ pub(crate) struct Ages {
 #[derive(Debug, Default)]
 struct LayerAges {
     /// Batches used when each entry was last born (`Int`, shape of the weight). None as long as
-    /// all that is active was there at the start, so that a static topology costs nothing.
+    /// all that is active was there at the start, so that a static topology costs nothing. Changed in
+    /// place: checkpoints share it only while they are written.
     births: Option<Tensor>,
     /// Dropped connections by age in whole epochs.
     dropped: Vec<u64>,
@@ -42,7 +44,7 @@ struct LayerState {
 
 impl Ages {
     /// At the start: whatever is active was born there.
-    pub(crate) fn new(topology: &Topology) -> Self {
+    pub fn new(topology: &Topology) -> Self {
         Self { layers: topology.layers().iter().map(|_| LayerAges::default()).collect() }
     }
 
@@ -50,7 +52,7 @@ impl Ages {
     ///
     /// # Errors
     /// If libtorch refuses.
-    pub(crate) fn note(&mut self, change: &Change, used: u64, per_epoch: u64) -> Result<()> {
+    pub fn note(&mut self, change: &Change, used: u64, per_epoch: u64) -> Result<()> {
         let layer = &mut self.layers[change.layer];
         let ages = layer.by_epoch(&change.dropped, used, per_epoch)?;
         layer.dropped.resize(layer.dropped.len().max(ages.len()), 0);
@@ -62,7 +64,7 @@ impl Ages {
             None => change.born.f_zeros_like()?.f_to_kind(Kind::Int)?,
             Some(births) => births,
         };
-        layer.births = Some(births.f_masked_fill(&change.born, clamped(used))?);
+        layer.births = Some(with_births(births, &change.born, used)?);
         Ok(())
     }
 
@@ -70,7 +72,7 @@ impl Ages {
     ///
     /// # Errors
     /// If libtorch refuses.
-    pub(crate) fn records(
+    pub fn records(
         &self,
         topology: &Topology,
         used: u64,
@@ -123,7 +125,7 @@ impl Ages {
                     if births.size() != layer.shape() || births.kind() != Kind::Int {
                         return Err(Error::data("the births do not fit").at(name));
                     }
-                    Some(births.f_to_device(layer.active().device())?)
+                    Some(births.f_to_device(layer.active().device())?.copy())
                 }
             };
             Ok(LayerAges { births, dropped: state.dropped.clone() })
@@ -144,17 +146,92 @@ impl LayerAges {
             counts.push(count);
             return Ok(counts);
         };
+        let per_epoch = per_epoch.max(1);
+        if lie_here(births, mask) {
+            let now = i32_of(used);
+            let mut counts = vec![0; (used / per_epoch) as usize + 1];
+            let per_epoch = i32_of(per_epoch);
+            let births = integers(births);
+            with_bytes(mask, |mask| {
+                for_each_set(mask, |place| {
+                    counts[((now - births[place]) / per_epoch) as usize] += 1
+                });
+            });
+            let last = counts.iter().rposition(|count| *count > 0);
+            counts.truncate(last.map_or(0, |last| last + 1));
+            return Ok(counts);
+        }
         let births = births.f_masked_select(mask)?;
-        let epochs = (births.f_neg()? + clamped(used))
-            .f_divide_scalar_mode(clamped(per_epoch.max(1)), "floor")?;
+        let epochs =
+            (births.f_neg()? + clamped(used)).f_divide_scalar_mode(clamped(per_epoch), "floor")?;
         let counts: Vec<i64> = epochs.f_bincount::<Tensor>(None, 0)?.try_into()?;
         Ok(counts.into_iter().map(|count| count as u64).collect())
     }
 }
 
+/// The same births, those of `born` at `used`.
+fn with_births(mut births: Tensor, born: &Tensor, used: u64) -> Result<Tensor> {
+    if !lie_here(&births, born) {
+        let _ = births.f_masked_fill_(born, clamped(used))?;
+        return Ok(births);
+    }
+    let now = i32_of(used);
+    let places = integers_mut(&mut births);
+    with_bytes(born, |born| for_each_set(born, |place| places[place] = now));
+    Ok(births)
+}
+
+/// Can births and a mask be read where they lie? An update changes few connections of many, and loops that
+/// pass over the others take a tenth of the time of operations that copy.
+fn lie_here(births: &Tensor, mask: &Tensor) -> bool {
+    let here = |tensor: &Tensor| tensor.device() == Device::Cpu && tensor.is_contiguous();
+    here(births) && here(mask) && births.kind() == Kind::Int && births.size() == mask.size()
+}
+
+/// Calls `visit` with the place of every byte that is not 0, eight zeros at a time left out.
+fn for_each_set(mask: &[u8], mut visit: impl FnMut(usize)) {
+    let (words, rest) = mask.as_chunks::<8>();
+    let mut look = |first: usize, bytes: &[u8]| {
+        for (place, byte) in bytes.iter().enumerate() {
+            if *byte != 0 {
+                visit(first + place);
+            }
+        }
+    };
+    for (word, bytes) in words.iter().enumerate() {
+        if u64::from_ne_bytes(*bytes) != 0 {
+            look(8 * word, bytes);
+        }
+    }
+    look(8 * words.len(), rest);
+}
+
+/// The values of a tensor that [lies here](lie_here).
+fn integers(tensor: &Tensor) -> &[i32] {
+    if tensor.numel() == 0 {
+        // The pointer of an empty tensor may be null, which no slice may have.
+        return &[];
+    }
+    // SAFETY: `lie_here` checked that it is contiguous i32 on the CPU; the borrow keeps its storage.
+    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
+}
+
+/// The same to be changed. Nothing else reads births meanwhile.
+fn integers_mut(tensor: &mut Tensor) -> &mut [i32] {
+    if tensor.numel() == 0 {
+        return &mut [];
+    }
+    // SAFETY: as in `integers`; no other slice of this storage is alive, since none outlives its call.
+    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
+}
+
 /// Two thousand million batches are taken for ever.
+fn i32_of(batches: u64) -> i32 {
+    i32::try_from(batches).unwrap_or(i32::MAX)
+}
+
 fn clamped(batches: u64) -> i64 {
-    i64::from(i32::try_from(batches).unwrap_or(i32::MAX))
+    i64::from(i32_of(batches))
 }
 
 fn key(layer: &str) -> String {
@@ -218,6 +295,23 @@ mod tests {
         // Entry 2 counts from its second birth.
         rewire(&mut topology, &mut ages, [1, 1, 0, 0, 0, 1], 34);
         assert_eq!(rows(&ages, &topology, 34), [(0, 2, 1), (1, 2, 0), (3, 0, 2)]);
+    }
+
+    /// Devices count by libtorch, which a mask that is not contiguous asks for as well.
+    #[test]
+    fn both_ways_to_count_agree() {
+        let births = Tensor::from_slice(&[0, 3, 9, 12, 25, 31, 7, 0, 14, 2, 30, 5]).reshape([3, 4]);
+        let births = births.to_kind(Kind::Int);
+        let mask = Tensor::from_slice(&[1u8, 0, 1, 1, 0, 1, 1, 1, 0, 0, 1, 1]);
+        let mask = mask.to_kind(Kind::Bool).reshape([3, 4]);
+        let strided = mask.transpose(0, 1).contiguous().transpose(0, 1);
+        assert!(lie_here(&births, &mask) && !lie_here(&births, &strided));
+        let ages = LayerAges { births: Some(births.copy()), dropped: Vec::new() };
+        let counted = ages.by_epoch(&mask, 31, 10).unwrap();
+        assert_eq!(counted, [2, 1, 3, 2]);
+        assert_eq!(ages.by_epoch(&strided, 31, 10).unwrap(), counted);
+        let here = with_births(births.copy(), &mask, 31).unwrap();
+        assert_eq!(here, with_births(births, &strided, 31).unwrap());
     }
 
     #[test]

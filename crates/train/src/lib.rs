@@ -22,6 +22,7 @@ mod running_loss;
 mod setup;
 mod snapshot;
 mod speed;
+pub mod telemetry;
 pub mod toy;
 mod trainer;
 mod trial;

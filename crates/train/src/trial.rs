@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use dst_core::record::{AgeRecord, Collapse, EpochRecord, LayerRecord, MemoryKind, Outcome};
-use dst_core::topology::Churn;
-use dst_core::{Error, Forecast, Predictions, Result, Split, Step, Task, device, flops};
+use dst_core::{Error, Forecast, LayerMask, Predictions, Result, Split, Step, Task, device, flops};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,7 +17,7 @@ use crate::setup::Setup;
 use crate::snapshot::Tensors;
 use crate::speed::{self, Clock};
 use crate::trainer::{Stepped, Trainer, TrainerState, diverged};
-use crate::{checkpoint, snapshot};
+use crate::{checkpoint, snapshot, telemetry};
 
 /// What a training left behind.
 #[derive(Debug, Clone)]
@@ -32,6 +31,8 @@ pub struct Trained {
     /// Connections by layer and age; none if it resumed from a checkpoint of a version that did
     /// not record births.
     pub ages: Vec<AgeRecord>,
+    /// The active sets after the last step, at a sample of places.
+    pub masks: Vec<LayerMask>,
     /// In which way the network is of no use, if it is, and where that showed.
     pub collapsed: Option<(Collapse, String)>,
     /// Predictions on the test set of the best checkpoint, `[true class][predicted class]`; no
@@ -277,26 +278,7 @@ impl<'a> Trial<'a> {
     }
 
     fn record_layers(&mut self, epoch: u32) {
-        let topology = self.trainer.topology_mut();
-        for index in 0..topology.layers().len() {
-            let neurons = topology.neurons(index);
-            let layer = &mut topology.layers_mut()[index];
-            let Churn { born, regrown, dropped } = layer.take_churn();
-            let shape: Vec<String> = layer.shape().iter().map(i64::to_string).collect();
-            self.layers.push(LayerRecord {
-                epoch,
-                layer: layer.name().to_owned(),
-                shape: shape.join("x"),
-                size: layer.size() as u64,
-                active: layer.active_count() as u64,
-                born,
-                dropped,
-                ever_active_share: layer.ever_active_share(),
-                regrown: Some(regrown),
-                neurons_without_input: Some(neurons.without_input as u64),
-                neurons_without_output: neurons.without_output.map(|count| count as u64),
-            });
-        }
+        self.layers.extend(telemetry::layer_records(self.trainer.topology_mut(), epoch));
     }
 
     /// None if the observer stops.
@@ -376,6 +358,7 @@ impl<'a> Trial<'a> {
             confusion: test.confusion.counts,
             predictions,
             ages: self.trainer.ages()?,
+            masks: telemetry::masks(self.trainer.topology())?,
             history: self.history,
             layers: self.layers,
             earlier_code: self.earlier_code,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use dst_record::measure;
+use dst_record::network::{NetworkColumn, NetworkRecord, NetworkValue};
 use dst_record::record::{EpochRecord, LayerRecord, Outcome, TrialRecord};
 
 use crate::cell::{Column, dataset_options, model_parameters, number, optional, training};
@@ -132,6 +133,15 @@ pub(crate) const LAYER: &[Column<LayerRecord>] = &[
     ("neurons_without_input", |row| whole(row.neurons_without_input)),
     ("neurons_without_output", |row| whole(row.neurons_without_output)),
 ];
+
+/// What all layers of an epoch have together, behind [`EPOCH`] in `history.csv`; empty if it is not known.
+pub(crate) fn network(column: NetworkColumn, record: Option<&NetworkRecord>) -> String {
+    match record.and_then(column.value) {
+        Some(NetworkValue::Count(count)) => count.to_string(),
+        Some(NetworkValue::Share(share)) => number(share),
+        None => String::new(),
+    }
+}
 
 /// Empty if it is not known.
 fn whole(count: Option<u64>) -> String {

@@ -1,9 +1,9 @@
-//! CSV files: trials, history, layers, summary.
+//! CSV files: trials, history, layers, summary, masks.
 //!
-//! Four tables for other programs, documented column by column in the crate's `README.md`:
+//! Five tables for other programs, documented column by column in the crate's `README.md`:
 //! `trials.csv` (a row per trial that ended, failed ones included), `history.csv` (per epoch),
-//! `layers.csv` (per layer and epoch) and `summary.csv` (per group of trials that differ only in
-//! their seed). Rows come in one order whatever the order of the trials. Missing is
+//! `layers.csv` (per layer and epoch), `summary.csv` (per group of trials that differ only in
+//! their seed) and `masks.csv` (how far apart networks end in their connections). Rows come in one order whatever the order of the trials. Missing is
 //! empty, never zero.
 
 use std::collections::BTreeMap;
@@ -11,14 +11,15 @@ use std::collections::BTreeMap;
 use dst_analysis::document::Page;
 use dst_analysis::spreadsheet::{self, Parameters};
 use dst_analysis::{Document, Rendering, Report, ReportPlugin, Study};
-use dst_record::Result;
-use dst_record::record::TrialRecord;
+use dst_record::record::{EpochRecord, TrialRecord};
+use dst_record::{NetworkRecord, Result, network};
 
 mod cell;
 mod columns;
+mod masks;
 mod summary;
 
-use cell::{Cells, Column, model_parameters, training};
+use cell::{Cells, model_parameters, training};
 
 /// The report of this crate. Nothing is compared.
 struct Csv;
@@ -26,7 +27,7 @@ struct Csv;
 inventory::submit! {
     ReportPlugin {
         name: "csv",
-        summary: "CSV files of all trials, their epochs, their layers, and means over seeds.",
+        summary: "CSV files of all trials, their epochs, their layers, means over seeds, and distances of masks.",
         order: 20,
         report: &Csv,
         terminal: None,
@@ -40,13 +41,14 @@ impl Report for Csv {
         let parameters = Parameters::of(trials.iter().map(|trial| &trial.spec));
         let documents = vec![
             trials_table("trials.csv", &trials, &labels, &parameters),
-            course_table("history.csv", &trials, &labels, columns::EPOCH, |trial| &trial.history),
-            course_table("layers.csv", &trials, &labels, columns::LAYER, |trial| &trial.layers),
+            history_table("history.csv", &trials, &labels),
+            layers_table("layers.csv", &trials, &labels),
             document(
                 "summary.csv",
                 summary::header(&parameters),
                 summary::rows(study, &parameters),
             ),
+            document("masks.csv", masks::header(), masks::rows(study)),
         ];
         Ok(Rendering { documents })
     }
@@ -101,20 +103,43 @@ fn label(labels: &BTreeMap<&str, &str>, trial: &TrialRecord) -> String {
     labels.get(trial.id.as_str()).map_or_else(String::new, |label| (*label).to_owned())
 }
 
+/// A row per trial and epoch: the epoch, and what its layers have together.
+fn history_table(name: &str, trials: &[&TrialRecord], labels: &BTreeMap<&str, &str>) -> Document {
+    let networks = network::COLUMNS.iter().map(|column| column.name);
+    let header = columns::EPOCH.iter().map(|(name, _)| *name).chain(networks);
+    course_table(name, trials, labels, header, |trial| {
+        let by_epoch = NetworkRecord::by_epoch(&trial.layers);
+        let cells = |row: &EpochRecord| {
+            let network = by_epoch.get(&row.epoch);
+            let own = columns::EPOCH.iter().map(|(_, cell)| cell(row));
+            own.chain(network::COLUMNS.iter().map(|column| columns::network(*column, network)))
+                .collect()
+        };
+        trial.history.iter().map(cells).collect()
+    })
+}
+
+/// A row per trial, epoch and layer.
+fn layers_table(name: &str, trials: &[&TrialRecord], labels: &BTreeMap<&str, &str>) -> Document {
+    let header = columns::LAYER.iter().map(|(name, _)| *name);
+    course_table(name, trials, labels, header, |trial| {
+        let cells = |row| columns::LAYER.iter().map(|(_, cell)| cell(row)).collect();
+        trial.layers.iter().map(cells).collect()
+    })
+}
+
 /// A table with several rows for each trial, in the order recorded.
-fn course_table<R>(
+fn course_table(
     name: &str,
     trials: &[&TrialRecord],
     labels: &BTreeMap<&str, &str>,
-    columns: &[Column<R>],
-    rows_of: fn(&TrialRecord) -> &[R],
+    header: impl Iterator<Item = &'static str>,
+    rows_of: impl Fn(&TrialRecord) -> Vec<Cells>,
 ) -> Document {
-    let header = identity_names().chain(columns.iter().map(|(name, _)| *name)).chain(["label"]);
+    let header = identity_names().chain(header).chain(["label"]);
     let rows = trials.iter().flat_map(|trial| {
         let identity: Cells = identity(trial).collect();
-        let rows = rows_of(trial).iter();
-        rows.map(move |row| {
-            let cells = columns.iter().map(|(_, cell)| cell(row));
+        rows_of(trial).into_iter().map(move |cells| {
             identity.iter().cloned().chain(cells).chain([label(labels, trial)]).collect()
         })
     });

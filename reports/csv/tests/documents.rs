@@ -1,4 +1,4 @@
-//! The four documents, as text.
+//! The documents, as text.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use dst_record::record::{
     EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
     TrialSpec,
 };
-use dst_record::{Metric, Training};
+use dst_record::{LayerMask, Metric, Training};
 use proptest::prelude::*;
 use report_csv as _;
 use serde_json::json;
@@ -92,6 +92,7 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             ..LayerRecord::default()
         }],
         ages: Vec::new(),
+        masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
         provenance: Provenance {
@@ -128,6 +129,7 @@ fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
         history: Vec::new(),
         layers: Vec::new(),
         ages: Vec::new(),
+        masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
         provenance: Provenance::default(),
@@ -164,7 +166,7 @@ fn document(trials: &[TrialRecord], name: &str) -> String {
     documents(trials, &[]).remove(name).unwrap()
 }
 
-const NAMES: [&str; 4] = ["trials.csv", "history.csv", "layers.csv", "summary.csv"];
+const NAMES: [&str; 5] = ["trials.csv", "history.csv", "layers.csv", "summary.csv", "masks.csv"];
 
 /// One column of a document by seed or row, for tables too wide to show whole.
 fn columns(text: &str, names: &[&str]) -> Vec<String> {
@@ -217,9 +219,9 @@ fn epochs_and_layers_name_their_trial() {
     let trials = &trials()[..2];
     assert_eq!(
         document(trials, "history.csv"),
-        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,validation_f1_macro,sparsity_prunable,train_flops,train_seconds,validation_f1_binary,validation_matthews,validation_pearson,validation_spearman,label
-dense-0,toy,mlp,dense,{},0,0,1,10,1e-6,0.5,0.25,0.75,0.74,0,3000000,1.5,0.5,-0.25,,,dense
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,10,1e-6,0.5,0.25,0.75,0.74,0.5,3000000,1.5,0.5,-0.25,,,sparse at 50 %
+        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,validation_f1_macro,sparsity_prunable,train_flops,train_seconds,validation_f1_binary,validation_matthews,validation_pearson,validation_spearman,active,density,born,dropped,regrown,ever_active_share,neurons_without_input,neurons_without_output,label
+dense-0,toy,mlp,dense,{},0,0,1,10,1e-6,0.5,0.25,0.75,0.74,0,3000000,1.5,0.5,-0.25,,,200,0.25,3,4,,0.3,,,dense
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,10,1e-6,0.5,0.25,0.75,0.74,0.5,3000000,1.5,0.5,-0.25,,,200,0.25,3,4,,0.3,,,sparse at 50 %
 "#
     );
     assert_eq!(
@@ -411,7 +413,8 @@ fn the_readme_documents_every_column() {
         assert_eq!(fixed, documented, "{name}");
         let prefixes = ["strategy.", "model.", "training."];
         assert!(parameters.iter().all(|name| prefixes.iter().any(|p| name.starts_with(p))));
-        assert_eq!(parameters.is_empty(), matches!(name, "history.csv" | "layers.csv"), "{name}");
+        let has_parameters = matches!(name, "trials.csv" | "summary.csv");
+        assert_eq!(!parameters.is_empty(), has_parameters, "{name}");
         assert_eq!(parameters.is_empty(), !section.contains("`training.*`"), "{name}");
     }
 }
@@ -427,6 +430,41 @@ fn the_readme_says_of_every_measure_what_it_declares() {
         let line = line.trim().replace("|  |", "| |");
         assert!(readme.lines().any(|found| found == line), "README.md lacks the line\n{line}");
     }
+}
+
+/// The columns of the network are declared with their meanings.
+#[test]
+fn the_readme_says_of_the_network_what_is_declared() {
+    let readme = include_str!("../README.md");
+    for column in dst_record::network::COLUMNS {
+        let line = format!("| `{}` | {} |", column.name, column.meaning);
+        assert!(readme.lines().any(|found| found == line), "README.md lacks the line\n{line}");
+    }
+}
+
+#[test]
+fn masks_are_compared_between_seeds_and_methods() {
+    let mut trials = trials();
+    let mut other = finished(spec(json!({"name": "other"}), 0.5, 0), 0.75);
+    other.id = "other-0".to_owned();
+    trials.push(other);
+    let mask = |bits: [bool; 4]| vec![LayerMask::new("hidden.0", 4, &bits).unwrap()];
+    // `sparse` at seeds 0 and 10, and `other` at seed 0.
+    trials[1].masks = mask([true, true, false, false]);
+    trials[2].masks = mask([true, false, true, false]);
+    trials[5].masks = mask([false, false, true, true]);
+    let text = document(&trials, "masks.csv");
+    let names = ["between", "first", "second", "layer", "pairs", "distance", "distance_relative"];
+    let third = "0.6666666666666667";
+    let same = "sparse at 50 %";
+    assert_eq!(
+        columns(&text, &names),
+        [
+            format!("seeds {same} {same}  1 {third} 1"),
+            format!("seeds {same} {same} hidden.0 1 {third} 1"),
+            format!("methods other at 50 % {same}  1 1 1.5"),
+        ]
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dst_record::Metric;
 use dst_record::record::{EpochRecord, LayerRecord, TrialRecord};
+use dst_record::{Metric, NetworkRecord, network};
 
 use crate::message::{Event, Summary, Value};
 
@@ -57,6 +57,7 @@ fn all(trial: &TrialRecord, metric: Metric) -> Vec<Series> {
         let points = trial.history.iter().filter_map(score).collect();
         all.push(Series { tag: format!("validation/{metric}"), points });
     }
+    all.extend(of_network(&trial.layers));
     all.extend(layers(&trial.layers));
     all.extend(at_the_end(trial, &metrics));
     all
@@ -101,6 +102,19 @@ fn layers(rows: &[LayerRecord]) -> Vec<Series> {
         }
     }
     series
+}
+
+/// All layers together, under the names that `history.csv` has for them.
+fn of_network(rows: &[LayerRecord]) -> Vec<Series> {
+    let epochs = NetworkRecord::by_epoch(rows);
+    let series = network::COLUMNS.map(|column| Series {
+        tag: format!("network/{}", column.name),
+        points: epochs
+            .iter()
+            .filter_map(|(epoch, record)| Some((*epoch, (column.value)(record)?.number())))
+            .collect(),
+    });
+    series.into_iter().filter(|series| !series.points.is_empty()).collect()
 }
 
 /// What was measured after training, at the last epoch.

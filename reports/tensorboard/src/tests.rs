@@ -70,6 +70,10 @@ fn a_run_has_scalars_by_epoch_and_ends_with_the_test_set() {
     // 24,000 active weights, of which a quarter, a fifth and a sixth moved.
     assert_eq!(scalars(&events, "churn/fc1.weight"), [(1, 0.25), (2, 0.2), (3, 4000.0 / 24e3)]);
     assert_eq!(scalars(&events, "ever_active_share/fc1.weight")[0], (0, 0.5));
+    assert_eq!(scalars(&events, "network/density"), [(0, 0.5), (3, 0.5)]);
+    assert_eq!(scalars(&events, "network/born")[3].1, (75 / 6 + 24_000 / 6 + 5040 / 6) as f32);
+    // No layer tells it.
+    assert!(scalars(&events, "network/regrown").is_empty());
     let accuracy = trial.outcome.as_ref().unwrap().test.accuracy.unwrap();
     assert_eq!(scalars(&events, "test/accuracy"), [(3, accuracy as f32)]);
     assert_eq!(scalars(&events, "cost/nonzero_parameters"), [(3, 110.0)]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dst_figures::Palette;
 
 use super::figures::Figures;
-use super::{Block, Fold, Section, Topic, VerdictGroup, VerdictLine, tables};
+use super::{Block, Fold, Section, Topic, VerdictGroup, VerdictLine, masks, tables};
 use crate::format::percent;
 use crate::sentence::sentence_of_family;
 use crate::trial_table::sparsity_key;
@@ -54,6 +54,9 @@ pub(super) fn section(
     fold("Scores and seeds", "every score, and every seed of every comparison", scores);
     fold("Training", "loss and validation by epoch", drawn(figures.training));
     fold("Topology", "which connections changed, when and where", drawn(figures.topology));
+    let mut apart = vec![of(masks::table(judgement, &id))];
+    apart.extend(drawn(figures.masks));
+    fold("Masks", "whether seeds and methods end with the same connections", apart);
     fold(
         "Parameters",
         "sets that were tried, and what validation chose",

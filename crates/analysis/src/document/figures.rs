@@ -7,12 +7,12 @@ use dst_figures::{
     Interval, PairKind, PairMap, Palette, SeedPair, SlopeCharts, SlopePanel, Spacing, TradeOff,
     TradeOffPoint,
 };
-use dst_record::Metric;
 use dst_record::record::{EpochRecord, TrialRecord};
+use dst_record::{Metric, NetworkRecord};
 use dst_stats::verdict::{Reason, Verdict};
 
-use super::series;
 use super::tables::difference_cell;
+use super::{masks, series};
 use crate::format::{correction_name, percent};
 use crate::settings::Multiplicity;
 use crate::trial_table::sparsity_key;
@@ -40,6 +40,8 @@ pub(super) struct Figures {
     pub(super) seeds: Vec<Figure>,
     pub(super) training: Vec<Figure>,
     pub(super) topology: Vec<Figure>,
+    /// Which connections are left.
+    pub(super) masks: Vec<Figure>,
     pub(super) pairs: Vec<Figure>,
     /// What was left out, and where it stands.
     pub(super) notes: Vec<String>,
@@ -61,6 +63,7 @@ impl Figures {
         drawn.slopes(&mut figures);
         drawn.all_pairs(&mut figures, study);
         drawn.topology(&mut figures);
+        figures.masks = masks::figures(judgement, id, &mut figures.notes);
         drawn.confusions(&mut figures);
         figures
     }
@@ -301,7 +304,7 @@ impl<'t> Drawn<'_, 't> {
         if !groups.is_empty() {
             let churn: Vec<Curve> = groups
                 .iter()
-                .map(|group| series::layer_curve(group, self.level, series::Totals::churn))
+                .map(|group| series::network_curve(group, self.level, NetworkRecord::churn))
                 .collect();
             let title = "Churn: connections born in an epoch, per active connection";
             figures.topology.push(dst_figures::churn_curves(
@@ -311,7 +314,9 @@ impl<'t> Drawn<'_, 't> {
             ));
             let explored: Vec<Curve> = groups
                 .iter()
-                .map(|group| series::layer_curve(group, self.level, series::Totals::explored))
+                .map(|group| {
+                    series::network_curve(group, self.level, NetworkRecord::ever_active_share)
+                })
                 .collect();
             let title = "In-time over-parameterisation: share of the entries that were ever active";
             let heading = self.heading("explored", title);
@@ -322,12 +327,12 @@ impl<'t> Drawn<'_, 't> {
             ));
         }
         let told = |groups: &[&Arc<Group<'t>>],
-                    value: fn(&series::Totals) -> Option<f64>|
+                    value: fn(&NetworkRecord) -> Option<f64>|
          -> Vec<Curve> {
-            let curves = groups.iter().map(|group| series::layer_curve(group, self.level, value));
+            let curves = groups.iter().map(|group| series::network_curve(group, self.level, value));
             curves.filter(|curve| !curve.points.is_empty()).collect()
         };
-        let returned = told(&groups, series::Totals::returned);
+        let returned = told(&groups, NetworkRecord::returned);
         if !returned.is_empty() {
             let title =
                 "Returns: share of the connections born in an epoch that had been active before";
@@ -336,7 +341,7 @@ impl<'t> Drawn<'_, 't> {
         }
         let sparse: Vec<_> =
             self.shown(CURVES).into_iter().filter(|group| group.sparsity > 0.0).collect();
-        let idle = told(&sparse, series::Totals::idle);
+        let idle = told(&sparse, NetworkRecord::idle);
         if !idle.is_empty() {
             let title = "Idle neurons: share of the neurons that no connection leads to";
             let heading = self.heading("idle", title);

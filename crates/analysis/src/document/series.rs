@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::Group;
 use dst_figures::{AgeBin, AgeHistogram, Curve, CurvePoint, DensityMap, Interval, Series};
-use dst_record::record::{EpochRecord, TrialRecord};
+use dst_record::NetworkRecord;
+use dst_record::record::EpochRecord;
 
 /// The mean over seeds at every epoch, with Student's interval where two seeds or more have it.
 pub(super) fn curve(
@@ -23,15 +24,15 @@ pub(super) fn curve(
 
 /// As [`curve`], of a number that all layers of a trial have together. None of these can be negative, so
 /// intervals end at 0.
-pub(super) fn layer_curve(
+pub(super) fn network_curve(
     group: &Group<'_>,
     level: f64,
-    value: impl Fn(&Totals) -> Option<f64>,
+    value: impl Fn(&NetworkRecord) -> Option<f64>,
 ) -> Curve {
     let mut epochs: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for trial in group.trials.values() {
-        for (epoch, totals) in totals(trial) {
-            if let Some(value) = value(&totals).filter(|_| epoch > 0) {
+        for (epoch, network) in NetworkRecord::by_epoch(&trial.layers) {
+            if let Some(value) = value(&network).filter(|_| epoch > 0) {
                 epochs.entry(epoch).or_default().push(value);
             }
         }
@@ -54,66 +55,6 @@ fn line(group: &Group<'_>, epochs: BTreeMap<u32, Vec<f64>>, level: f64) -> Curve
         }
     });
     Curve { series: named(group), points: points.collect() }
-}
-
-/// Sums over the layers of one trial at one epoch.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Totals {
-    size: u64,
-    active: u64,
-    born: u64,
-    /// Entries that were ever active.
-    ever: f64,
-    /// Of the born ones, those that had been active before; `None` in results that do not tell.
-    regrown: Option<u64>,
-    neurons: u64,
-    /// Neurons that no connection leads to; `None` in results that do not tell.
-    without_input: Option<u64>,
-}
-
-impl Totals {
-    /// Connections born during the epoch per active one: above 1 where several updates replace much.
-    pub(super) fn churn(&self) -> Option<f64> {
-        (self.active > 0).then(|| self.born as f64 / self.active as f64)
-    }
-
-    /// In-time over-parameterisation R_s: the share of entries ever active (Liu et al. 2021).
-    pub(super) fn explored(&self) -> Option<f64> {
-        (self.size > 0).then(|| self.ever / self.size as f64)
-    }
-
-    /// Of the connections born during the epoch, the share that had been active before.
-    pub(super) fn returned(&self) -> Option<f64> {
-        let regrown = self.regrown.filter(|_| self.born > 0)?;
-        Some(regrown as f64 / self.born as f64)
-    }
-
-    /// The share of neurons that no connection leads to.
-    pub(super) fn idle(&self) -> Option<f64> {
-        let without_input = self.without_input.filter(|_| self.neurons > 0)?;
-        Some(without_input as f64 / self.neurons as f64)
-    }
-}
-
-fn totals(trial: &TrialRecord) -> BTreeMap<u32, Totals> {
-    let mut epochs: BTreeMap<u32, Totals> = BTreeMap::new();
-    for layer in &trial.layers {
-        let totals = epochs.entry(layer.epoch).or_default();
-        totals.size += layer.size;
-        totals.active += layer.active;
-        totals.born += layer.born;
-        totals.ever += layer.ever_active_share * layer.size as f64;
-        let rows = layer.shape.split('x').next().and_then(|rows| rows.parse::<u64>().ok());
-        totals.neurons += rows.unwrap_or_default();
-        let sum = |total: &mut Option<u64>, part: Option<u64>| {
-            if let Some(part) = part {
-                *total = Some(total.unwrap_or_default() + part);
-            }
-        };
-        sum(&mut totals.regrown, layer.regrown);
-        sum(&mut totals.without_input, layer.neurons_without_input);
-    }
-    epochs
 }
 
 /// Density of every layer at every epoch, the mean over seeds; none if no trial recorded layers.
@@ -192,37 +133,6 @@ mod tests {
     use crate::sample;
     use dst_record::record::LayerRecord;
 
-    #[test]
-    fn layers_are_added_up_and_what_is_not_told_is_missing() {
-        let row = |layer: &str, shape: &str, born, regrown, idle| LayerRecord {
-            epoch: 1,
-            layer: layer.to_owned(),
-            shape: shape.to_owned(),
-            size: 40,
-            active: 10,
-            born,
-            regrown,
-            neurons_without_input: idle,
-            ..LayerRecord::default()
-        };
-        let mut trial = sample::group(&serde_json::json!({ "name": "set" }), 0.9, &[0.9]).remove(0);
-        trial.layers = vec![
-            row("conv1", "4x2x5x1", 6, Some(3), Some(1)),
-            row("fc1", "8x5", 2, Some(1), Some(2)),
-        ];
-        let told = totals(&trial)[&1];
-        assert_eq!(
-            (told.churn(), told.returned(), told.idle()),
-            (Some(0.4), Some(0.5), Some(0.25))
-        );
-        trial.layers = vec![row("fc1", "8x5", 2, None, None)];
-        let untold = totals(&trial)[&1];
-        assert_eq!((untold.returned(), untold.idle()), (None, None));
-        trial.layers = vec![row("fc1", "8x5", 0, Some(0), Some(0))];
-        let still = totals(&trial)[&1];
-        assert_eq!((still.returned(), still.idle()), (None, Some(0.0)));
-    }
-
     /// Two seeds of which one has no idle neuron: Student's interval reaches far below 0.
     #[test]
     fn no_share_is_drawn_below_zero() {
@@ -241,7 +151,7 @@ mod tests {
         let experiment = crate::Experiment::new(&trials, &analysis);
         let tables = crate::trial_table::tables(&experiment).unwrap();
         let group = &tables[0].groups[0];
-        let curve = layer_curve(group, 0.95, Totals::idle);
+        let curve = network_curve(group, 0.95, NetworkRecord::idle);
         let interval = curve.points[0].interval.expect("two seeds have an interval");
         assert_eq!(curve.points[0].y, 0.125);
         assert_eq!(interval.lower, 0.0);

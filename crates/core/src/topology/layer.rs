@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
+use super::records::{Churn, Records};
 use super::{Growth, Update};
 use crate::error::{Error, Result};
 use crate::mask;
@@ -48,17 +49,6 @@ pub struct Change {
     pub dropped: Tensor,
 }
 
-/// How many connections of a layer began and ended in some time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Churn {
-    /// They began, or began anew from 0.
-    pub born: u64,
-    /// Those among them that had been active before.
-    pub regrown: u64,
-    /// They ended.
-    pub dropped: u64,
-}
-
 /// One prunable weight tensor: which of its entries are active, how many shall be, and what a
 /// strategy keeps about it.
 #[derive(Debug)]
@@ -74,10 +64,7 @@ pub struct Layer {
     pub(super) initial_target: usize,
     pub(super) slots: BTreeMap<String, Tensor>,
     pub(super) rng: ChaCha8Rng,
-    /// Union of all active sets so far.
-    pub(super) ever_active: Tensor,
-    /// What happened since it was last asked for.
-    pub(super) churn: Churn,
+    pub(super) records: Records,
     /// The active set at the last commit, while a change is pending.
     before: Option<Tensor>,
     /// Entries that were dropped and returned from 0 since the last commit.
@@ -115,7 +102,7 @@ impl Layer {
             name: name.to_owned(),
             weight: weight.shallow_clone(),
             is_output,
-            ever_active: active.copy(),
+            records: Records::new(&active),
             active,
             active_count: size,
             trainable: None,
@@ -124,7 +111,6 @@ impl Layer {
             initial_target: size,
             slots: BTreeMap::new(),
             rng: streams.stream(&format!("topology/{name}")),
-            churn: Churn::default(),
             before: None,
             reborn: None,
             scope: GradientScope::Active,
@@ -521,12 +507,12 @@ impl Layer {
     /// In-time over-parameterisation rate R_s (Liu et al. 2021): the share of entries that have
     /// ever been active.
     pub fn ever_active_share(&self) -> f64 {
-        selection::count(&self.ever_active) as f64 / self.size() as f64
+        self.records.ever_active_share()
     }
 
     /// What happened to connections since the last call.
     pub fn take_churn(&mut self) -> Churn {
-        std::mem::take(&mut self.churn)
+        self.records.take_churn()
     }
 
     pub(super) fn announce(&mut self, scope: GradientScope) -> Result<()> {
@@ -577,17 +563,13 @@ impl Layer {
             mask::clear(&mut self.values(), &dropped);
         }
         self.weight.advance_revision();
-        self.churn.born += selection::count(&born) as u64;
-        self.churn.regrown += mask::count_both(&born, &self.ever_active) as u64;
-        self.churn.dropped += selection::count(&dropped) as u64;
-        let _ = self.ever_active.logical_or_(&born);
+        self.records.note(&born, &dropped);
         Ok(Some(Change { layer: index, born, dropped }))
     }
 
     /// Starts the records anew: what happened so far was choosing the first topology.
     pub(super) fn restart_records(&mut self) {
         self.initial_target = self.target;
-        self.ever_active = self.active.copy();
-        self.churn = Churn::default();
+        self.records = Records::new(&self.active);
     }
 }

@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::Topology;
+use crate::mask::{is_host, with_bytes};
 
 /// How many neurons of a layer take no part: rows of a matrix, filters of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +47,46 @@ impl Topology {
 
     /// Counts the neurons of the layer `index` that take no part.
     pub fn neurons(&self, index: usize) -> Neurons {
+        let count = self.layers[index].shape()[0] as usize;
+        let reader = self.reader(index).map(|reader| self.layers[reader].active());
+        let active = self.layers[index].active();
+        let is_here = |mask: &Tensor| is_host(mask, Kind::Bool);
+        if is_here(active) && reader.is_none_or(is_here) {
+            // Libtorch would count in 64 bits what is looked at for zeros only.
+            return Neurons {
+                count,
+                without_input: with_bytes(active, |bytes| empty_groups(bytes, count)),
+                without_output: reader.map(|mask| {
+                    let outputs = mask.size()[0] as usize;
+                    with_bytes(mask, |bytes| empty_groups(&union_of_rows(bytes, outputs), count))
+                }),
+            };
+        }
         let zeros = |counts: Tensor| counts.eq(0).sum(Kind::Int64).int64_value(&[]) as usize;
         Neurons {
-            count: self.layers[index].shape()[0] as usize,
+            count,
             without_input: zeros(self.incoming(index)),
             without_output: self.outgoing(index).map(zeros),
         }
     }
+}
+
+/// How many of `count` groups of equal length hold no set entry.
+fn empty_groups(bytes: &[u8], count: usize) -> usize {
+    let length = (bytes.len() / count.max(1)).max(1);
+    bytes.chunks(length).filter(|group| !group.contains(&1)).count()
+}
+
+/// What is set in any of `rows` rows.
+fn union_of_rows(bytes: &[u8], rows: usize) -> Vec<u8> {
+    let length = (bytes.len() / rows.max(1)).max(1);
+    let mut union = vec![0; length];
+    for row in bytes.chunks(length) {
+        for (any, byte) in union.iter_mut().zip(row) {
+            *any |= byte;
+        }
+    }
+    union
 }
 
 #[cfg(test)]
@@ -91,6 +125,18 @@ mod tests {
         let (first, last) = (topology.neurons(0), topology.neurons(1));
         assert_eq!(first, Neurons { count: 2, without_input: 1, without_output: Some(0) });
         assert_eq!(last, Neurons { count: 3, without_input: 1, without_output: None });
+    }
+
+    /// Devices count by libtorch, and the CPU by its bytes.
+    #[test]
+    fn what_is_counted_is_what_has_no_connection() {
+        let topology = topology([1, 0], [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        for index in 0..2 {
+            let zeros = |counts: Tensor| counts.eq(0).sum(Kind::Int64).int64_value(&[]) as usize;
+            let neurons = topology.neurons(index);
+            assert_eq!(neurons.without_input, zeros(topology.incoming(index)));
+            assert_eq!(neurons.without_output, topology.outgoing(index).map(zeros));
+        }
     }
 
     #[test]

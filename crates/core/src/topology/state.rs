@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::layer::{Churn, Trainable};
+use super::layer::Trainable;
+use super::records::{Churn, Records};
 use super::{Moments, Topology};
 use crate::error::{Error, Result};
 use crate::selection;
@@ -49,7 +50,7 @@ pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState
     for layer in &topology.layers {
         let name = &layer.name;
         tensors.push((format!("active/{name}"), layer.active.shallow_clone()));
-        tensors.push((format!("ever_active/{name}"), layer.ever_active.shallow_clone()));
+        tensors.push((format!("ever_active/{name}"), layer.records.ever_active.shallow_clone()));
         if let Some(trainable) = &layer.trainable {
             tensors.push((format!("trainable/{name}"), trainable.mask.shallow_clone()));
         }
@@ -65,9 +66,9 @@ pub(super) fn save(topology: &Topology) -> (Vec<(String, Tensor)>, TopologyState
             final_target: layer.final_target,
             initial_target: layer.initial_target,
             stream: layer.rng.get_word_pos().to_string(),
-            born: layer.churn.born,
-            regrown: layer.churn.regrown,
-            dropped: layer.churn.dropped,
+            born: layer.records.churn.born,
+            regrown: layer.records.churn.regrown,
+            dropped: layer.records.churn.dropped,
             slots: layer.slots.keys().cloned().collect(),
             trainable: layer.trainable.is_some(),
             kept,
@@ -112,7 +113,7 @@ pub(super) fn restore(
         if active.size() != layer.shape() || selection::count(&active) != state.target {
             return Err(Error::data("the active set does not fit").at(name));
         }
-        layer.ever_active = tensor(format!("ever_active/{name}"))?;
+        let ever_active = tensor(format!("ever_active/{name}"))?;
         let trainable = state.trainable.then(|| tensor(format!("trainable/{name}"))).transpose()?;
         layer.trainable = trainable.map(Trainable::new);
         let values = state.kept.then(|| tensor(format!("values/{name}"))).transpose()?;
@@ -133,7 +134,8 @@ pub(super) fn restore(
         layer.active = active;
         layer.weight.advance_revision();
         layer.rng.set_word_pos(position(&state.stream)?);
-        layer.churn = Churn { born: state.born, regrown: state.regrown, dropped: state.dropped };
+        let LayerState { born, regrown, dropped, .. } = *state;
+        layer.records = Records { ever_active, churn: Churn { born, regrown, dropped } };
     }
     Ok(())
 }

@@ -163,7 +163,7 @@ impl<'a> Update<'a> {
             Regrowth::Allowed | Regrowth::Reinitialised => self.active.logical_not(),
         };
         let grown = if self.new_first {
-            let fresh = mask::without(&candidates, &self.layer.ever_active);
+            let fresh = mask::without(&candidates, &self.layer.records.ever_active);
             let fresh_count = selection::count(&fresh).min(count);
             let first = self.chosen(growth, &fresh, fresh_count)?;
             let rest = mask::without(&candidates, &first);

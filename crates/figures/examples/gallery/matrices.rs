@@ -2,8 +2,9 @@
 
 use crate::{STRATEGIES, many, noise};
 use dst_figures::{
-    ConfusionMatrix, CriticalDifferenceDiagram, DensityMap, Figure, Heading, PairKind, PairMap,
-    RankedMethod, confusion_matrix, critical_difference_diagram, density_map, pair_map,
+    ConfusionMatrix, CriticalDifferenceDiagram, DensityMap, DistanceMap, Figure, Heading, PairKind,
+    PairMap, RankedMethod, confusion_matrix, critical_difference_diagram, density_map,
+    distance_map, pair_map,
 };
 
 pub(crate) fn figures() -> Vec<Figure> {
@@ -41,6 +42,18 @@ fn ranks() -> Vec<Figure> {
         values: matrix(count, value),
         kind,
     };
+    let apart = |i: usize, j: usize| Some(1.02 - noise(i.min(j) * 17 + i.max(j)).powi(3));
+    let layers = |count: usize| DistanceMap {
+        methods: labels(6),
+        layers: (1..=count).map(|layer| format!("layer{layer}.weight")).collect(),
+        network: (0..6).map(|method| Some(1.0 - 0.3 * noise(method))).collect(),
+        distance: (0..6)
+            .map(|method| {
+                let value = |layer: usize| 1.0 - 0.6 * noise(7 * method + layer);
+                (0..count).map(|layer| (layer > 0 || method > 0).then(|| value(layer))).collect()
+            })
+            .collect(),
+    };
     let p_value = PairKind::PValue { alpha: 0.05 };
     vec![
         critical_difference_diagram(
@@ -68,6 +81,12 @@ fn ranks() -> Vec<Figure> {
             &Heading::new("improvement", "Probability of improvement"),
             &pairs(6, PairKind::Improvement, &better),
         ),
+        pair_map(
+            &Heading::new("masks-methods", "Mask distance between methods"),
+            &pairs(6, PairKind::MaskDistance, &apart),
+        ),
+        distance_map(&Heading::new("masks", "Mask distance between seeds"), &layers(3)),
+        distance_map(&Heading::new("masks-many", "The same in many layers"), &layers(21)),
     ]
 }
 

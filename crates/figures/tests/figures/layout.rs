@@ -2,11 +2,11 @@
 
 use dst_figures::{
     AgeBin, AgeHistogram, Axis, Better, Conclusion, ConfusionMatrix, Curve, CurvePanel, CurvePoint,
-    DensityMap, Estimate, Figure, ForestPlot, ForestRow, Heading, Interval, IntervalPlot, PairKind,
-    PairMap, Palette, SeedPair, Series, SlopeCharts, SlopePanel, Spacing, TradeOff, TradeOffPoint,
-    age_histograms, churn_curves, confusion_matrix, curve_panels, density_map, exploration_curves,
-    forest_plot, interval_plot, learning_curves, pair_map, performance_profiles, slope_charts,
-    trade_off,
+    DensityMap, DistanceMap, Estimate, Figure, ForestPlot, ForestRow, Heading, Interval,
+    IntervalPlot, PairKind, PairMap, Palette, SeedPair, Series, SlopeCharts, SlopePanel, Spacing,
+    TradeOff, TradeOffPoint, age_histograms, churn_curves, confusion_matrix, curve_panels,
+    density_map, distance_map, exploration_curves, forest_plot, interval_plot, learning_curves,
+    pair_map, performance_profiles, slope_charts, trade_off,
 };
 
 use crate::svg::{self, check, check_apart};
@@ -425,6 +425,39 @@ fn numbers_of_pairs_and_classes_are_printed() {
     );
     assert!(figure.description.contains("rigl taken for set 5 times; dense taken for set 2 times"));
     assert!(texts(&figure).contains(&"80.0 %".to_owned()));
+}
+
+#[test]
+fn mask_distances_are_said_for_networks_and_their_most_alike_layers() {
+    let methods = ["set at 90 %", "snip at 90 %"].map(String::from).to_vec();
+    let data = DistanceMap {
+        methods: methods.clone(),
+        layers: ["fc1.weight", "fc2.weight"].map(String::from).to_vec(),
+        network: vec![Some(1.004), Some(0.5)],
+        distance: vec![vec![Some(1.01), None], vec![Some(0.25), Some(0.75)]],
+    };
+    let figure = distance_map(&heading("masks"), &data);
+    check(&figure, 6);
+    for text in ["all", "fc1", "fc2", "1.00", "0.25"] {
+        assert!(texts(&figure).iter().any(|found| found == text), "{text}");
+    }
+    assert!(
+        figure.description.contains(
+            "set at 90 % 1.00, least in fc1.weight with 1.01; snip at 90 % 0.50, least in fc1.weight \
+             with 0.25. Cells without a value are crossed out: 1."
+        ),
+        "{}",
+        figure.description
+    );
+
+    let values = vec![vec![None, Some(0.4)], vec![Some(0.4), None]];
+    let data = PairMap { labels: methods, values, kind: PairKind::MaskDistance };
+    let figure = pair_map(&heading("methods"), &data);
+    assert!(
+        figure.description.ends_with("Nearer than 0.9: set at 90 % and snip at 90 % 0.40."),
+        "{}",
+        figure.description
+    );
 }
 
 #[test]

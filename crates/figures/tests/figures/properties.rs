@@ -2,11 +2,12 @@
 
 use dst_figures::{
     AgeBin, AgeHistogram, Axis, Better, Conclusion, ConfusionMatrix, CriticalDifferenceDiagram,
-    Curve, CurvePanel, CurvePoint, DensityMap, Estimate, ForestPlot, ForestRow, Heading, Interval,
-    IntervalPlot, Notation, PairKind, PairMap, Palette, RankedMethod, SeedPair, Series,
-    SlopeCharts, SlopePanel, Spacing, TradeOff, TradeOffPoint, age_histograms, confusion_matrix,
-    critical_difference_diagram, curve_panels, curves, density_map, forest_plot, interval_plot,
-    pair_map, pareto_front, performance_profiles, slope_charts, trade_off,
+    Curve, CurvePanel, CurvePoint, DensityMap, DistanceMap, Estimate, ForestPlot, ForestRow,
+    Heading, Interval, IntervalPlot, Notation, PairKind, PairMap, Palette, RankedMethod, SeedPair,
+    Series, SlopeCharts, SlopePanel, Spacing, TradeOff, TradeOffPoint, age_histograms,
+    confusion_matrix, critical_difference_diagram, curve_panels, curves, density_map, distance_map,
+    forest_plot, interval_plot, pair_map, pareto_front, performance_profiles, slope_charts,
+    trade_off,
 };
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
@@ -198,7 +199,11 @@ proptest! {
         cliques in vec(vec(0_usize..30, 0..6), 0..5),
         critical_difference in number(),
         values in vec(vec(proptest::option::of(number()), 0..24), 0..24),
-        improvement: bool,
+        kind in prop_oneof![
+            Just(PairKind::Improvement),
+            Just(PairKind::PValue { alpha: 0.05 }),
+            Just(PairKind::MaskDistance),
+        ],
     ) {
         let labels: Vec<String> = methods.iter().map(|(label, _)| label.clone()).collect();
         let count = labels.len();
@@ -208,7 +213,6 @@ proptest! {
             .collect();
         let data = CriticalDifferenceDiagram { methods, cliques, critical_difference };
         check(&critical_difference_diagram(&heading("ranks"), &data), count);
-        let kind = if improvement { PairKind::Improvement } else { PairKind::PValue { alpha: 0.05 } };
         let rows = count * count.saturating_sub(1);
         check(&pair_map(&heading("pairs"), &PairMap { labels, values, kind }), rows);
     }
@@ -225,6 +229,17 @@ proptest! {
         check(&density_map(&heading("density"), &map), layers * columns);
         let matrix = ConfusionMatrix { classes: names, counts };
         check(&confusion_matrix(&heading("confusion"), &matrix), layers * layers);
+    }
+
+    #[test]
+    fn mask_distances_stay_inside(
+        methods in vec((label(), proptest::option::of(number())), 0..30),
+        layers in vec(label(), 0..60),
+        distance in vec(vec(proptest::option::of(number()), 0..60), 0..30),
+    ) {
+        let rows = methods.len() * (layers.len() + 1);
+        let (methods, network) = methods.into_iter().unzip();
+        check(&distance_map(&heading("masks"), &DistanceMap { methods, layers, network, distance }), rows);
     }
 
     #[test]

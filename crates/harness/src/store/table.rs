@@ -1,5 +1,7 @@
 //! `history.csv`, `layers.csv` and `ages.csv` of one trial.
 
+use dst_core::NetworkRecord;
+use dst_core::network::NetworkCells;
 use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Scores};
 use dst_core::{Error, Result};
 use serde::de::DeserializeOwned;
@@ -73,9 +75,12 @@ impl From<EpochRow> for EpochRecord {
     }
 }
 
-/// `history.csv` as bytes.
-pub(super) fn write_history(history: &[EpochRecord]) -> Result<Vec<u8>> {
-    write(history.iter().map(EpochRow::from))
+/// `history.csv` as bytes: behind the epoch what its layers have together, so that nobody need add
+/// them up. These columns are not read again; `layers.csv` has what they were made from.
+pub(super) fn write_history(history: &[EpochRecord], layers: &[LayerRecord]) -> Result<Vec<u8>> {
+    let networks = NetworkRecord::by_epoch(layers);
+    let network = |epoch| NetworkCells(networks.get(&epoch).copied());
+    write(history.iter().map(|record| (EpochRow::from(record), network(record.epoch))))
 }
 
 /// The epochs in `history.csv`.
@@ -145,16 +150,33 @@ mod tests {
             train_flops: 1.234_567_890_123_456_7e18,
             train_seconds: 2.5,
         };
-        let text =
-            String::from_utf8(write_history(std::slice::from_ref(&record)).unwrap()).unwrap();
+        let layer = LayerRecord {
+            epoch: 1,
+            layer: "fc1.weight".into(),
+            shape: "120x400".into(),
+            size: 48_000,
+            active: 4_800,
+            born: 480,
+            dropped: 470,
+            ever_active_share: 0.125,
+            regrown: Some(7),
+            neurons_without_input: Some(2),
+            neurons_without_output: None,
+        };
+        let written = write_history(std::slice::from_ref(&record), &[layer]).unwrap();
+        let text = String::from_utf8(written).unwrap();
         assert_eq!(
             text,
             "epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,\
              validation_f1_macro,sparsity_prunable,train_flops,train_seconds,validation_f1_binary,\
-             validation_matthews,validation_pearson,validation_spearman\n\
+             validation_matthews,validation_pearson,validation_spearman,active,density,born,dropped,\
+             regrown,ever_active_share,neurons_without_input,neurons_without_output\n\
              1,109,0.30000000000000004,2.2250738585072014e-308,0.3333333333333333,0.981,\
-             0.9,0.9,1.2345678901234568e18,2.5,,-0.125,,\n"
+             0.9,0.9,1.2345678901234568e18,2.5,,-0.125,,,4800,0.1,480,470,7,0.125,2,\n"
         );
+        // Without layers, what they have together is missing.
+        let written = write_history(std::slice::from_ref(&record), &[]).unwrap();
+        assert!(String::from_utf8(written).unwrap().ends_with(",-0.125,,,,,,,,,,\n"));
         assert_eq!(read_history(&text).unwrap(), [record]);
     }
 
@@ -197,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_empty_table_is_an_empty_file() {
-        assert!(write_history(&[]).unwrap().is_empty());
+        assert!(write_history(&[], &[]).unwrap().is_empty());
         assert!(read_history("").unwrap().is_empty());
         assert!(read_layers("epoch,layer\n1\n").is_err());
     }

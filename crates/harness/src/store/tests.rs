@@ -6,7 +6,7 @@ use dst_analysis::sample::{self, Size};
 use dst_analysis::{Analysis, Margin};
 use dst_core::predictions::Values;
 use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Provenance, Scores};
-use dst_core::{Predictions, Training};
+use dst_core::{LayerMask, Predictions, Training};
 use serde_json::json;
 
 use super::trial::{TrialResult, write_result, write_tables};
@@ -204,7 +204,10 @@ fn a_result_comes_back_with_its_tables() {
     let folder = store.folder(&id);
     write_tables(&folder, &history, &layers, &ages, Durability::Synced).unwrap();
     write_predictions(&folder, &predictions()).unwrap();
-    let rows = RowCounts { history: 1, layers: 1, ages: 1, predictions: 3 };
+    let active: Vec<bool> = (0..4096).map(|place| place % 10 == 0).collect();
+    let masks = [LayerMask::new("fc1.weight", 48_000, &active).unwrap()];
+    write_masks(&folder, &masks).unwrap();
+    let rows = RowCounts { history: 1, layers: 1, ages: 1, predictions: 3, masks: 1 };
     let result = TrialResult { rows, confusion: vec![vec![1, 1], vec![0, 1]], ..success(&wanted) };
     assert!(write_result(&folder, &result).unwrap());
 
@@ -216,6 +219,7 @@ fn a_result_comes_back_with_its_tables() {
     assert_eq!((&record.history[..], &record.layers[..]), (&history[..], &layers[..]));
     assert_eq!((&record.ages[..], &record.confusion), (&ages[..], &result.confusion));
     assert_eq!(record.predictions, Some(predictions()));
+    assert_eq!(record.masks, masks);
 
     fs::write(folder.join("history.csv"), "").unwrap();
     let error = text(store.record(&id).unwrap_err());
@@ -236,7 +240,7 @@ fn a_result_from_before_there_were_predictions_is_read() {
     let path = folder.join("result.json");
     let mut result: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    for key in ["age_rows", "prediction_rows", "confusion"] {
+    for key in ["age_rows", "prediction_rows", "mask_layers", "confusion"] {
         assert!(result.as_object_mut().unwrap().remove(key).is_some(), "{key} is not written");
     }
     assert_eq!((&result["history_rows"], &result["layer_rows"]), (&json!(0), &json!(0)));

@@ -12,6 +12,7 @@ use dst_core::{Error, Predictions, Result};
 use serde::{Deserialize, Serialize};
 
 use super::file::{self, Durability};
+use super::masks::{read_masks, write_masks};
 use super::predictions::{read_predictions, write_predictions};
 use super::{table, to_json};
 
@@ -61,6 +62,9 @@ pub struct RowCounts {
     /// was one.
     #[serde(default, rename = "prediction_rows")]
     pub predictions: usize,
+    /// Layers in `masks.safetensors`; 0 for failures, and in results from before there was one.
+    #[serde(default, rename = "mask_layers")]
+    pub masks: usize,
 }
 
 /// The specification in a folder; `None` if there is none.
@@ -107,7 +111,7 @@ pub(crate) fn write_tables(
     ages: &[AgeRecord],
     durability: Durability,
 ) -> Result<()> {
-    file::replace(&folder.join(HISTORY), &table::write_history(history)?, durability)?;
+    file::replace(&folder.join(HISTORY), &table::write_history(history, layers)?, durability)?;
     file::replace(&folder.join(LAYERS), &table::write_layers(layers)?, durability)?;
     file::replace(&folder.join(AGES), &table::write_ages(ages)?, durability)
 }
@@ -117,10 +121,13 @@ pub(super) fn write_record(folder: &Path, record: &TrialRecord) -> Result<bool> 
     if read_result(folder, &record.id)?.is_some() {
         return Ok(false);
     }
-    let TrialRecord { history, layers, ages, predictions, .. } = record;
+    let TrialRecord { history, layers, ages, masks, predictions, .. } = record;
     write_tables(folder, history, layers, ages, Durability::Cached)?;
     if let Some(predictions) = predictions {
         write_predictions(folder, predictions)?;
+    }
+    if !masks.is_empty() {
+        write_masks(folder, masks)?;
     }
     let result = TrialResult {
         trial: record.id.clone(),
@@ -134,6 +141,7 @@ pub(super) fn write_record(folder: &Path, record: &TrialRecord) -> Result<bool> 
             layers: layers.len(),
             ages: ages.len(),
             predictions: predictions.as_ref().map_or(0, Predictions::len),
+            masks: masks.len(),
         },
         provenance: record.provenance.clone(),
     };
@@ -146,7 +154,12 @@ pub(crate) fn table_rows(folder: &Path) -> RowCounts {
         let text = fs::read_to_string(folder.join(name)).unwrap_or_default();
         text.lines().count().saturating_sub(1)
     };
-    RowCounts { history: rows(HISTORY), layers: rows(LAYERS), ages: rows(AGES), predictions: 0 }
+    RowCounts {
+        history: rows(HISTORY),
+        layers: rows(LAYERS),
+        ages: rows(AGES),
+        ..RowCounts::default()
+    }
 }
 
 /// Writes the result unless there is one: the first complete attempt wins. Says whether this
@@ -204,6 +217,10 @@ pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>
         0 => None,
         samples => Some(read_predictions(folder, samples, &result.confusion)?),
     };
+    let masks = match rows.masks {
+        0 => Vec::new(),
+        count => read_masks(folder, count, &layers)?,
+    };
     Ok(Some(TrialRecord {
         id: id.to_owned(),
         spec,
@@ -214,6 +231,7 @@ pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>
         history,
         layers,
         ages,
+        masks,
         confusion: result.confusion,
         predictions,
         provenance: result.provenance,

@@ -80,6 +80,17 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   }
 }
 
+// Links that go on beyond an edge fade there.
+for (const list of document.querySelectorAll("nav ul")) {
+  const mark = () => {
+    const room = list.scrollWidth - list.clientWidth;
+    list.classList.toggle("more-left", list.scrollLeft > 1);
+    list.classList.toggle("more-right", list.scrollLeft < room - 1);
+  };
+  list.addEventListener("scroll", mark, { passive: true });
+  new ResizeObserver(mark).observe(list);
+}
+
 // What is to be copied.
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
@@ -116,6 +127,16 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 {
   const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
   const inView = new Set();
+  // Scrolls the links alone: `scrollIntoView` would move the page too.
+  const show = (link) => {
+    const list = link.closest("ul");
+    const [of, within] = [link, list].map((element) => element.getBoundingClientRect());
+    // Clear of the faded edge.
+    const edge = 40;
+    if (of.left < within.left + edge || of.right > within.right - edge) {
+      list.scrollLeft += of.left - within.left - edge;
+    }
+  };
   const watch = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       if (isIntersecting) inView.add(target.id);
@@ -125,6 +146,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     for (const [id, link] of links) {
       if (first && inView.has(id)) {
         link.setAttribute("aria-current", "true");
+        show(link);
         first = false;
       } else link.removeAttribute("aria-current");
     }

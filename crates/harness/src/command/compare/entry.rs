@@ -122,6 +122,7 @@ pub(super) mod tests {
             history: Vec::new(),
             layers: Vec::new(),
             ages: Vec::new(),
+            masks: Vec::new(),
             confusion: Vec::new(),
             predictions: None,
             provenance: result.provenance,

@@ -222,6 +222,7 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
         history: Vec::new(),
         layers: Vec::new(),
         ages: Vec::new(),
+        masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
         provenance,
