@@ -28,9 +28,10 @@ fn every_network_gets_the_sparsity_that_needs_its_share() {
     let sandbox = Sandbox::new();
     let trials = planned(&sandbox, "--inference-flops 20%");
     let dense = trials["dense"]["inference_flops"].as_f64().unwrap();
-    for name in ["rigl", "gmp", "nm"] {
+    // Groups of five reach only fifths, and layers that they do not divide end near them.
+    for (name, off) in [("rigl", 0.0005), ("gmp", 0.0005), ("nm", 0.005)] {
         let share = trials[name]["inference_flops"].as_f64().unwrap() / dense;
-        assert!((share - 0.2).abs() < 0.001, "{name}: {share}");
+        assert!((share - 0.2).abs() < off, "{name}: {share}");
     }
     let sparsity = |name: &str| trials[name]["spec"]["sparsity"].as_f64().unwrap();
     // Uniform layers cost their density; ERK keeps convolutions denser, whose weights are used most.

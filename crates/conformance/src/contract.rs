@@ -310,13 +310,15 @@ impl Suite<'_> {
     /// Does an error say that what was asked for is not possible, and may it? No method may refuse a
     /// network for the shape of its weights, nor to prune nothing.
     fn may_refuse(&self, course: &Course, tape: &Tape, error: &Error) -> bool {
-        let names_layers =
-            self.strategy.exchange().is_some_and(|shared| !shared.layer_densities.is_empty());
+        let fixes_layers = self.strategy.exchange().is_some_and(|shared| {
+            let ends = shared.dense_first_layer || shared.dense_last_layer;
+            ends || !shared.layer_densities.is_empty()
+        });
         match error.kind() {
             ErrorKind::Collapsed => tape.failed.is_some(),
             ErrorKind::Usage => {
                 let says_so = !self.plugin.reaches.is_empty() && course.sparsity > SPARSITY;
-                tape.failed == Some("init") && (names_layers || says_so)
+                tape.failed == Some("init") && (fixes_layers || says_so)
             }
             _ => false,
         }

@@ -209,7 +209,11 @@ fn fit(
         }
         let ends = [Point { at: 0, value: 0.0 }, high];
         let found = nearest(ends, guess, share, &mut |at| cost(at).map(Some))?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(mut found) = found else { return Ok(None) };
+        // The upper end was looked at, too.
+        if (high.value - share).abs() < (found.value - share).abs() {
+            found = high;
+        }
         epochs = u32::try_from(found.at).unwrap_or(u32::MAX);
         // Half an epoch is what whole ones cannot avoid.
         let of_epoch = found.value / found.at as f64;
