@@ -11,9 +11,9 @@ use dst_record::{Error, Result};
 use dst_stats::verdict::Run;
 use dst_stats::{CriticalDifference, Friedman, MeanRanks, RankComparison};
 
-use crate::format::percent;
+use crate::budget::Level;
 use crate::judgement::Judgement;
-use crate::trial_table::{Group, sparsity_key};
+use crate::trial_table::Group;
 
 /// Fewer data sets than this are exploratory (Demsar 2006 asks for more than 10, and none of his
 /// tables goes below 5).
@@ -47,8 +47,8 @@ pub struct Across {
     pub left_out: Vec<String>,
 }
 
-/// A strategy with its parameters at one sparsity.
-type Method<'a> = (&'a str, &'a str, u64);
+/// A strategy with its parameters at one level.
+type Method<'a> = (&'a str, &'a str, Level);
 
 /// The groups of one table, and what a failed run counts as.
 struct Scored<'a> {
@@ -138,7 +138,7 @@ impl Across {
 }
 
 fn method<'a>(group: &'a Arc<Group<'_>>) -> Method<'a> {
-    (group.strategy, &group.parameters, sparsity_key(group.sparsity))
+    (group.strategy, &group.parameters, group.level())
 }
 
 /// The mean of a method over the tables of one data set. None if a table lacks it.
@@ -189,14 +189,14 @@ fn normalized(tables: &[Scored<'_>], wanted: Method<'_>) -> Option<Vec<f64>> {
 fn labels<'a>(keys: &[Method<'a>]) -> BTreeMap<Method<'a>, String> {
     keys.iter()
         .map(|key| {
-            let (strategy, parameters, sparsity) = *key;
+            let (strategy, parameters, level) = *key;
             let siblings = || keys.iter().filter(|other| other.0 == strategy);
             let mut label = strategy.to_owned();
             if siblings().any(|other| other.1 != parameters) {
                 label.push_str(&format!(" {parameters}"));
             }
-            if siblings().any(|other| other.2 > 0) {
-                label.push_str(&format!(" at {}", percent(sparsity as f64 / 1e12)));
+            if siblings().any(|other| !other.2.is_dense()) {
+                label.push_str(&format!(" {}", level.suffix()));
             }
             (*key, label)
         })

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dst_record::Metric;
 use dst_record::record::{TrialRecord, TrialSpec};
 
+use crate::budget::Budgets;
 use crate::settings::Analysis;
 
 /// Trials that ended, those that have not, and what is known of how they came to be.
@@ -24,6 +25,8 @@ pub struct Experiment<'a> {
     pub catalog: &'a Catalog,
     /// Verdicts that were shown before, at other counts of seeds.
     pub seen: &'a Seen,
+    /// What sparsities or epochs were chosen for, by the ids of trials.
+    pub budgets: &'a Budgets,
 }
 
 /// Counts of seeds at which verdicts were shown, by [`TrialTable::key`](crate::TrialTable::key).
@@ -67,6 +70,7 @@ pub struct DatasetFacts {
 
 static NO_CATALOG: Catalog = Catalog { strategies: BTreeMap::new(), datasets: BTreeMap::new() };
 static NOT_SEEN: Seen = Seen::new();
+static NO_BUDGETS: Budgets = Budgets::new();
 
 impl<'a> Experiment<'a> {
     /// Trials without anything else, compared as planned.
@@ -79,6 +83,7 @@ impl<'a> Experiment<'a> {
             commands: &[],
             catalog: &NO_CATALOG,
             seen: &NOT_SEEN,
+            budgets: &NO_BUDGETS,
         }
     }
 }

@@ -17,6 +17,7 @@ use dst_record::{Error, Result};
 
 mod across;
 mod all_pairs;
+mod budget;
 mod chance;
 mod comparable;
 mod comparison;
@@ -41,6 +42,7 @@ mod trial_table;
 
 pub use across::{Across, FEW_DATASETS};
 pub use all_pairs::AllPairs;
+pub use budget::{Budget, Budgets};
 pub use comparable::is_another_sparsity;
 pub use comparison::Comparison;
 pub use diagnostics::{Diagnostics, POWER, RESAMPLES, SeedMcNemar};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dst_record::record::TrialSpec;
 use serde_json::Value;
 
+use crate::budget::Budget;
 use crate::diagnostics::RESAMPLES;
 use crate::format::{count, level, margin, percent, points};
 use crate::settings::{Margin, Multiplicity, PrimaryTest};
@@ -61,9 +62,36 @@ fn trained(study: &Study<'_>) -> String {
     }
     text.push_str(". ");
     text.push_str(&training(study));
+    text.push_str(&equal_costs(study));
     let strategies = strategies(study);
     if !strategies.is_empty() {
         text.push_str(&format!(" Strategies, with their parameters: {strategies}."));
+    }
+    text
+}
+
+/// What sparsities and epochs were chosen for.
+fn equal_costs(study: &Study<'_>) -> String {
+    let groups = study.judgements.iter().flat_map(|judgement| &judgement.table.groups);
+    let budgets: Vec<_> = groups.map(|group| group.budget).collect();
+    let shares = |share: fn(&Budget) -> Option<f64>| -> BTreeSet<String> {
+        budgets.iter().filter_map(share).map(percent).collect()
+    };
+    let (inference, training) = (shares(|own| own.inference), shares(|own| own.training));
+    let mut text = String::new();
+    if !inference.is_empty() {
+        text.push_str(&format!(
+            " The sparsity of each strategy was chosen before training so that the network in the end \
+             needs {} of the dense network's FLOPs for one sample.",
+            join(&inference)
+        ));
+    }
+    if !training.is_empty() {
+        text.push_str(&format!(
+            " The number of epochs of each strategy was chosen before training so that the whole \
+             training needs {} of the dense training's FLOPs; schedules stretch with the epochs.",
+            join(&training)
+        ));
     }
     text
 }

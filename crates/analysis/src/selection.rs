@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use dst_stats::verdict::Run;
 
-use crate::trial_table::{Group, TrialTable, sparsity_key};
+use crate::budget::Level;
+use crate::trial_table::{Group, TrialTable};
 
 /// One strategy at one sparsity with several sets of parameters or of training.
 #[derive(Debug, Clone)]
 pub struct Selection<'t> {
     /// Name of the strategy.
     pub strategy: String,
-    /// The sparsity to reach.
+    /// The sparsity to reach; where each set has its own, chosen for its cost, the one at which equally
+    /// sparse layers cost as much.
     pub sparsity: f64,
     /// Sets that were tried.
     pub tried: usize,
@@ -29,9 +31,9 @@ pub struct Selection<'t> {
 
 /// Of every strategy and sparsity, what validation chooses; empty if no strategy has a choice.
 pub(crate) fn selections<'t>(table: &TrialTable<'t>, chance: Option<f64>) -> Vec<Selection<'t>> {
-    let mut sets: BTreeMap<(&str, u64), Vec<&Arc<Group<'t>>>> = BTreeMap::new();
+    let mut sets: BTreeMap<(&str, Level), Vec<&Arc<Group<'t>>>> = BTreeMap::new();
     for group in &table.groups {
-        sets.entry((group.strategy, sparsity_key(group.sparsity))).or_default().push(group);
+        sets.entry((group.strategy, group.level())).or_default().push(group);
     }
     if sets.values().all(|sets| sets.len() < 2) {
         return Vec::new();
@@ -51,7 +53,7 @@ fn selection<'t>(sets: &[&Arc<Group<'t>>], seeds: &[u64], chance: Option<f64>) -
     };
     Selection {
         strategy: sets[0].strategy.to_owned(),
-        sparsity: sets[0].sparsity,
+        sparsity: sets[0].level().sparsity(),
         tried: sets.len(),
         runs: sets.iter().map(|group| group.planned()).sum(),
         chosen: best.map(|(_, group)| Arc::clone(group)),

@@ -9,6 +9,7 @@ use dst_stats::verdict::Run;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::budget::{Budget, Budgets, Level};
 use crate::format::percent;
 use crate::{Catalog, Experiment};
 
@@ -66,6 +67,8 @@ pub struct Group<'a> {
     pub training: String,
     /// The sparsity to reach, of the prunable weights, in [0, 1).
     pub sparsity: f64,
+    /// What its sparsity or its epochs were chosen for.
+    pub budget: Budget,
     /// The strategy, and what else tells the group from others of its table.
     pub label: String,
     /// That of the table.
@@ -107,6 +110,11 @@ impl<'a> Group<'a> {
         let outcome = trial.outcome.as_ref()?;
         outcome.test.get(self.metric).filter(|score| score.is_finite())?;
         Some(outcome)
+    }
+
+    /// What it is compared at.
+    pub(crate) fn level(&self) -> Level {
+        Level::new(self.budget, self.sparsity)
     }
 
     /// The test score of a trial, if it may enter a mean.
@@ -183,6 +191,17 @@ impl<'a> Planned<'a> {
         }
     }
 
+    /// What its sparsity or its epochs were chosen for.
+    fn budget(self, budgets: &Budgets) -> Budget {
+        // Nothing is hashed where nothing was chosen.
+        let known = |id: &str| budgets.get(id).copied().unwrap_or_default();
+        match self {
+            _ if budgets.is_empty() => Budget::default(),
+            Self::Ended(trial) => known(&trial.id),
+            Self::Pending(spec) => known(&spec.id()),
+        }
+    }
+
     fn ended(self) -> Option<&'a TrialRecord> {
         match self {
             Self::Ended(trial) => Some(trial),
@@ -225,7 +244,7 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<TrialTable<'a>>> {
                 place,
                 metric,
                 seeds: seeds.into_iter().collect(),
-                groups: groups(&trials, metric, accepts_collapse)?,
+                groups: groups(&trials, metric, accepts_collapse, experiment.budgets)?,
             })
         })
         .collect()
@@ -253,6 +272,7 @@ fn groups<'a>(
     trials: &[Planned<'a>],
     metric: Metric,
     accepts_collapse: bool,
+    budgets: &Budgets,
 ) -> Result<Vec<Arc<Group<'a>>>> {
     let mut by_group: BTreeMap<_, Vec<Planned<'a>>> = BTreeMap::new();
     for trial in trials {
@@ -272,6 +292,7 @@ fn groups<'a>(
         .zip(labels)
         .map(|(((strategy, parameters, training, _), members), label)| {
             let sparsity = members[0].spec().sparsity + 0.0;
+            let budget = members[0].budget(budgets);
             let mut trials = BTreeMap::new();
             let mut pending = BTreeSet::new();
             for member in members {
@@ -295,6 +316,7 @@ fn groups<'a>(
                 parameters,
                 training,
                 sparsity,
+                budget,
                 label,
                 metric,
                 accepts_collapse,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use dst_analysis::document::Page;
 use dst_analysis::sample::{baseline, group};
-use dst_analysis::{Analysis, Experiment, Margin, Multiplicity, PrimaryTest, Study, sentence};
+use dst_analysis::{
+    Analysis, Budget, Budgets, Experiment, Margin, Multiplicity, PrimaryTest, Study, sentence,
+};
 use dst_record::record::{LayerRecord, TrialRecord, TrialSpec};
 use dst_stats::verdict::{Reason, Verdict};
 use serde_json::{Value, json};
@@ -294,4 +296,33 @@ fn a_control_without_trials_leaves_nothing_to_compare() {
     let wrong = Analysis { control: "bseline".to_owned(), ..analysis.clone() };
     let error = Study::new(&Experiment { analysis: &wrong, ..experiment }).unwrap_err().to_string();
     assert!(error.contains("unknown control 'bseline'"), "{error}");
+}
+
+/// Sparsities that were chosen for one cost are one level, and the page says for which.
+#[test]
+fn what_was_equal_is_told_and_grouped_by() {
+    let lower = |by: f64| CONTROL.map(|score| score - by).to_vec();
+    let mut all = group(&baseline(), 0.0, &CONTROL);
+    all.extend(group(&method("erk"), 0.95, &lower(0.01)));
+    all.extend(group(&method("uniform"), 0.9, &lower(0.02)));
+    let budget = Budget { inference: Some(0.1), training: None };
+    let sparse = all.iter().filter(|trial| trial.spec.sparsity > 0.0);
+    let budgets: Budgets = sparse.map(|trial| (trial.id.clone(), budget)).collect();
+    let analysis = analysis();
+    let page = |budgets: &Budgets| {
+        let experiment = Experiment { budgets, ..Experiment::new(&all, &analysis) };
+        serde_json::to_string(&Page::new(&Study::new(&experiment).unwrap())).unwrap()
+    };
+    let told = page(&budgets);
+    for expected in [
+        "against baseline at 10 % of the dense network's inference FLOPs:",
+        "Equal inference FLOPs: the sparsity of every strategy was chosen before training so that it \
+         needs 10 % of the dense network's inference FLOPs; trials measured 10 % (erk) to 20 % (uniform).",
+        "The sparsity of each strategy was chosen before training",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(!told.contains("Sparsity 95 %"), "they are one group of verdicts");
+    let untold = page(&Budgets::new());
+    assert!(untold.contains("Sparsity 95 %") && !untold.contains("Equal inference"), "{untold}");
 }

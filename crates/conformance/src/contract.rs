@@ -38,8 +38,10 @@ const SPARSITIES: [f64; 3] = [0.0, 0.5, 0.98];
 /// - what is kept in slots and numbers stops growing.
 ///
 /// Forecasts:
-/// - training ends at the density that `final_density` foresees, which is the one that was asked
-///   for in the main training, and dense at sparsity 0;
+/// - after every batch the network has the density that `density_at` foresees, up to the rounding of
+///   layers; at the end exactly, which is the one that was asked for in the main training, and dense
+///   at sparsity 0;
+/// - a training of linear layers costs the FLOPs that are estimated beforehand, up to 2 %;
 /// - connections change as often as `updates` foresees: what counts is that a hook sets the active
 ///   set of a layer, be it to what it was;
 /// - something changes at all, unless `updates` says that nothing ever does.
@@ -61,7 +63,7 @@ const SPARSITIES: [f64; 3] = [0.0, 0.5, 0.98];
 /// also at sparsities 0, 0.5 and 0.98, with accumulated and clipped gradients, and on a network with
 /// convolutions and a layer of two weights, with SGD with momentum and in bfloat16. There, and not in
 /// the main training, a layer may lose all connections, with an error of kind `Collapsed`, and `init`
-/// may refuse the highest sparsity with one of kind `Usage`.
+/// may refuse the highest sparsity with one of kind `Usage` if the record says in `reaches` what it takes.
 ///
 /// The test binary starts itself once more, so this must be called on the thread of a test.
 ///
@@ -87,6 +89,22 @@ pub fn verify(strategy: &dyn Strategy) -> Result<()> {
     config::check_record(plugin)?;
     let suite = Suite { strategy, plugin };
     suite.check().map_err(|error| error.at(name))
+}
+
+/// Checks every strategy that the calling binary links, as [`check`], with its defaults and what its
+/// record calls `brief`. Returns those that break the contract, by name.
+///
+/// # Errors
+/// If two linked crates register one name.
+pub fn breaches() -> Result<Vec<(&'static str, Error)>> {
+    // In the second process there is a job, and nothing else to do.
+    child::serve();
+    let mut breaches = Vec::new();
+    for plugin in StrategyPlugin::all()? {
+        let kept = config::in_brief(plugin).and_then(|strategy| verify(&*strategy));
+        breaches.extend(kept.err().map(|breach| (plugin.name, breach)));
+    }
+    Ok(breaches)
 }
 
 struct Suite<'a> {
@@ -280,7 +298,7 @@ impl Suite<'_> {
             _ if course.sparsity > SPARSITY => breach(
                 format!("`{hook}` fails in {}: {why}", course.title),
                 "make it work there, or refuse the sparsity in `init` with an error of kind `Usage` \
-                 that says what is possible",
+                 that says what is possible, and say in `reaches` of strategy_plugin! what that is",
             ),
             _ => breach(
                 format!("`{hook}` fails in {}: {why}", course.title),
@@ -292,12 +310,15 @@ impl Suite<'_> {
     /// Does an error say that what was asked for is not possible, and may it? No method may refuse a
     /// network for the shape of its weights, nor to prune nothing.
     fn may_refuse(&self, course: &Course, tape: &Tape, error: &Error) -> bool {
-        let names_layers =
-            self.strategy.exchange().is_some_and(|shared| !shared.layer_densities.is_empty());
+        let fixes_layers = self.strategy.exchange().is_some_and(|shared| {
+            let ends = shared.dense_first_layer || shared.dense_last_layer;
+            ends || !shared.layer_densities.is_empty()
+        });
         match error.kind() {
             ErrorKind::Collapsed => tape.failed.is_some(),
             ErrorKind::Usage => {
-                tape.failed == Some("init") && (names_layers || course.sparsity > SPARSITY)
+                let says_so = !self.plugin.reaches.is_empty() && course.sparsity > SPARSITY;
+                tape.failed == Some("init") && (fixes_layers || says_so)
             }
             _ => false,
         }

@@ -14,4 +14,4 @@ mod bench;
 mod contract;
 
 pub use bench::{Bench, step};
-pub use contract::{check, verify};
+pub use contract::{breaches, check, verify};

@@ -249,6 +249,17 @@ impl Exchange {
         self.timing().updates(start, self.batch_use())
     }
 
+    /// How many updates are due in batches up to the one at `step`, this one included.
+    pub fn passed(&self, step: &Step) -> usize {
+        self.timing().passed(step, self.batch_use())
+    }
+
+    /// What becomes of the batch at `step`.
+    pub fn use_of(&self, step: &Step) -> BatchUse {
+        let updates = self.replaces_step && self.timing().is_due(step);
+        if updates { BatchUse::Topology } else { BatchUse::Weights }
+    }
+
     /// How far a schedule is that arrives with the last update before `until`; see
     /// [`Timing::arrival`].
     pub fn arrival(&self, step: &Step, until: Span) -> f64 {
@@ -323,7 +334,7 @@ impl Exchange {
         for layer in topology.layers_mut() {
             method.observe(step, layer)?;
         }
-        let updates = self.replaces_step && self.timing().is_due(step);
+        let updates = self.use_of(step) == BatchUse::Topology;
         if method.reads_gradient() && self.is_window(step) {
             for layer in topology.layers_mut() {
                 let gradient = match layer.take_slot(GRADIENTS) {

@@ -13,11 +13,17 @@ use crate::topology::{Layer, Topology};
 
 /// Forward operations for one sample at the present topology.
 pub fn inference(topology: &Topology) -> f64 {
-    topology
-        .layers()
-        .iter()
-        .map(|layer| 2.0 * layer.active_count() as f64 * layer.positions() as f64)
-        .sum()
+    inference_with(topology, &present(topology))
+}
+
+/// As [`inference`], with so many connections in each layer; a forecast may have parts of them.
+pub fn inference_with(topology: &Topology, connections: &[f64]) -> f64 {
+    let layers = topology.layers().iter().zip(connections);
+    layers.map(|(layer, active)| 2.0 * active * layer.positions() as f64).sum()
+}
+
+fn present(topology: &Topology) -> Vec<f64> {
+    topology.layers().iter().map(|layer| layer.active_count() as f64).collect()
 }
 
 /// Forward operations for one sample if every layer were dense.
@@ -28,14 +34,19 @@ pub fn dense_inference(topology: &Topology) -> f64 {
 /// Operations to train on one sample: forward and the gradient of the input cost `f_S` each, the
 /// gradient of the weights `f_S`, that of trainable weights, or `f_D`, by its scope.
 pub fn training(topology: &Topology, scope: GradientScope) -> f64 {
-    let of_weights = |layer: &Layer| match scope {
-        GradientScope::Active => layer.active_count(),
-        GradientScope::Trainable => layer.trainable_count().max(layer.active_count()),
-        GradientScope::All => layer.size(),
+    training_with(topology, &present(topology), scope)
+}
+
+/// As [`training`], with so many connections in each layer, where as many weights are trained as at
+/// present.
+pub fn training_with(topology: &Topology, connections: &[f64], scope: GradientScope) -> f64 {
+    let of_weights = |layer: &Layer, active: f64| match scope {
+        GradientScope::Active => active,
+        GradientScope::Trainable => (layer.trainable_count() as f64).max(active),
+        GradientScope::All => layer.size() as f64,
     };
-    let per_layer = topology.layers().iter().map(|layer| {
-        let factors = 2 * layer.active_count() + of_weights(layer);
-        2.0 * factors as f64 * layer.positions() as f64
+    let per_layer = topology.layers().iter().zip(connections).map(|(layer, active)| {
+        2.0 * (2.0 * active + of_weights(layer, *active)) * layer.positions() as f64
     });
     per_layer.sum()
 }

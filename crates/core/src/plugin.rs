@@ -27,6 +27,14 @@ pub struct StrategyPlugin {
     pub summary: &'static str,
     /// Parameters worth searching: the contents of the crate's `grid.toml`.
     pub grid: &'static str,
+    /// Which sparsities and networks it takes, in a sentence or two for users, where that is not every
+    /// sparsity of every network that leaves each layer a connection; empty otherwise. The contract
+    /// suite takes a refusal for a mistake unless there is one.
+    pub reaches: &'static str,
+    /// Parameters, as TOML, with which a training of sixty steps shows all that the method does. The
+    /// contract suite tests a registered strategy with them, and with `interval = "5 steps"` if they
+    /// name no other and the strategy has such a parameter.
+    pub brief: &'static str,
     /// Is it the dense network that others are compared with? It ignores the sparsity to reach.
     pub baseline: bool,
     /// Do its hooks change values of active weights, as noise or rewinding does? The contract
@@ -98,6 +106,8 @@ impl StrategyPlugin {
             bibtex: "",
             summary: "",
             grid,
+            reaches: "",
+            brief: "",
             baseline: false,
             moves_weights: false,
             redistributes: false,

@@ -124,6 +124,16 @@ pub struct Timing {
     pub end: Span,
 }
 
+/// Where the updates of a training lie, in batches.
+#[derive(Debug, Clone, Copy)]
+struct Course {
+    first: u64,
+    /// From one to the next.
+    stride: u64,
+    /// How many come before the end of the schedule; those of the training may be fewer.
+    updates: u64,
+}
+
 impl Timing {
     /// Is an update due now? False for the batch after an update that consumed its own batch
     /// without advancing the step.
@@ -143,29 +153,60 @@ impl Timing {
     /// How many updates a whole training has, if each does this with its batch. `start` is the
     /// first step.
     pub fn updates(&self, start: &Step, batch_use: BatchUse) -> usize {
-        self.due_at(start, batch_use).len()
+        self.passed(&start.last(), batch_use)
+    }
+
+    /// How many updates of a training are due in batches up to the one at `step`, this one included,
+    /// if each does this with its batch.
+    pub fn passed(&self, step: &Step, batch_use: BatchUse) -> usize {
+        let Some(Course { first, stride, updates }) = self.course(step, batch_use) else {
+            return 0;
+        };
+        let through = step.position().min(step.total().saturating_sub(1));
+        let reached = through.checked_sub(first).map_or(0, |past| past / stride + 1);
+        reached.min(updates) as usize
     }
 
     /// The steps of a training from `start` at which an update is due.
     pub(crate) fn due_at(&self, start: &Step, batch_use: BatchUse) -> Vec<Step> {
-        let mut step = *start;
-        let mut updates = Vec::new();
-        while step.epoch < step.epochs {
-            let due = self.is_due(&step);
-            if due {
-                updates.push(step);
+        let Some(Course { first, stride, .. }) = self.course(start, batch_use) else {
+            return Vec::new();
+        };
+        let consumed = u64::from(batch_use == BatchUse::Topology);
+        let step = |update: u64| {
+            let position = first + update * stride;
+            Step { index: position - update * consumed, ..start.at(position) }
+        };
+        (0..self.updates(start, batch_use) as u64).map(step).collect()
+    }
+
+    /// The batches of a training at which updates are due, which are equally far apart. None if no
+    /// training of this kind has one.
+    fn course(&self, step: &Step, batch_use: BatchUse) -> Option<Course> {
+        // A batch that an update consumes is not counted as a step.
+        let consumed = u64::from(batch_use == BatchUse::Topology);
+        let end = step.steps_in(self.end);
+        let until = |first: u64, distance: u64| {
+            Some((end.checked_sub(first)?.checked_sub(1)?) / distance + 1)
+        };
+        match self.interval {
+            Span::Epochs(epochs) if epochs.fract() == 0.0 && epochs >= 1.0 => {
+                let begin = step.steps_in(self.begin.unwrap_or(self.interval));
+                let first = begin.div_ceil(step.per_epoch.max(1)) * step.per_epoch;
+                // In epochs of one batch, the one after an update trains.
+                let stride = (epochs as u64).saturating_mul(step.per_epoch).max(1 + consumed);
+                Some(Course { first, stride, updates: until(first, stride)? })
             }
-            if due && batch_use == BatchUse::Topology {
-                step.updated_at = Some(step.index);
-            } else {
-                step.index += 1;
-            }
-            step.offset += 1;
-            if step.offset >= step.per_epoch {
-                (step.epoch, step.offset) = (step.epoch + 1, 0);
+            interval => {
+                let distance = step.steps_in(interval).max(1);
+                let first = step.steps_in(self.begin.unwrap_or(Span::Steps(distance)));
+                let stride = distance.saturating_add(consumed);
+                // Parts of epochs end by the data, other spans by the steps.
+                let is_epochs = matches!(interval, Span::Epochs(_));
+                let updates = until(first, if is_epochs { stride } else { distance })?;
+                Some(Course { first, stride, updates })
             }
         }
-        updates
     }
 
     /// Progress in [0, 1] from step 0 to `end`, the argument of a [`Curve`].
@@ -183,18 +224,19 @@ impl Timing {
         if !self.is_due(step) {
             return None;
         }
-        let start = Step::first(step.per_epoch, step.epochs);
-        let all = self.due_at(&start, batch_use);
-        let earlier = all.iter().filter(|due| due.position() < step.position()).count();
-        Some((earlier + 1, all.len()))
+        // The step may lie on a batch that the forecast does not take for an update's.
+        let earlier = match step.position().checked_sub(1) {
+            Some(before) => self.passed(&step.at(before), batch_use),
+            None => 0,
+        };
+        Some((earlier + 1, self.updates(step, batch_use)))
     }
 
     /// Progress that counts updates: k / n from the k-th of n on, and so 1 from the last one on; also 1
     /// if there is none. For targets that must be reached, as [`Timing::ordinal`].
     pub fn arrival(&self, step: &Step, batch_use: BatchUse) -> f64 {
-        let all = self.due_at(&Step::first(step.per_epoch, step.epochs), batch_use);
-        let through = all.iter().filter(|due| due.position() <= step.position()).count();
-        if all.is_empty() { 1.0 } else { through as f64 / all.len() as f64 }
+        let all = self.updates(step, batch_use);
+        if all == 0 { 1.0 } else { self.passed(step, batch_use) as f64 / all as f64 }
     }
 
     fn next_after_now(&self, step: &Step) -> u64 {
@@ -345,6 +387,47 @@ mod tests {
         );
         let never = Timing { interval: Span::Steps(60), ..timing };
         assert_eq!(never.arrival(&step(49), BatchUse::Weights), 1.0);
+    }
+
+    /// Every schedule against a walk through the training, batch by batch.
+    #[test]
+    fn updates_are_counted_as_a_walk_through_the_training_counts_them() {
+        use BatchUse::{Topology, Weights};
+        let spans = [
+            Span::Steps(0),
+            Span::Steps(1),
+            Span::Steps(7),
+            Span::Epochs(0.3),
+            Span::Epochs(1.0),
+            Span::Epochs(2.0),
+            Span::Fraction(0.1),
+            Span::Fraction(0.75),
+            Span::Fraction(1.0),
+        ];
+        let begins = spans.map(Some).into_iter().chain([None]);
+        for (per_epoch, epochs) in [(1, 9), (2, 5), (10, 5), (13, 3)] {
+            for (interval, begin) in spans.iter().flat_map(|i| begins.clone().map(move |b| (*i, b)))
+            {
+                for (end, batch_use) in spans.iter().flat_map(|e| [(*e, Weights), (*e, Topology)]) {
+                    let timing = Timing { interval, begin, end };
+                    let mut step = Step::first(per_epoch, epochs);
+                    let mut due = Vec::new();
+                    while step.epoch < epochs {
+                        let is_due = timing.is_due(&step);
+                        if is_due {
+                            due.push(step.position());
+                        }
+                        let what = format!("{timing:?}, {batch_use:?}, {step:?}");
+                        assert_eq!(timing.passed(&step, batch_use), due.len(), "{what}");
+                        step = step.after(if is_due { batch_use } else { Weights });
+                    }
+                    let start = Step::first(per_epoch, epochs);
+                    let foreseen = timing.due_at(&start, batch_use);
+                    let foreseen: Vec<u64> = foreseen.iter().map(Step::position).collect();
+                    assert_eq!(foreseen, due, "{timing:?}, {batch_use:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -46,6 +46,33 @@ impl Step {
         }
     }
 
+    /// The step of the batch at `position` of this training, if no batch goes into the topology.
+    pub fn at(&self, position: u64) -> Self {
+        let per_epoch = self.per_epoch.max(1);
+        let (epoch, offset) = ((position / per_epoch) as u32, position % per_epoch);
+        Self { index: position, epoch, offset, ..*self }
+    }
+
+    /// The step of the last batch of this training, as [`Step::at`].
+    pub fn last(&self) -> Self {
+        self.at(self.total().saturating_sub(1))
+    }
+
+    /// The step after the batch at this one was used.
+    #[must_use]
+    pub fn after(&self, batch_use: BatchUse) -> Self {
+        let mut next = *self;
+        match batch_use {
+            BatchUse::Weights => next.index += 1,
+            BatchUse::Topology => next.updated_at = Some(self.index),
+        }
+        next.offset += 1;
+        if next.offset >= next.per_epoch {
+            (next.epoch, next.offset) = (next.epoch + 1, 0);
+        }
+        next
+    }
+
     /// Planned optimiser steps of the whole training.
     pub fn total(&self) -> u64 {
         self.per_epoch * u64::from(self.epochs)
@@ -227,12 +254,15 @@ pub trait Strategy: FromCrate + Debug + Send + Sync {
         self.exchange().map_or(Ok(()), |shared| shared.init(topology, probe))
     }
 
-    /// The density of all prunable weights at the end of training, as the schedule has it: where it
-    /// is another than the one that was asked for, users hear of it before they train. `start` is
-    /// the first step and `topology` what [`Strategy::init`] chose.
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        let _ = start;
-        topology.density()
+    /// The density of all prunable weights once the batch at `step` is through, as the schedule has
+    /// it: always that of the start unless written. `topology` is what [`Strategy::init`] chose.
+    ///
+    /// What a training costs is worked out from it beforehand, and users hear of it where the last
+    /// batch leaves another density than the one that was asked for. It is asked for every batch,
+    /// so it must be cheap.
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        let _ = step;
+        topology.active_density()
     }
 
     /// How often a whole training, from its first step `start`, changes connections, as the schedule

@@ -115,6 +115,11 @@ impl Topology {
         self.layers.iter().map(Layer::active_count).sum()
     }
 
+    /// The share of active weights at present, in [0, 1]; [`Topology::density`] is the one to reach.
+    pub fn active_density(&self) -> f64 {
+        self.active_count() as f64 / self.size() as f64
+    }
+
     /// The stream for choices that concern several layers; each layer has one of its own too.
     pub fn rng(&mut self) -> &mut ChaCha8Rng {
         &mut self.rng

@@ -73,6 +73,8 @@ Examples:
   harness grid --strategies rigl,dense --set rigl.drop_fraction=0.1,0.3 --set mlp.hidden=[300,100] \\
       --models mlp
   harness grid --strategies rigl,dense --datasets mnist --data-dir data --epochs 20
+  harness grid --strategies rigl,gmp,dense --inference-flops 10% --dry-run
+  harness grid --strategies rigl,gmp,dense --sparsity 0.9 --training-flops 100%
   harness grid --grid snfs-lenet5 --data-dir data --dry-run
   harness grid --config grid.toml --print-config
 
@@ -100,13 +102,17 @@ A grid file has the same keys, and one table for each plug-in; arrays in tables 
   [analysis.margins]        # or --set analysis.margins.glue/rte=0.02
   \"glue/rte\" = 0.02
 
+With --inference-flops or --training-flops, the sparsity or the epochs of every strategy are chosen
+before training, by an estimate of its FLOPs; --dry-run shows them. The dense network is trained for
+the configured epochs.
+
 How a strategy trains is stronger than how a data set does, and that than [training]. A strategy
 named * is every one that is not named itself, the control too. Several trainings of one strategy
 are choices: reports take the best on validation (analysis.tuned).
 
 These can be variables, too, each after HARNESS: _STRATEGIES, _DATASETS, _MODELS, _SPARSITY,
 _SEEDS, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, _PRECISION, _GRID, _STORE, _DATA (--data-dir),
-_HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
+_INFERENCE_FLOPS, _TRAINING_FLOPS, _HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
 Flags win over variables, those over the file, that over the grid that ships, that over defaults.";
 
 const RUN_HELP: &str = "\
@@ -204,6 +210,14 @@ pub struct ExperimentArgs {
     /// Shares of the prunable weights to remove, in [0, 1), such as 0.5,0.9
     #[arg(long, value_name = "NUMBERS", allow_hyphen_values = true)]
     pub sparsity: Option<String>,
+    /// Equal inference FLOPs instead of equal sparsity: shares of the dense network's, such as 10%,5%,
+    /// for which the sparsity of each strategy and model is chosen
+    #[arg(long, value_name = "SHARES", allow_hyphen_values = true)]
+    pub inference_flops: Option<String>,
+    /// Equal training FLOPs instead of equal epochs: shares of what the dense network needs for the
+    /// configured epochs, such as 100%, for which the epochs of each strategy and model are chosen
+    #[arg(long, value_name = "SHARES", allow_hyphen_values = true)]
+    pub training_flops: Option<String>,
     /// Seeds: 0..6 are six seeds, 0..=5 the same, or 1,2,3
     #[arg(long, value_name = "SEEDS", alias = "seed", allow_hyphen_values = true)]
     pub seeds: Option<String>,

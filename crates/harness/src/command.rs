@@ -5,6 +5,8 @@ mod compare;
 mod completions;
 mod data;
 mod describe;
+mod epoch_times;
+mod expectation;
 mod fetch;
 mod grid;
 mod label;

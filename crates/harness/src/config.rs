@@ -21,7 +21,7 @@ mod trials;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dst_analysis::Analysis;
+use dst_analysis::{Analysis, Budget};
 use dst_core::record::TrialSpec;
 use dst_core::{DataSources, Error, Result, device};
 use dst_data::hub::{self, Hub};
@@ -44,6 +44,9 @@ pub struct GridConfig {
     /// Each trial once, in the order in which they are started: all of one seed before the
     /// next, so that a grid that is cut short leaves whole pairs.
     pub trials: Vec<TrialSpec>,
+    /// For each trial what its sparsity or its epochs are to be chosen for. Until that is done, the
+    /// trial has the sparsity at which equally sparse layers would do, and the configured epochs.
+    pub budgets: Vec<Budget>,
     /// How they are compared.
     pub analysis: Analysis,
     /// How they are run.
@@ -134,12 +137,13 @@ impl ResolvedSettings {
     /// # Errors
     /// If a name, key or value is not usable, or the grid is empty.
     pub(crate) fn grid(&self) -> Result<GridConfig> {
-        let trials = trials::expand(self)?;
+        let (trials, budgets): (Vec<TrialSpec>, Vec<Budget>) =
+            trials::expand(self)?.into_iter().unzip();
         let execution = self.execution()?;
         self.check_arithmetic(&trials, &execution.device)?;
         let mut analysis = self.analysis()?;
         self.keep_present(&mut analysis, &trials)?;
-        Ok(GridConfig { trials, analysis, execution })
+        Ok(GridConfig { trials, budgets, analysis, execution })
     }
 
     /// Refuses a precision or a backend that the device does not have.

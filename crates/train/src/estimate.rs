@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use dst_core::topology::Topology;
 use dst_core::{
-    Architecture, Builder, Dataset, DenseBackend, Forecast, GradientScope, Input, InputShape,
-    Model, Parameters, Pass, Result, SeedStreams, Split, Step, Strategy, Training, flops,
+    Architecture, BatchUse, Builder, Dataset, DenseBackend, Forecast, GradientScope, Input,
+    InputShape, Layer, Model, Parameters, Pass, Result, SeedStreams, Split, Step, Strategy,
+    Training, flops,
 };
 use tch::Device;
 
@@ -17,12 +18,11 @@ use crate::snapshot::{self, Tensors};
 /// Operations by the conventions of [`dst_core::flops`], and sizes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// For one sample at the starting topology.
+    /// For one sample at the end of the training.
     pub inference_flops: f64,
     /// For one sample if every layer were dense.
     pub dense_inference_flops: f64,
-    /// For the whole training, as if the starting topology kept its size. A method that starts
-    /// dense and prunes needs less.
+    /// For the whole training, with the densities that the strategy's schedule has in its course.
     pub train_flops: f64,
     /// For the whole training of the dense network.
     pub dense_train_flops: f64,
@@ -136,26 +136,23 @@ impl<'a> Estimator<'a> {
     fn of_topology(&self, setup: &Setup<'_>, topology: &Topology) -> Estimate {
         let Setup { strategy, training, dataset, .. } = setup;
         let per_epoch = setup.steps_of(setup.micro_batches(None).len());
-        let mut step = Step::first(per_epoch, training.epochs);
-        let final_density = strategy.final_density(&step, topology);
-        let updates = strategy.updates(&step);
-        let mut steps = BTreeMap::<GradientScope, u64>::new();
-        for index in 0..step.total() {
-            step.index = index;
-            step.epoch = (index / per_epoch) as u32;
-            step.offset = index % per_epoch;
-            *steps.entry(strategy.gradient_scope(&step)).or_default() += 1;
-        }
-        let of_scope = |(scope, count)| flops::training(topology, scope) * count as f64;
-        let of_steps: f64 = steps.into_iter().map(of_scope).sum();
+        let start = Step::first(per_epoch, training.epochs);
+        let final_density = strategy.density_at(&start.last(), topology);
         let samples = dataset.len(Split::Train) as f64 * f64::from(training.epochs);
+        let sum: f64 = batches(*strategy, &start, topology)
+            .into_iter()
+            .map(|((scope, density), count)| {
+                let connections = connections(topology, f64::from_bits(density));
+                flops::training_with(topology, &connections, scope) * count as f64
+            })
+            .sum();
         Estimate {
-            inference_flops: flops::inference(topology),
+            inference_flops: flops::inference_with(topology, &connections(topology, final_density)),
             dense_inference_flops: flops::dense_inference(topology),
-            train_flops: samples * of_steps / step.total() as f64,
+            train_flops: samples * sum / start.total() as f64,
             dense_train_flops: samples * 3.0 * flops::dense_inference(topology),
             final_density,
-            updates,
+            updates: strategy.updates(&start),
             active_parameters: topology.active_count() as u64,
             prunable_parameters: topology.size() as u64,
             total_parameters: self.parameters.count() as u64,
@@ -171,6 +168,58 @@ impl<'a> Estimator<'a> {
             + MEMORY_OF_PARAMETER * self.parameters.count() as u64
             + MEMORY_OF_OUTPUT * outputs as u64
     }
+}
+
+/// How many batches of a training have each scope and density, the latter by its bits.
+fn batches(
+    strategy: &dyn Strategy,
+    start: &Step,
+    topology: &Topology,
+) -> BTreeMap<(GradientScope, u64), u64> {
+    let mut counts = BTreeMap::new();
+    // A batch is charged for the connections that the one before it left.
+    let (mut step, mut density) = (*start, topology.active_density());
+    for position in 0..start.total() {
+        let scope = strategy.gradient_scope(&step);
+        *counts.entry((scope, density.to_bits())).or_default() += 1;
+        density = strategy.density_at(&start.at(position), topology);
+        step = step.after(strategy.exchange().map_or(BatchUse::Weights, |own| own.use_of(&step)));
+    }
+    counts
+}
+
+/// The connections of every layer when all have this density together, on the way from the first
+/// topology to the last: all layers are equally far.
+fn connections(topology: &Topology, density: f64) -> Vec<f64> {
+    let layers = topology.layers();
+    let total = |count: fn(&Layer) -> usize| layers.iter().map(count).sum::<usize>() as f64;
+    let (first, last) = (total(Layer::active_count), total(Layer::final_target));
+    let wanted = density * topology.size() as f64;
+    let between = |from: fn(&Layer) -> usize, to: fn(&Layer) -> usize, share: f64| {
+        let count = |layer: &Layer| {
+            let (from, to) = (from(layer) as f64, to(layer) as f64);
+            from + share * (to - from)
+        };
+        layers.iter().map(count).collect()
+    };
+    // Densities are rounded, connections are whole.
+    if (wanted - first).abs() < 0.5 {
+        return between(Layer::active_count, Layer::active_count, 0.0);
+    }
+    if wanted < first && last < first {
+        return between(
+            Layer::active_count,
+            Layer::final_target,
+            (first - wanted) / (first - last),
+        );
+    }
+    if wanted < first {
+        // A method that shares nothing out among the layers chooses over all of them; nobody knows
+        // before the training which layers lose most.
+        return between(Layer::active_count, |_| 0, (first - wanted) / first);
+    }
+    let room = topology.size() as f64 - first;
+    between(Layer::active_count, Layer::size, ((wanted - first) / room).min(1.0))
 }
 
 /// As [`Estimator::estimate`], for one training.

@@ -8,8 +8,11 @@ use common::{Probes, Recording, Rewires, StaysDense, bits, one_at_a_time, setup,
 use dst_core::plugin::Plugin;
 use dst_core::record::{AgeRecord, Collapse, EpochRecord, LayerRecord};
 use dst_core::training::Component;
-use dst_core::{BatchUse, ErrorKind, Moments, Result, Step, Strategy, Topology, Training};
-use dst_train::toy::{Blobs, TinyMlp};
+use dst_core::{
+    Architecture, BatchUse, Distribution, ErrorKind, Moments, Probe, Result, Step, Strategy,
+    Topology, Training,
+};
+use dst_train::toy::{Blobs, TinyConvNet, TinyMlp};
 use dst_train::{
     Ended, Estimator, Observer, OptimizerPlugin, Progress, Setup, Silent, Trained, Trainer,
     estimate_flops, train,
@@ -292,6 +295,52 @@ fn operations_are_counted_over_the_real_course() {
     assert_eq!(estimate.inference_flops, active);
     assert_eq!(estimate.active_parameters, 326);
     assert!((estimate.train_flops / sparse.train_flops - 1.0).abs() < 0.05, "{estimate:?}");
+}
+
+/// Starts dense and prunes by magnitude to the target with batch 15.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+struct PrunesOnce;
+
+#[typetag::serde(name = "test-prunes-once")]
+impl Strategy for PrunesOnce {
+    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
+        topology.allocate(Distribution::Uniform)?;
+        topology.start_dense()
+    }
+
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        if step.index < 15 { 1.0 } else { topology.density() }
+    }
+
+    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
+        if step.index != 15 {
+            return Ok(());
+        }
+        topology.layers_mut().iter_mut().try_for_each(|layer| {
+            layer.set_target(layer.final_target())?;
+            layer.keep_largest(&layer.magnitude())
+        })
+    }
+}
+
+/// Of 45 batches 16 see the dense network.
+#[test]
+fn estimates_follow_the_density_in_the_course_of_training() {
+    let _turn = one_at_a_time();
+    let (blobs, training) = (Blobs::default(), training());
+    let (linear, convolution) = (TinyMlp::default(), TinyConvNet::default());
+    let networks: [&dyn Architecture; 2] = [&linear, &convolution];
+    for network in networks {
+        let setup = setup(&PrunesOnce, network, &blobs, &training);
+        let (measured, estimate) = (complete(&setup).outcome, estimate_flops(&setup).unwrap());
+        let near = |estimated: f64, measured: f64| (estimated / measured - 1.0).abs() < 0.005;
+        assert!(near(estimate.train_flops, measured.train_flops), "{estimate:?} {measured:?}");
+        assert!(near(estimate.inference_flops, measured.inference_flops), "{estimate:?}");
+        let dense = estimate.dense_train_flops;
+        let expected =
+            (16.0 + 29.0 * estimate.inference_flops / estimate.dense_inference_flops) / 45.0;
+        assert!(near(estimate.train_flops, dense * expected), "{estimate:?}");
+    }
 }
 
 #[test]

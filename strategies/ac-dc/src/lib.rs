@@ -66,8 +66,8 @@ impl Strategy for AcDc {
         Forecast::Exactly(self.phases(start).count() - 1)
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        let is_dense = self.phases(start).count() % 2 == 1;
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        let is_dense = self.phases(step).index(step).is_multiple_of(2);
         let kept = (topology.density() * topology.size() as f64).round();
         if is_dense { 1.0 } else { kept / topology.size() as f64 }
     }
@@ -91,6 +91,7 @@ dst_core::strategy_plugin! {
     paper: "Peste, Iofinova, Vladu & Alistarh (2021), AC/DC: Alternating Compressed/DeCompressed Training of Deep Neural Networks",
     bibtex: include_str!("../paper.bib"),
     summary: "Trains sparse and dense in turn, and ends sparse.",
+    reaches: "Every sparsity; one threshold for the whole network shares the connections.",
     redistributes: true,
 }
 

@@ -65,7 +65,7 @@ fn the_last_phase_is_sparse_unless_the_training_ends_before_it() {
     bench.init(&often(), 0.5);
     let mut ends = |strategy: &AcDc, steps| {
         let start = Step::first(steps, 1);
-        strategy.final_density(&start, bench.topology())
+        strategy.density_at(&start.last(), bench.topology())
     };
     assert_eq!(ends(&often(), 100), 0.5);
     let late = AcDc { warmup: Span::Steps(60), end: Span::Steps(60), ..often() };

@@ -3,7 +3,7 @@
 use dst_core::selection::Groups;
 use dst_core::strategy::check;
 use dst_core::tch::Tensor;
-use dst_core::{Exchange, Keys, Probe, Result, Rewiring, Shared, Step, Strategy, Topology};
+use dst_core::{Exchange, Keys, Probe, Result, Rewiring, Shared, Strategy, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,10 +82,6 @@ impl Strategy for Block {
         topology.layers_mut().iter_mut().try_for_each(|layer| layer.activate_groups(self.blocks()))
     }
 
-    fn final_density(&self, _: &Step, topology: &Topology) -> f64 {
-        topology.active_count() as f64 / topology.size() as f64
-    }
-
     fn reads_gradient(&self) -> bool {
         true
     }
@@ -104,6 +100,8 @@ dst_core::strategy_plugin! {
     paper: "after Evci, Gale, Menick, Castro & Elsen (2020), Rigging the Lottery: Making All Tickets Winners",
     bibtex: include_str!("../paper.bib"),
     summary: "RigL on blocks of weights that are active or inactive as a whole.",
+    reaches: "Every layer has a whole number of blocks and at least one, so small layers end near their density.",
+    brief: "distribution = 'uniform'\nheight = 2\nwidth = 4",
 }
 
 #[cfg(test)]

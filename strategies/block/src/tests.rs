@@ -1,6 +1,6 @@
 use super::*;
 use dst_conformance::{Bench, step};
-use dst_core::{BatchUse, Curve, Distribution, Forecast, Span};
+use dst_core::{BatchUse, Curve, Distribution, Forecast, Span, Step};
 
 /// At 75 % sparsity the layers of the toy network keep whole numbers of these blocks.
 fn often() -> Block {
@@ -95,7 +95,7 @@ fn densities_are_rounded_to_whole_blocks() {
     let mut bench = Bench::new([1.0; 6], [1; 6]);
     bench.init(&block, 0.8);
     let start = Step::first(1000, 1);
-    assert_eq!(block.final_density(&start, bench.topology()), 0.5);
+    assert_eq!(block.density_at(&start.last(), bench.topology()), 0.5);
     assert_eq!(block.updates(&start), Forecast::Exactly(74));
 }
 

@@ -138,6 +138,7 @@ dst_core::strategy_plugin! {
     paper: "Zhang, Zhao, Wu, Muscoloni & Cannistraci (2024), Epitopological Learning and Cannistraci-Hebb Network Shape Intelligence Brain-Inspired Theory for Ultra-Sparse Advantage in Deep Learning",
     bibtex: include_str!("../paper.bib"),
     summary: "Drops the weakest connections and grows where the layer's network predicts links.",
+    brief: "distribution = 'erk'",
 }
 
 dst_core::strategy_plugin! {

@@ -130,6 +130,7 @@ dst_core::strategy_plugin! {
     paper: "Bellec, Kappel, Maass & Legenstein (2018), Deep Rewiring: Training very sparse deep networks",
     bibtex: include_str!("../paper.bib"),
     summary: "Walks at random with weights of fixed sign and rewires those that would change it.",
+    brief: "noise = 1.0",
     moves_weights: true,
 }
 

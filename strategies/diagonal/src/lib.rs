@@ -1,7 +1,7 @@
 //! Diagonal: a weight is a union of wrapped diagonals, which are exchanged as a whole.
 
 use dst_core::selection::Groups;
-use dst_core::{Exchange, Keys, Probe, Result, Rewiring, Shared, Step, Strategy, Topology};
+use dst_core::{Exchange, Keys, Probe, Result, Rewiring, Shared, Strategy, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,10 +45,6 @@ impl Strategy for Diagonal {
         layers.try_for_each(|layer| layer.activate_groups(Groups::Diagonals))
     }
 
-    fn final_density(&self, _: &Step, topology: &Topology) -> f64 {
-        topology.active_count() as f64 / topology.size() as f64
-    }
-
     fn reads_gradient(&self) -> bool {
         true
     }
@@ -67,6 +63,8 @@ dst_core::strategy_plugin! {
     paper: "after Tyagi, Iyer, Renninger, Kanan & Zhu (2025), Dynamic Sparse Training of Diagonally Sparse Networks",
     bibtex: include_str!("../paper.bib"),
     summary: "Keeps whole diagonals of every weight and exchanges them as RigL exchanges connections.",
+    reaches: "Every layer has a whole number of diagonals and at least one, so small layers end near their density.",
+    brief: "distribution = 'uniform'\ndrop_fraction = 0.5\ndecay = 'constant'",
 }
 
 #[cfg(test)]

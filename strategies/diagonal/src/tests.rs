@@ -1,6 +1,6 @@
 use super::*;
 use dst_conformance::{Bench, step};
-use dst_core::{BatchUse, Curve, Distribution, Forecast, Span};
+use dst_core::{BatchUse, Curve, Distribution, Forecast, Span, Step};
 
 /// At 75 % sparsity every layer of the toy network keeps a whole number of diagonals.
 fn often() -> Exchange {
@@ -57,7 +57,7 @@ fn starts_with_whole_diagonals() {
     let started = |sparsity| {
         let mut bench = Bench::new([1.0; 6], [1; 6]);
         bench.init(&halving(), sparsity);
-        let density = halving().final_density(&Step::first(1000, 1), bench.topology());
+        let density = halving().density_at(&Step::first(1000, 1).last(), bench.topology());
         (bench.active(), (density * 6.0).round() as u8)
     };
     let diagonals = [[1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1], [0, 0, 1, 1, 0, 0]];

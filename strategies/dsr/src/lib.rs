@@ -106,6 +106,7 @@ dst_core::strategy_plugin! {
     paper: "Mostafa & Wang (2019), Parameter Efficient Training of Deep Convolutional Neural Networks by Dynamic Sparse Reparameterization",
     bibtex: include_str!("../paper.bib"),
     summary: "Drops what lies below one adaptive threshold and regrows where weights survive.",
+    brief: "threshold = 0.02",
     redistributes: true,
 }
 

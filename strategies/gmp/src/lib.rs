@@ -77,10 +77,14 @@ impl Strategy for Gmp {
         Ok(())
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        match self.exchange.updates(start) {
-            0 => topology.active_count() as f64 / topology.size() as f64,
-            _ => topology.density(),
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        let start = topology.active_density();
+        match self.exchange.passed(step) {
+            0 => start,
+            _ => {
+                let arrival = self.exchange.arrival(step, self.exchange.end);
+                self.curve.at(start, topology.density(), arrival)
+            }
         }
     }
 

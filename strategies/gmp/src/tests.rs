@@ -108,7 +108,7 @@ fn foresees_its_updates_and_a_training_that_is_too_short() {
         let gmp = every(interval, 750);
         bench.init(&gmp, 0.5);
         assert_eq!(gmp.updates(&step(0)), Forecast::Exactly(updates));
-        assert_eq!(gmp.final_density(&step(0), bench.topology()), density);
+        assert_eq!(gmp.density_at(&step(0).last(), bench.topology()), density);
     }
 }
 

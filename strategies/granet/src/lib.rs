@@ -62,10 +62,14 @@ impl Strategy for GraNet {
         topology.activate_random()
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        match self.exchange.updates(start) {
-            0 => topology.active_count() as f64 / topology.size() as f64,
-            _ => topology.density(),
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        let start = topology.active_density();
+        match self.exchange.passed(step) {
+            0 => start,
+            _ => {
+                let arrival = self.exchange.arrival(step, self.prune_end);
+                Curve::Cubic.at(start, topology.density(), arrival)
+            }
         }
     }
 

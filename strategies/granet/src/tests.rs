@@ -124,7 +124,7 @@ fn foresees_where_a_short_training_ends() {
         let granet = GraNet { exchange, ..GraNet::default() };
         let mut bench = Bench::new([1.0; 6], [1; 6]);
         bench.init(&granet, 2.0 / 3.0);
-        (granet.updates(&step(0)), granet.final_density(&step(0), bench.topology()))
+        (granet.updates(&step(0)), granet.density_at(&step(0).last(), bench.topology()))
     };
     let third = 1.0 - 2.0 / 3.0;
     assert_eq!(ends(100), (Forecast::Exactly(9), third));

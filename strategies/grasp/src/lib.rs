@@ -84,6 +84,7 @@ dst_core::strategy_plugin! {
     paper: "Wang, Zhang & Grosse (2020), Picking Winning Tickets Before Training by Preserving Gradient Flow",
     bibtex: include_str!("../paper.bib"),
     summary: "Prunes before training the weights that the gradient flow needs least.",
+    reaches: "Every sparsity at which the choice leaves each layer a connection. One threshold for the whole network shares them unless `global` is off.",
 }
 
 #[cfg(test)]

@@ -55,18 +55,25 @@ impl Strategy for Lottery {
         Forecast::Exactly(self.rewinds(start).map_or(0, |rewinds| rewinds.at.len()))
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        let kept = (topology.density() * topology.size() as f64).round();
-        self.rewinds(start).map_or(1.0, |_| kept / topology.size() as f64)
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        let at = self.rewinds(step).map_or_else(Vec::new, |rewinds| rewinds.at);
+        let rounds = at.iter().filter(|at| **at <= step.epoch).count();
+        self.kept(rounds, topology) as f64 / topology.size() as f64
     }
 
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
         let Some(rewinds) = self.rewinds(step) else { return Ok(()) };
         let begins = |at: &u32| step.offset == 0 && *at == step.epoch;
         let Some(round) = rewinds.at.iter().position(begins) else { return Ok(()) };
-        let share = (round + 1) as f64 / f64::from(self.rounds);
-        let kept = topology.density().powf(share) * topology.size() as f64;
-        topology.keep_largest(kept.round() as usize)
+        topology.keep_largest(self.kept(round + 1, topology))
+    }
+}
+
+impl Lottery {
+    /// Connections that are left after so many rounds of pruning.
+    fn kept(&self, rounds: usize, topology: &Topology) -> usize {
+        let share = rounds as f64 / f64::from(self.rounds);
+        (topology.density().powf(share) * topology.size() as f64).round() as usize
     }
 }
 
@@ -77,6 +84,8 @@ dst_core::strategy_plugin! {
     paper: "Frankle & Carbin (2019), The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks",
     bibtex: include_str!("../paper.bib"),
     summary: "Trains, prunes the weakest weights, rewinds the others and trains again.",
+    reaches: "Every sparsity, if there is an epoch at least for each round; with fewer epochs the network stays dense. One threshold for the whole network shares the connections.",
+    brief: "rounds = 2",
     redistributes: true,
 }
 

@@ -50,8 +50,8 @@ fn the_density_falls_geometrically() {
         bench.after_step(&lottery, &begin(epoch));
         assert_eq!(bench.active(), active, "epoch {epoch}");
     }
-    assert_eq!(lottery.final_density(&first(9), bench.topology()), 0.5);
-    assert_eq!(lottery.final_density(&first(2), bench.topology()), 1.0);
+    assert_eq!(lottery.density_at(&first(9).last(), bench.topology()), 0.5);
+    assert_eq!(lottery.density_at(&first(2).last(), bench.topology()), 1.0);
     assert_eq!(lottery.updates(&first(9)), Forecast::Exactly(2));
     assert_eq!(lottery.updates(&first(2)), Forecast::Exactly(0));
 }

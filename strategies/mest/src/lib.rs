@@ -4,8 +4,8 @@ use dst_core::strategy::check;
 use dst_core::tch::Tensor;
 use dst_core::topology::Growth;
 use dst_core::{
-    BatchUse, Counts, Curve, Distribution, Error, Exchange, Keys, Layer, Probe, Regrowth, Result,
-    Shared, Span, Step, Strategy, Topology, View,
+    Counts, Curve, Distribution, Error, Exchange, Keys, Layer, Probe, Regrowth, Result, Shared,
+    Span, Step, Strategy, Topology, View,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,9 +66,11 @@ impl Mest {
         if step.position() < step.steps_in(self.second_stage) { 1.0 } else { 0.5 }
     }
 
-    fn is_last(&self, step: &Step) -> bool {
-        let ordinal = self.exchange.timing().ordinal(step, BatchUse::Weights);
-        ordinal.is_some_and(|(update, all)| update == all)
+    /// The share of the distance to the upper bound that is left after the update at `step`: none
+    /// after the last.
+    fn extra(&self, step: &Step) -> f64 {
+        let is_last = self.exchange.passed(step) == self.exchange.updates(step);
+        if is_last { 0.0 } else { self.share(step) }
     }
 }
 
@@ -108,19 +110,19 @@ impl Strategy for Mest {
         Ok(())
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        let is_static = self.exchange.updates(start) == 0;
-        let count = |layer: &Layer| match is_static {
-            true => layer.active_count(),
-            false => layer.final_target(),
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        let updates = self.exchange.update_steps(step);
+        let Some(last) = updates.iter().rfind(|update| update.position() <= step.position()) else {
+            return topology.active_density();
         };
-        topology.layers().iter().map(count).sum::<usize>() as f64 / topology.size() as f64
+        let extra = self.extra(last);
+        let counts = topology.layers().iter().map(|layer| self.upper(layer, extra));
+        counts.sum::<usize>() as f64 / topology.size() as f64
     }
 
     fn counts(&self, layers: &[View<'_>]) -> Result<Vec<Counts>> {
         let Some(first) = layers.first() else { return Ok(Vec::new()) };
-        let share = self.share(first.step);
-        let extra = if self.is_last(first.step) { 0.0 } else { share };
+        let (share, extra) = (self.share(first.step), self.extra(first.step));
         let counts = |view: &View<'_>| {
             let last = view.layer.final_target();
             let below = (view.fraction * share * last as f64) as usize;

@@ -127,9 +127,9 @@ fn forecasts_know_whether_the_bound_is_ever_left() {
     bench.init(&mest, 4.0 / 6.0);
     let (long, short) = (Step::first(1000, 1), Step::first(100, 1));
     assert_eq!(mest.updates(&long), Forecast::Exactly(7));
-    assert_eq!(mest.final_density(&long, bench.topology()), 2.0 / 6.0);
+    assert_eq!(mest.density_at(&long.last(), bench.topology()), 2.0 / 6.0);
     assert_eq!(mest.updates(&short), Forecast::Exactly(0));
-    assert_eq!(mest.final_density(&short, bench.topology()), 4.0 / 6.0);
+    assert_eq!(mest.density_at(&short.last(), bench.topology()), 4.0 / 6.0);
 }
 
 #[test]

@@ -72,10 +72,10 @@ impl Strategy for Movement {
         Ok(())
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        match self.timing().updates(start, BatchUse::Weights) {
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        match self.timing().passed(step, BatchUse::Weights) {
             0 => 1.0,
-            _ => topology.density(),
+            _ => Curve::Cubic.at(1.0, topology.density(), self.arrival(step)),
         }
     }
 

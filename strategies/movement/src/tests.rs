@@ -110,7 +110,7 @@ fn foresees_a_warm_up_that_never_ends() {
         let movement = Movement { warm_up: Span::Steps(warm_up), ..once() };
         bench.init(&movement, 0.5);
         assert_eq!(movement.updates(&step(0)), Forecast::Exactly(updates));
-        assert_eq!(movement.final_density(&step(0), bench.topology()), density);
+        assert_eq!(movement.density_at(&step(0).last(), bench.topology()), density);
     }
 }
 

@@ -42,8 +42,8 @@ impl Strategy for OneShot {
         topology.start_dense()
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        if self.timing().updates(start, BatchUse::Weights) == 0 { 1.0 } else { topology.density() }
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        if self.timing().passed(step, BatchUse::Weights) == 0 { 1.0 } else { topology.density() }
     }
 
     fn updates(&self, start: &Step) -> Forecast {

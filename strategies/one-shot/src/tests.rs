@@ -60,6 +60,6 @@ fn a_moment_after_the_end_is_foreseen_as_never() {
         let once = OneShot { prune_at, ..OneShot::default() };
         bench.init(&once, 0.5);
         assert_eq!(once.updates(&step(0)), Forecast::Exactly(updates), "{prune_at}");
-        assert_eq!(once.final_density(&step(0), bench.topology()), density, "{prune_at}");
+        assert_eq!(once.density_at(&step(0).last(), bench.topology()), density, "{prune_at}");
     }
 }

@@ -91,8 +91,9 @@ impl Strategy for PruneRegrow {
         topology.start_dense()
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        let updates = self.exchange.update_steps(start);
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        let mut updates = self.exchange.update_steps(step);
+        updates.truncate(self.exchange.passed(step));
         let active = topology.layers().iter().map(|layer| {
             updates.iter().fold(layer.active_count(), |active, step| {
                 self.shrunk(self.exchange.fraction(step), active, layer.final_target()).target
@@ -133,6 +134,8 @@ dst_core::strategy_plugin! {
     paper: "the experiment plan of this project",
     bibtex: "",
     summary: "Shrinks a dense network by pruning and partial regrowth, then exchanges connections.",
+    brief: "prune_rate = 0.5",
+    reaches: "Every sparsity, if the updates are enough to come down to it: each leaves 1 − `prune_rate` · (1 − `regrow_rate`) of a layer.",
 }
 
 #[cfg(test)]
@@ -231,7 +234,7 @@ mod tests {
             let mut bench = Bench::new([6.0, -1.0, 5.0, -2.0, 4.0, 3.0], [1; 6]);
             bench.init(&strategy, sparsity);
             let start = Step { per_epoch: 100, epochs: 1, ..step(0) };
-            strategy.final_density(&start, bench.topology())
+            strategy.density_at(&start.last(), bench.topology())
         };
         assert_eq!(ends(40, 0.5), 0.5);
         assert_eq!(ends(60, 0.8), 0.5);

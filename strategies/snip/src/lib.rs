@@ -57,6 +57,7 @@ dst_core::strategy_plugin! {
     paper: "Lee, Ajanthan & Torr (2019), SNIP: Single-shot Network Pruning based on Connection Sensitivity",
     bibtex: include_str!("../paper.bib"),
     summary: "Prunes before training the weights whose removal would change the loss least.",
+    reaches: "Every sparsity at which the choice leaves each layer a connection. One threshold for the whole network shares them unless `global` is off.",
 }
 
 #[cfg(test)]

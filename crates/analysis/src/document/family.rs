@@ -6,9 +6,9 @@ use dst_figures::Palette;
 
 use super::figures::Figures;
 use super::{Block, Fold, Section, Topic, VerdictGroup, VerdictLine, masks, tables};
+use crate::budget::{Budget, Level};
 use crate::format::percent;
 use crate::sentence::sentence_of_family;
-use crate::trial_table::sparsity_key;
 use crate::{Comparison, Judgement, Study};
 
 /// The section of a family: verdicts first, then what they rest on.
@@ -91,24 +91,17 @@ pub(super) fn section(
     Section { id, topic: Topic::Family, title: table.heading(), blocks, folds }
 }
 
-/// Verdicts in words, grouped by sparsity.
+/// Verdicts in words, grouped by what strategies are compared at.
 fn verdicts(study: &Study<'_>, judgement: &Judgement<'_>) -> Vec<VerdictGroup> {
-    let mut by_sparsity: BTreeMap<u64, Vec<&Comparison<'_>>> = BTreeMap::new();
+    let mut by_level: BTreeMap<Level, Vec<&Comparison<'_>>> = BTreeMap::new();
     for comparison in &judgement.comparisons {
-        by_sparsity
-            .entry(sparsity_key(comparison.candidate.sparsity))
-            .or_default()
-            .push(comparison);
+        by_level.entry(comparison.candidate.level()).or_default().push(comparison);
     }
-    let several = by_sparsity.len() > 1;
-    by_sparsity
-        .into_values()
-        .map(|comparisons| VerdictGroup {
-            title: if several {
-                format!("Sparsity {}", percent(comparisons[0].candidate.sparsity))
-            } else {
-                String::new()
-            },
+    let several = by_level.len() > 1;
+    by_level
+        .into_iter()
+        .map(|(level, comparisons)| VerdictGroup {
+            title: if several { level.heading() } else { String::new() },
             verdicts: comparisons
                 .into_iter()
                 .map(|comparison| line(study, judgement, comparison))
@@ -142,9 +135,65 @@ fn line(study: &Study<'_>, judgement: &Judgement<'_>, comparison: &Comparison<'_
     }
 }
 
+/// What was equal where sparsities or epochs were chosen for it, and what the trials measured.
+fn equal_costs(judgement: &Judgement<'_>) -> Vec<String> {
+    let mut by_budget: BTreeMap<Budget, Vec<&Comparison<'_>>> = BTreeMap::new();
+    for comparison in &judgement.comparisons {
+        by_budget.entry(comparison.candidate.budget).or_default().push(comparison);
+    }
+    let mut notes = Vec::new();
+    for (budget, comparisons) in by_budget.into_iter().filter(|(budget, _)| budget.is_some()) {
+        let inference = |comparison: &&Comparison<'_>| {
+            comparison.candidate.mean(|o| o.inference_flops / o.dense_inference_flops)
+        };
+        let measured: [(Option<f64>, &str, &str, &str, Vec<Option<f64>>); 2] = [
+            (
+                budget.inference,
+                "sparsity",
+                "inference FLOPs",
+                "",
+                comparisons.iter().map(inference).collect(),
+            ),
+            (
+                budget.training,
+                "number of epochs",
+                "training FLOPs",
+                ", as nearly as whole epochs allow",
+                comparisons.iter().map(|comparison| comparison.train_flops_ratio).collect(),
+            ),
+        ];
+        for (share, chosen, what, limit, shares) in measured {
+            let Some(share) = share else { continue };
+            let mut text = format!(
+                "Equal {what}: the {chosen} of every strategy was chosen before training so that \
+                 it needs {} of the dense network's {what}{limit}",
+                percent(share)
+            );
+            let mut reached: Vec<(f64, &str)> = comparisons
+                .iter()
+                .zip(shares)
+                .filter_map(|(comparison, share)| Some((share?, comparison.candidate.strategy)))
+                .collect();
+            reached.sort_by(|a, b| a.0.total_cmp(&b.0));
+            if let (Some(least), Some(most)) = (reached.first(), reached.last()) {
+                text.push_str(&format!(
+                    "; trials measured {} ({}) to {} ({})",
+                    percent(least.0),
+                    least.1,
+                    percent(most.0),
+                    most.1
+                ));
+            }
+            notes.push(text + ".");
+        }
+    }
+    notes
+}
+
 /// What limits all verdicts of a family.
 fn notes(study: &Study<'_>, judgement: &Judgement<'_>, drawn: Vec<String>) -> Vec<String> {
-    let mut notes: Vec<String> = tables::protection(judgement, study).into_iter().collect();
+    let mut notes = equal_costs(judgement);
+    notes.extend(tables::protection(judgement, study));
     if judgement.post_hoc_looks > 0 {
         notes.push(format!(
             "Post hoc: verdicts were shown before at {} that {} not planned, so the chance of a false \

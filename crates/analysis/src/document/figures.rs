@@ -15,7 +15,6 @@ use super::tables::difference_cell;
 use super::{masks, series};
 use crate::format::{correction_name, percent};
 use crate::settings::Multiplicity;
-use crate::trial_table::sparsity_key;
 use crate::{Comparison, Group, Judgement, Study};
 
 /// Groups that a figure of curves shows: more lines than this cannot be told apart.
@@ -119,19 +118,14 @@ impl<'t> Drawn<'_, 't> {
             drawn.truncate(ROWS);
         }
         let metric = self.metric();
-        let several = drawn.windows(2).any(|pair| {
-            sparsity_key(pair[0].candidate.sparsity) != sparsity_key(pair[1].candidate.sparsity)
-        });
+        let several =
+            drawn.windows(2).any(|pair| pair[0].candidate.level() != pair[1].candidate.level());
         if several {
-            drawn.sort_by_key(|comparison| sparsity_key(comparison.candidate.sparsity));
+            drawn.sort_by_key(|comparison| comparison.candidate.level());
         }
         let rows = drawn.into_iter().map(|comparison| ForestRow {
             series: series::named(&comparison.candidate),
-            group: if several {
-                format!("{} sparsity", percent(comparison.candidate.sparsity))
-            } else {
-                String::new()
-            },
+            group: if several { comparison.candidate.level().title() } else { String::new() },
             difference: comparison.estimate.unwrap_or(f64::NAN),
             interval: comparison.evidence.map(|evidence| Interval {
                 lower: evidence.interval.lower,
@@ -419,7 +413,7 @@ pub(super) fn palette(study: &Study<'_>) -> Palette {
     let mut strategies: Vec<&str> = groups().map(|group| group.strategy).collect();
     strategies.sort_unstable();
     strategies.dedup();
-    Palette::new(&study.control, strategies, groups().map(|group| group.sparsity))
+    Palette::new(&study.control, strategies, groups().map(|group| group.level().sparsity()))
 }
 
 /// The line of a trade-off that a group lies on: its label without the sparsity, which changes along it.

@@ -57,7 +57,15 @@ fn of_family(judgement: &Judgement<'_>) -> String {
             }
         })
         .collect();
-    format!("On {}, against {}: {}.", judgement.table.place, judgement.control(), parts.join("; "))
+    let mut budgets = judgement.comparisons.iter().map(|comparison| comparison.candidate.budget);
+    let first = budgets.next().filter(|first| first.is_some() && budgets.all(|own| own == *first));
+    let at = first.map_or_else(String::new, |budget| format!(" at {}", budget.words()));
+    format!(
+        "On {}, against {}{at}: {}.",
+        judgement.table.place,
+        judgement.control(),
+        parts.join("; ")
+    )
 }
 
 fn of_all(judgements: &[&Judgement<'_>], control: &str) -> String {

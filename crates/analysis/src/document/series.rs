@@ -122,9 +122,9 @@ pub(super) fn confusion(group: &Group<'_>) -> Option<Vec<Vec<u64>>> {
     sum
 }
 
-/// A group as figures name it: its strategy decides the colour, its sparsity the line style.
+/// A group as figures name it: its strategy decides the colour, what it is compared at the line style.
 pub(super) fn named(group: &Group<'_>) -> Series {
-    Series::new(group.strategy, group.sparsity, &group.label)
+    Series::new(group.strategy, group.level().sparsity(), &group.label)
 }
 
 #[cfg(test)]

@@ -77,6 +77,26 @@ pub(super) fn check_record(plugin: &StrategyPlugin) -> Result<()> {
     check_ranges(plugin, &defaults)
 }
 
+/// The strategy with the parameters with which a short training shows what it does.
+///
+/// # Errors
+/// If the record's `brief` is no TOML, or names or values in it are not legal.
+pub(super) fn in_brief(plugin: &StrategyPlugin) -> Result<Box<dyn Strategy>> {
+    let wrong = |what: String| {
+        breach(format!("`brief` of {}: {what}", plugin.name), "write legal values by key, as TOML")
+    };
+    let mut parameters = Map::new();
+    if (plugin.schema)().to_value()["properties"].get("interval").is_some() {
+        parameters.insert("interval".to_owned(), json!("5 steps"));
+    }
+    let brief: toml::Table = plugin.brief.parse().map_err(|error| wrong(format!("{error}")))?;
+    for (key, value) in brief {
+        let value = serde_json::to_value(value).map_err(|error| wrong(error.to_string()))?;
+        parameters.insert(key, value);
+    }
+    plugin::strategy(plugin.name, &parameters).map_err(|error| error.at("brief"))
+}
+
 fn check_schema(plugin: &StrategyPlugin, defaults: &Value) -> Result<()> {
     let name = plugin.name;
     let schema = (plugin.schema)().to_value();

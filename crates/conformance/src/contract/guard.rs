@@ -42,6 +42,8 @@ pub(super) struct Plan {
 #[derive(Debug, Default)]
 pub(super) struct Tape {
     pub(super) batches: BTreeMap<u64, Noted>,
+    /// The densities that the method foresaw after every batch, asked before the first one.
+    pub(super) densities: Vec<f64>,
     /// The hook that reported an error or panicked.
     pub(super) failed: Option<&'static str>,
     /// The error is a finding of the guard, not one of the method.
@@ -144,8 +146,8 @@ impl Strategy for Guard {
         self.around("init", None, topology, |topology| self.method.init(topology, probe))
     }
 
-    fn final_density(&self, start: &Step, topology: &Topology) -> f64 {
-        self.method.final_density(start, topology)
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        self.method.density_at(step, topology)
     }
 
     fn rewinds(&self, start: &Step) -> Option<Rewinds> {
@@ -164,6 +166,10 @@ impl Strategy for Guard {
     }
 
     fn after_backward(&self, step: &Step, topology: &mut Topology) -> Result<BatchUse> {
+        if step.position() == 0 {
+            let density = |position| self.method.density_at(&step.at(position), topology);
+            self.tape().densities = (0..step.total()).map(density).collect();
+        }
         let call = |topology: &mut Topology| self.method.after_backward(step, topology);
         let batch_use = self.around("after_backward", Some(step), topology, call)?;
         let is_lost = batch_use == BatchUse::Topology

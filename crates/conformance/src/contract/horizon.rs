@@ -25,8 +25,7 @@ pub(super) fn stays_static(course: &Course, method: &dyn Strategy) -> Result<()>
         }
         no_grad(|| {
             for index in 0..PER_EPOCH * u64::from(EPOCHS) {
-                let (epoch, offset) = ((index / PER_EPOCH) as u32, index % PER_EPOCH);
-                let step = Step { index, epoch, offset, ..Step::first(PER_EPOCH, EPOCHS) };
+                let step = Step::first(PER_EPOCH, EPOCHS).at(index);
                 topology.announce(method.gradient_scope(&step))?;
                 method.after_backward(&step, topology)?;
                 method.after_step(&step, topology)?;

@@ -4,7 +4,7 @@ use dst_core::{Forecast, GradientScope, Result, Strategy};
 use dst_train::Estimate;
 
 use super::breach;
-use super::course::{Course, Run};
+use super::course::{Course, Network, Run};
 use super::guard::{Noted, Tape};
 
 /// The training ends at the density that was foreseen, and connections change as often.
@@ -20,13 +20,15 @@ pub(super) fn forecasts(
     if (foreseen.final_density - ended).abs() >= 1.0 / size {
         return Err(breach(
             format!(
-                "{} ends at density {ended:.4} ({active} of {size} weights), but `final_density` \
+                "{} ends at density {ended:.4} ({active} of {size} weights), but `density_at` \
                  foresaw {:.4}",
                 course.title, foreseen.final_density
             ),
-            "start from `Topology::density`, and let `final_density` return where the schedule ends",
+            "start from `Topology::density`, and let `density_at` return where the schedule ends",
         ));
     }
+    densities(course, size, run, tape)?;
+    cost(course, foreseen, run)?;
     if course.sparsity == 0.0 {
         if ended < 1.0 {
             return Err(breach(
@@ -67,6 +69,49 @@ pub(super) fn forecasts(
         ),
         "count the steps at which hooks change connections, as `Timing::updates` does; it must know \
          whether an update takes the place of the step",
+    ))
+}
+
+/// Connections are as many after every batch as was foreseen, up to the rounding of every layer.
+fn densities(course: &Course, size: f64, run: &Run, tape: &Tape) -> Result<()> {
+    // The first counts are those of the start.
+    for (batch, (counts, foreseen)) in run.counts.iter().skip(1).zip(&tape.densities).enumerate() {
+        let active: usize = counts.iter().sum();
+        if (active as f64 - foreseen * size).abs() > counts.len() as f64 {
+            return Err(breach(
+                format!(
+                    "{} has density {:.4} after batch {}, but `density_at` foresaw {foreseen:.4}",
+                    course.title,
+                    active as f64 / size,
+                    batch + 1
+                ),
+                "let `density_at` follow the schedule that the hooks follow: FLOPs are estimated by it",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How far an estimate of FLOPs may be off where every connection costs the same.
+const TOLERANCE: f64 = 0.02;
+
+/// The training costs what was estimated. On convolutions, where the cost of a connection depends on
+/// its layer, a method that chooses over all layers cannot know it.
+fn cost(course: &Course, foreseen: &Estimate, run: &Run) -> Result<()> {
+    let Some(trained) = run.trained.as_ref().filter(|_| course.network == Network::Linear) else {
+        return Ok(());
+    };
+    let share = foreseen.train_flops / trained.outcome.train_flops;
+    if (share - 1.0).abs() <= TOLERANCE {
+        return Ok(());
+    }
+    Err(breach(
+        format!(
+            "{} was estimated at {:.1} % of the FLOPs that it took",
+            course.title,
+            100.0 * share
+        ),
+        "let `density_at` and `gradient_scope` say what the hooks do",
     ))
 }
 

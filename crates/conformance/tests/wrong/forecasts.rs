@@ -88,7 +88,7 @@ spoilt! { Denser, "denser", right::TIMING,
         right::updates(start)
     }
 
-    fn final_density(&self, _: &Step, topology: &Topology) -> f64 {
+    fn density_at(&self, _: &Step, topology: &Topology) -> f64 {
         topology.density() / 2.0
     }
 }
@@ -97,8 +97,23 @@ spoilt! { Denser, "denser", right::TIMING,
 fn a_false_final_density() {
     refused(
         &Denser {},
-        "ends at density 0.2500 (408 of 1632 weights), but `final_density` foresaw 0.1250",
+        "ends at density 0.2500 (408 of 1632 weights), but `density_at` foresaw 0.1250",
     );
+}
+
+spoilt! { Denies, "denies", right::TIMING,
+    fn updates(&self, start: &Step) -> Forecast {
+        right::updates(start)
+    }
+
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        if step.index < 30 { 1.0 } else { topology.density() }
+    }
+}
+
+#[test]
+fn a_dense_phase_that_is_none() {
+    refused(&Denies {}, "has density 0.2500 after batch 1, but `density_at` foresaw 1.0000");
 }
 
 /// Forgets that an update takes the place of a step.

@@ -79,6 +79,12 @@ impl Strategy for PreviousPruning {
         right::updates(start)
     }
 
+    fn density_at(&self, step: &Step, topology: &Topology) -> f64 {
+        let update = right::TIMING.passed(step, BatchUse::Weights);
+        let counts = topology.layers().iter().map(|layer| Self::count(layer, update));
+        counts.sum::<usize>() as f64 / topology.size() as f64
+    }
+
     fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
         let Some((update, _)) = right::TIMING.ordinal(step, BatchUse::Weights) else {
             return Ok(());

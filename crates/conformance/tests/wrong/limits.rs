@@ -1,7 +1,7 @@
 //! Values and densities at the ends of what is possible.
 
 use dst_core::topology::Growth;
-use dst_core::{Distribution, Error, Forecast, Probe, Result, Step, Strategy, Topology};
+use dst_core::{Error, Forecast, Probe, Result, Step, Strategy, Topology};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,9 +97,8 @@ method!(Fixed, "fixed");
 #[typetag::serde(name = "fixed")]
 impl Strategy for Fixed {
     fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
-        topology.allocate(Distribution::Uniform)?;
         for layer in topology.layers_mut() {
-            layer.set_target(layer.size() / 4)?;
+            layer.set_target((layer.size() / 4).max(1))?;
         }
         topology.activate_random()
     }
@@ -107,33 +106,12 @@ impl Strategy for Fixed {
 
 #[test]
 fn a_start_that_ignores_the_density() {
-    refused(&Fixed {}, "but `final_density` foresaw");
-}
-
-method!(FixedAndSaysSo, "fixed-and-says-so");
-
-#[typetag::serde(name = "fixed-and-says-so")]
-impl Strategy for FixedAndSaysSo {
-    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
-        for layer in topology.layers_mut() {
-            layer.set_target((layer.size() / 4).max(1))?;
-        }
-        topology.activate_random()
-    }
-
-    fn final_density(&self, _: &Step, topology: &Topology) -> f64 {
-        topology.active_count() as f64 / topology.size() as f64
-    }
-}
-
-#[test]
-fn a_start_that_ignores_the_density_and_foresees_it() {
-    refused(&FixedAndSaysSo {}, "is not dense: 408 of 1632 weights are active");
+    refused(&Fixed {}, "is not dense: 408 of 1632 weights are active");
 }
 
 macro_rules! refuses {
-    ($type:ident, $name:literal, $refused:expr) => {
-        method!($type, $name);
+    ($type:ident, $name:literal, $reaches:literal, $refused:expr) => {
+        method!($type, $name, reaches: $reaches);
 
         #[typetag::serde(name = $name)]
         impl Strategy for $type {
@@ -148,16 +126,26 @@ macro_rules! refuses {
     };
 }
 
-refuses! { RefusesDense, "refuses-dense", |density| density == 1.0 }
+refuses! { RefusesDense, "refuses-dense", "Every sparsity but 0.", |density| density == 1.0 }
 
 #[test]
 fn a_start_that_refuses_to_prune_nothing() {
     refused(&RefusesDense {}, "`init` fails in a training at sparsity 0: the density cannot be");
 }
 
-refuses! { RefusesFew, "refuses-few", |density| density < 0.05 }
+refuses! { RefusesFew, "refuses-few", "Sparsities up to 0.95.", |density| density < 0.05 }
 
 #[test]
 fn a_method_may_refuse_a_sparsity_that_it_cannot_reach() {
     dst_conformance::check(&RefusesFew {});
+}
+
+refuses! { RefusesUnsaid, "refuses-unsaid", "", |density| density < 0.05 }
+
+#[test]
+fn a_sparsity_that_is_refused_and_not_said_to_be() {
+    refused(
+        &RefusesUnsaid {},
+        "`init` fails in a training at sparsity 0.98: the density cannot be reached",
+    );
 }

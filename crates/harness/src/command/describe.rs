@@ -25,6 +25,15 @@ struct Description {
     #[serde(skip_serializing_if = "str::is_empty")]
     paper: &'static str,
     summary: &'static str,
+    /// What its documentation says of it, in paragraphs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    documentation: Vec<String>,
+    /// Which sparsities and networks a strategy takes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reaches: String,
+    /// Names of the grids that ship and have the strategy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shown_by: Vec<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     split: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -75,11 +84,45 @@ impl Describe for StrategyPlugin {
         Ok(Description {
             title: self.title,
             paper: self.paper,
+            documentation: documentation(&(self.schema)().to_value()),
+            reaches: reaches(self),
+            shown_by: shipped::with_strategy(self.name)?.iter().map(|grid| grid.name).collect(),
             parameters: ParameterSet::strategy(self.name)?.parameters(),
             grid: self.grid,
             ..plain(Self::KIND, self.name, self.summary)
         })
     }
+}
+
+/// The paragraphs of a schema's description as plain text.
+fn documentation(schema: &Value) -> Vec<String> {
+    let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        // Links of rustdoc lead nowhere in a terminal.
+        words.join(" ").replace("[`", "`").replace("`]", "`")
+    });
+    paragraphs.filter(|paragraph| !paragraph.is_empty()).collect()
+}
+
+/// Which sparsities a strategy reaches, and who shares the connections among the layers.
+fn reaches(plugin: &StrategyPlugin) -> String {
+    if plugin.baseline {
+        return "The dense network: it ignores the sparsity.".to_owned();
+    }
+    let schema = (plugin.schema)().to_value();
+    let has = |parameter: &str| schema["properties"].get(parameter).is_some();
+    let mut text = match plugin.reaches {
+        "" => "Every sparsity that leaves each layer a connection.".to_owned(),
+        own => own.to_owned(),
+    };
+    if has("distribution") && !has("global") {
+        text.push_str(" `distribution` shares the connections among the layers.");
+    }
+    if plugin.redistributes {
+        text.push_str(" Layers may end with other shares of them than they began with.");
+    }
+    text
 }
 
 impl Describe for ModelPlugin {
@@ -167,37 +210,43 @@ impl Search<'_> {
         }
         Ok(())
     }
+
+    /// All plug-ins, grids and tables.
+    fn everything(&mut self) -> Result<()> {
+        self.plugins::<StrategyPlugin>()?;
+        self.plugins::<ModelPlugin>()?;
+        self.plugins::<DatasetPlugin>()?;
+        self.plugins::<DatasetGroup>()?;
+        self.plugins::<OptimizerPlugin>()?;
+        self.plugins::<SchedulePlugin>()?;
+        self.plugins::<ReportPlugin>()?;
+        for grid in shipped::GRIDS {
+            self.entry(grid.name, || {
+                Ok(Description { grid: grid.text, ..plain("grid", grid.name, grid.summary) })
+            })?;
+        }
+        self.entry("training", || {
+            let summary = "How trials train: --set training.KEY=VALUE, or [training].";
+            Ok(Description {
+                parameters: ParameterSet::training()?.parameters(),
+                ..plain("table", "training", summary)
+            })
+        })?;
+        self.entry("analysis", || {
+            let summary = "How trials are compared: --set analysis.KEY=VALUE, or [analysis].";
+            Ok(Description {
+                parameters: ParameterSet::analysis(&Analysis::default())?.parameters(),
+                ..plain("table", "analysis", summary)
+            })
+        })?;
+        Ok(())
+    }
 }
 
 /// All plug-ins and tables of that name; different kinds may share one.
 fn descriptions(name: &str) -> Result<Vec<Description>> {
     let mut search = Search { name, found: Vec::new(), known: Vec::new() };
-    search.plugins::<StrategyPlugin>()?;
-    search.plugins::<ModelPlugin>()?;
-    search.plugins::<DatasetPlugin>()?;
-    search.plugins::<DatasetGroup>()?;
-    search.plugins::<OptimizerPlugin>()?;
-    search.plugins::<SchedulePlugin>()?;
-    search.plugins::<ReportPlugin>()?;
-    for grid in shipped::GRIDS {
-        search.entry(grid.name, || {
-            Ok(Description { grid: grid.text, ..plain("grid", grid.name, grid.summary) })
-        })?;
-    }
-    search.entry("training", || {
-        let summary = "How trials train: --set training.KEY=VALUE, or [training].";
-        Ok(Description {
-            parameters: ParameterSet::training()?.parameters(),
-            ..plain("table", "training", summary)
-        })
-    })?;
-    search.entry("analysis", || {
-        let summary = "How trials are compared: --set analysis.KEY=VALUE, or [analysis].";
-        Ok(Description {
-            parameters: ParameterSet::analysis(&Analysis::default())?.parameters(),
-            ..plain("table", "analysis", summary)
-        })
-    })?;
+    search.everything()?;
     let Search { found, mut known, .. } = search;
     if found.is_empty() {
         known.sort_unstable();
@@ -214,6 +263,9 @@ fn plain(kind: &'static str, name: &str, summary: &'static str) -> Description {
         title: "",
         paper: "",
         summary,
+        documentation: Vec::new(),
+        reaches: String::new(),
+        shown_by: Vec::new(),
         split: "",
         parameters: Vec::new(),
         grid: "",
@@ -244,6 +296,22 @@ fn text(description: &Description) -> String {
     if !description.members.is_empty() {
         text.push_str(&wrapped(&description.members.join(", "), "", width));
     }
+    for paragraph in &description.documentation {
+        text.push('\n');
+        text.push_str(&wrapped(paragraph, "", width));
+    }
+    if !description.reaches.is_empty() {
+        text.push_str("\nreaches\n");
+        text.push_str(&wrapped(&description.reaches, "  ", width));
+    }
+    if !description.shown_by.is_empty() {
+        text.push_str("\nshown by\n");
+    }
+    for name in &description.shown_by {
+        let summary = shipped::find(name).map_or("", |grid| grid.summary);
+        let command = format!("  harness grid --grid {name}: ");
+        text.push_str(&hanging(summary, &command, "      ", width));
+    }
     if !description.parameters.is_empty() {
         text.push_str("\nparameters\n");
     }
@@ -251,11 +319,17 @@ fn text(description: &Description) -> String {
         text.push_str(&parameter_text(parameter, width));
     }
     if !description.grid.trim().is_empty() {
-        let title = if description.kind == "grid" { "settings" } else { "grid" };
+        let is_grid = description.kind == "grid";
+        let title = if is_grid { "settings" } else { "parameters worth searching" };
         text.push_str(&format!("\n{title}\n"));
         for line in description.grid.trim_end().lines() {
-            text.push_str(format!("  {line}").trim_end());
-            text.push('\n');
+            match line.strip_prefix("# ").filter(|comment| !comment.starts_with(' ')) {
+                Some(comment) => text.push_str(&hanging(comment, "  # ", "  # ", width)),
+                None => {
+                    text.push_str(format!("  {line}").trim_end());
+                    text.push('\n');
+                }
+            }
         }
     }
     text
@@ -287,4 +361,46 @@ fn parameter_text(parameter: &Parameter, width: usize) -> String {
         text.push_str(&wrapped(&line, "        ", width));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_described() {
+        let mut search = Search { name: "", found: Vec::new(), known: Vec::new() };
+        search.everything().unwrap();
+        let known = search.known;
+        assert!(known.len() > 70, "{known:?}");
+        for name in known {
+            for description in descriptions(name).unwrap() {
+                let text = text(&description);
+                assert!(text.starts_with(&format!("{name} (")), "{text}");
+                let json = serde_json::to_value(&description).unwrap();
+                assert_eq!(json["name"], *name);
+                if description.kind == "strategy" {
+                    assert!(text.contains("\nreaches\n  "), "{text}");
+                    assert!(text.contains("--grid family-mnist: every method"), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_method_reaches_and_where_it_is_shown_is_told() {
+        let nm = descriptions("nm").unwrap().remove(0);
+        assert!(nm.reaches.starts_with("Densities n / `group`"), "{}", nm.reaches);
+        assert!(nm.documentation[0].starts_with("N:M sparsity from scratch"));
+        let rigl = descriptions("rigl").unwrap().remove(0);
+        assert_eq!(
+            rigl.reaches,
+            "Every sparsity that leaves each layer a connection. `distribution` shares the \
+             connections among the layers."
+        );
+        for grid in ["family-mnist", "interval", "equal-training-flops"] {
+            assert!(rigl.shown_by.contains(&grid), "{:?}", rigl.shown_by);
+        }
+        assert!(!nm.shown_by.contains(&"interval"), "{:?}", nm.shown_by);
+    }
 }

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
+use dst_analysis::Budget;
 use dst_analysis::format::{count, operations, percent};
 use dst_core::record::{Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use serde_json::json;
 
 use super::label::{self, Labels};
-use super::preflight::{self, Checked, Inputs};
+use super::preflight::{self, Checked, Choices, Inputs};
 use super::report::default_folder;
 use super::standing::{ReusePolicy, Standings};
-use super::{adoption, report, results};
+use super::{adoption, expectation, report, results};
 use crate::cli::GridArgs;
 use crate::code;
 use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
@@ -32,17 +33,43 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     }
     let file = args.experiment.settings.config.as_deref();
     let resolved = ResolvedSettings::of_process(file, flags::grid(args)?)?;
-    let grid = resolved.grid()?;
+    let mut grid = resolved.grid()?;
     resolved.check_looks(&grid)?;
     if args.print_config {
         output::print(&resolved.to_toml()?)?;
         return Ok(Exit::Success);
     }
     check_control(&grid)?;
+    let equal = EqualCosts::choose(&mut grid, args.quiet)?;
     if args.dry_run {
-        return dry_run(&grid, args);
+        return dry_run(&grid, equal, args);
     }
-    train(&grid, args)
+    train(&grid, equal, args)
+}
+
+/// What is known of a grid once sparsities and epochs were chosen for their cost.
+#[derive(Default)]
+struct EqualCosts {
+    /// What networks are built from; none if nothing was to be chosen.
+    inputs: Option<Inputs>,
+    /// Trials that cannot have their cost, by id, and why.
+    refused: BTreeMap<String, String>,
+}
+
+impl EqualCosts {
+    /// Chooses what is to be chosen, and says it.
+    fn choose(grid: &mut GridConfig, quiet: bool) -> Result<Self> {
+        if !grid.budgets.iter().any(Budget::is_some) {
+            return Ok(Self::default());
+        }
+        let metrics = &grid.analysis.metrics;
+        let inputs = preflight::load(&grid.trials, &|_| true, &grid.execution, metrics)?;
+        let Choices { notes, refused } = preflight::choose(grid, &inputs)?;
+        if !quiet {
+            notes.iter().for_each(|words| output::note(words));
+        }
+        Ok(Self { inputs: Some(inputs), refused })
+    }
 }
 
 /// A control that is not part of the grid would leave every comparison empty.
@@ -56,7 +83,7 @@ fn check_control(grid: &GridConfig) -> Result<()> {
         .hint("add it to --strategies, or name another with --control"))
 }
 
-fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
+fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> {
     let mut execution = grid.execution.clone();
     let store = Store::create(&execution.store)?;
     let folder = default_folder(store.root());
@@ -70,19 +97,23 @@ fn train(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             count(adopted, "result")
         ));
     }
-    let (standings, inputs) = stand(Some(&store), grid, args)?;
+    let EqualCosts { inputs, refused: unequal } = equal;
+    let (standings, inputs) = stand(Some(&store), grid, inputs, args)?;
     let pending = standings.pending();
-    let checked = preflight::check(&pending, &inputs, args.quiet)?;
+    let checked = preflight::check(&pending, &inputs, &unequal, args.quiet)?;
     refuse_all(grid, &checked)?;
     let estimates = &checked.estimates;
     let about_memory = preflight::fit_memory(&mut execution, estimates);
     preflight::space(store.root(), estimates, execution.jobs)?;
-    let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone());
+    let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone())
+        .with_budgets(&preflight::budgets(grid));
     store.remember_grid(&record)?;
 
     let labels = Labels::of(grid.trials.iter());
     if !args.quiet {
         announce(&execution, grid.trials.len(), &checked);
+        let expected = expectation::of_trials(Some(&store), &checked.trials, execution.jobs)?;
+        expected.iter().for_each(|words| output::note(words));
     }
     standings.notes().iter().for_each(|words| output::note(words));
     say(about_memory, args.quiet);
@@ -214,6 +245,7 @@ fn is_trained(state: &TrialState, spec: &TrialSpec, grid: &GridConfig) -> bool {
 fn stand<'a>(
     store: Option<&Store>,
     grid: &'a GridConfig,
+    inputs: Option<Inputs>,
     args: &GridArgs,
 ) -> Result<(Standings<'a>, Inputs)> {
     let policy = ReusePolicy { retry_failed: args.retry_failed, accept_code: args.accept_code };
@@ -221,7 +253,10 @@ fn stand<'a>(
     let trains: Vec<bool> = standings.iter().map(|(_, standing)| standing.trains()).collect();
     let needed = |index: usize| args.dry_run || trains[index];
     let metrics = &grid.analysis.metrics;
-    let inputs = preflight::load(&grid.trials, &needed, &grid.execution, metrics)?;
+    let inputs = match inputs {
+        Some(inputs) => inputs,
+        None => preflight::load(&grid.trials, &needed, &grid.execution, metrics)?,
+    };
     standings.compare(&inputs)?;
     Ok((standings, inputs))
 }
@@ -330,10 +365,10 @@ fn command_line() -> String {
     format!("harness {}", words.collect::<Vec<_>>().join(" "))
 }
 
-fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
+fn dry_run(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> {
     let store = Store::open_if_there(&grid.execution.store)?;
-    let (standings, inputs) = stand(store.as_ref(), grid, args)?;
-    let checked = preflight::check(&grid.trials, &inputs, args.quiet)?;
+    let (standings, inputs) = stand(store.as_ref(), grid, equal.inputs, args)?;
+    let checked = preflight::check(&grid.trials, &inputs, &equal.refused, args.quiet)?;
     refuse_all(grid, &checked)?;
     let mut estimates = checked.trials.iter().zip(&checked.estimates).peekable();
     let labels = Labels::of(grid.trials.iter());
@@ -354,8 +389,8 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         cells
     };
     let mut list = Vec::new();
-    let mut to_train = Vec::new();
-    for (spec, standing) in standings.iter() {
+    let (mut to_train, mut specs_to_train) = (Vec::new(), Vec::new());
+    for ((spec, standing), budget) in standings.iter().zip(&grid.budgets) {
         let id = spec.id();
         // Both are in the order of the grid.
         let estimate = estimates.next_if(|(accepted, _)| *accepted == spec).map(|pair| pair.1);
@@ -369,11 +404,13 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
         };
         if standing.trains() {
             to_train.push(*estimate);
+            specs_to_train.push(spec.clone());
         }
         let state = standing.word();
         list.push(json!({
             "id": id,
             "spec": spec,
+            "budget": budget.is_some().then_some(budget),
             "state": state,
             "train_flops": estimate.train_flops,
             "inference_flops": estimate.inference_flops,
@@ -389,6 +426,7 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
     say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
     advise(grid, args.quiet)?;
     warn(&checked, &labels);
+    let expected = expectation::of_trials(store.as_ref(), &specs_to_train, grid.execution.jobs)?;
     let to_do = to_train.len();
     let total: f64 = to_train.iter().map(|estimate| estimate.train_flops).sum();
     if args.json {
@@ -398,8 +436,16 @@ fn dry_run(grid: &GridConfig, args: &GridArgs) -> Result<Exit> {
             "train_flops_to_do": total,
         }))?;
     } else {
+        let unknown = || {
+            "how long it takes is not known before a trial of each network has finished in this store"
+                .to_owned()
+        };
+        let time = match to_do {
+            0 => String::new(),
+            _ => format!("; {}", expected.unwrap_or_else(unknown)),
+        };
         output::print(&format!(
-            "{table}\n{}, {to_do} to train, {} FLOPs if starting topologies keep their size\n",
+            "{table}\n{}, {to_do} to train, {} FLOPs{time}\n",
             count(grid.trials.len(), "trial"),
             operations(total)
         ))?;

@@ -1,6 +1,7 @@
 //! Whatever can fail for the user's reasons fails here, before the first trial.
 
 mod capacity;
+mod equal;
 mod plan;
 mod warnings;
 
@@ -23,6 +24,7 @@ use crate::code;
 use crate::config::ExecutionConfig;
 use crate::output;
 pub(super) use capacity::{Notice, fit_memory, space, writable};
+pub(super) use equal::{Choices, budgets, choose};
 pub(super) use plan::advice;
 pub(super) use warnings::warnings;
 
@@ -57,11 +59,16 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// Builds each network once for each data set and lets each strategy choose its starting topology,
-/// once for all seeds.
+/// once for all seeds. Trials in `unequal`, by id, are refused with these words.
 ///
 /// # Errors
 /// If a model cannot take its data.
-pub(super) fn check(trials: &[TrialSpec], inputs: &Inputs, quiet: bool) -> Result<Checked> {
+pub(super) fn check(
+    trials: &[TrialSpec],
+    inputs: &Inputs,
+    unequal: &BTreeMap<String, String>,
+    quiet: bool,
+) -> Result<Checked> {
     let mut kinds: BTreeMap<Network, BTreeMap<String, &TrialSpec>> = BTreeMap::new();
     for spec in trials {
         dst_train::validate(&spec.training).map_err(|error| error.at("training"))?;
@@ -96,12 +103,14 @@ pub(super) fn check(trials: &[TrialSpec], inputs: &Inputs, quiet: bool) -> Resul
     let mut checked =
         Checked { trials: Vec::new(), estimates: Vec::new(), refused: Vec::new(), warnings };
     for spec in trials {
-        match &known[&*kind(spec)] {
-            Ok(estimate) => {
+        match (unequal.get(&spec.id()), &known[&*kind(spec)]) {
+            (None, Ok(estimate)) => {
                 checked.trials.push(spec.clone());
                 checked.estimates.push(*estimate);
             }
-            Err(refusal) => checked.refused.push((spec.clone(), refusal.clone())),
+            (Some(refusal), _) | (None, Err(refusal)) => {
+                checked.refused.push((spec.clone(), refusal.clone()));
+            }
         }
     }
     Ok(checked)

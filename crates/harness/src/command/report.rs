@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dst_analysis::document::Page;
 use dst_analysis::format::count;
-use dst_analysis::{Analysis, Catalog, Document, Experiment, ReportPlugin, Seen, Study};
+use dst_analysis::{Analysis, Budgets, Catalog, Document, Experiment, ReportPlugin, Seen, Study};
 use dst_core::plugin::Plugin;
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
@@ -151,6 +151,8 @@ pub(super) struct ReportInput {
     catalog: Catalog,
     /// Verdicts that were shown before, at other counts of seeds.
     seen: Seen,
+    /// What sparsities or epochs were chosen for.
+    budgets: Budgets,
 }
 
 impl ReportInput {
@@ -160,10 +162,10 @@ impl ReportInput {
     /// If the store cannot be read or one of its files is damaged.
     pub(super) fn of_grid(store: &Store, grid: &GridRecord, analysis: Analysis) -> Result<Self> {
         let commands = vec![grid.command.clone()];
-        Self::new(store, &grid.trials, analysis, commands)
+        Ok(Self { budgets: grid.budgets(), ..Self::new(store, &grid.trials, analysis, commands)? })
     }
 
-    /// All trials of a store.
+    /// All trials of a store, whatever they were planned for.
     ///
     /// # Errors
     /// As [`ReportInput::of_grid`].
@@ -187,7 +189,8 @@ impl ReportInput {
         let pending = missing.map(|id| store.spec(id)).collect::<Result<_>>()?;
         let chosen = chosen(&store.grids()?, &records, &analysis);
         let (catalog, seen) = (catalog::catalog()?, store.looks()?);
-        Ok(Self { pending, analysis, chosen, commands, catalog, seen, records })
+        let budgets = Budgets::new();
+        Ok(Self { pending, analysis, chosen, commands, catalog, seen, budgets, records })
     }
 
     fn experiment(&self) -> Experiment<'_> {
@@ -199,6 +202,7 @@ impl ReportInput {
             commands: &self.commands,
             catalog: &self.catalog,
             seen: &self.seen,
+            budgets: &self.budgets,
         }
     }
 }

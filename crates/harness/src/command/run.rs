@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dst_analysis::Analysis;
+use dst_analysis::{Analysis, Budget};
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 
@@ -38,10 +38,16 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         None => {
             let grid = resolved.grid()?;
             let spec = only(grid.trials.clone())?;
+            if grid.budgets.iter().any(Budget::is_some) {
+                return Err(Error::usage("this grid chooses sparsity or epochs for their cost").hint(
+                    "`harness grid --dry-run` shows them: pass --sparsity and --epochs, and another \
+                     --grid",
+                ));
+            }
             let trials = std::slice::from_ref(&spec);
             let metrics = &grid.analysis.metrics;
             let inputs = preflight::load(trials, &|_| true, &execution, metrics)?;
-            preflight::check(trials, &inputs, true)?;
+            preflight::check(trials, &inputs, &BTreeMap::new(), true)?;
             let store = Store::create(&execution.store)?;
             store.add(&spec)?;
             (store, spec)

@@ -1,11 +1,9 @@
 //! `harness status`
 
-mod epoch_times;
 mod group;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::fs;
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +14,7 @@ use dst_core::record::{Outcome, Status, TrialSpec};
 use dst_core::{Metric, Result};
 use serde_json::{Value, json};
 
+use super::epoch_times::{EpochTimes, seconds};
 use super::label::{self, Labels};
 use super::watch;
 use crate::cli::StatusArgs;
@@ -26,10 +25,9 @@ use crate::exit::Exit;
 use crate::output::{self, style_of};
 use crate::progress::span;
 use crate::screen::Screen;
-use crate::store::{Store, TrialProgress, TrialResult, TrialState};
+use crate::store::{Store, TrialProgress, TrialState};
 use crate::table::{Cell, Column, TerminalTable};
 use crate::text::hanging;
-use epoch_times::EpochTimes;
 use group::{Counts, RemainingTime, Score, bar};
 
 /// A trial as the store knows it.
@@ -138,25 +136,6 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
         trial.seconds = epoch_times.of(&trial.spec);
     }
     Ok(trials)
-}
-
-/// How long a finished trial took: from its beginning to its result if one attempt did it all,
-/// which counts evaluation and loading. A store that was copied has other times of files, and
-/// then what was measured of the training must do.
-fn seconds(store: &Store, result: &TrialResult) -> f64 {
-    let trained = result.outcome.as_ref().map_or(0.0, |outcome| outcome.train_seconds);
-    let path = store.folder(&result.trial).join("result.json");
-    let whole = || {
-        let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
-        let since = clock::seconds(&result.provenance.started)?;
-        let written = written.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
-        Some(written - since as f64)
-    };
-    let plausible = trained..10.0 * trained + 60.0;
-    match result.provenance.attempt {
-        1 => whole().filter(|whole| plausible.contains(whole)).unwrap_or(trained),
-        _ => trained,
-    }
 }
 
 /// Trials of one data set, model, strategy with its parameters, sparsity and training.

@@ -83,8 +83,34 @@ pub(crate) fn sparsities(text: &str) -> Result<Vec<Value>> {
         .collect()
 }
 
+/// Shares of the dense network's operations for one sample, in (0, 1): `0.1,5%`.
+pub(crate) fn inference_shares(text: &str) -> Result<Vec<Value>> {
+    shares(text, |share| share < 1.0, "is not in (0, 1)")
+}
+
+/// Shares of the dense training's operations, above 0: `0.5,200%`.
+pub(crate) fn training_shares(text: &str) -> Result<Vec<Value>> {
+    shares(text, f64::is_finite, "is not above 0")
+}
+
+fn shares(text: &str, fits: fn(f64) -> bool, why: &str) -> Result<Vec<Value>> {
+    let share = |piece: &str| {
+        let (number, unit) = match piece.strip_suffix('%') {
+            Some(number) => (number.trim_end(), 100.0),
+            None => (piece, 1.0),
+        };
+        match number.parse::<f64>().map(|number| rounded(number / unit)) {
+            Ok(share) if share > 0.0 && fits(share) => Ok(Value::from(share)),
+            Ok(_) => Err(Error::usage(format!("the share {piece} {why}"))
+                .hint("0.1 and 10% are a tenth of what the dense network needs")),
+            Err(_) => Err(Error::usage(format!("the share '{piece}' is not a number"))),
+        }
+    };
+    pieces(text).into_iter().map(share).collect()
+}
+
 /// The number that 12 significant digits say.
-fn rounded(number: f64) -> f64 {
+pub(crate) fn rounded(number: f64) -> f64 {
     // The text of a number reads back as that number, so only longer ones change.
     format!("{number:.11e}").parse().unwrap_or(number)
 }

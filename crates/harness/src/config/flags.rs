@@ -13,13 +13,23 @@ use crate::cli::{AnalysisArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, Set
 /// # Errors
 /// If a key is unknown or a value cannot be read.
 pub(crate) fn grid(args: &GridArgs) -> Result<SettingLayer> {
-    let ExperimentArgs { strategies, datasets, models, sparsity, seeds, settings } =
-        &args.experiment;
+    let ExperimentArgs {
+        strategies,
+        datasets,
+        models,
+        sparsity,
+        inference_flops,
+        training_flops,
+        seeds,
+        settings,
+    } = &args.experiment;
     let mut given = FlagSettings::default();
     given.plain("--strategies", "strategies", strategies)?;
     given.plain("--datasets", "datasets", datasets)?;
     given.plain("--models", "models", models)?;
     given.plain("--sparsity", "sparsity", sparsity)?;
+    given.plain("--inference-flops", "inference_flops", inference_flops)?;
+    given.plain("--training-flops", "training_flops", training_flops)?;
     given.plain("--seeds", "seeds", seeds)?;
     given.plain("--jobs", "jobs", &args.jobs)?;
     given.plain("--timeout", "timeout", &args.timeout)?;

@@ -35,6 +35,18 @@ pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
         parse: axis::sparsities,
         single: false,
     },
+    PlainKey {
+        name: "inference_flops",
+        variable: "HARNESS_INFERENCE_FLOPS",
+        parse: axis::inference_shares,
+        single: false,
+    },
+    PlainKey {
+        name: "training_flops",
+        variable: "HARNESS_TRAINING_FLOPS",
+        parse: axis::training_shares,
+        single: false,
+    },
     PlainKey { name: "seeds", variable: "HARNESS_SEEDS", parse: axis::seeds, single: false },
     PlainKey { name: "store", variable: "HARNESS_STORE", parse: text, single: true },
     PlainKey { name: "data_dir", variable: "HARNESS_DATA", parse: text, single: true },
@@ -44,6 +56,15 @@ pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
     PlainKey { name: "threads", variable: "HARNESS_THREADS", parse: count, single: true },
     PlainKey { name: "timeout", variable: "HARNESS_TIMEOUT", parse: text, single: true },
 ];
+
+/// The key that says in another way what this one says: the sparsity is given, or chosen for its cost.
+pub(super) fn rival(name: &str) -> Option<&'static str> {
+    match name {
+        "sparsity" => Some("inference_flops"),
+        "inference_flops" => Some("sparsity"),
+        _ => None,
+    }
+}
 
 /// The plain key of that name.
 ///

@@ -35,6 +35,7 @@ pub(super) fn to_toml(resolved: &ResolvedSettings) -> Result<String> {
                     "jobs" => execution.jobs.to_string(),
                     "threads" => execution.threads.to_string(),
                     "models" => "the model of each data set".to_owned(),
+                    "sparsity" => "chosen for inference_flops".to_owned(),
                     _ => "none".to_owned(),
                 };
                 // As a comment, because writing it down would fix it for other machines.

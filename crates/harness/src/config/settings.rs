@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::parameters::ParameterSet;
 use super::path::Path;
+use super::plain_key::rival;
 use super::setting::{EVERY, Key, Setting, SettingLayer, Source};
 
 /// All settings, the strongest of each key.
@@ -84,6 +85,7 @@ impl Settings {
     /// # Errors
     /// If one source sets a key twice, in two spellings.
     fn put(&mut self, key: Key, setting: Setting) -> Result<()> {
+        self.forget_rival(&key, &setting)?;
         let mut split = SplitSetting::default();
         split.add(key, setting)?;
         for whole in &split.whole {
@@ -112,6 +114,23 @@ impl Settings {
             self.entries.insert(key, setting);
         }
         Ok(())
+    }
+
+    /// What a weaker source says of the sparsity goes, in whatever way it says it.
+    fn forget_rival(&mut self, key: &Key, setting: &Setting) -> Result<()> {
+        let Key::Plain(name) = *key else { return Ok(()) };
+        let Some(rival) = rival(name).map(Key::Plain) else { return Ok(()) };
+        match self.entries.get(&rival) {
+            Some(other) if other.rank == setting.rank => {
+                Err(Error::usage(format!("{key} and {rival} are both set"))
+                    .at(format!("{} and {}", other.source, setting.source))
+                    .hint("inference_flops chooses the sparsity of each strategy: leave one out"))
+            }
+            _ => {
+                self.entries.remove(&rival);
+                Ok(())
+            }
+        }
     }
 
     /// Entries of a table of the analysis go when the layer has the whole table.

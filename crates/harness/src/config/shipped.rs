@@ -2,6 +2,9 @@
 
 use dst_core::{Error, Result};
 
+use super::file;
+use super::setting::Key;
+
 /// A grid file that the harness carries.
 pub(crate) struct ShippedGrid {
     /// Its name.
@@ -27,6 +30,8 @@ pub(crate) const GRIDS: &[ShippedGrid] = shipped! {
     "quick": "two minutes on two cores: 10,000 real digits, LeNet-5, sparsity 0.9, 8 seeds",
     "plan": "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5, 8 seeds",
     "family-mnist": "every method at equal sparsity on MNIST: LeNet-300-100 and LeNet-5 at 0.9 and 0.95, 5 seeds",
+    "equal-inference-flops": "nine methods on LeNet-5 with a tenth of the dense network's inference FLOPs each, 5 seeds",
+    "equal-training-flops": "nine methods at 90 % sparsity, each trained for as many FLOPs as the dense network, 5 seeds",
     "update-order": "does an update take the place of the optimiser step, or follow it?",
     "moments": "what becomes of the optimiser's moments when connections change",
     "interval": "how often connections change (in-time over-parameterisation)",
@@ -48,6 +53,22 @@ pub(crate) fn find(name: &str) -> Result<&'static ShippedGrid> {
         .iter()
         .find(|grid| grid.name == name)
         .ok_or_else(|| Error::unknown("grid", name, GRIDS.iter().map(|grid| grid.name)))
+}
+
+/// The grids whose strategies contain that one.
+///
+/// # Errors
+/// If a grid that ships cannot be read.
+pub(crate) fn with_strategy(name: &str) -> Result<Vec<&'static ShippedGrid>> {
+    let mut grids = Vec::new();
+    for grid in GRIDS {
+        let settings = file::shipped(grid.name)?;
+        let mut strategies = settings.iter().filter(|(key, _)| *key == Key::Plain("strategies"));
+        if strategies.any(|(_, setting)| setting.values.iter().any(|value| value == name)) {
+            grids.push(grid);
+        }
+    }
+    Ok(grids)
 }
 
 #[cfg(test)]

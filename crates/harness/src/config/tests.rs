@@ -5,6 +5,7 @@ use super::setting::EVERY;
 use super::*;
 use crate::cli::{Cli, Command};
 
+mod budgets;
 mod comparison;
 mod components;
 mod ids;

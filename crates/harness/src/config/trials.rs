@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use dst_analysis::Budget;
 use dst_core::plugin::{self, DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
 use dst_core::{Error, Result, Training};
 use serde_json::{Map, Value};
 
 use super::ResolvedSettings;
+use super::axis;
 use super::parameters::ParameterSet;
 use super::setting::{EVERY, Key, Source};
 use super::settings::Settings;
@@ -29,22 +31,22 @@ struct DatasetConfig {
     options: Map<String, Value>,
 }
 
-/// Every trial of the grid once.
+/// Every trial of the grid once, with what its sparsity or its epochs are to be chosen for.
 ///
 /// # Errors
 /// If a name, key or value is not usable, or there is no trial at all.
-pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<TrialSpec>> {
+pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<(TrialSpec, Budget)>> {
     let settings = &resolved.settings;
     let strategies = strategies(resolved)?;
     let datasets = data(resolved)?;
     let models: Vec<&ModelPlugin> = found(settings, "models")?;
     check_unused(resolved)?;
-    let sparsities = numbers(settings, "sparsity");
+    let levels = levels(settings);
     let seeds: Vec<u64> = list(settings, "seeds").iter().filter_map(Value::as_u64).collect();
     for (what, empty) in [
         ("strategy", strategies.is_empty()),
         ("data set", datasets.is_empty()),
-        ("sparsity", sparsities.is_empty()),
+        ("sparsity", levels.is_empty()),
         ("seed", seeds.is_empty()),
     ] {
         if empty {
@@ -65,9 +67,11 @@ pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<TrialSpec>> {
                 for index in 0..place.trainings.iter().map(Vec::len).max().unwrap_or(0) {
                     for (candidate, trainings) in strategies.iter().zip(&place.trainings) {
                         let Some(training) = trainings.get(index) else { continue };
-                        // A baseline has no sparsity to reach, so it is one trial, not one each.
-                        let own = if candidate.baseline { &[0.0] } else { &sparsities[..] };
-                        for &sparsity in own {
+                        // A baseline has no sparsity to reach, and costs are shares of its own, so it is
+                        // one trial, not one each.
+                        let dense = [(0.0, Budget::default())];
+                        let own = if candidate.baseline { &dense[..] } else { &levels[..] };
+                        for &(sparsity, budget) in own {
                             let trial = TrialSpec {
                                 dataset: dataset.plugin.name.to_owned(),
                                 dataset_options: dataset.options.clone(),
@@ -77,8 +81,8 @@ pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<TrialSpec>> {
                                 training: training.clone(),
                                 seed,
                             };
-                            if seen.insert(trial.id()) {
-                                trials.push(trial);
+                            if seen.insert((trial.id(), budget)) {
+                                trials.push((trial, budget));
                             }
                         }
                     }
@@ -93,6 +97,23 @@ pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<TrialSpec>> {
         }
     }
     Ok(trials)
+}
+
+/// The sparsities of a grid with what they cost. One that is to be chosen is at first that at which
+/// equally sparse layers have the cost.
+fn levels(settings: &Settings) -> Vec<(f64, Budget)> {
+    let given = numbers(settings, "sparsity").into_iter().map(|sparsity| (sparsity, None));
+    let chosen = numbers(settings, "inference_flops").into_iter();
+    let chosen = chosen.map(|share| (axis::rounded(1.0 - share), Some(share)));
+    let trainings: Vec<Option<f64>> = match &numbers(settings, "training_flops")[..] {
+        [] => vec![None],
+        shares => shares.iter().copied().map(Some).collect(),
+    };
+    let levels = given.chain(chosen).flat_map(|(sparsity, inference)| {
+        let budget = move |training: &Option<f64>| Budget { inference, training: *training };
+        trainings.iter().map(move |training| (sparsity, budget(training)))
+    });
+    levels.collect()
 }
 
 /// What trials on one data set are made of.

@@ -40,7 +40,16 @@ pub(in crate::command) struct Advice {
 /// # Errors
 /// If two plug-ins have one name.
 pub(in crate::command) fn advice(grid: &GridConfig) -> Result<Advice> {
-    let GridConfig { trials, analysis, .. } = grid;
+    let GridConfig { trials, budgets, analysis, .. } = grid;
+    // Epochs that were chosen for a cost are no choice between trainings.
+    let planned = trials.iter().zip(budgets).map(|(spec, budget)| {
+        let mut spec = spec.clone();
+        if budget.training.is_some() {
+            spec.training.epochs = 0;
+        }
+        spec
+    });
+    let trials: Vec<TrialSpec> = planned.collect();
     let control = match analysis.control.as_str() {
         "" => StrategyPlugin::all()?.iter().find(|plugin| plugin.baseline).map(|p| p.name),
         named => Some(named),
@@ -55,7 +64,7 @@ pub(in crate::command) fn advice(grid: &GridConfig) -> Result<Advice> {
         Some((_, places)) => places.push(place.to_owned()),
         None => list.push((words, vec![place.to_owned()])),
     };
-    for (place, family) in families(trials, control) {
+    for (place, family) in families(&trials, control) {
         // Without its control, nothing is compared.
         if family.comparisons == 0 || family.control_tries == 0 {
             continue;

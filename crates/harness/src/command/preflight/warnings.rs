@@ -67,6 +67,11 @@ fn unreached(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> B
                 "because its updates are too few: shorten {}.interval, or train longer",
                 spec.strategy_name()
             ),
+            None if matches!(estimate.updates, Forecast::Exactly(0))
+                && estimate.final_density == 1.0 =>
+            {
+                "because the training is too short for what it does: train longer".to_owned()
+            }
             // Without a schedule it is the method that reaches no other, as N:M where layers do not
             // divide into groups.
             None => "which is as near as the method comes in this network".to_owned(),

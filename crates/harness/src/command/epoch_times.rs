@@ -1,8 +1,13 @@
 //! How long trials still take, from those that took their time already.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::time::UNIX_EPOCH;
 
 use dst_core::record::TrialSpec;
+
+use crate::clock;
+use crate::store::{Store, TrialResult};
 
 /// How much of a running trial must be done before its pace says anything of others.
 const LEAST_SHARE_DONE: f64 = 0.05;
@@ -66,6 +71,25 @@ impl ObservedTimes {
 
 fn epochs(spec: &TrialSpec) -> f64 {
     f64::from(spec.training.epochs.max(1))
+}
+
+/// How long a finished trial took: from its beginning to its result if one attempt did it all,
+/// which counts evaluation and loading. A store that was copied has other times of files, and
+/// then what was measured of the training must do.
+pub(super) fn seconds(store: &Store, result: &TrialResult) -> f64 {
+    let trained = result.outcome.as_ref().map_or(0.0, |outcome| outcome.train_seconds);
+    let path = store.folder(&result.trial).join("result.json");
+    let whole = || {
+        let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
+        let since = clock::seconds(&result.provenance.started)?;
+        let written = written.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
+        Some(written - since as f64)
+    };
+    let plausible = trained..10.0 * trained + 60.0;
+    match result.provenance.attempt {
+        1 => whole().filter(|whole| plausible.contains(whole)).unwrap_or(trained),
+        _ => trained,
+    }
 }
 
 /// What decides how long an epoch takes.
