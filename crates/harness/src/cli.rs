@@ -24,6 +24,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process makes one")]
 pub enum Command {
     /// Train every combination of strategies, data sets, models, sparsities and seeds
     #[command(after_long_help = GRID_HELP)]

@@ -143,26 +143,16 @@ fn equal_costs(judgement: &Judgement<'_>) -> Vec<String> {
     }
     let mut notes = Vec::new();
     for (budget, comparisons) in by_budget.into_iter().filter(|(budget, _)| budget.is_some()) {
-        let inference = |comparison: &&Comparison<'_>| {
+        let inference = comparisons.iter().map(|comparison| {
             comparison.candidate.mean(|o| o.inference_flops / o.dense_inference_flops)
-        };
-        let measured: [(Option<f64>, &str, &str, &str, Vec<Option<f64>>); 2] = [
-            (
-                budget.inference,
-                "sparsity",
-                "inference FLOPs",
-                "",
-                comparisons.iter().map(inference).collect(),
-            ),
-            (
-                budget.training,
-                "number of epochs",
-                "training FLOPs",
-                ", as nearly as whole epochs allow",
-                comparisons.iter().map(|comparison| comparison.train_flops_ratio).collect(),
-            ),
-        ];
-        for (share, chosen, what, limit, shares) in measured {
+        });
+        let training = comparisons.iter().map(|comparison| comparison.train_flops_ratio);
+        let (inference, training): (Vec<_>, Vec<_>) = (inference.collect(), training.collect());
+        let nearly = ", as nearly as whole epochs allow";
+        for (share, chosen, what, limit, shares) in [
+            (budget.inference, "sparsity", "inference FLOPs", "", inference),
+            (budget.training, "number of epochs", "training FLOPs", nearly, training),
+        ] {
             let Some(share) = share else { continue };
             let mut text = format!(
                 "Equal {what}: the {chosen} of every strategy was chosen before training so that \

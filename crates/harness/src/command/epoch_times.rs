@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::UNIX_EPOCH;
 
+use dst_core::BackendKind;
 use dst_core::record::TrialSpec;
 
 use crate::clock;
@@ -95,13 +96,16 @@ pub(super) fn seconds(store: &Store, result: &TrialResult) -> f64 {
 /// What decides how long an epoch takes.
 fn network(spec: &TrialSpec) -> String {
     let training = &spec.training;
+    // Masked arithmetic takes the same time at every sparsity.
+    let sparsity = if training.backend == BackendKind::Masked { 0.0 } else { spec.sparsity };
     format!(
-        "{} {} {} {} {:?}",
+        "{} {} {} {} {:?} {} {sparsity}",
         spec.dataset_label(),
         spec.model,
         training.batch_size,
         training.accumulate,
-        training.precision
+        training.precision,
+        training.backend
     )
 }
 

@@ -336,7 +336,8 @@ mod tests {
     /// A method that keeps tenths, and one that loses a layer beyond 0.97.
     #[test]
     fn numbers_that_are_refused_are_gone_around() {
-        let tenths = |at: u64| if at % 1000 == 0 { 1.004 - at as f64 / 1e4 } else { f64::NAN };
+        let tenths =
+            |at: u64| if at.is_multiple_of(1000) { 1.004 - at as f64 / 1e4 } else { f64::NAN };
         assert_eq!(found([(0, 1.0), (10_000, 0.0)], 9000, 0.1, tenths).0, 9000);
         let collapses = |at: u64| if at > 9700 { f64::NAN } else { 5.0 * (1.0 - at as f64 / 1e4) };
         assert_eq!(found([(0, 1.0), (10_000, 0.0)], 9000, 0.1, collapses).0, 9700);
