@@ -128,8 +128,7 @@ impl List {
     /// Rows that visit one block of columns before the next; at most [`ROW_BLOCK`].
     pub(crate) fn row_block(&self) -> usize {
         match self.order {
-            // Few, so that their entries stay in the second cache from block to block.
-            Order::Rows => (ROW_BLOCK / 4).max(1),
+            Order::Rows => ROW_BLOCK,
             Order::Visits(rows) => rows,
         }
     }
