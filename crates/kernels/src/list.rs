@@ -128,8 +128,7 @@ impl List {
     /// Rows that visit one block of columns before the next; at most [`ROW_BLOCK`].
     pub(crate) fn row_block(&self) -> usize {
         match self.order {
-            // Few, so that their entries stay in the second cache from block to block.
-            Order::Rows => (ROW_BLOCK / 4).max(1),
+            Order::Rows => ROW_BLOCK,
             Order::Visits(rows) => rows,
         }
     }
@@ -186,6 +185,10 @@ impl List {
 
     /// Cuts the rows into at most `parts` ranges of about equal work, none of them empty.
     pub(crate) fn split(&self, parts: usize) -> Vec<Range<usize>> {
+        if parts == 1 {
+            // Walking along the rows would be felt in small layers.
+            return std::iter::once(0..self.rows).collect();
+        }
         // A visit costs about three entries besides its own.
         let cost = |row: usize| self.before(row) + 3 * row * self.blocks;
         let total = cost(self.rows);

@@ -99,10 +99,10 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Into how many parts to cut `work` multiplications: threads are woken for about 20 µs and
-    /// more each.
+    /// Into how many parts to cut `work` multiplications: a thread is woken for about 40 µs of work
+    /// and more.
     pub(crate) fn parts(&self, work: usize) -> usize {
-        const LEAST: usize = 400_000;
+        const LEAST: usize = 1_000_000;
         (work / LEAST).clamp(1, self.count)
     }
 
