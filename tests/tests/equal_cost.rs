@@ -34,9 +34,11 @@ fn every_network_gets_the_sparsity_that_needs_its_share() {
         assert!((share - 0.2).abs() < off, "{name}: {share}");
     }
     let sparsity = |name: &str| trials[name]["spec"]["sparsity"].as_f64().unwrap();
-    // Uniform layers cost their density; ERK keeps convolutions denser, whose weights are used most.
-    assert_eq!((sparsity("gmp"), sparsity("nm"), sparsity("dense")), (0.8, 0.8, 0.0));
-    assert!(sparsity("rigl") > 0.85, "{}", sparsity("rigl"));
+    // Equally sparse layers cost their density; ERK shares connections otherwise, so that another
+    // sparsity costs as much.
+    assert_eq!((sparsity("nm"), sparsity("dense")), (0.8, 0.0));
+    assert!((sparsity("gmp") - 0.8).abs() < 0.0003, "{}", sparsity("gmp"));
+    assert!((sparsity("rigl") - 0.8).abs() > 0.05, "{}", sparsity("rigl"));
 }
 
 #[test]

@@ -381,7 +381,9 @@ mod tests {
                 assert_eq!(json["name"], *name);
                 if description.kind == "strategy" {
                     assert!(text.contains("\nreaches\n  "), "{text}");
-                    assert!(text.contains("--grid family-mnist: every method"), "{text}");
+                    // Strategies of other tests are linked here, too.
+                    let is_shown = text.contains("--grid family-mnist: every method");
+                    assert!(is_shown || name.starts_with("test-"), "{text}");
                 }
             }
         }
