@@ -85,7 +85,7 @@ fn draw(data: &DistanceMap, format: Format) -> Sheet {
     grid.column_names(&sheet, &[vec![NETWORK.to_owned()], heads].concat());
     grid.draw(&sheet, size, |row, column| match data.value(row, column) {
         Some(value) => {
-            let text = printed.then(|| (format!("{value:.2}"), column == 0));
+            let text = printed.then(|| (relative(value), column == 0));
             Cell::Shade { paint: Paint::heat(value), text }
         }
         None => Cell::Missing,
@@ -97,6 +97,11 @@ fn draw(data: &DistanceMap, format: Format) -> Sheet {
     ramp(&sheet, (4.0, grid.bottom() + 18.0), ends.0, ends.1);
     key.draw(&sheet, grid.bottom() + 34.0);
     sheet
+}
+
+/// A distance relative to chance in two decimals, as short for one that no masks have.
+pub(crate) fn relative(value: f64) -> String {
+    if value < 9.995 { format!("{value:.2}") } else { ">9.99".to_owned() }
 }
 
 fn table(data: &DistanceMap) -> Vec<u8> {
@@ -120,11 +125,13 @@ fn describe(data: &DistanceMap, missing: usize) -> String {
         });
         let nearest = layers.min_by(|a, b| a.0.total_cmp(&b.0));
         let network = match data.value(row, 0) {
-            Some(value) => format!("{} {value:.2}", data.methods[row]),
+            Some(value) => format!("{} {}", data.methods[row], relative(value)),
             None => format!("{} missing", data.methods[row]),
         };
         match nearest {
-            Some((value, layer)) => format!("{network}, least in {layer} with {value:.2}"),
+            Some((value, layer)) => {
+                format!("{network}, least in {layer} with {}", relative(value))
+            }
             None => network,
         }
     };

@@ -3,6 +3,7 @@
 use crate::{
     Figure, Heading,
     csv::{CsvTable, cell},
+    distances::relative,
     frame::{Key, Sign, widest},
     grid::{Cell, Grid, MATRIX, ramp},
     sheet::{Format, Sheet, figure, sentence},
@@ -155,7 +156,7 @@ fn shade(kind: PairKind, value: f64) -> Paint {
 /// what is neither, and on the right side of the level.
 fn short(kind: PairKind, value: f64) -> String {
     if kind == PairKind::MaskDistance {
-        return format!("{value:.2}");
+        return relative(value);
     }
     if value == 0.0 || value == 1.0 {
         return format!("{value}");

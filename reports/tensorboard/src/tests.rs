@@ -163,9 +163,9 @@ fn the_order_of_trials_changes_nothing_and_bytes_are_few() {
     assert_eq!(expected.len(), trials.len());
     trials.reverse();
     assert_eq!(of(&trials), expected);
-    // 500 such trials of 50 epochs and three layers are less than 8 MB.
+    // 500 such trials of 50 epochs and three layers are less than 10 MB.
     let bytes: usize = expected.values().map(Vec::len).sum();
-    assert!(bytes / trials.len() < 16_000, "{} bytes a trial", bytes / trials.len());
+    assert!(bytes / trials.len() < 20_000, "{} bytes a trial", bytes / trials.len());
 }
 
 /// A layer without an entry is possible in a file that was edited; it has no density to divide by.
