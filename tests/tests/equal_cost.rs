@@ -51,7 +51,7 @@ fn a_page_says_what_was_equal_and_what_was_measured() {
     let words: Vec<&str> = said.stdout.split_whitespace().collect();
     let page = words.join(" ");
     for expected in [
-        "against dense at 100 % of the dense network's training FLOPs:",
+        "against dense epochs=1 at 100 % of the dense network's training FLOPs:",
         "Equal training FLOPs: the number of epochs of every strategy was chosen before training so that \
          it needs 100 % of the dense network's training FLOPs, as nearly as whole epochs allow; trials \
          measured",

@@ -94,11 +94,18 @@ fn a_new_plug_in_of_a_clone_is_a_crate_and_one_line() {
     assert!(lib.contains("pub struct MyMethod {"));
 }
 
+/// The platform that Rust compiles for here: crates of others need not have been fetched.
+fn host() -> String {
+    let version = Command::new("rustc").arg("-vV").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+}
+
 /// The packages that Cargo finds in a project, without the network.
 fn packages(project: &Path) -> Vec<(String, PathBuf)> {
     let mut metadata = Command::new(env!("CARGO"));
     metadata
-        .args(["metadata", "--offline", "--format-version", "1"])
+        .args(["metadata", "--offline", "--format-version", "1", "--filter-platform", &host()])
         .current_dir(project)
         .env_remove("CARGO_TARGET_DIR");
     let metadata = said(&mut metadata).well().stdout;
