@@ -205,7 +205,7 @@ mod tests {
         }
     }
 
-    /// Most of a large mask stays, and other layouts take libtorch's way.
+    /// Other layouts take libtorch's way.
     #[test]
     fn views_are_sets_too() {
         let one = mask(&[true, false, true, true, false, false]).reshape([2, 3]);

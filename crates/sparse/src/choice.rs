@@ -43,7 +43,8 @@ pub fn check(kind: BackendKind, precision: Precision, device: Device) -> Result<
 ///
 /// A function of shape and share, and of no clock: what a trial computes must not depend on how busy the
 /// machine was, or resuming would not give the same bits. Libtorch is closest where it multiplies large
-/// matrices, which is what convolutions of many channels become.
+/// matrices, which is what convolutions of many channels become. The bounds are those of a prototype of the
+/// kernels; a table measured with these is to take their place.
 pub fn pays(geometry: &Geometry, share: f64) -> bool {
     let sizes = geometry.sizes();
     let is_pointwise = sizes.kernel == [1, 1];

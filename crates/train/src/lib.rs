@@ -41,7 +41,7 @@ pub use setup::Setup;
 pub use trainer::{Stepped, Trainer};
 pub use trial::{Ended, Trained, train};
 
-/// Version of the numbers of core and training: it rises whenever a training that stays the same
+/// Version of the numbers of core, kernels and training: it rises whenever a training that stays the same
 /// in words gives other numbers. Recorded with every result; results and checkpoints of another
 /// version are not continued, nor taken for the present ones.
 ///
