@@ -104,7 +104,7 @@ impl Bench {
 
     /// The weights that the forward pass sees.
     pub fn weights(&self) -> [f32; 6] {
-        floats(self.layer.weight.dense())
+        floats(&self.layer.weight.dense())
     }
 
     /// The weights that the optimiser moves, those behind the mask included.

@@ -118,13 +118,13 @@ pub struct DenseBackend;
 impl Backend for DenseBackend {
     fn linear(&self, layer: &Linear, input: &Tensor, pass: &Pass<'_>) -> Tensor {
         let operand = |tensor: &Tensor| precision::operand(tensor, pass.precision);
-        let (weight, bias) = (operand(layer.weight.dense()), operand(&layer.bias));
+        let (weight, bias) = (operand(&layer.weight.dense()), operand(&layer.bias));
         precision::result(operand(input).linear(&weight, Some(&bias)), pass.precision)
     }
 
     fn conv2d(&self, layer: &Conv2d, input: &Tensor, pass: &Pass<'_>) -> Tensor {
         let operand = |tensor: &Tensor| precision::operand(tensor, pass.precision);
-        let (weight, bias) = (operand(layer.weight.dense()), layer.bias.as_ref().map(operand));
+        let (weight, bias) = (operand(&layer.weight.dense()), layer.bias.as_ref().map(operand));
         // In the layout of the pictures. Channels last is faster on a CPU (see the bench `layout`
         // of dst-train), but libtorch 2.13 corrupted memory there in a block of few channels.
         let output = layer.convolve(&operand(input), &weight, bias.as_ref());

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 
 use crate::architecture::Pass;
-use crate::weight::Weight;
+use crate::weight::{StepOperands, Weight};
 
 /// One named trainable tensor of a model.
 #[derive(Debug)]
@@ -36,11 +36,57 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    /// What the forward pass uses, a leaf that requires gradients.
-    pub fn tensor(&self) -> &Tensor {
+    /// Another handle of the same parameter.
+    #[must_use]
+    pub fn shallow_clone(&self) -> Self {
+        match self {
+            Self::Prunable(weight) => Self::Prunable(weight.shallow_clone()),
+            Self::Dense(tensor) => Self::Dense(tensor.shallow_clone()),
+        }
+    }
+
+    /// What the forward pass uses, a leaf that requires gradients; see [`Weight::dense`].
+    pub fn tensor(&self) -> Tensor {
         match self {
             Self::Prunable(weight) => weight.dense(),
-            Self::Dense(tensor) => tensor,
+            Self::Dense(tensor) => tensor.shallow_clone(),
+        }
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> Vec<i64> {
+        match self {
+            Self::Prunable(weight) => weight.shape(),
+            Self::Dense(tensor) => tensor.size(),
+        }
+    }
+
+    /// The gradient in the parameter's shape; none if the loss has not reached it. See
+    /// [`Weight::gradient`].
+    pub fn gradient(&self) -> Option<Tensor> {
+        match self {
+            Self::Prunable(weight) => weight.gradient(),
+            Self::Dense(tensor) => Some(tensor.grad()).filter(Tensor::defined),
+        }
+    }
+
+    /// What an optimiser needs for one step; none if the loss has not reached it.
+    pub fn operands(&self) -> Option<StepOperands> {
+        match self {
+            Self::Prunable(weight) => weight.operands(),
+            Self::Dense(tensor) => Some(StepOperands {
+                values: tensor.detach(),
+                gradient: self.gradient()?,
+                active: None,
+            }),
+        }
+    }
+
+    /// Ends a step: there is no gradient of it any more, or one of zeros.
+    pub fn zero_gradient(&self) {
+        match self {
+            Self::Prunable(weight) => weight.zero_gradient(),
+            Self::Dense(tensor) => tensor.shallow_clone().zero_grad(),
         }
     }
 
@@ -99,7 +145,7 @@ impl Parameters {
 
     /// Number of trainable values.
     pub fn count(&self) -> usize {
-        self.iter().map(|(_, parameter)| parameter.tensor().numel()).sum()
+        self.iter().map(|(_, parameter)| parameter.shape().iter().product::<i64>() as usize).sum()
     }
 }
 

@@ -51,7 +51,7 @@ pub use schedule::{Curve, Phases, Timing};
 pub use seed::SeedStreams;
 pub use strategy::{BatchUse, Forecast, GradientScope, Rewinds, Step, Strategy};
 pub use topology::{Growth, InitialMask, Layer, Moments, Regrowth, Topology};
-pub use weight::Weight;
+pub use weight::{StepOperands, Weight};
 
 /// What the macros of this crate expand to; not part of its interface.
 #[doc(hidden)]

@@ -114,6 +114,65 @@ pub(crate) fn clear(values: &mut Tensor, mask: &Tensor) {
     });
 }
 
+/// The values in `mask`, `[set entries]`, row by row.
+pub fn gather(values: &Tensor, mask: &Tensor) -> Tensor {
+    if !is_host(values, Kind::Float) || !is_host(mask, Kind::Bool) {
+        return values.masked_select(mask);
+    }
+    let mut gathered = Tensor::empty([count(mask) as i64], (Kind::Float, Device::Cpu));
+    with_floats_mut(&mut gathered, |gathered| {
+        with_floats(values, |values| {
+            with_bytes(mask, |mask| {
+                let mut gathered = gathered.iter_mut();
+                each(mask, |index| {
+                    if let Some(entry) = gathered.next() {
+                        *entry = values[index];
+                    }
+                });
+            });
+        });
+    });
+    gathered
+}
+
+/// A tensor of the mask's shape with `values` (`[set entries]`, row by row) in the mask and 0 elsewhere.
+pub fn scatter(values: &Tensor, mask: &Tensor) -> Tensor {
+    let mut result = Tensor::zeros(mask.size(), (values.kind(), values.device()));
+    if !is_host(values, Kind::Float) || !is_host(mask, Kind::Bool) {
+        return result.masked_scatter_(mask, values);
+    }
+    with_floats_mut(&mut result, |result| {
+        with_floats(values, |values| {
+            with_bytes(mask, |mask| {
+                let mut values = values.iter();
+                each(mask, |index| {
+                    if let Some(value) = values.next() {
+                        result[index] = *value;
+                    }
+                });
+            });
+        });
+    });
+    result
+}
+
+/// Calls `visit` with the index of every byte that is 1, in order.
+fn each(mask: &[u8], mut visit: impl FnMut(usize)) {
+    let (words, rest) = mask.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let mut set = u64::from_le_bytes(*word);
+        while set != 0 {
+            visit(number * 8 + set.trailing_zeros() as usize / 8);
+            set &= set - 1;
+        }
+    }
+    for (index, byte) in (words.len() * 8..).zip(rest) {
+        if *byte != 0 {
+            visit(index);
+        }
+    }
+}
+
 /// Does the tensor lie in the host's memory as one block of this kind?
 pub(crate) fn is_host(tensor: &Tensor, kind: Kind) -> bool {
     tensor.device() == Device::Cpu && tensor.kind() == kind && tensor.is_contiguous()
@@ -202,6 +261,12 @@ mod tests {
             let expected: Vec<f32> =
                 entries.iter().map(|entry| if entry.0 { 0.0 } else { entry.2 }).collect();
             prop_assert_eq!(Vec::<f32>::try_from(values).unwrap(), expected);
+
+            let values = Tensor::from_slice(&entries.iter().map(|e| e.2).collect::<Vec<_>>());
+            let gathered = gather(&values, &one);
+            prop_assert!(gathered.equal(&values.masked_select(&one)));
+            let scattered = scatter(&gathered, &one);
+            prop_assert!(scattered.equal(&values.masked_fill(&one.logical_not(), 0.0)));
         }
     }
 
@@ -221,5 +286,9 @@ mod tests {
         let mut values = one.to_kind(Kind::Float).transpose(0, 1);
         clear(&mut values, &one.transpose(0, 1));
         assert_eq!(values.sum(Kind::Float).double_value(&[]), 0.0);
+        let values = Tensor::arange(6, (Kind::Float, Device::Cpu)).reshape([2, 3]);
+        let gathered = gather(&values, &other);
+        assert!(gathered.equal(&Tensor::from_slice(&[0.0f32, 2.0, 3.0])));
+        assert!(scatter(&gathered, &other).equal(&(values * &other)));
     }
 }

@@ -45,7 +45,7 @@ mod tests {
         let set = |tensor: &Tensor, values: &[f32]| {
             tensor.detach().copy_(&Tensor::from_slice(values).view_as(tensor));
         };
-        set(layer.weight.dense(), &[1.001_953_1, 0.0, 2.0]);
+        set(&layer.weight.dense(), &[1.001_953_1, 0.0, 2.0]);
         set(&layer.bias, &[0.0]);
         let input = Tensor::from_slice(&[1.006_6f32, 5.0, 0.5]).reshape([1, 3]);
         let pass = Pass { precision: Precision::Bf16, ..Pass::TRAINING };

@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
-pub use crate::mask::with_bytes;
+pub use crate::mask::{gather, scatter, with_bytes};
 use crate::mask::{self, with_bytes_mut, with_floats};
 
 /// Which end of the scores is selected.

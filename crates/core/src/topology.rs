@@ -265,6 +265,7 @@ impl Topology {
         let mut changes = Vec::new();
         for (index, layer) in self.layers.iter_mut().enumerate() {
             changes.extend(layer.commit(index)?);
+            layer.permit_compact(self.moments);
         }
         Ok(changes)
     }
@@ -301,7 +302,9 @@ impl Topology {
         tensors: &BTreeMap<String, Tensor>,
         saved: &TopologyState,
     ) -> Result<()> {
-        state::restore(self, tensors, saved)
+        state::restore(self, tensors, saved)?;
+        self.layers.iter().for_each(|layer| layer.permit_compact(self.moments));
+        Ok(())
     }
 }
 

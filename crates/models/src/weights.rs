@@ -249,7 +249,7 @@ mod tests {
              layer.weight Float [3, 2] for Float [2, 3]\n  \
              extra (1): other"
         );
-        assert_eq!(parameters.iter().next().unwrap().1.tensor(), &before);
+        assert_eq!(parameters.iter().next().unwrap().1.tensor(), before);
         // What may start at random may be missing or of another shape.
         assert!(report.require_all_but(&["layer.weight", "layer.bias"]).is_err());
         report.require_all_but(&["layer."]).unwrap();

@@ -11,14 +11,15 @@ use dst_kernels::{Geometry, Pattern, Workspace};
 use tch::{Device, Kind, Tensor};
 
 use crate::choice::pays;
-use crate::layer::{Call, Shared, apply};
+use crate::layer::{Call, Shared, Values, apply};
 use crate::layout::is_samples_innermost;
 use crate::pooling;
 
 /// Sparse kernels where they can compute a layer, dense arithmetic where not, and where all is active.
 ///
 /// It learns the active set of every layer by [`Backend::committed`] and makes its lists when the layer is
-/// used next. Gradients of weights arrive at the dense leaf, 0 where nothing is active.
+/// used next. From then on the weight is [compact](Weight::compact), and gradients arrive at its leaf of
+/// active values; where it may not be, at the dense leaf, 0 where nothing is active.
 #[derive(Debug)]
 pub struct SparseBackend {
     workspace: Shared,
@@ -60,20 +61,21 @@ impl SparseBackend {
         Self { chooses: pays, ..self }
     }
 
-    /// The lists of a layer for inputs of this geometry, if kernels can compute it in this pass.
-    fn pattern(
+    /// The lists of a layer for inputs of this geometry, and its values, if kernels can compute it in this
+    /// pass.
+    fn prepare(
         &self,
         weight: &Weight,
         input: &Tensor,
         pass: &Pass<'_>,
         geometry: impl FnOnce() -> Option<Geometry>,
-    ) -> Option<Arc<Pattern>> {
-        let is_plain =
-            |tensor: &Tensor| tensor.kind() == Kind::Float && tensor.device() == Device::Cpu;
+    ) -> Option<(Arc<Pattern>, Values)> {
+        let plain = (Kind::Float, Device::Cpu);
         // The gradient of inactive weights is that of dense arithmetic.
         let needs_inactive = pass.scope > GradientScope::Active && dst_autograd::is_recording();
-        let is_plain =
-            is_plain(input) && is_plain(weight.dense()) && pass.precision != Precision::Bf16;
+        let is_plain = (input.kind(), input.device()) == plain
+            && weight.kind_and_device() == plain
+            && pass.precision != Precision::Bf16;
         if needs_inactive || !is_plain || input.numel() == 0 {
             return None;
         }
@@ -89,13 +91,20 @@ impl SparseBackend {
             return None;
         }
         let known = prepared.patterns.iter().find(|pattern| pattern.geometry() == geometry);
-        if let Some(pattern) = known {
-            return Some(Arc::clone(pattern));
-        }
-        let mask = Vec::<bool>::try_from(prepared.active.flatten(0, -1)).ok()?;
-        let pattern = Arc::new(Pattern::new(geometry, &mask).ok()?);
-        prepared.patterns.push(Arc::clone(&pattern));
-        Some(pattern)
+        let pattern = match known {
+            Some(pattern) => Arc::clone(pattern),
+            None => {
+                let mask = Vec::<bool>::try_from(prepared.active.flatten(0, -1)).ok()?;
+                let pattern = Arc::new(Pattern::new(geometry, &mask).ok()?);
+                prepared.patterns.push(Arc::clone(&pattern));
+                pattern
+            }
+        };
+        let values = match weight.compact(&prepared.active) {
+            Some(leaf) => Values::Compact(leaf),
+            None => Values::Dense(weight.dense()),
+        };
+        Some((pattern, values))
     }
 
     fn apply(&self, call: &Call<'_>) -> Tensor {
@@ -107,7 +116,7 @@ impl Backend for SparseBackend {
     fn linear(&self, layer: &Linear, input: &Tensor, pass: &Pass<'_>) -> Tensor {
         let shape = layer.weight.shape();
         let geometry = || Geometry::linear(shape[1] as usize, shape[0] as usize).ok();
-        let Some(pattern) = self.pattern(&layer.weight, input, pass, geometry) else {
+        let Some((pattern, values)) = self.prepare(&layer.weight, input, pass, geometry) else {
             return DenseBackend.linear(layer, input, pass);
         };
         let size = input.size();
@@ -115,7 +124,7 @@ impl Backend for SparseBackend {
             if size.len() == 2 { input.shallow_clone() } else { input.reshape([-1, shape[1]]) };
         let output = self.apply(&Call {
             pattern: &pattern,
-            weight: layer.weight.dense(),
+            values: &values,
             bias: Some(&layer.bias),
             input: &rows,
             output_size: &[rows.size()[0], shape[0]],
@@ -150,13 +159,13 @@ impl Backend for SparseBackend {
             })
             .ok()
         };
-        let Some(pattern) = self.pattern(&layer.weight, input, pass, geometry) else {
+        let Some((pattern, values)) = self.prepare(&layer.weight, input, pass, geometry) else {
             return DenseBackend.conv2d(layer, input, pass);
         };
         let [out_height, out_width] = pattern.geometry().output_size();
         self.apply(&Call {
             pattern: &pattern,
-            weight: layer.weight.dense(),
+            values: &values,
             bias: layer.bias.as_ref(),
             input,
             output_size: &[size[0], shape[0], out_height as i64, out_width as i64],

@@ -26,8 +26,7 @@ pub(crate) fn refused(error: dst_kernels::Error) -> Error {
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) pattern: &'a Arc<Pattern>,
-    /// The dense leaf, with zeros where nothing is active.
-    pub(crate) weight: &'a Tensor,
+    pub(crate) values: &'a Values,
     pub(crate) bias: Option<&'a Tensor>,
     /// `[samples, …]`.
     pub(crate) input: &'a Tensor,
@@ -37,27 +36,66 @@ pub(crate) struct Call<'a> {
     pub(crate) keeps_layout: bool,
 }
 
-/// Computes the layer; the backward pass gives the weight a gradient at active positions and 0 elsewhere.
+/// The leaf that holds the values of active entries.
+#[derive(Debug)]
+pub(crate) enum Values {
+    /// `[active entries]`, row by row.
+    Compact(Tensor),
+    /// Shape of the weight, with zeros where nothing is active.
+    Dense(Tensor),
+}
+
+impl Values {
+    fn leaf(&self) -> &Tensor {
+        match self {
+            Self::Compact(leaf) | Self::Dense(leaf) => leaf,
+        }
+    }
+
+    /// Those of active entries alone, row by row.
+    fn compact(&self, pattern: &Pattern) -> Result<Tensor> {
+        match self {
+            Self::Compact(leaf) => Ok(leaf.shallow_clone()),
+            Self::Dense(leaf) => {
+                let count = pattern.active_count() as i64;
+                let mut values = Tensor::empty([count], (Kind::Float, Device::Cpu));
+                let dense = leaf.detach().contiguous();
+                pattern.gather(floats(&dense), floats_mut(&mut values)).map_err(refused)?;
+                Ok(values)
+            }
+        }
+    }
+}
+
+/// Computes the layer; the backward pass gives the leaf its gradient, 0 where a dense one has no active
+/// entry.
 ///
 /// # Errors
 /// If kernels or libtorch refuse.
 pub(crate) fn apply(call: &Call<'_>, workspace: &Shared) -> Result<Tensor> {
-    let Call { pattern, weight, bias, input, output_size, keeps_layout } = *call;
+    let Call { pattern, values, bias, input, output_size, keeps_layout } = *call;
+    let leaf = values.leaf();
     let batch = input.size()[0] as usize;
-    let (signal, values, output) = {
+    let (signal, compact, output) = {
         let _guard = tch::no_grad_guard();
         let workspace = &mut *lock(workspace);
         let signal = innermost(input, workspace)?;
-        let mut values = vec![0.0; pattern.active_count()];
-        pattern.gather(floats(&weight.detach()), &mut values).map_err(refused)?;
+        let compact = values.compact(pattern)?;
         let mut output = empty(output_size);
         let bias = bias.map(Tensor::detach);
         let bias = bias.as_ref().map(floats);
         pattern
-            .forward(workspace, &values, bias, floats(&signal), batch, floats_mut(&mut output))
+            .forward(
+                workspace,
+                floats(&compact.detach()),
+                bias,
+                floats(&signal),
+                batch,
+                floats_mut(&mut output),
+            )
             .map_err(refused)?;
         let output = if keeps_layout { output } else { row_major(&output, workspace)? };
-        (signal, values, output)
+        (signal, compact, output)
     };
     let none = Tensor::new();
     let (pattern, workspace) = (Arc::clone(pattern), Arc::clone(workspace));
@@ -66,17 +104,20 @@ pub(crate) fn apply(call: &Call<'_>, workspace: &Shared) -> Result<Tensor> {
     let is_own = signal.data_ptr() != input.data_ptr();
     let saved = if is_own { signal } else { input.shallow_clone() };
     let had_layout = !is_own;
-    let weight_size = weight.size();
+    let dense_size = match values {
+        Values::Compact(_) => None,
+        Values::Dense(leaf) => Some(leaf.size()),
+    };
     attach(
         output,
-        &[input, weight, bias.unwrap_or(&none)],
-        &[&saved],
+        &[input, leaf, bias.unwrap_or(&none)],
+        &[&saved, &compact],
         move |gradient, saved, needed| {
             let gradients = Gradients {
                 pattern: &pattern,
-                values: &values,
+                values: &saved[1].detach(),
                 signal: &saved[0].detach(),
-                weight_size: &weight_size,
+                dense_size: dense_size.as_deref(),
                 // As the input was: what is before it wants the same layout back.
                 keeps_layout: had_layout,
             };
@@ -89,10 +130,12 @@ pub(crate) fn apply(call: &Call<'_>, workspace: &Shared) -> Result<Tensor> {
 #[derive(Debug)]
 struct Gradients<'a> {
     pattern: &'a Pattern,
-    values: &'a [f32],
+    /// Of active entries, row by row.
+    values: &'a Tensor,
     /// The input, samples innermost.
     signal: &'a Tensor,
-    weight_size: &'a [i64],
+    /// The size of the weight's gradient, if it is to be dense.
+    dense_size: Option<&'a [i64]>,
     keeps_layout: bool,
 }
 
@@ -114,19 +157,30 @@ impl Gradients<'_> {
         if needed[0] {
             let mut dx = empty(&self.signal.size());
             pattern
-                .input_gradient(workspace, self.values, dy, batch, floats_mut(&mut dx))
+                .input_gradient(workspace, floats(self.values), dy, batch, floats_mut(&mut dx))
                 .map_err(refused)?;
             of_input = Some(if self.keeps_layout { dx } else { row_major(&dx, workspace)? });
         }
         let mut of_weight = None;
         if needed[1] {
-            let mut values = vec![0.0; pattern.active_count()];
+            let mut compact = Tensor::empty([pattern.active_count() as i64], options);
             pattern
-                .weight_gradient(workspace, floats(self.signal), dy, batch, &mut values)
+                .weight_gradient(
+                    workspace,
+                    floats(self.signal),
+                    dy,
+                    batch,
+                    floats_mut(&mut compact),
+                )
                 .map_err(refused)?;
-            let mut dense = Tensor::zeros(self.weight_size, options);
-            pattern.scatter(&values, floats_mut(&mut dense)).map_err(refused)?;
-            of_weight = Some(dense);
+            of_weight = Some(match self.dense_size {
+                None => compact,
+                Some(size) => {
+                    let mut dense = Tensor::zeros(size, options);
+                    pattern.scatter(floats(&compact), floats_mut(&mut dense)).map_err(refused)?;
+                    dense
+                }
+            });
         }
         let mut of_bias = None;
         if needed[2] {

@@ -43,19 +43,14 @@ impl Case {
         forward: impl Fn(&Tensor, &Pass<'_>) -> Tensor,
     ) -> Outcome {
         backend.committed(&self.topology).unwrap();
-        for (_, parameter) in self.parameters.iter() {
-            let mut gradient = parameter.tensor().grad();
-            if gradient.defined() {
-                let _ = gradient.zero_();
-            }
-        }
+        self.parameters.iter().for_each(|(_, parameter)| parameter.zero_gradient());
         let input = input.detach().copy().set_requires_grad(true);
         let pass = Pass { scope, backend, ..Pass::TRAINING };
         let output = forward(&input, &pass);
         // Not a sum, whose gradient is the same everywhere.
         (&output * output.detach().sin()).sum(Kind::Float).backward();
         let gradients = self.parameters.iter().map(|(name, parameter)| {
-            let mut gradient = parameter.tensor().grad().copy();
+            let mut gradient = parameter.gradient().expect("the loss reaches it").copy();
             // Masked arithmetic gives gradients of inactive weights too, which nobody announced.
             if let Some(layer) = self.topology.layers().iter().find(|layer| layer.name() == name)
                 && scope == GradientScope::Active

@@ -14,13 +14,15 @@ mod plain;
 mod rmsprop;
 pub(crate) mod rule;
 mod sgd;
+mod state;
 
 use dst_core::topology::Change;
-use dst_core::{Layer, Moments, Parameters, Result, Topology, Training};
+use dst_core::{Layer, Moments, Parameter, Parameters, Result, StepOperands, Topology, Training};
 use tch::{Device, Kind, Tensor};
 
 use crate::snapshot::{self, Tensors};
 use rule::{Entries, Rule};
+use state::State;
 
 /// How updates are computed. Both give the same numbers up to rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,14 +51,10 @@ pub struct Optimizer {
 #[derive(Debug)]
 struct Entry {
     name: String,
-    weight: Tensor,
+    parameter: Parameter,
     /// Index in the topology of a prunable weight.
     layer: Option<usize>,
-    /// What the rule keeps of each entry, such as SGD's buffer of momentum or Adam's mean of
-    /// gradients.
-    first: Option<Tensor>,
-    /// What else it keeps, such as Adam's mean of squared gradients.
-    second: Option<Tensor>,
+    state: State,
 }
 
 /// The tensors of one parameter during one update.
@@ -78,17 +76,11 @@ impl Optimizer {
     /// out of range.
     pub fn new(training: &Training, parameters: &Parameters, topology: &Topology) -> Result<Self> {
         let rule = rule::rule(&training.optimizer)?;
-        let (needs_first, needs_second) = (rule.moments() >= 1, rule.moments() >= 2);
-        let entries = parameters.iter().map(|(name, parameter)| {
-            let weight = parameter.tensor().detach();
-            let zeros = || weight.zeros_like();
-            Entry {
-                name: name.to_owned(),
-                layer: topology.layers().iter().position(|layer| layer.name() == name),
-                first: needs_first.then(zeros),
-                second: needs_second.then(zeros),
-                weight: parameter.tensor().shallow_clone(),
-            }
+        let entries = parameters.iter().map(|(name, parameter)| Entry {
+            name: name.to_owned(),
+            layer: topology.layers().iter().position(|layer| layer.name() == name),
+            state: State::new(&parameter.tensor(), rule.moments()),
+            parameter: parameter.shallow_clone(),
         });
         Ok(Self {
             entries: entries.collect(),
@@ -114,23 +106,17 @@ impl Optimizer {
     pub fn step(&mut self, topology: &Topology, learning_rate: f64) -> Result<()> {
         let _guard = tch::no_grad_guard();
         self.updates += 1;
-        let scale = self.clip_factor(topology)?;
-        for entry in &self.entries {
-            let gradient = entry.weight.grad();
-            if !gradient.defined() {
+        let moved: Vec<Option<Moved>> =
+            self.entries.iter().map(|entry| entry.moved(topology)).collect();
+        let scale = self.clip_factor(moved.iter().flatten())?;
+        for (entry, moved) in self.entries.iter_mut().zip(&moved) {
+            let Some(Moved { operands: StepOperands { values, gradient, active }, mask }) = moved
+            else {
                 continue;
-            }
-            let values = match entry.layer {
-                Some(index) => topology.layers()[index].values(),
-                None => entry.weight.shallow_clone(),
             };
-            let operands = Operands {
-                weight: &values,
-                gradient: &gradient,
-                first: entry.first.as_ref(),
-                second: entry.second.as_ref(),
-                mask: entry.mask(topology),
-            };
+            entry.state.lay_out(active.as_ref());
+            let [first, second] = entry.state.moments();
+            let operands = Operands { weight: values, gradient, first, second, mask: *mask };
             let is_fused = self.arithmetic == Arithmetic::Fused && operands.are_plain_floats();
             let entries = Entries { operands, scale: scale.as_ref(), is_fused };
             self.rule.step(entries, learning_rate, self.updates)?;
@@ -141,20 +127,20 @@ impl Optimizer {
     /// What gradients are multiplied with so that their norm over all entries that may move is
     /// at most `clip_norm`; `None` without clipping. Gradients themselves stay, because a
     /// strategy may read them after the step.
-    fn clip_factor(&self, topology: &Topology) -> Result<Option<Tensor>> {
+    fn clip_factor<'a>(
+        &self,
+        moved: impl Iterator<Item = &'a Moved<'a>>,
+    ) -> Result<Option<Tensor>> {
         if self.clip_norm == 0.0 {
             return Ok(None);
         }
-        let mut norms = Vec::new();
-        for entry in &self.entries {
-            let gradient = entry.weight.grad();
-            if gradient.defined() {
-                norms.push(match entry.mask(topology) {
-                    Some(mask) => gradient.f_masked_fill(&mask.logical_not(), 0.0)?.norm(),
-                    None => gradient.norm(),
-                });
-            }
-        }
+        let norms = moved.map(|Moved { operands, mask }| {
+            Ok(match mask {
+                Some(mask) => operands.gradient.f_masked_fill(&mask.logical_not(), 0.0)?.norm(),
+                None => operands.gradient.norm(),
+            })
+        });
+        let norms = norms.collect::<Result<Vec<Tensor>>>()?;
         if norms.is_empty() {
             return Ok(None);
         }
@@ -173,19 +159,15 @@ impl Optimizer {
         let Some(entry) = entries.find(|entry| entry.layer == Some(change.layer)) else {
             return;
         };
-        for moment in [&mut entry.first, &mut entry.second].into_iter().flatten() {
-            let _ = match moments {
-                Moments::ResetAll => moment.zero_(),
-                _ => moment.masked_fill_(&change.born, 0.0),
-            };
+        match moments {
+            Moments::ResetAll => entry.state.clear(),
+            _ => entry.state.clear_where(&change.born),
         }
     }
 
-    /// Sets all gradients to 0; those that were never computed stay undefined.
+    /// Ends a step: gradients are 0 or undefined.
     pub fn zero_gradients(&mut self) {
-        for entry in &mut self.entries {
-            entry.weight.zero_grad();
-        }
+        self.entries.iter().for_each(|entry| entry.parameter.zero_gradient());
     }
 
     /// Updates so far.
@@ -193,15 +175,19 @@ impl Optimizer {
         self.updates
     }
 
-    /// All moments as `first/<parameter>` and `second/<parameter>`, shared with the optimiser. What
+    /// All moments as `first/<parameter>` and `second/<parameter>`, in the shape of the parameter:
+    /// handles, or copies where only those of active entries are stored, of which the others are 0. What
     /// they are is the rule's to say.
-    pub fn moments(&self) -> impl Iterator<Item = (String, &Tensor)> {
+    pub fn moments(&self) -> impl Iterator<Item = (String, Tensor)> {
         self.entries.iter().flat_map(|entry| {
-            let first = entry.first.iter().map(|moment| (format!("first/{}", entry.name), moment));
-            let second =
-                entry.second.iter().map(|moment| (format!("second/{}", entry.name), moment));
-            first.chain(second)
+            let named = |(which, moment)| (format!("{which}/{}", entry.name), moment);
+            MOMENTS.into_iter().zip(entry.state.dense()).map(named)
         })
+    }
+
+    /// Bytes of all moments as they are stored.
+    pub fn moment_bytes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.state.bytes()).sum()
     }
 
     /// Sets moments and the number of updates back to an earlier state, whose names begin with
@@ -213,13 +199,10 @@ impl Optimizer {
         updates: u64,
         topology: &Topology,
     ) -> Result<()> {
-        for (name, moment) in self.moments() {
-            snapshot::copy(tensors, &format!("{prefix}{name}"), moment)?;
-        }
+        self.copy_moments(tensors, prefix)?;
         for entry in &mut self.entries {
-            let Some(still) = entry.mask(topology).map(Tensor::logical_not) else { continue };
-            for moment in [&mut entry.first, &mut entry.second].into_iter().flatten() {
-                let _ = moment.f_masked_fill_(&still, 0.0)?;
+            if let Some(still) = entry.mask(topology).map(Tensor::logical_not) {
+                entry.state.clear_where(&still);
             }
         }
         self.updates = updates;
@@ -228,15 +211,40 @@ impl Optimizer {
 
     /// Copies back what [`Optimizer::moments`] and [`Optimizer::updates`] gave.
     pub(crate) fn restore(&mut self, tensors: &Tensors, updates: u64) -> Result<()> {
-        for (name, moment) in self.moments() {
-            snapshot::copy(tensors, &name, moment)?;
-        }
+        self.copy_moments(tensors, "")?;
         self.updates = updates;
+        Ok(())
+    }
+
+    fn copy_moments(&mut self, tensors: &Tensors, prefix: &str) -> Result<()> {
+        for entry in &mut self.entries {
+            entry.state.lay_out(None);
+            for (which, moment) in MOMENTS.into_iter().zip(entry.state.dense()) {
+                snapshot::copy(tensors, &format!("{prefix}{which}/{}", entry.name), &moment)?;
+            }
+        }
         Ok(())
     }
 }
 
+/// What moments are called in checkpoints.
+const MOMENTS: [&str; 2] = ["first", "second"];
+
+/// What one step moves of one parameter.
+struct Moved<'a> {
+    operands: StepOperands,
+    /// `Bool`, the entries that may move; `None` is all.
+    mask: Option<&'a Tensor>,
+}
+
 impl Entry {
+    fn moved<'a>(&self, topology: &'a Topology) -> Option<Moved<'a>> {
+        let operands = self.parameter.operands()?;
+        // Entries of a compact weight all move.
+        let mask = if operands.active.is_some() { None } else { self.mask(topology) };
+        Some(Moved { operands, mask })
+    }
+
     fn mask<'a>(&self, topology: &'a Topology) -> Option<&'a Tensor> {
         let layer: &Layer = &topology.layers()[self.layer?];
         if layer.moves_freely() { None } else { Some(layer.trainable()) }

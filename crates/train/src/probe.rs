@@ -175,11 +175,11 @@ impl BatchProbe<'_> {
         let mut swapped = Swapped::default();
         for layer in topology.layers() {
             let dense = layer.weight().dense();
-            swapped.replace(dense, &(dense.detach() * layer.active()));
+            swapped.replace(&dense, &(dense.detach() * layer.active()));
         }
         // Those of layers are masked already, the others are as they were.
         for (_, parameter) in self.parameters.iter() {
-            swapped.replace(parameter.tensor(), &parameter.tensor().detach().abs());
+            swapped.replace(&parameter.tensor(), &parameter.tensor().detach().abs());
         }
         for (_, buffer) in self.parameters.buffers() {
             swapped.replace(buffer, &buffer.abs());
@@ -212,7 +212,7 @@ impl BatchProbe<'_> {
     }
 
     fn mean_gradients(&self, batches: &[Vec<i64>], label: &str) -> Result<Vec<Tensor>> {
-        let weights: Vec<&Tensor> =
+        let weights: Vec<Tensor> =
             self.parameters.prunable().map(|(_, weight)| weight.dense()).collect();
         let mut sums: Vec<Tensor> =
             weights.iter().map(|weight| weight.detach().zeros_like()).collect();
@@ -233,7 +233,7 @@ impl BatchProbe<'_> {
 }
 
 fn weights(topology: &Topology) -> Vec<Tensor> {
-    topology.layers().iter().map(|layer| layer.weight().dense().shallow_clone()).collect()
+    topology.layers().iter().map(|layer| layer.weight().dense()).collect()
 }
 
 /// Tensors that hold other numbers for now; dropping it puts their own storages back.

@@ -36,7 +36,7 @@ impl Rewind {
             early.insert(format!("{PREFIX}buffer/{name}"), buffer.shallow_clone());
         }
         for (name, moment) in optimizer.moments() {
-            early.insert(format!("{PREFIX}{name}"), moment.shallow_clone());
+            early.insert(format!("{PREFIX}{name}"), moment);
         }
         self.early = Some(snapshot::copies(&early));
         self.updates = optimizer.updates();

@@ -407,7 +407,7 @@ impl<'a> Trainer<'a> {
     pub(crate) fn save(&self, tensors: &mut Tensors) -> TrainerState {
         snapshot::collect(&self.parameters, "", tensors);
         for (name, moment) in self.optimizer.moments() {
-            tensors.insert(name, moment.shallow_clone());
+            tensors.insert(name, moment);
         }
         let (topology_tensors, topology) = self.topology.save();
         for (name, tensor) in topology_tensors {

@@ -52,7 +52,7 @@ impl Bench {
 
     fn moment(&self, name: &str) -> Option<Vec<f32>> {
         let key = format!("{name}/fc.weight");
-        self.optimizer.moments().find(|(name, _)| *name == key).map(|(_, moment)| floats(moment))
+        self.optimizer.moments().find(|(name, _)| *name == key).map(|(_, moment)| floats(&moment))
     }
 }
 

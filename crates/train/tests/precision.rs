@@ -20,7 +20,7 @@ fn complete(setup: &Setup<'_>) -> Trained {
 }
 
 fn weights(trainer: &Trainer<'_>) -> Vec<Vec<u8>> {
-    trainer.parameters().iter().map(|(_, parameter)| bits(parameter.tensor())).collect()
+    trainer.parameters().iter().map(|(_, parameter)| bits(&parameter.tensor())).collect()
 }
 
 fn mixed() -> Training {

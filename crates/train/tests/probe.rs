@@ -16,7 +16,7 @@ struct Looks {}
 impl Strategy for Looks {
     fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
         let weights = |topology: &Topology| -> Vec<Vec<u8>> {
-            topology.layers().iter().map(|layer| bits(layer.weight().dense())).collect()
+            topology.layers().iter().map(|layer| bits(&layer.weight().dense())).collect()
         };
         let before = weights(topology);
         let expected = probe.gradients(1)?;

@@ -27,7 +27,7 @@ fn complete(setup: &Setup<'_>) -> Trained {
 }
 
 fn weights(trainer: &Trainer<'_>) -> Vec<Vec<u8>> {
-    trainer.parameters().iter().map(|(_, parameter)| bits(parameter.tensor())).collect()
+    trainer.parameters().iter().map(|(_, parameter)| bits(&parameter.tensor())).collect()
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_batch_for_the_topology_moves_no_weight_and_no_step() {
                 Some(layer) => before.masked_fill(&layer.active().logical_not(), 0.0),
                 None => before,
             };
-            assert!(bits(parameter.tensor()) == bits(&expected), "{name} moved");
+            assert!(bits(&parameter.tensor()) == bits(&expected), "{name} moved");
         }
     }
     // Updates are due after 5, 10, … of 45 steps, before 90 % of them.
@@ -209,7 +209,7 @@ fn accumulated_micro_batches_equal_one_large_batch() {
     });
     let [micro, whole] = trained.each_ref().map(|trainer| trainer.parameters().iter());
     for ((name, micro), (_, whole)) in micro.zip(whole) {
-        assert!(micro.tensor().allclose(whole.tensor(), 1e-4, 1e-6, false), "{name}");
+        assert!(micro.tensor().allclose(&whole.tensor(), 1e-4, 1e-6, false), "{name}");
     }
 }
 

@@ -221,7 +221,7 @@ impl Run {
         self.masks.push((step.position(), masks.finish()));
 
         let mut network = DefaultHasher::new();
-        layers.iter().for_each(|layer| bytes(layer.weight().dense()).hash(&mut network));
+        layers.iter().for_each(|layer| bytes(&layer.weight().dense()).hash(&mut network));
         let (tensors, state) = topology.save();
         let (mut slots, mut values) = (0, 0);
         for (name, tensor) in &tensors {

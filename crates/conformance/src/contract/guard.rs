@@ -88,7 +88,6 @@ impl Guard {
         let batch = step.map(Step::position);
         let scope = batch.and_then(|batch| Some(self.tape().batches.get(&batch)?.scope));
         let scope = scope.unwrap_or_default();
-        let before: Vec<Before> = topology.layers().iter().map(Before::of).collect();
         let disguise = match batch {
             None => Disguise::default(),
             Some(batch) => Disguise {
@@ -96,6 +95,8 @@ impl Guard {
                 poisons: self.plan.poisons && scope < GradientScope::All,
             },
         };
+        let before: Vec<Before> =
+            topology.layers().iter().map(|layer| Before::of(layer, disguise)).collect();
         let disguised: Vec<Option<Tensor>> = before
             .iter()
             .zip(topology.layers())
@@ -212,29 +213,34 @@ struct Disguise {
     poisons: bool,
 }
 
+impl Disguise {
+    fn is_any(self) -> bool {
+        self.scrambles || self.poisons
+    }
+}
+
 /// A layer before a hook.
 struct Before {
     values: Tensor,
     active: Tensor,
-    /// None before the first backward pass.
+    /// None before the first backward pass, and where it stays as it is: looking at the gradient of a
+    /// compact weight makes it dense.
     gradient: Option<Tensor>,
 }
 
 impl Before {
-    fn of(layer: &Layer) -> Self {
+    fn of(layer: &Layer, disguise: Disguise) -> Self {
+        let gradient = disguise.is_any().then(|| layer.weight().gradient()).flatten();
         Self {
             values: layer.values().copy(),
             active: layer.active().copy(),
-            gradient: layer.weight().gradient().map(|gradient| gradient.copy()),
+            gradient: gradient.map(|gradient| gradient.copy()),
         }
     }
 
     /// Disguises the gradient of a layer and returns what hooks find.
     fn put_on(&self, disguise: Disguise, scope: GradientScope, layer: &Layer) -> Option<Tensor> {
         let gradient = self.gradient.as_ref()?;
-        if !disguise.scrambles && !disguise.poisons {
-            return None;
-        }
         let mut seen = gradient.copy();
         if disguise.scrambles {
             let all: Vec<i64> = (0..gradient.dim() as i64).collect();

@@ -123,7 +123,7 @@ impl<'a> Builder<'a> {
         for pair in layers.windows(2) {
             let [from, to] = [weight(pair[0]), weight(pair[1])];
             let shape = |name: &str| match self.parameters.entries.get(name) {
-                Some(parameter) => parameter.tensor().size(),
+                Some(parameter) => parameter.shape(),
                 None => panic!("a chain names {name}, which no model declares before"),
             };
             let (outputs, inputs) = (shape(&from)[0], shape(&to)[1]);
@@ -154,7 +154,7 @@ impl<'a> Builder<'a> {
 
     fn insert(&mut self, name: &str, parameter: Parameter) {
         let name = format!("{}{name}", self.prefix);
-        if parameter.tensor().dim() > 1 {
+        if parameter.shape().len() > 1 {
             self.parameters.output = Some(name.clone());
         }
         let earlier = self.parameters.entries.insert(name.clone(), parameter);

@@ -41,7 +41,8 @@ impl Builder<'_> {
     ) -> Embedding {
         let draw = Draw::Normal(deviation);
         let weight = self.prunable(&format!("{name}.weight"), &[count, width], draw);
-        Embedding { weight: weight.dense().shallow_clone() }
+        // No backend looks vectors up, so that this weight is never compact and its leaf never another.
+        Embedding { weight: weight.dense() }
     }
 }
 

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
 use super::records::{Churn, Records};
-use super::{Growth, Update};
+use super::{Growth, Moments, Update};
 use crate::error::{Error, Result};
 use crate::mask;
 use crate::seed::SeedStreams;
@@ -565,6 +565,12 @@ impl Layer {
         self.weight.advance_revision();
         self.records.note(&born, &dropped);
         Ok(Some(Change { layer: index, born, dropped }))
+    }
+
+    /// Lets a backend store active values only where nothing of others would be lost.
+    pub(super) fn permit_compact(&self, moments: Moments) {
+        let moves_active = self.trainable.is_none() && !self.weight.keeps_inactive();
+        self.weight.permit_compact(moves_active && moments != Moments::Keep);
     }
 
     /// Starts the records anew: what happened so far was choosing the first topology.
