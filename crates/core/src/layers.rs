@@ -7,6 +7,7 @@ mod builder;
 mod convolution;
 mod embedding;
 mod layer_norm;
+mod layout;
 mod linear;
 mod norm;
 mod pooling;
@@ -15,6 +16,7 @@ pub use builder::Builder;
 pub use convolution::{Conv2d, Convolution, Start};
 pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
+pub use layout::{add, is_samples_innermost, mean_of_maps, relu};
 pub use linear::DenseLinear;
 pub use norm::BatchNorm2d;
 pub use pooling::{Pooling, pool2d};
@@ -67,6 +69,14 @@ impl Parameter {
         match self {
             Self::Prunable(weight) => weight.gradient(),
             Self::Dense(tensor) => Some(tensor.grad()).filter(Tensor::defined),
+        }
+    }
+
+    /// Bytes of its values as they are stored at present.
+    pub fn stored_bytes(&self) -> usize {
+        match self {
+            Self::Prunable(weight) => weight.stored_bytes(),
+            Self::Dense(tensor) => tensor.numel() * tensor.kind().elt_size_in_bytes(),
         }
     }
 

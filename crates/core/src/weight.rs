@@ -172,6 +172,14 @@ impl Weight {
         self.shape.iter().product::<i64>() as usize
     }
 
+    /// Bytes of the values as they are stored at present, without gradients and without the active set.
+    pub fn stored_bytes(&self) -> usize {
+        let Storage { dense, compact, kept } = &*self.storage();
+        let compact = compact.iter().map(|compact| &compact.values);
+        let stored = dense.iter().chain(compact).chain(kept);
+        stored.map(|values| values.numel() * values.kind().elt_size_in_bytes()).sum()
+    }
+
     /// What kind of numbers it holds, and where.
     pub fn kind_and_device(&self) -> (Kind, Device) {
         let storage = self.storage();

@@ -7,9 +7,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::exit::{self, Exit};
 
+mod bench;
 mod compare;
 mod power;
 
+pub use bench::BenchArgs;
 pub use compare::CompareArgs;
 pub use power::PowerArgs;
 
@@ -44,6 +46,9 @@ pub enum Command {
     /// Tell how many seeds an experiment needs, from a pilot or a known spread
     #[command(after_long_help = power::HELP)]
     Power(PowerArgs),
+    /// Time training steps and inference of a network on this machine, dense and sparse
+    #[command(after_long_help = bench::HELP)]
+    Bench(BenchArgs),
     /// List strategies, models, data sets, reports and grids
     #[command(after_long_help = LIST_HELP)]
     List(ListArgs),

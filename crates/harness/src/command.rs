@@ -1,6 +1,7 @@
 //! The commands. Each takes what was typed and returns the exit code.
 
 mod adoption;
+mod bench;
 mod compare;
 mod completions;
 mod data;
@@ -47,6 +48,7 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Power(args) => power::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Data(args) => data::run(&args.action),

@@ -1,6 +1,7 @@
 //! The block of residual networks.
 
-use dst_core::tch::{Kind, Tensor};
+use dst_core::layers::{add, relu};
+use dst_core::tch::Tensor;
 use dst_core::{BatchNorm2d, Builder, Conv2d, Convolution, Pass};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,23 +75,18 @@ impl BasicBlock {
     /// `[batch, inputs, height, width] → [batch, outputs, ⌈height/stride⌉, ⌈width/stride⌉]`.
     pub(crate) fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
         // Norms keep their input for the backward pass, so their output may be overwritten.
-        let maps = self.bn1.forward(&self.conv1.forward(input, pass), pass).relu_();
-        let mut maps = self.bn2.forward(&self.conv2.forward(&maps, pass), pass);
-        let mut sum = match &self.way {
-            Way::Identity => maps.g_add_(input),
+        let maps = relu(self.bn1.forward(&self.conv1.forward(input, pass), pass));
+        let maps = self.bn2.forward(&self.conv2.forward(&maps, pass), pass);
+        let sum = match &self.way {
+            Way::Identity => add(maps, input),
             Way::Pad { stride, before, behind } => {
                 let taken = input.slice(2, None, None, *stride).slice(3, None, None, *stride);
-                maps.g_add_(&taken.constant_pad_nd([0, 0, 0, 0, *before, *behind]))
+                add(maps, &taken.constant_pad_nd([0, 0, 0, 0, *before, *behind]))
             }
-            Way::Project { conv, bn } => maps.g_add_(&bn.forward(&conv.forward(input, pass), pass)),
+            Way::Project { conv, bn } => add(maps, &bn.forward(&conv.forward(input, pass), pass)),
         };
-        sum.relu_()
+        relu(sum)
     }
-}
-
-/// The mean of every map, `[batch, channels, height, width] → [batch, channels]`.
-pub(crate) fn mean_of_maps(maps: &Tensor) -> Tensor {
-    maps.mean_dim([2i64, 3].as_slice(), false, None::<Kind>)
 }
 
 #[cfg(test)]

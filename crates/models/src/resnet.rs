@@ -1,5 +1,6 @@
 //! Residual networks for small pictures.
 
+use dst_core::layers::{mean_of_maps, relu};
 use dst_core::plugin::ModelPlugin;
 use dst_core::tch::Tensor;
 use dst_core::{
@@ -10,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check;
-use crate::residual::{BasicBlock, Shortcut, mean_of_maps};
+use crate::residual::{BasicBlock, Shortcut};
 
 const PAPER: &str = "He, Zhang, Ren, Sun 2016, Deep residual learning for image recognition";
 
@@ -158,7 +159,7 @@ struct Network {
 impl Model for Network {
     fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
         let pictures = check::pictures(input, self.picture)?;
-        let maps = self.bn1.forward(&self.conv1.forward(pictures, pass), pass).relu_();
+        let maps = relu(self.bn1.forward(&self.conv1.forward(pictures, pass), pass));
         let maps = self.blocks.iter().fold(maps, |maps, block| block.forward(&maps, pass));
         Ok(self.fc.forward(&mean_of_maps(&maps), pass))
     }

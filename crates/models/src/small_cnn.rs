@@ -1,6 +1,6 @@
 //! A small convolutional network for quick runs.
 
-use dst_core::layers::{Pooling, pool2d};
+use dst_core::layers::{Pooling, pool2d, relu};
 use dst_core::plugin::ModelPlugin;
 use dst_core::tch::Tensor;
 use dst_core::{
@@ -114,7 +114,7 @@ impl Model for Network {
     fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
         let mut maps = check::pictures(input, self.picture)?.shallow_clone();
         for (conv, bn) in &self.convolutions {
-            let active = bn.forward(&conv.forward(&maps, pass), pass).relu_();
+            let active = relu(bn.forward(&conv.forward(&maps, pass), pass));
             maps = pool2d(&active, Pooling::Max, 2, pass);
         }
         Ok(self.fc.forward(&maps.flatten(1, -1), pass))

@@ -1,5 +1,6 @@
 //! Wide residual networks.
 
+use dst_core::layers::{add, mean_of_maps, relu};
 use dst_core::plugin::ModelPlugin;
 use dst_core::tch::Tensor;
 use dst_core::{
@@ -10,7 +11,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check;
-use crate::residual::mean_of_maps;
 
 /// Blocks of each group: a depth of 22 is 4 + 6 · 3.
 const BLOCKS: usize = 3;
@@ -117,16 +117,16 @@ impl Block {
     }
 
     fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
-        let active = self.bn1.forward(input, pass).relu_();
-        let mut maps = self.bn2.forward(&self.conv1.forward(&active, pass), pass).relu_();
+        let active = relu(self.bn1.forward(input, pass));
+        let mut maps = relu(self.bn2.forward(&self.conv1.forward(&active, pass), pass));
         // Without dropout nothing is drawn, so libtorch's generator does not move.
         if self.dropout > 0.0 && pass.training {
             maps = maps.dropout(self.dropout, true);
         }
-        let mut maps = self.conv2.forward(&maps, pass);
+        let maps = self.conv2.forward(&maps, pass);
         match &self.shortcut {
-            Some(shortcut) => maps.g_add_(&shortcut.forward(&active, pass)),
-            None => maps.g_add_(input),
+            Some(shortcut) => add(maps, &shortcut.forward(&active, pass)),
+            None => add(maps, input),
         }
     }
 }
@@ -145,7 +145,7 @@ impl Model for Network {
         let pictures = check::pictures(input, self.picture)?;
         let maps = self.conv1.forward(pictures, pass);
         let maps = self.blocks.iter().fold(maps, |maps, block| block.forward(&maps, pass));
-        let maps = self.bn.forward(&maps, pass).relu_();
+        let maps = relu(self.bn.forward(&maps, pass));
         Ok(self.fc.forward(&mean_of_maps(&maps), pass))
     }
 }

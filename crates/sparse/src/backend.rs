@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
+use dst_core::layers::is_samples_innermost;
 use dst_core::{
     Backend, Conv2d, DenseBackend, Error, ErrorKind, GradientScope, Linear, Pass, Pooling,
     Precision, Result, Weight, selection,
@@ -12,7 +13,6 @@ use tch::{Device, Kind, Tensor};
 
 use crate::choice::pays;
 use crate::layer::{Call, Shared, Values, apply};
-use crate::layout::is_samples_innermost;
 use crate::pooling;
 
 /// Sparse kernels where they can compute a layer, dense arithmetic where not, and where all is active.
@@ -169,8 +169,7 @@ impl Backend for SparseBackend {
             bias: layer.bias.as_ref(),
             input,
             output_size: &[size[0], shape[0], out_height as i64, out_width as i64],
-            // Without a bias a norm follows, which libtorch computes several times as fast on rows.
-            keeps_layout: layer.bias.is_some(),
+            keeps_layout: true,
         })
     }
 

@@ -1,20 +1,9 @@
 //! Where samples lie in memory.
 
 use dst_core::Result;
+use dst_core::layers::is_samples_innermost;
 use dst_kernels::{Workspace, from_samples_innermost, to_samples_innermost};
 use tch::{Device, Kind, Tensor};
-
-/// Is `tensor [samples, …]` dense with the samples innermost, so that its memory is `[…, samples]`?
-pub(crate) fn is_samples_innermost(tensor: &Tensor) -> bool {
-    let (size, stride) = (tensor.size(), tensor.stride());
-    let mut expected = size[0];
-    let rest = (1..size.len()).rev().all(|dimension| {
-        let fits = size[dimension] == 1 || stride[dimension] == expected;
-        expected *= size[dimension];
-        fits
-    });
-    rest && (size[0] == 1 || stride[0] == 1)
-}
 
 /// A tensor of this size with the samples innermost, its values not set.
 pub(crate) fn empty(size: &[i64]) -> Tensor {

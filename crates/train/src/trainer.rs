@@ -19,6 +19,7 @@ use crate::rewind::Rewind;
 use crate::running_loss::RunningLoss;
 use crate::setup::Setup;
 use crate::snapshot::{self, Tensors};
+use crate::speed;
 
 /// A network in training, one batch at a time.
 ///
@@ -333,6 +334,24 @@ impl<'a> Trainer<'a> {
     /// The optimiser with its moments.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
+    }
+
+    /// Bytes of parameters and moments as they are stored at present: between two steps on sparse
+    /// kernels those of active weights only.
+    pub fn stored_bytes(&self) -> usize {
+        let parameters = self.parameters.iter().map(|(_, parameter)| parameter.stored_bytes());
+        parameters.sum::<usize>() + self.optimizer.moment_bytes()
+    }
+
+    /// Milliseconds of one forward pass without gradients, over 64 samples of the test set or over all of
+    /// a smaller one: the median of some.
+    ///
+    /// # Errors
+    /// If the data set, the model or libtorch refuses.
+    pub fn inference_milliseconds(&self) -> Result<f64> {
+        let Setup { dataset, device, .. } = self.setup;
+        let latency = speed::latency(&*self.model, dataset, device, &self.setup.evaluation())?;
+        Ok(latency.milliseconds_per_sample * f64::from(latency.batch_size))
     }
 
     /// Builds the network with a dense topology, before any choice of the strategy.

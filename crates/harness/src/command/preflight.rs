@@ -186,7 +186,7 @@ impl Inputs {
 
 /// What a network is built from. Several may share their data.
 pub(super) struct LoadedNetwork {
-    architecture: Box<dyn Architecture>,
+    pub(super) architecture: Box<dyn Architecture>,
     pub(super) dataset: Rc<dyn Dataset>,
     /// The file of trained weights that it starts from.
     pub(super) weights: Option<PathBuf>,

@@ -6,7 +6,7 @@ use super::axis;
 use super::parameters::as_one_list;
 use super::plain_key::plain;
 use super::setting::{Key, Setting, SettingLayer, Source};
-use crate::cli::{AnalysisArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs};
+use crate::cli::{AnalysisArgs, BenchArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs};
 
 /// The settings that `harness grid` was given.
 ///
@@ -51,6 +51,21 @@ pub(crate) fn trial(args: &RunArgs) -> Result<SettingLayer> {
     given.plain("--sparsity", "sparsity", &args.sparsity)?;
     let seed = args.seed.clone().unwrap_or_else(|| "0".to_owned());
     given.plain("--seed", "seeds", &Some(seed))?;
+    given.place(&args.place)?;
+    given.settings(&args.settings)?;
+    Ok(given.layer)
+}
+
+/// The settings that `harness bench` was given: a grid of one trial a network, whose strategy is `name`.
+///
+/// # Errors
+/// As [`grid`].
+pub(crate) fn bench(args: &BenchArgs, name: &str) -> Result<SettingLayer> {
+    let mut given = FlagSettings::default();
+    given.plain("harness bench", "strategies", &Some(name.to_owned()))?;
+    given.plain("harness bench", "seeds", &Some("0".to_owned()))?;
+    given.plain("--datasets", "datasets", &args.datasets)?;
+    given.plain("--models", "models", &args.models)?;
     given.place(&args.place)?;
     given.settings(&args.settings)?;
     Ok(given.layer)
