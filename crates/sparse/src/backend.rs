@@ -19,7 +19,8 @@ use crate::pooling;
 ///
 /// It learns the active set of every layer by [`Backend::committed`] and makes its lists when the layer is
 /// used next. From then on the weight is [compact](Weight::compact), and gradients arrive at its leaf of
-/// active values; where it may not be, at the dense leaf, 0 where nothing is active.
+/// active values. Where it may not be, or a step announces gradients of inactive weights, they arrive at
+/// the dense leaf.
 #[derive(Debug)]
 pub struct SparseBackend {
     workspace: Shared,
@@ -71,12 +72,10 @@ impl SparseBackend {
         geometry: impl FnOnce() -> Option<Geometry>,
     ) -> Option<(Arc<Pattern>, Values)> {
         let plain = (Kind::Float, Device::Cpu);
-        // The gradient of inactive weights is that of dense arithmetic.
-        let needs_inactive = pass.scope > GradientScope::Active && dst_autograd::is_recording();
         let is_plain = (input.kind(), input.device()) == plain
             && weight.kind_and_device() == plain
             && pass.precision != Precision::Bf16;
-        if needs_inactive || !is_plain || input.numel() == 0 {
+        if !is_plain || input.numel() == 0 {
             return None;
         }
         let mut layers = self.layers.borrow_mut();
@@ -100,9 +99,10 @@ impl SparseBackend {
                 pattern
             }
         };
-        let values = match weight.compact(&prepared.active) {
+        let gives_all = pass.scope > GradientScope::Active && dst_autograd::is_recording();
+        let values = match weight.compact(&prepared.active).filter(|_| !gives_all) {
             Some(leaf) => Values::Compact(leaf),
-            None => Values::Dense(weight.dense()),
+            None => Values::Dense { leaf: weight.dense(), gives_all },
         };
         Some((pattern, values))
     }

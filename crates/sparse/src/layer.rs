@@ -42,13 +42,17 @@ pub(crate) enum Values {
     /// `[active entries]`, row by row.
     Compact(Tensor),
     /// Shape of the weight, with zeros where nothing is active.
-    Dense(Tensor),
+    Dense {
+        leaf: Tensor,
+        /// Is its gradient wanted for inactive entries too? It is 0 there otherwise.
+        gives_all: bool,
+    },
 }
 
 impl Values {
     fn leaf(&self) -> &Tensor {
         match self {
-            Self::Compact(leaf) | Self::Dense(leaf) => leaf,
+            Self::Compact(leaf) | Self::Dense { leaf, .. } => leaf,
         }
     }
 
@@ -56,7 +60,7 @@ impl Values {
     fn compact(&self, pattern: &Pattern) -> Result<Tensor> {
         match self {
             Self::Compact(leaf) => Ok(leaf.shallow_clone()),
-            Self::Dense(leaf) => {
+            Self::Dense { leaf, .. } => {
                 let count = pattern.active_count() as i64;
                 let mut values = Tensor::empty([count], (Kind::Float, Device::Cpu));
                 let dense = leaf.detach().contiguous();
@@ -67,8 +71,7 @@ impl Values {
     }
 }
 
-/// Computes the layer; the backward pass gives the leaf its gradient, 0 where a dense one has no active
-/// entry.
+/// Computes the layer; the backward pass gives the leaf its gradient.
 ///
 /// # Errors
 /// If kernels or libtorch refuse.
@@ -104,9 +107,9 @@ pub(crate) fn apply(call: &Call<'_>, workspace: &Shared) -> Result<Tensor> {
     let is_own = signal.data_ptr() != input.data_ptr();
     let saved = if is_own { signal } else { input.shallow_clone() };
     let had_layout = !is_own;
-    let dense_size = match values {
+    let dense = match values {
         Values::Compact(_) => None,
-        Values::Dense(leaf) => Some(leaf.size()),
+        Values::Dense { leaf, gives_all } => Some((leaf.size(), *gives_all)),
     };
     attach(
         output,
@@ -117,7 +120,7 @@ pub(crate) fn apply(call: &Call<'_>, workspace: &Shared) -> Result<Tensor> {
                 pattern: &pattern,
                 values: &saved[1].detach(),
                 signal: &saved[0].detach(),
-                dense_size: dense_size.as_deref(),
+                dense: dense.as_ref().map(|(size, gives_all)| (&size[..], *gives_all)),
                 // As the input was: what is before it wants the same layout back.
                 keeps_layout: had_layout,
             };
@@ -134,8 +137,8 @@ struct Gradients<'a> {
     values: &'a Tensor,
     /// The input, samples innermost.
     signal: &'a Tensor,
-    /// The size of the weight's gradient, if it is to be dense.
-    dense_size: Option<&'a [i64]>,
+    /// The size of the weight's gradient, if it is to be dense, and whether it is wanted everywhere.
+    dense: Option<(&'a [i64], bool)>,
     keeps_layout: bool,
 }
 
@@ -163,24 +166,7 @@ impl Gradients<'_> {
         }
         let mut of_weight = None;
         if needed[1] {
-            let mut compact = Tensor::empty([pattern.active_count() as i64], options);
-            pattern
-                .weight_gradient(
-                    workspace,
-                    floats(self.signal),
-                    dy,
-                    batch,
-                    floats_mut(&mut compact),
-                )
-                .map_err(refused)?;
-            of_weight = Some(match self.dense_size {
-                None => compact,
-                Some(size) => {
-                    let mut dense = Tensor::zeros(size, options);
-                    pattern.scatter(floats(&compact), floats_mut(&mut dense)).map_err(refused)?;
-                    dense
-                }
-            });
+            of_weight = Some(self.of_weight(dy, batch, workspace)?);
         }
         let mut of_bias = None;
         if needed[2] {
@@ -189,5 +175,27 @@ impl Gradients<'_> {
             of_bias = Some(sums);
         }
         Ok(vec![of_input, of_weight, of_bias])
+    }
+
+    /// That of the weight, in the form in which its values are.
+    fn of_weight(&self, dy: &[f32], batch: usize, workspace: &mut Workspace) -> Result<Tensor> {
+        let pattern = self.pattern;
+        let options = (Kind::Float, Device::Cpu);
+        let x = floats(self.signal);
+        if let Some((size, true)) = self.dense {
+            let mut dense = Tensor::empty(size, options);
+            pattern
+                .dense_weight_gradient(workspace, x, dy, batch, floats_mut(&mut dense))
+                .map_err(refused)?;
+            return Ok(dense);
+        }
+        let mut compact = Tensor::empty([pattern.active_count() as i64], options);
+        pattern
+            .weight_gradient(workspace, x, dy, batch, floats_mut(&mut compact))
+            .map_err(refused)?;
+        let Some((size, _)) = self.dense else { return Ok(compact) };
+        let mut dense = Tensor::zeros(size, options);
+        pattern.scatter(floats(&compact), floats_mut(&mut dense)).map_err(refused)?;
+        Ok(dense)
     }
 }

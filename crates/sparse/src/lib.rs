@@ -5,8 +5,7 @@
 //! works on tensors whose samples lie innermost in memory as on any others.
 //!
 //! A layer computes densely, as [`DenseBackend`](dst_core::DenseBackend) does, where kernels cannot: on
-//! other devices, in other precisions, before a topology was chosen, and in steps that announce gradients
-//! of inactive weights.
+//! other devices, in other precisions, and before a topology was chosen.
 
 mod backend;
 mod choice;
