@@ -15,7 +15,9 @@ use crate::choice::pays;
 use crate::layer::{Call, Shared, Values, apply};
 use crate::pooling;
 
-/// Sparse kernels where they can compute a layer, dense arithmetic where not, and where all is active.
+/// Sparse kernels where they can compute a layer, dense arithmetic where not. In a network without an
+/// inactive weight all arithmetic is dense; in others, a layer that has none is computed by kernels where
+/// these are faster nevertheless.
 ///
 /// It learns the active set of every layer by [`Backend::committed`] and makes its lists when the layer is
 /// used next. From then on the weight is [compact](Weight::compact), and gradients arrive at its leaf of
@@ -79,6 +81,7 @@ impl SparseBackend {
             return None;
         }
         let mut layers = self.layers.borrow_mut();
+        let is_dense = layers.iter().all(|layer| layer.active_count == layer.weight.size());
         let prepared = layers.iter_mut().find(|prepared| prepared.weight.is_same(weight))?;
         // A change that was not told, such as that of an evaluation of earlier weights.
         if prepared.revision != weight.revision() {
@@ -86,7 +89,12 @@ impl SparseBackend {
         }
         let geometry = geometry()?;
         let share = prepared.active_count as f64 / geometry.weight_count() as f64;
-        if share == 1.0 || !(self.chooses)(&geometry, share) {
+        let is_chosen = match share {
+            // Nothing is sparse about it, but what comes before and behind it may be.
+            1.0 => !is_dense && pays(&geometry, share),
+            _ => (self.chooses)(&geometry, share),
+        };
+        if !is_chosen {
             return None;
         }
         let known = prepared.patterns.iter().find(|pattern| pattern.geometry() == geometry);

@@ -6,7 +6,7 @@ use dst_core::{
     Architecture, Backend, Conv2d, Convolution, DenseBackend, GradientScope, Input, InputShape,
     Linear, Model, Pass, SeedStreams, Start, Task, Topology,
 };
-use dst_models::{LeNet5, Mlp};
+use dst_models::{LeNet5, Mlp, ResNet20, SmallCnn};
 use dst_sparse::SparseBackend;
 
 /// What a training step gives: output, gradient of the input, gradients of parameters by name.
@@ -165,6 +165,35 @@ fn whole_networks() {
     }
 }
 
+/// Norms, residual sums and means of maps with the samples innermost.
+#[test]
+fn networks_with_norms() {
+    let picture = InputShape::Image { channels: 1, height: 28, width: 28 };
+    let architectures: [Box<dyn Architecture>; 2] =
+        [Box::new(SmallCnn::default()), Box::new(ResNet20::default())];
+    for architecture in architectures {
+        let (mut case, model): (Case, Box<dyn Model>) = Case::new(0.2, |builder| {
+            architecture.build(picture, Task::Classification { classes: 10 }, builder).unwrap()
+        });
+        let input = noise(&[6, 1, 28, 28]);
+        let forward = |input: &Tensor, pass: &Pass<'_>| {
+            model.forward(&Input::Image(input.shallow_clone()), pass).unwrap()
+        };
+        let sparse = SparseBackend::new(1).unwrap();
+        let ours = case.step(&sparse, &input, GradientScope::Active, forward);
+        let theirs = case.step(&DenseBackend, &input, GradientScope::Active, forward);
+        close("output", &ours.0, &theirs.0);
+        // Norms divide differences of nearly equal numbers.
+        let angle = |one: &Tensor, other: &Tensor| {
+            let product = (one * other).sum(Kind::Double).double_value(&[]);
+            product / (one.norm().double_value(&[]) * other.norm().double_value(&[]))
+        };
+        for ((name, ours), (_, theirs)) in ours.2.iter().zip(&theirs.2) {
+            assert!(angle(ours, theirs) > 1.0 - 1e-4, "{name}: {}", angle(ours, theirs));
+        }
+    }
+}
+
 #[test]
 fn pooling_keeps_the_layout() {
     let sparse = SparseBackend::new(1).unwrap();
@@ -183,6 +212,29 @@ fn pooling_keeps_the_layout() {
         close("gradient", &ours.1, &theirs.1);
         assert_eq!(ours.0.stride()[0], 1);
     }
+}
+
+/// In a network that is not sparse at all, nothing is computed by kernels.
+#[test]
+fn a_layer_without_an_inactive_weight_uses_kernels_where_others_have_some_and_it_is_faster() {
+    let (mut case, (few, _)): (Case, (Conv2d, Linear)) = Case::new(1.0, |builder| {
+        (builder.conv2d("few", 1, 6, 5, 2), builder.linear("rest", 64, 100))
+    });
+    let input = noise(&[16, 1, 12, 12]);
+    let is_inner = |case: &mut Case, backend: &dyn Backend| {
+        backend.committed(&case.topology).unwrap();
+        let output = few.forward(&input, &Pass { backend, ..Pass::EVALUATION });
+        output.stride()[0] == 1
+    };
+    let backend = || SparseBackend::new(1).unwrap().where_it_pays();
+    assert!(!is_inner(&mut case, &backend()));
+    tch::no_grad(|| {
+        let rest = &mut case.topology.layers_mut()[1];
+        rest.set_target(640).unwrap();
+        rest.activate_random().unwrap();
+        case.topology.commit().unwrap();
+    });
+    assert!(is_inner(&mut case, &backend()));
 }
 
 /// The lists follow the active set, and one that is out of date is not used.
