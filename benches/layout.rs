@@ -34,7 +34,7 @@ impl Backend for ChannelsLast {
             false => input,
         };
         let (stride, padding) = (both(layer.stride), both(layer.padding));
-        input.conv2d(layer.weight.dense(), layer.bias.as_ref(), stride, padding, [1, 1], 1)
+        input.conv2d(&layer.weight.dense(), layer.bias.as_ref(), stride, padding, [1, 1], 1)
     }
 }
 

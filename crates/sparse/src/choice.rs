@@ -24,19 +24,21 @@ pub fn backend(kind: BackendKind, threads: usize) -> Result<Box<dyn Backend>> {
 /// # Errors
 /// If `kind` is sparse and the device is an accelerator or the precision not one of 32-bit floats.
 pub fn check(kind: BackendKind, precision: Precision, device: Device) -> Result<()> {
-    let refused = |what: &str, instead: &str| {
-        Err(Error::usage(format!("sparse kernels compute {what}"))
-            .hint(format!("pass {instead}, or --backend auto or masked")))
-    };
-    match kind {
-        BackendKind::Sparse if device::is_accelerator(device) => {
-            refused("on the CPU only", "--device cpu")
-        }
-        BackendKind::Sparse if precision == Precision::Bf16 => {
-            refused("with 32-bit floats only", "--precision f32")
+    match lacking(precision, device) {
+        Some((what, instead)) if kind == BackendKind::Sparse => {
+            Err(Error::usage(format!("sparse kernels compute {what}"))
+                .hint(format!("pass {instead}, or --backend auto or masked")))
         }
         _ => Ok(()),
     }
+}
+
+/// Where there are no sparse kernels, what they ask for, and what to pass for it.
+pub fn lacking(precision: Precision, device: Device) -> Option<(&'static str, &'static str)> {
+    if device::is_accelerator(device) {
+        return Some(("on the CPU only", "--device cpu"));
+    }
+    (precision == Precision::Bf16).then_some(("with 32-bit floats only", "--precision f32"))
 }
 
 /// Are kernels faster than dense arithmetic in a layer with this share of active weights?

@@ -14,4 +14,4 @@ mod layout;
 mod pooling;
 
 pub use backend::SparseBackend;
-pub use choice::{backend, check, pays};
+pub use choice::{backend, check, lacking, pays};

@@ -341,6 +341,9 @@ fn warn(checked: &Checked, labels: &Labels) {
 
 /// Says before anything is trained what the plan can decide and what it cannot.
 fn advise(grid: &GridConfig, quiet: bool) -> Result<()> {
+    for words in preflight::without_kernels(grid)? {
+        output::note(&format!("warning: {words}"));
+    }
     let advice = preflight::advice(grid)?;
     advice.warnings.iter().for_each(|words| output::note(&format!("warning: {words}")));
     if !quiet {

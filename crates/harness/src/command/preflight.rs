@@ -26,7 +26,7 @@ use crate::output;
 pub(super) use capacity::{Notice, fit_memory, space, writable};
 pub(super) use equal::{Choices, budgets, choose};
 pub(super) use plan::advice;
-pub(super) use warnings::warnings;
+pub(super) use warnings::{warnings, without_kernels};
 
 /// How long one waits without a word.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);

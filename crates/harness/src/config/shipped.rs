@@ -32,6 +32,8 @@ pub(crate) const GRIDS: &[ShippedGrid] = shipped! {
     "family-mnist": "every method at equal sparsity on MNIST: LeNet-300-100 and LeNet-5 at 0.9 and 0.95, 5 seeds",
     "equal-inference-flops": "nine methods on LeNet-5 with a tenth of the dense network's inference FLOPs each, 5 seeds",
     "equal-training-flops": "nine methods at 90 % sparsity, each trained for as many FLOPs as the dense network, 5 seeds",
+    "real-sparsity": "masked arithmetic beside sparse kernels on MNIST: the same accuracy, and how much less time? 5 seeds",
+    "time-to-accuracy": "how long sparse networks take to the accuracy of the dense one less half a point, 8 seeds",
     "update-order": "does an update take the place of the optimiser step, or follow it?",
     "moments": "what becomes of the optimiser's moments when connections change",
     "interval": "how often connections change (in-time over-parameterisation)",

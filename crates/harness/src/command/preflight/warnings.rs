@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use dst_analysis::format::percent;
 use dst_analysis::is_another_sparsity;
-use dst_core::Forecast;
+use dst_core::{BackendKind, Forecast, Result, device};
 use dst_core::record::TrialSpec;
 use dst_train::Estimate;
 
 use super::Checked;
 use crate::command::label::Labels;
+use crate::config::GridConfig;
 
 /// What users should hear before anything is trained, in words, seeds together.
 pub(in crate::command) fn warnings(checked: &Checked, labels: &Labels) -> BTreeSet<String> {
@@ -19,6 +20,24 @@ pub(in crate::command) fn warnings(checked: &Checked, labels: &Labels) -> BTreeS
     warnings.extend(of_data.iter().cloned());
     warnings.extend(trials.iter().filter_map(untrained));
     warnings
+}
+
+/// What is to be said of trials that choose kernels where they pay, on a device or in a precision that has
+/// none.
+///
+/// # Errors
+/// If the device is not there.
+pub(in crate::command) fn without_kernels(grid: &GridConfig) -> Result<BTreeSet<String>> {
+    let device = device::parse(&grid.execution.device)?;
+    let chosen = grid.trials.iter().filter(|spec| spec.training.backend == BackendKind::Auto);
+    let lacking = chosen.filter_map(|spec| dst_sparse::lacking(spec.training.precision, device));
+    let words = lacking.map(|(what, instead)| {
+        format!(
+            "--backend auto computes as masked does here, because sparse kernels compute {what}: pass \
+             {instead} to use them"
+        )
+    });
+    Ok(words.collect())
 }
 
 /// A model that could start from trained weights and does not: for BERT, that is seldom meant.
