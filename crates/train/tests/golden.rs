@@ -18,7 +18,7 @@ use dst_core::record::Scores;
 use dst_core::topology::Growth;
 use dst_core::training::Component;
 use dst_core::{
-    Architecture, Batch, BatchNorm2d, BatchUse, Builder, Conv2d, Dataset, Distribution,
+    Architecture, BackendKind, Batch, BatchNorm2d, BatchUse, Builder, Conv2d, Dataset, Distribution,
     GradientScope, InitialMask, Input, InputShape, Linear, Model, Moments, Pass, Precision, Probe,
     Regrowth, Result, Span, Split, Step, Strategy, Task, Timing, Topology, Training,
 };
@@ -247,8 +247,9 @@ fn courses() -> BTreeMap<String, Course> {
                    network: &dyn Architecture,
                    data: &dyn Dataset,
                    training: Training| {
+        let backend = dst_sparse::backend(training.backend, 1).unwrap();
         let setup = common::setup(strategy, network, data, &training);
-        courses.insert(name.to_owned(), course(&setup));
+        courses.insert(name.to_owned(), course(&Setup { backend: &*backend, ..setup }));
     };
     add("dense, adam", &StaysDense, &mlp, &blobs, base.clone());
     let sgd = Training {
@@ -291,6 +292,10 @@ fn courses() -> BTreeMap<String, Course> {
     add("convolution, sgd, start by magnitude", &uniform, &Convolutional, &blobs, sgd);
     let half = Training { precision: Precision::Bf16, ..base.clone() };
     add("convolution, bf16", &random, &Convolutional, &blobs, half);
+    let kernels = |training: &Training| Training { backend: BackendKind::Sparse, ..training.clone() };
+    let sparse = Exchanges { distribution: Distribution::Uniform, ..exchanges.clone() };
+    add("sparse kernels, convolution", &sparse, &Convolutional, &blobs, kernels(&base));
+    add("sparse kernels, moments that stay", &random, &mlp, &blobs, kernels(&adamw));
     add("regression", &exchanges, &mlp, &means, adamw);
     courses
 }
