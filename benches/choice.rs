@@ -89,7 +89,8 @@ fn ratio(shape: Shape, density: f64) -> f64 {
             (Layer::Linear(builder.linear("layer", inputs, outputs)), vec![rows, inputs])
         }
         Conv(inputs, outputs, kernel, stride, padding, side) => {
-            let options = Convolution { padding, bias: true, ..Convolution::before_norm(kernel, stride) };
+            let options =
+                Convolution { padding, bias: true, ..Convolution::before_norm(kernel, stride) };
             let layer = builder.conv2d_with("layer", inputs, outputs, options);
             (Layer::Convolution(layer), vec![BATCH, inputs, side, side])
         }

@@ -20,8 +20,8 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, ErrorKind, Result};
-pub use crate::mask::{gather, scatter, with_bytes};
 use crate::mask::{self, with_bytes_mut, with_floats};
+pub use crate::mask::{gather, scatter, with_bytes};
 
 /// Which end of the scores is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -183,7 +183,8 @@ impl Weight {
     /// What kind of numbers it holds, and where.
     pub fn kind_and_device(&self) -> (Kind, Device) {
         let storage = self.storage();
-        let leaf = storage.dense.iter().chain(storage.compact.iter().map(|compact| &compact.values));
+        let leaf =
+            storage.dense.iter().chain(storage.compact.iter().map(|compact| &compact.values));
         let mut leaf = leaf.map(|leaf| (leaf.kind(), leaf.device()));
         leaf.next().unwrap_or_else(|| unreachable!("{STORED}"))
     }

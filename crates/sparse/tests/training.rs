@@ -66,7 +66,8 @@ fn with_setup<T>(
     action: impl FnOnce(&Setup<'_>) -> T,
 ) -> T {
     tch::set_num_threads(1);
-    let training = Training { epochs: 3, batch_size: 16, learning_rate: 0.01, ..Training::default() };
+    let training =
+        Training { epochs: 3, batch_size: 16, learning_rate: 0.01, ..Training::default() };
     action(&Setup {
         strategy,
         architecture: &TinyConvNet::default(),

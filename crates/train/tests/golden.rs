@@ -18,9 +18,10 @@ use dst_core::record::Scores;
 use dst_core::topology::Growth;
 use dst_core::training::Component;
 use dst_core::{
-    Architecture, BackendKind, Batch, BatchNorm2d, BatchUse, Builder, Conv2d, Dataset, Distribution,
-    GradientScope, InitialMask, Input, InputShape, Linear, Model, Moments, Pass, Precision, Probe,
-    Regrowth, Result, Span, Split, Step, Strategy, Task, Timing, Topology, Training,
+    Architecture, BackendKind, Batch, BatchNorm2d, BatchUse, Builder, Conv2d, Dataset,
+    Distribution, GradientScope, InitialMask, Input, InputShape, Linear, Model, Moments, Pass,
+    Precision, Probe, Regrowth, Result, Span, Split, Step, Strategy, Task, Timing, Topology,
+    Training,
 };
 use dst_train::toy::{Blobs, TinyMlp};
 use dst_train::{Ended, NUMERICS, Setup, Silent, train};
@@ -292,7 +293,8 @@ fn courses() -> BTreeMap<String, Course> {
     add("convolution, sgd, start by magnitude", &uniform, &Convolutional, &blobs, sgd);
     let half = Training { precision: Precision::Bf16, ..base.clone() };
     add("convolution, bf16", &random, &Convolutional, &blobs, half);
-    let kernels = |training: &Training| Training { backend: BackendKind::Sparse, ..training.clone() };
+    let kernels =
+        |training: &Training| Training { backend: BackendKind::Sparse, ..training.clone() };
     let sparse = Exchanges { distribution: Distribution::Uniform, ..exchanges.clone() };
     add("sparse kernels, convolution", &sparse, &Convolutional, &blobs, kernels(&base));
     add("sparse kernels, moments that stay", &random, &mlp, &blobs, kernels(&adamw));

@@ -66,13 +66,22 @@ fn select_by(
 
 /// How entries are ranked: what is selected first has the largest rank.
 #[derive(Debug, Clone, Copy)]
-struct Order {
+pub(super) struct Order {
     end: End,
     /// What would be selected last has the largest rank.
     reversed: bool,
 }
 
 impl Order {
+    /// The largest scores come first.
+    pub(super) const LARGEST: Self = Self { end: End::Largest, reversed: false };
+
+    /// Score and index as one number, larger for what is selected earlier.
+    #[inline(always)]
+    pub(super) fn rank_of(self, score: f32, index: usize) -> i64 {
+        self.rank(self.key(score), index)
+    }
+
     /// Maps a score to an integer, larger for what is selected earlier. −0 and +0 are the same score.
     #[inline(always)]
     fn key(self, score: f32) -> i32 {
@@ -89,7 +98,8 @@ impl Order {
         i64::from(key) << 32 | i64::from(index)
     }
 
-    fn index(self, rank: i64) -> usize {
+    /// The index that is part of a rank.
+    pub(super) fn index(self, rank: i64) -> usize {
         let index = rank as u32;
         (if self.reversed { index } else { !index }) as usize
     }

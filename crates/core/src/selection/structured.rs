@@ -3,6 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
+use super::host::Order;
 use super::{from_bytes, not_a_number, random_k, top_k};
 use crate::error::{Error, Result};
 use crate::mask::with_floats;
@@ -92,16 +93,33 @@ pub fn top_n_of_m(scores: &Tensor, kept: usize, group: usize) -> Result<Tensor> 
     Ok(from_bytes(&mask, &shape).to_device(scores.device()))
 }
 
-/// `stride` is the distance of two consecutive inputs. An entry is kept if fewer than `kept` of its
-/// group come before it, which needs no sorting: groups are small.
+/// Groups of so many entries or fewer are compared pair by pair, larger ones are partitioned.
+const COMPARED: usize = 8;
+
+/// `stride` is the distance of two consecutive inputs.
 fn n_of_m(scores: &[f32], kept: usize, group: usize, stride: usize) -> Result<Vec<u8>> {
     if scores.iter().any(|score| score.is_nan()) {
         return Err(not_a_number());
     }
     let mut mask = vec![0u8; scores.len()];
+    if kept == 0 {
+        return Ok(mask);
+    }
     let span = group * stride;
+    let mut ranks = Vec::with_capacity(group);
     for (scores, mask) in scores.chunks_exact(span).zip(mask.chunks_exact_mut(span)) {
         for place in 0..stride {
+            if group > COMPARED {
+                ranks.clear();
+                let entries = scores[place..].iter().step_by(stride).enumerate();
+                ranks.extend(entries.map(|(own, score)| Order::LARGEST.rank_of(*score, own)));
+                let (_, least, first) = ranks.select_nth_unstable(group - kept);
+                for rank in first.iter().chain([&*least]) {
+                    mask[Order::LARGEST.index(*rank) * stride + place] = 1;
+                }
+                continue;
+            }
+            // An entry is kept if fewer than `kept` of its group come before it.
             for own in 0..group {
                 let score = scores[own * stride + place];
                 let earlier = (0..own).filter(|i| scores[i * stride + place] >= score).count();
@@ -173,13 +191,18 @@ mod tests {
         /// Every group is selected as if it stood alone.
         #[test]
         fn groups_agree_with_the_selection_of_one(
-            values in prop::collection::vec(-3i8..=3, 16),
+            values in prop::collection::vec(-3i8..=3, 32),
             kept in 0usize..=4,
         ) {
             let values: Vec<f32> = values.into_iter().map(f32::from).collect();
-            let mask = top_n_of_m(&matrix(&values, 2), kept, 4).unwrap();
-            let alone = top_k_rows(&matrix(&values, 4), None, &[kept; 4]).unwrap();
-            prop_assert_eq!(bits(&mask), bits(&alone));
+            // Compared pair by pair, and partitioned.
+            for group in [4, 16] {
+                let groups = values.len() / group;
+                let mask = top_n_of_m(&matrix(&values, 2), kept, group).unwrap();
+                let alone =
+                    top_k_rows(&matrix(&values, groups as i64), None, &vec![kept; groups]).unwrap();
+                prop_assert_eq!(bits(&mask), bits(&alone));
+            }
         }
     }
 }

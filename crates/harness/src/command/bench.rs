@@ -79,8 +79,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
             .hint("leave it out, or pass --device cpu"));
     }
     let networks = networks(grid.trials);
-    let inputs =
-        preflight::load(&networks, &|_| true, &grid.execution, &grid.analysis.metrics)?;
+    let inputs = preflight::load(&networks, &|_| true, &grid.execution, &grid.analysis.metrics)?;
     let threads = grid.execution.threads;
     keep_freed_memory();
     tch::set_num_threads(threads as i32);

@@ -6,7 +6,9 @@ use super::axis;
 use super::parameters::as_one_list;
 use super::plain_key::plain;
 use super::setting::{Key, Setting, SettingLayer, Source};
-use crate::cli::{AnalysisArgs, BenchArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs};
+use crate::cli::{
+    AnalysisArgs, BenchArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs,
+};
 
 /// The settings that `harness grid` was given.
 ///

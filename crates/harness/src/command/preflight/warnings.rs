@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use dst_analysis::format::percent;
 use dst_analysis::is_another_sparsity;
-use dst_core::{BackendKind, Forecast, Result, device};
 use dst_core::record::TrialSpec;
+use dst_core::{BackendKind, Forecast, Result, device};
 use dst_train::Estimate;
 
 use super::Checked;
