@@ -1,205 +1,103 @@
 //! Methods beside the rules of their reference implementations, on fixed weights and gradients.
 //!
-//! `parity/generate.py` states each reference's rule in a few lines of its own and made
-//! `parity/cases.json`.
+//! `generate.py` states each reference's rule in a few lines of its own and made `cases.json`. The table for
+//! readers is `docs/parity.md`.
 
 // Links every plug-in.
 use harness as _;
 
-use dst_core::tch::{Device, Kind, Tensor, no_grad, with_grad};
-use dst_core::{
-    BatchUse, Builder, Forward, Inputs, Layer, Parameters, Probe, Result, SeedStreams, Step,
-    Strategy, Topology, plugin,
-};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+mod case;
+mod course;
+mod table;
 
-#[derive(Debug, Deserialize)]
-struct Case {
-    method: String,
-    reference: String,
-    parameters: Map<String, Value>,
-    density: f64,
-    per_epoch: u64,
-    epochs: u32,
-    /// `[out, in]` of each layer.
-    shapes: Vec<[i64; 2]>,
-    /// Masks before the first round, in layer order.
-    start: Vec<Vec<u8>>,
-    hook: Hook,
-    rounds: Vec<Round>,
-}
+use case::{Case, Drawn, Masks, Round, Suite};
+use course::Course;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Hook {
-    /// The masks after every round are compared.
-    Masks,
-    /// What was active before and after a round, and how many are active.
-    Survivors,
-    /// The mask that `init` chooses.
-    Start,
-}
+/// With so many seeds each place of a random choice is drawn, if it can be.
+const SEEDS: u64 = 400;
 
-#[derive(Debug, Deserialize)]
-struct Round {
-    step: u64,
-    weights: Vec<Vec<f32>>,
-    gradients: Vec<Vec<f32>>,
-    expected: Vec<Vec<u8>>,
-}
-
-/// The layers of a case, which compute beside each other.
-struct Net {
-    parameters: Parameters,
-    topology: Topology,
-}
-
-impl Net {
-    fn new(case: &Case) -> Self {
-        let mut parameters = Parameters::default();
-        let streams = SeedStreams::new(0);
-        let mut builder = Builder::new(&mut parameters, streams, Device::Cpu);
-        for (index, [outputs, inputs]) in case.shapes.iter().enumerate() {
-            builder.linear(&format!("fc{}", index + 1), *inputs, *outputs);
-        }
-        let topology = Topology::new(&parameters, case.density, &streams).unwrap();
-        Self { parameters, topology }
-    }
-
-    /// Makes these the weights, 0 where nothing is active.
-    fn set(&mut self, round: &Round) {
-        for (layer, (weights, gradients)) in
-            self.topology.layers().iter().zip(round.weights.iter().zip(&round.gradients))
-        {
-            layer.values().copy_(&shaped(weights, layer));
-            let mut dense = layer.weight().dense().shallow_clone();
-            dense.zero_grad();
-            (&dense * shaped(gradients, layer)).sum(Kind::Float).backward();
-        }
-        no_grad(|| self.topology.publish());
-    }
-
-    /// Runs one step as the training loop does, without an optimiser.
-    fn step(&mut self, strategy: &dyn Strategy, step: &Step) -> Result<()> {
-        self.topology.announce(strategy.gradient_scope(step))?;
-        no_grad(|| {
-            if strategy.after_backward(step, &mut self.topology)? == BatchUse::Weights {
-                strategy.after_step(step, &mut self.topology)?;
-            }
-            self.topology.commit().map(|_| ())
-        })
-    }
-
-    fn masks(&self) -> Vec<Vec<u8>> {
-        let bits = |layer: &Layer| {
-            Vec::try_from(layer.active().to_kind(Kind::Uint8).flatten(0, -1)).unwrap()
-        };
-        self.topology.layers().iter().map(bits).collect()
-    }
-}
-
-fn shaped(values: &[f32], layer: &Layer) -> Tensor {
-    Tensor::from_slice(values).reshape(layer.shape())
-}
-
-/// Shows the gradients of the first round, and layers that each see ones.
-struct FirstRound<'a>(&'a Net);
-
-impl Probe for FirstRound<'_> {
-    fn gradients(&mut self, _: usize) -> Result<Vec<Tensor>> {
-        Ok(self.0.topology.layers().iter().map(|layer| layer.weight().dense().grad()).collect())
-    }
-
-    fn forward(
-        &mut self,
-        topology: &Topology,
-        inputs: Inputs,
-        visit: &mut dyn FnMut(&Forward) -> Result<()>,
-    ) -> Result<()> {
-        let weights: Vec<Tensor> = topology
-            .layers()
-            .iter()
-            .zip(self.0.topology.layers())
-            .map(|(layer, source)| source.values() * layer.active())
-            .map(|weight| if inputs == Inputs::Ones { weight.abs() } else { weight })
-            .map(|weight| weight.to_kind(Kind::Double).set_requires_grad(true))
-            .collect();
-        with_grad(|| {
-            let sums: Vec<Tensor> = weights.iter().map(|weight| weight.sum(Kind::Double)).collect();
-            let output = Tensor::stack(&sums, 0);
-            // A loss whose gradients are those of the round.
-            let gradients = self.gradients(1)?;
-            let products = weights.iter().zip(&gradients);
-            let loss: Tensor =
-                products.map(|(weight, gradient)| (weight * gradient).sum(Kind::Double)).sum();
-            visit(&Forward {
-                output,
-                target: None,
-                loss: Some(loss),
-                weights: weights.iter().map(Tensor::shallow_clone).collect(),
-            })
-        })
-    }
-}
-
-fn survivors(before: &[Vec<u8>], after: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let both = |(a, b): (&Vec<u8>, &Vec<u8>)| a.iter().zip(b).map(|(a, b)| a & b).collect();
-    before.iter().zip(after).map(both).collect()
-}
-
-fn counts(masks: &[Vec<u8>]) -> Vec<usize> {
-    masks.iter().map(|mask| mask.iter().map(|bit| usize::from(*bit)).sum()).collect()
-}
-
-fn compare(case: &Case) {
-    let title = format!("{} beside {}", case.method, case.reference);
-    let strategy = plugin::strategy(&case.method, &case.parameters)
-        .unwrap_or_else(|error| panic!("{title}: {error}"));
-    let mut net = Net::new(case);
-    // What `init` looks at are the numbers of the first round.
-    let mut seen = Net::new(case);
-    seen.set(&case.rounds[0]);
-    for (own, other) in net.parameters.prunable().zip(seen.parameters.prunable()) {
-        own.1.values().copy_(&other.1.values());
-    }
-    no_grad(|| strategy.init(&mut net.topology, &mut FirstRound(&seen)))
-        .unwrap_or_else(|error| panic!("{title}: {error}"));
-    net.topology.start().unwrap();
-    if case.hook == Hook::Start {
-        assert_eq!(net.masks(), case.rounds[0].expected, "{title}");
-        return;
-    }
-    for (layer, mask) in net.topology.layers_mut().iter_mut().zip(&case.start) {
-        let mask = Tensor::from_slice(mask).to_kind(Kind::Bool).reshape(layer.shape());
-        if layer.active_count() == layer.target() && layer.weight().keeps_inactive() {
-            continue;
-        }
-        layer.set_target(mask.sum(Kind::Int64).int64_value(&[]) as usize).unwrap();
-        layer.activate(&mask).unwrap();
-    }
-    net.topology.commit().unwrap();
-    for round in &case.rounds {
-        let before = net.masks();
-        net.set(round);
-        let (epoch, offset) = ((round.step / case.per_epoch) as u32, round.step % case.per_epoch);
-        let start = Step::first(case.per_epoch, case.epochs);
-        let step = Step { index: round.step, epoch, offset, ..start };
-        net.step(&*strategy, &step).unwrap_or_else(|error| panic!("{title}: {error}"));
-        let after = net.masks();
-        let place = format!("{title}, step {}", round.step);
-        if case.hook == Hook::Survivors {
-            assert_eq!(survivors(&before, &after), round.expected, "{place}");
-            assert_eq!(counts(&before), counts(&after), "{place}");
-        } else {
-            assert_eq!(after, round.expected, "{place}");
-        }
-    }
-}
+/// Standard deviations by which a place may be drawn more or less often than its odds say.
+const SPREAD: f64 = 4.0;
 
 #[test]
 fn methods_choose_what_their_references_choose() {
-    let cases: Vec<Case> = serde_json::from_str(include_str!("parity/cases.json")).unwrap();
-    assert!(cases.len() >= 14);
-    cases.iter().for_each(compare);
+    let suite = Suite::read();
+    assert!(suite.cases.len() >= 24);
+    for case in &suite.cases {
+        compare(case);
+    }
+}
+
+fn compare(case: &Case) {
+    let is_random = case.rounds.iter().any(|round| round.drawn.is_some());
+    let seeds = if is_random { SEEDS } else { 1 };
+    let mut draws: Vec<Draws> = case.rounds.iter().map(|_| Draws::default()).collect();
+    for seed in 0..seeds {
+        let mut course = Course::start(case, seed);
+        for (round, draws) in case.rounds.iter().zip(&mut draws) {
+            let place = format!("{}, step {}, seed {seed}", case.title(), round.step);
+            if !case.looks_at_start {
+                course.run(round, &place);
+            }
+            let masks = course.masks();
+            match &round.drawn {
+                None => assert_eq!(masks, round.expected, "{place}"),
+                Some(drawn) => draws.add(&masks, round, drawn, &place),
+            }
+            course.check_values(round, &place);
+        }
+    }
+    for (round, draws) in case.rounds.iter().zip(&draws) {
+        if let Some(drawn) = &round.drawn {
+            draws.check(drawn, seeds, &format!("{}, step {}", case.title(), round.step));
+        }
+    }
+}
+
+/// How often the update of a round grew each place.
+#[derive(Debug, Default)]
+struct Draws(Vec<Vec<u64>>);
+
+impl Draws {
+    /// Checks what is certain for every seed and counts the rest.
+    fn add(&mut self, masks: &Masks, round: &Round, drawn: &Drawn, place: &str) {
+        self.0.resize_with(masks.len(), Vec::new);
+        for (index, mask) in masks.iter().enumerate() {
+            let place = format!("{place}, layer {index}");
+            let (kept, from) = (&round.expected[index], &drawn.from[index]);
+            let active = mask.iter().filter(|bit| **bit == 1).count();
+            assert_eq!(active, drawn.counts[index], "{place}");
+            self.0[index].resize(mask.len(), 0);
+            for (entry, hits) in self.0[index].iter_mut().enumerate() {
+                match kept[entry] {
+                    1 => assert_eq!(mask[entry], 1, "{place}: entry {entry} is kept"),
+                    _ => *hits += u64::from(mask[entry]),
+                }
+                assert!(*hits == 0 || from[entry] == 1, "{place}: entry {entry} cannot be drawn");
+            }
+        }
+    }
+
+    /// Was every place drawn that can be, and as often as its odds say?
+    fn check(&self, drawn: &Drawn, seeds: u64, place: &str) {
+        for (index, (hits, from)) in self.0.iter().zip(&drawn.from).enumerate() {
+            let place = format!("{place}, layer {index}");
+            let draws: u64 = hits.iter().sum();
+            for (entry, (hits, can)) in hits.iter().zip(from).enumerate() {
+                // A layer that loses nothing draws nothing.
+                let is_drawn = *hits > 0 || *can == 0 || draws == 0;
+                assert!(is_drawn, "{place}: entry {entry} is never drawn");
+            }
+            let Some(odds) = drawn.odds.get(index).filter(|odds| !odds.is_empty()) else {
+                continue;
+            };
+            assert_eq!(draws, seeds, "{place}: odds are those of one draw");
+            for (entry, (hits, odds)) in hits.iter().zip(odds).enumerate() {
+                let expected = odds * seeds as f64;
+                let deviation = (expected * (1.0 - odds)).sqrt();
+                let is_near = (*hits as f64 - expected).abs() <= SPREAD * deviation;
+                assert!(is_near, "{place}: entry {entry} is drawn {hits} times, not {expected:.0}");
+            }
+        }
+    }
 }
