@@ -3,7 +3,8 @@
 
 Each function below states the rule of one reference in its own few lines, on plain lists and without
 our code. `main.rs` runs our strategies on the same numbers and compares. Where we chose another rule on
-purpose, the numbers are such that both agree, and `difference` says what that hides. Where a reference
+purpose, the numbers are such that both agree, and `difference` says what that hides. Where a rule that is nearly
+the right one might choose the same on most numbers, seeds are searched until it does not. Where a reference
 draws at random, a round says what must stay, from where the rest is drawn, and how many are active then.
 
     python3 generate.py > cases.json
@@ -498,6 +499,7 @@ def dsr():
     steps, aim = [100, 200, 300], 4
     for seed in itertools.count(51):
         rounds, threshold, thresholds, expected, further, moves = draws(seed, 3), 0.6, [], [], [], True
+        by_survivors = False
         for index, (weights, _) in enumerate(rounds):
             start = half(seed + index)
             kept = [[int(bit and abs(x) >= threshold) for x, bit in zip(*layer)] for layer in zip(weights, start)]
@@ -505,13 +507,15 @@ def dsr():
             grown = [round(removed * sum(mask) / sum(counts_of(kept))) for mask in kept]
             counts = [sum(mask) + more for mask, more in zip(kept, grown)]
             moves &= counts != counts_of(start) and sum(grown) == removed
+            by_survivors |= grown[0] != round(removed * sum(start[0]) / sum(counts_of(start)))
             places = [[1 - bit for bit in mask] for mask in start]
             further.append({"start": start, "values": weights, **drawn(kept, counts, places, newborn=0.0)})
             expected.append(kept)
             thresholds.append(threshold)
             threshold *= 0.5 if removed > 1.1 * aim else 2.0 if removed < 0.9 * aim else 1.0
-        # In every round connections move to the other layer; the threshold halves and doubles.
-        if moves and thresholds == [0.6, 0.3, 0.6]:
+        # In every round connections move to the other layer, in one not as those before the drop would have it;
+        # the threshold halves and doubles.
+        if moves and by_survivors and thresholds == [0.6, 0.3, 0.6]:
             break
     case("dsr", "IntelAI/dynamic-reparameterization, main.py and parameterized_tensors.py",
          DRAWN + ", over three updates in which the threshold adapts and connections move between layers",
@@ -545,9 +549,10 @@ def deep_r():
          further=further, learning_rate=rate, signs="sign")
 
 
-def ch3_l3(mask, out, inputs):
+def ch3_l3(mask, out, inputs, degree="external"):
     """The scores of CH_scores_new_v2.cpp for all absent links, by paths and by nodes: every path output u, input
-    a, output b, input v is followed; the external degree of a and of b leaves out u, v and the community."""
+    a, output b, input v is followed; the external degree of a and of b leaves out u, v and the community.
+    With the "whole" degree it is resource allocation, and with none a count of paths or nodes."""
     linked = lambda u, a: mask[u * inputs + a]
     by_path, by_node = [0.0] * len(mask), [0.0] * len(mask)
     for u, v in itertools.product(range(out), range(inputs)):
@@ -556,10 +561,14 @@ def ch3_l3(mask, out, inputs):
         paths = [(a, b) for a, b in itertools.product(range(inputs), range(out))
                  if linked(u, a) and linked(b, a) and linked(b, v)]
         ends = {a for a, _ in paths}, {b for _, b in paths}
-        of_input = {a: sum(linked(b, a) for b in range(out) if b != u and b not in ends[1]) for a in ends[0]}
-        of_output = {b: sum(linked(b, a) for a in range(inputs) if a != v and a not in ends[0]) for b in ends[1]}
-        by_path[u * inputs + v] = sum(1 / math.sqrt((1 + of_input[a]) * (1 + of_output[b])) for a, b in paths)
-        by_node[u * inputs + v] = sum(1 / (1 + degree) for degree in [*of_input.values(), *of_output.values()])
+        inside = ends if degree == "external" else (set(), set())
+        weight = 0 if degree == "none" else 1
+        of_input = {a: 1 + weight * sum(linked(b, a) for b in range(out) if b != u and b not in inside[1])
+                    for a in ends[0]}
+        of_output = {b: 1 + weight * sum(linked(b, a) for a in range(inputs) if a != v and a not in inside[0])
+                     for b in ends[1]}
+        by_path[u * inputs + v] = sum(1 / math.sqrt(of_input[a] * of_output[b]) for a, b in paths)
+        by_node[u * inputs + v] = sum(1 / d for d in [*of_input.values(), *of_output.values()])
     return by_path, by_node
 
 
@@ -592,19 +601,30 @@ def cannistraci_hebb(seed, density, score, importance=False, fraction=0.3):
     return rounds, start, before, kept, scores
 
 
+def grown_by(degree, kept, missing, score):
+    after = []
+    for mask, shape, number in zip(kept, SHAPES, missing):
+        scores = ch3_l3(mask, *shape, degree)[score]
+        free = [i for i, bit in enumerate(mask) if not bit]
+        after.append(bits(set(active(mask)) | largest(scores, number, free), len(mask)))
+    return after
+
+
 def cht():
     # The hard rule: links whose score reaches that of the last one that is needed. Numbers are such that no score
-    # is tied there and that enough links have a path.
+    # is tied there, that enough links have a path, and that counts of paths or whole degrees would choose others.
     for score, importance, name in [(0, False, "path"), (1, True, "node")]:
         for seed in itertools.count(7000 * (score + 1)):
             rounds, start, before, kept, scores = cannistraci_hebb(seed, 0.375, score, importance)
             missing = [sum(a) - sum(b) for a, b in zip(start, kept)]
             free = [sorted(s for s, bit in zip(*layer) if not bit) for layer in zip(scores, kept)]
             apart = all(f[-n] > f[-n - 1] + 1e-3 and f[-n] > 0 for f, n in zip(free, missing))
-            if kept != before and all(missing) and apart:
+            if not (kept != before and all(missing) and apart):
+                continue
+            after = [[int(bit or value >= f[-n]) for bit, value in zip(mask, layer)]
+                     for mask, layer, f, n in zip(kept, scores, free, missing)]
+            if after not in [grown_by(degree, kept, missing, score) for degree in ("whole", "none")]:
                 break
-        after = [[int(bit or value >= f[-n]) for bit, value in zip(mask, layer)]
-                 for mask, layer, f, n in zip(kept, scores, free, missing)]
         assert counts_of(after) == counts_of(start)
         removal = "relative-importance" if importance else "magnitude"
         case("cht", "biomedical-cybernetics/Cannistraci-Hebb-training, mlp_and_cnn/dst_scheduler.py and "
@@ -617,6 +637,11 @@ def cht():
              "each by itself (older)" + ("; it adds 1e-5 to every magnitude in sums" if importance else ""))
 
 
+def shares(scores, places):
+    whole = sum(score * place for score, place in zip(scores, places))
+    return [score * place / whole for score, place in zip(scores, places)]
+
+
 def chts():
     # The soft rule: as many links as are missing, drawn in proportion to their scores, without putting back. fc2
     # misses one, whose odds are the scores.
@@ -625,10 +650,15 @@ def chts():
         missing = [sum(a) - sum(b) for a, b in zip(start, kept)]
         places = [[int(not bit and value > 0) for bit, value in zip(*layer)] for layer in zip(kept, scores)]
         enough = all(sum(mask) > n > 0 for mask, n in zip(places, missing))
-        likely = [value * place for value, place in zip(scores[1], places[1])]
-        if missing[1] == 1 and enough and kept != before and max(likely) > 2 * sum(likely) / sum(places[1]):
-            break
-    odds = [[], [value / sum(likely) for value in likely]]
+        if missing[1] == 1 and enough and kept != before:
+            odds = shares(scores[1], places[1])
+            others = [shares(ch3_l3(kept[1], *SHAPES[1], degree)[0], places[1]) for degree in ("whole", "none")]
+            others.append(shares(places[1], places[1]))
+            # Other degrees and equal odds would show in 400 draws.
+            if all(max(abs(a - b) / math.sqrt(a * (1 - a) / 400) for a, b in zip(odds, other) if a) > 6
+                   for other in others):
+                break
+    odds = [[], odds]
     case("chts", "biomedical-cybernetics/Cannistraci-Hebb-training, mlp_and_cnn/dst_scheduler.py and "
          "CH_scores_new_v2.cpp",
          DRAWN + "; how often each place is drawn, with chain removal", [100], start, [kept], 0.46, rounds,
@@ -638,22 +668,35 @@ def chts():
          further=[drawn(kept, counts_of(start), places, odds=odds)])
 
 
-def exchanged_groups(groups, rounds, steps, start):
-    """RigL's rule on groups of entries: sums of |w| and |g| in place of entries, a group is active as a whole."""
+def exchanged_groups(groups, rounds, steps, start, weight=abs, gradient=abs):
+    """RigL's rule on groups of entries: sums of |w| and |g| in place of entries, a group is active as a whole.
+    With another function of an entry it is another rule."""
     masks, expected = start, []
     for step, (weights, gradients) in zip(steps, rounds):
         after = []
         for w, g, mask, members in zip(weights, gradients, masks, groups):
             held = [n for n, group in enumerate(members) if mask[group[0]]]
             count = int(cosine(0.3, step, 0.75 * TOTAL) * len(held))
-            pooled = [sum(abs(w[i]) for i in group) for group in members]
-            grown = [sum(abs(g[i]) for i in group) for group in members]
+            pooled = [sum(weight(w[i]) for i in group) for group in members]
+            grown = [sum(gradient(g[i]) for i in group) for group in members]
             kept = largest(pooled, len(held) - count, held)
             chosen = kept | largest(grown, count, [n for n in range(len(members)) if n not in kept])
             after.append(bits({i for n in chosen for i in members[n]}, len(w)))
         masks = after
         expected.append(after)
     return expected
+
+
+def exchange_of_groups(groups, seed):
+    """Numbers and start at which sums of squares would choose otherwise, of weights as well as of gradients."""
+    steps, square = [100, 200, 300], lambda value: value * value
+    for seed in itertools.count(seed):
+        rounds, start = draws(seed, 3), some_groups(groups, seed)
+        expected = exchanged_groups(groups, rounds, steps, start)
+        others = [exchanged_groups(groups, rounds, steps, start, weight=square),
+                  exchanged_groups(groups, rounds, steps, start, gradient=square)]
+        if expected not in others:
+            return steps, rounds, start, expected
 
 
 def some_groups(groups, seed):
@@ -669,10 +712,10 @@ def block():
     # is that of RigL. Blocks of 1 x 2 divide both layers.
     groups = [[[row * inputs + column, row * inputs + column + 1]
                for row in range(out) for column in range(0, inputs, 2)] for out, inputs in SHAPES]
-    steps, rounds, start = [100, 200, 300], draws(81, 3), some_groups(groups, 82)
+    steps, rounds, start, expected = exchange_of_groups(groups, 81)
     case("block", "google-research/rigl, rigl/sparse_optimizers_base.py; blocks as in "
-         "tensorflow/model-optimization, pruning_impl.py", "masks after three updates", steps, start,
-         exchanged_groups(groups, rounds, steps, start), 0.5, rounds,
+         "tensorflow/model-optimization, pruning_impl.py", "masks after three updates", steps, start, expected,
+         0.5, rounds,
          {"distribution": "uniform", "height": 1, "width": 2},
          "no publication has this method: the rule is RigL's, the pooling that of a pruning library; blocks that "
          "do not divide a layer are padded there and smaller here")
@@ -683,9 +726,9 @@ def diagonal():
     # exchange is that of RigL.
     groups = [[[n * inputs + (n + p) % inputs for n in range(out)] for p in range(inputs)]
               for out, inputs in SHAPES]
-    steps, rounds, start = [100, 200, 300], draws(91, 3), some_groups(groups, 92)
+    steps, rounds, start, expected = exchange_of_groups(groups, 91)
     case("diagonal", "horizon-research/DynaDiag, MLP/maskGen.py (which entries a diagonal has)",
-         "masks after three updates", steps, start, exchanged_groups(groups, rounds, steps, start), 0.5, rounds,
+         "masks after three updates", steps, start, expected, 0.5, rounds,
          {"distribution": "uniform", "drop_fraction": 0.3},
          "the reference learns which diagonals stay by a soft top-k; ours exchanges them as RigL exchanges "
          "connections")
