@@ -4,7 +4,8 @@
 //! An update of ResNet-18 may take 0.3 s, one thread: `cargo bench -p benches --profile release --bench update`,
 //! with ` -- NAME` for some of them. It lasts from the hooks of the step to the commit: selecting what to drop and
 //! what to grow in every layer, zeroing, and working out the births whose optimiser state is to be reset. What is
-//! measured is the first update of a training, on random weights and gradients.
+//! measured is the first update of a training, on random weights and gradients, in processor time of the thread,
+//! which other work on the machine disturbs little.
 //!
 //! A method whose update takes long on LeNet-300-100 already, because it costs more than in proportion to the
 //! number of weights, is measured there only. It may take 50 ms.
@@ -12,7 +13,7 @@
 // Links every plug-in.
 use harness as _;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use dst_core::plugin::{Plugin, StrategyPlugin};
@@ -22,6 +23,9 @@ use dst_core::{
     SeedStreams, Step, Strategy, Task, Topology,
 };
 use dst_models::{Mlp, ResNet18};
+use stopwatch::Stopwatch;
+
+mod stopwatch;
 
 /// Methods that take longer on LeNet-300-100 would take seconds on ResNet-18.
 const LONG: Duration = Duration::from_millis(20);
@@ -118,7 +122,7 @@ fn first_update(strategy: &dyn Strategy, sparsity: f64) -> Result<Option<Step>> 
 fn time(strategy: &dyn Strategy, model: &Model<'_>, sparsity: f64, step: &Step) -> Duration {
     let mut network = Network::new(strategy, model, sparsity).expect("the small network was built");
     network.move_weights();
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let updated = network.update(strategy, step);
     let elapsed = start.elapsed();
     let (_, changed) = updated.expect("gradients are finite");
