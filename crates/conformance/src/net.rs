@@ -99,7 +99,7 @@ impl Probe for Net {
         self.looks.push(Inputs::Batches(batches));
         self.samples()?;
         let weights: Vec<Tensor> =
-            self.parameters.prunable().map(|(_, weight)| leaf(weight.dense())).collect();
+            self.parameters.prunable().map(|(_, weight)| leaf(&weight.dense())).collect();
         let gradients = with_grad(|| {
             let loss = self.loss(&weights, 1.0);
             Tensor::run_backward(&[loss], &weights.iter().collect::<Vec<_>>(), false, false)
