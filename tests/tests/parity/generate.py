@@ -669,7 +669,7 @@ def chts():
          further=[drawn(kept, counts_of(start), places, odds=odds)])
 
 
-def exchanged_groups(groups, rounds, steps, start, weight=abs, gradient=abs):
+def exchanged_groups(groups, fraction, rounds, steps, start, weight=abs, gradient=abs):
     """RigL's rule on groups of entries: sums of |w| and |g| in place of entries, a group is active as a whole.
     With another function of an entry it is another rule."""
     masks, expected = start, []
@@ -677,7 +677,7 @@ def exchanged_groups(groups, rounds, steps, start, weight=abs, gradient=abs):
         after = []
         for w, g, mask, members in zip(weights, gradients, masks, groups):
             held = [n for n, group in enumerate(members) if mask[group[0]]]
-            count = int(cosine(0.3, step, 0.75 * TOTAL) * len(held))
+            count = int(cosine(fraction, step, 0.75 * TOTAL) * len(held))
             pooled = [sum(weight(w[i]) for i in group) for group in members]
             grown = [sum(gradient(g[i]) for i in group) for group in members]
             kept = largest(pooled, len(held) - count, held)
@@ -688,14 +688,14 @@ def exchanged_groups(groups, rounds, steps, start, weight=abs, gradient=abs):
     return expected
 
 
-def exchange_of_groups(groups, seed):
+def exchange_of_groups(groups, fraction, seed):
     """Numbers and start at which sums of squares would choose otherwise, of weights as well as of gradients."""
     steps, square = [100, 200, 300], lambda value: value * value
     for seed in itertools.count(seed):
         rounds, start = draws(seed, 3), some_groups(groups, seed)
-        expected = exchanged_groups(groups, rounds, steps, start)
-        others = [exchanged_groups(groups, rounds, steps, start, weight=square),
-                  exchanged_groups(groups, rounds, steps, start, gradient=square)]
+        expected = exchanged_groups(groups, fraction, rounds, steps, start)
+        others = [exchanged_groups(groups, fraction, rounds, steps, start, weight=square),
+                  exchanged_groups(groups, fraction, rounds, steps, start, gradient=square)]
         if expected not in others:
             return steps, rounds, start, expected
 
@@ -713,7 +713,7 @@ def block():
     # is that of RigL. Blocks of 1 x 2 divide both layers.
     groups = [[[row * inputs + column, row * inputs + column + 1]
                for row in range(out) for column in range(0, inputs, 2)] for out, inputs in SHAPES]
-    steps, rounds, start, expected = exchange_of_groups(groups, 81)
+    steps, rounds, start, expected = exchange_of_groups(groups, 0.3, 81)
     case("block", "google-research/rigl, rigl/sparse_optimizers_base.py; blocks as in "
          "tensorflow/model-optimization, pruning_impl.py", "masks after three updates", steps, start, expected,
          0.5, rounds,
@@ -727,10 +727,10 @@ def diagonal():
     # exchange is that of RigL.
     groups = [[[n * inputs + (n + p) % inputs for n in range(out)] for p in range(inputs)]
               for out, inputs in SHAPES]
-    steps, rounds, start, expected = exchange_of_groups(groups, 91)
+    steps, rounds, start, expected = exchange_of_groups(groups, 0.5, 91)
     case("diagonal", "horizon-research/DynaDiag, MLP/maskGen.py (which entries a diagonal has)",
          "masks after three updates", steps, start, expected, 0.5, rounds,
-         {"distribution": "uniform", "drop_fraction": 0.3},
+         {"distribution": "uniform", "drop_fraction": 0.5},
          "the reference learns which diagonals stay by a soft top-k; ours exchanges them as RigL exchanges "
          "connections")
 
