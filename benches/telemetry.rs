@@ -13,10 +13,12 @@ use dst_models::{LeNet5, Mlp};
 use dst_train::telemetry::{self, Ages};
 use dst_train::{Setup, Trainer};
 use images::Images;
+use stopwatch::Stopwatch;
 use strategy_rigl::Rigl;
 use tch::{Device, Tensor};
 
 mod images;
+mod stopwatch;
 
 /// Steps of an epoch of MNIST: 55,000 images in batches of 64.
 const STEPS: u64 = 860;
@@ -139,27 +141,6 @@ fn changes(before: &[Tensor], topology: &Topology) -> Vec<Change> {
         dropped: before.logical_and(&now.active().logical_not()),
     });
     change.collect()
-}
-
-/// Time of the processor that this thread took: other work on the machine does not count.
-struct Stopwatch(Duration);
-
-impl Stopwatch {
-    fn start() -> Self {
-        Self(Self::now())
-    }
-
-    fn elapsed(&self) -> Duration {
-        Self::now() - self.0
-    }
-
-    fn now() -> Duration {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: `time` is a place to write to.
-        let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-        assert_eq!(failed, 0, "every Linux has this clock");
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    }
 }
 
 /// In milliseconds.

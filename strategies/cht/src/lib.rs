@@ -53,83 +53,53 @@ fn schedule() -> Exchange {
     }
 }
 
-/// An update follows the step, and what it drops may return.
-const KEYS: Keys = Keys {
-    absent: &["growth_batches", "replaces_step", "regrowth", "grow_new_first"],
-    ..Keys::ALL
-};
+/// Implements a method of this crate: both are one, but for how they grow. `typetag` takes no generic type.
+macro_rules! method {
+    ($method:ident, $name:literal, $growth:expr) => {
+        impl Default for $method {
+            fn default() -> Self {
+                Self { exchange: schedule(), rule: Rule::default() }
+            }
+        }
 
-impl Default for Cht {
-    fn default() -> Self {
-        Self { exchange: schedule(), rule: Rule::default() }
-    }
+        #[typetag::serde(name = $name)]
+        impl Strategy for $method {
+            fn exchange(&self) -> Option<&Exchange> {
+                Some(&self.exchange)
+            }
+
+            fn keys() -> Keys {
+                // An update follows the step, and what it drops may return.
+                Keys {
+                    absent: &["growth_batches", "replaces_step", "regrowth", "grow_new_first"],
+                    ..Keys::ALL
+                }
+            }
+
+            fn validate(&self) -> Result<()> {
+                self.exchange.validate()?;
+                self.rule.validate()
+            }
+
+            fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
+                self.exchange.init(topology, probe)?;
+                rule::start(topology);
+                Ok(())
+            }
+
+            fn updates(&self, start: &Step) -> Forecast {
+                Forecast::AtMost(self.exchange.updates(start))
+            }
+
+            fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
+                self.rule.after_step(&self.exchange, $growth, step, topology)
+            }
+        }
+    };
 }
 
-impl Default for Chts {
-    fn default() -> Self {
-        Self { exchange: schedule(), rule: Rule::default() }
-    }
-}
-
-#[typetag::serde(name = "cht")]
-impl Strategy for Cht {
-    fn exchange(&self) -> Option<&Exchange> {
-        Some(&self.exchange)
-    }
-
-    fn keys() -> Keys {
-        KEYS
-    }
-
-    fn validate(&self) -> Result<()> {
-        self.exchange.validate()?;
-        self.rule.validate()
-    }
-
-    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
-        self.exchange.init(topology, probe)?;
-        rule::start(topology);
-        Ok(())
-    }
-
-    fn updates(&self, start: &Step) -> Forecast {
-        Forecast::AtMost(self.exchange.updates(start))
-    }
-
-    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
-        self.rule.after_step(&self.exchange, rule::Growth::Best, step, topology)
-    }
-}
-
-#[typetag::serde(name = "chts")]
-impl Strategy for Chts {
-    fn exchange(&self) -> Option<&Exchange> {
-        Some(&self.exchange)
-    }
-
-    fn keys() -> Keys {
-        KEYS
-    }
-
-    fn validate(&self) -> Result<()> {
-        self.exchange.validate()?;
-        self.rule.validate()
-    }
-
-    fn init(&self, topology: &mut Topology, probe: &mut dyn Probe) -> Result<()> {
-        self.exchange.init(topology, probe)?;
-        rule::start(topology);
-        Ok(())
-    }
-
-    fn updates(&self, start: &Step) -> Forecast {
-        Forecast::AtMost(self.exchange.updates(start))
-    }
-
-    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
-        self.rule.after_step(&self.exchange, rule::Growth::Sampled, step, topology)
-    }
-}
+method!(Cht, "cht", rule::Growth::Best);
+method!(Chts, "chts", rule::Growth::Sampled);
 
 dst_core::strategy_plugin! {
     Cht,

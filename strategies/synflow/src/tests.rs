@@ -1,6 +1,7 @@
 use super::*;
-use dst_core::tch::{self, Device};
-use dst_core::{Builder, Forward, Layer, Parameters, SeedStreams};
+use dst_conformance::Net;
+use dst_core::Layer;
+use dst_core::tch;
 
 #[test]
 fn keeps_the_contract() {
@@ -9,50 +10,12 @@ fn keeps_the_contract() {
     }
 }
 
-/// Runs two layers without biases on magnitudes.
-struct Net;
-
-impl Probe for Net {
-    fn gradients(&mut self, _: usize) -> Result<Vec<Tensor>> {
-        Err(Error::contract("SynFlow looks at no data"))
-    }
-
-    fn forward(
-        &mut self,
-        topology: &Topology,
-        inputs: Inputs,
-        visit: &mut dyn FnMut(&Forward) -> Result<()>,
-    ) -> Result<()> {
-        assert_eq!(inputs, Inputs::Ones);
-        let weights: Vec<Tensor> = topology
-            .layers()
-            .iter()
-            .map(|layer| (layer.weight().dense().detach() * layer.active()).abs())
-            .map(|weight| weight.to_kind(Kind::Double).set_requires_grad(true))
-            .collect();
-        tch::with_grad(|| {
-            let ones = Tensor::ones([1, 2], (Kind::Double, Device::Cpu));
-            let output = ones.matmul(&weights[0].tr()).matmul(&weights[1].tr());
-            visit(&Forward {
-                output,
-                target: None,
-                loss: None,
-                weights: weights.iter().map(Tensor::shallow_clone).collect(),
-            })
-        })
-    }
-}
-
 /// Layers 2 → 2 and 2 → 1 with these weights.
 fn net(first: [f32; 4], second: [f32; 2], density: f64) -> (Net, Topology) {
-    let mut parameters = Parameters::default();
-    let streams = SeedStreams::new(0);
-    let mut builder = Builder::new(&mut parameters, streams, Device::Cpu);
-    let layers = [builder.linear("a", 2, 2), builder.linear("b", 2, 1)];
-    layers[0].weight.values().copy_(&Tensor::from_slice(&first).reshape([2, 2]));
-    layers[1].weight.values().copy_(&Tensor::from_slice(&second).reshape([1, 2]));
-    let topology = Topology::new(&parameters, density, &streams).unwrap();
-    (Net, topology)
+    let net = Net::new(&[[2, 2], [1, 2]], Tensor::relu, 0);
+    net.set_weights(&[&first[..], &second]);
+    let topology = net.topology(density);
+    (net, topology)
 }
 
 fn active(topology: &Topology) -> Vec<Vec<u8>> {
@@ -67,6 +30,7 @@ fn active(topology: &Topology) -> Vec<Vec<u8>> {
 fn one_round_keeps_the_largest_flow() {
     let (mut net, mut topology) = net([1.0, -2.0, 3.0, 0.5], [2.0, -1.0], 4.0 / 6.0);
     tch::no_grad(|| Synflow { rounds: 1 }.init(&mut topology, &mut net)).unwrap();
+    assert_eq!(net.looks(), [Inputs::Ones]);
     topology.start().unwrap();
     assert_eq!(active(&topology), [vec![0, 1, 1, 0], vec![1, 1]]);
 }
