@@ -1,7 +1,9 @@
 //! Images as the Hub keeps them: PNG files.
 
 use std::io::Cursor;
+use std::path::Path;
 
+use dst_core::dataset::read_file;
 use dst_core::{Error, Result};
 use png::{BitDepth, ColorType, Decoder, Transformations};
 
@@ -44,6 +46,17 @@ pub fn png(
         pixels.extend(rows.iter().skip(channel).step_by(channels));
     }
     Ok(())
+}
+
+/// The pixels of a PNG file of a user, as [`png`] gives them: `[channels, height, width]` bytes.
+///
+/// # Errors
+/// As [`png`], and if the file cannot be read; the path is named.
+pub fn read_png(file: &Path, shape: [usize; 3]) -> Result<Vec<u8>> {
+    let mut pixels = Vec::with_capacity(shape.iter().product());
+    png(&read_file(file)?, shape, &mut pixels)
+        .map_err(|error| error.at(file.display().to_string()))?;
+    Ok(pixels)
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@ use crate::exit::{self, Exit};
 
 mod bench;
 mod compare;
+mod networks;
 mod power;
 
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
+pub use networks::{ComputeBackend, ExportArgs, ExportFormat, PredictArgs, PredictedSplit};
 pub use power::PowerArgs;
 
 /// Trains grids of sparse networks and tells whether the differences are real.
@@ -43,6 +45,12 @@ pub enum Command {
     /// Compare two strategies, two stores, or a store with the results of another tool
     #[command(after_long_help = compare::HELP)]
     Compare(CompareArgs),
+    /// Write the network of a trial for other programs, such as PyTorch
+    #[command(after_long_help = networks::EXPORT_HELP)]
+    Export(ExportArgs),
+    /// Let the network of a trial predict images, texts or its test set
+    #[command(after_long_help = networks::PREDICT_HELP)]
+    Predict(PredictArgs),
     /// Tell how many seeds an experiment needs, from a pilot or a known spread
     #[command(after_long_help = power::HELP)]
     Power(PowerArgs),
@@ -82,6 +90,7 @@ Examples:
   harness grid --strategies rigl,gmp,dense --inference-flops 10% --dry-run
   harness grid --strategies rigl,gmp,dense --sparsity 0.9 --training-flops 100%
   harness grid --grid snfs-lenet5 --data-dir data --dry-run
+  harness grid --strategies rigl,dense --keep best
   harness grid --config grid.toml --print-config
 
 Grids that ship with the harness begin with --grid: quick is the default, `harness list grids` has all.
@@ -118,7 +127,7 @@ are choices: reports take the best on validation (analysis.tuned).
 
 These can be variables, too, each after HARNESS: _STRATEGIES, _DATASETS, _MODELS, _SPARSITY,
 _SEEDS, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, _PRECISION, _GRID, _STORE, _DATA (--data-dir),
-_INFERENCE_FLOPS, _TRAINING_FLOPS, _HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
+_INFERENCE_FLOPS, _TRAINING_FLOPS, _HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _KEEP, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
 Flags win over variables, those over the file, that over the grid that ships, that over defaults.";
 
 const RUN_HELP: &str = "\
@@ -337,6 +346,10 @@ pub struct GridArgs {
     /// Longest time of one attempt, such as 30m; a trial that needs more has timed out
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub timeout: Option<String>,
+    /// Which trained networks stay in the store: none, best (of each group of seeds the one that is best
+    /// on validation) or all; for `harness export` and `harness predict` [default: none]
+    #[arg(long, value_name = "WHICH")]
+    pub keep: Option<String>,
     /// Train failed trials again
     #[arg(long)]
     pub retry_failed: bool,
@@ -387,6 +400,10 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub place: PlaceArgs,
+    /// Which trained networks stay in the store: none, best (of each group of seeds the one that is best
+    /// on validation) or all; for `harness export` and `harness predict` [default: none]
+    #[arg(long, value_name = "WHICH")]
+    pub keep: Option<String>,
     /// Keep a result and continue a checkpoint that other code made
     #[arg(long)]
     pub accept_code: bool,

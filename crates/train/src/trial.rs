@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::best_checkpoint::{self, BestCheckpoint, Facts};
 use crate::evaluation::{self, Evaluation};
+use crate::inference::TestedNetwork;
 use crate::memory::PeakMemory;
 use crate::observer::{Observer, Progress};
 use crate::setup::Setup;
@@ -315,6 +316,7 @@ impl<'a> Trial<'a> {
         let timed = evaluation::timed(model, dataset, device, &pass, &mut clock, observer)?;
         let Some((test, predictions)) = timed else { return Ok(None) };
         let test = self.checked(test)?;
+        observer.tested(&TestedNetwork::new(&self.trainer, best))?;
         let inference_samples_per_second =
             speed::throughput(model, dataset, device, &pass, clock.seconds())?;
         let latency = speed::latency(model, dataset, device, &pass)?;

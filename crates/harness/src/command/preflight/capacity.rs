@@ -137,6 +137,7 @@ fn available_memory() -> Option<u64> {
 mod tests {
     use super::*;
     use dst_core::Forecast;
+    use dst_core::Keep;
 
     fn estimate(memory_bytes: u64) -> Estimate {
         Estimate {
@@ -158,6 +159,7 @@ mod tests {
             store: "runs".into(),
             data_dir: None,
             hub_revision: None,
+            keep: Keep::None,
             device: "cpu".to_owned(),
             jobs: 8,
             threads: 2,
