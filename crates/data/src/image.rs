@@ -94,6 +94,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_a_user_is_read_and_named_if_it_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digit.png");
+        let file = encoded(ColorType::Grayscale, BitDepth::Eight, [2, 1], &[7, 8]);
+        std::fs::write(&path, file).unwrap();
+        assert_eq!(read_png(&path, [1, 1, 2]).unwrap(), [7, 8]);
+        let error = read_png(&path, [1, 28, 28]).unwrap_err().one_line();
+        assert!(error.contains("digit.png: the image has 2 × 1 pixels, and 28 × 28"), "{error}");
+        let error = read_png(&folder.path().join("none.png"), [1, 1, 2]).unwrap_err().one_line();
+        assert!(error.starts_with("cannot read ") && error.contains("none.png"), "{error}");
+    }
+
+    #[test]
     fn other_images_are_refused() {
         let file = encoded(ColorType::Grayscale, BitDepth::Eight, [2, 1], &[7, 8]);
         assert_eq!(refusal(&file, [1, 2, 2]), "the image has 2 × 1 pixels, and 2 × 2 are expected");

@@ -16,7 +16,7 @@ Examples:
 
 A trial is named by its id or the beginning of it. It has a network if it was trained with --keep. Both
 formats are safetensors files of 32-bit floats: safetensors has dense tensors under the names of the
-parameters (those of Hugging Face for a BERT); csr has every pruned weight as a matrix by rows,
+parameters (those of Hugging Face for a BERT); csr has every prunable weight as a matrix by rows,
 [out, in] or [out, in·height·width], in NAME.crow_indices, NAME.col_indices and NAME.values, as
 torch.sparse_csr_tensor takes them, and the shape of the dense weight in NAME.shape.";
 

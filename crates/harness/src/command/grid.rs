@@ -105,7 +105,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     refuse_all(grid, &checked)?;
     let estimates = &checked.estimates;
     let about_memory = preflight::fit_memory(&mut execution, estimates);
-    preflight::space(store.root(), estimates, execution.jobs)?;
+    preflight::space(store.root(), &checked, &execution)?;
     let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone())
         .with_budgets(&preflight::budgets(grid));
     store.remember_grid(&record)?;

@@ -113,8 +113,10 @@ impl<'a> KeptNetworks<'a> {
         if missing.is_empty() {
             return Ok(None);
         }
-        let which = match self.keep {
-            Keep::Best => "the best of their seeds, are done and",
+        let which = match (self.keep, missing.len()) {
+            (Keep::Best, 1) => "that is the best of its seeds is done and",
+            (Keep::Best, _) => "that are the best of their seeds are done and",
+            (_, 1) => "is done and",
             _ => "are done and",
         };
         let mut names: Vec<&str> = missing.iter().take(LISTED).map(String::as_str).collect();

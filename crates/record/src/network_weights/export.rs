@@ -19,8 +19,8 @@ impl NetworkWeights {
         written(self.tensors.iter().map(dense))
     }
 
-    /// The same with every prunable weight that has inactive entries as a matrix by rows,
-    /// `[out, in · height · width]` of a convolution, in four tensors:
+    /// The same with every prunable weight as a matrix by rows, `[out, in · height · width]` of a
+    /// convolution, in four tensors:
     ///
     /// | tensor | |
     /// |---|---|

@@ -153,17 +153,17 @@ impl WeightTensor {
 
     /// Rows and columns of the matrix that [`to_compressed_rows`](Self::to_compressed_rows) gives.
     pub(super) fn matrix_size(&self) -> Option<[u64; 2]> {
-        let (rows, rest) = self.shape.split_first().filter(|_| self.positions.is_some())?;
+        let (rows, rest) = self.shape.split_first().filter(|_| self.role == Role::Prunable)?;
         Some([*rows, rest.iter().product()])
     }
 
-    /// The active entries by rows, the first dimension; none if all are active, where a list of them
-    /// would only be larger.
+    /// The active entries of a prunable weight by rows, its first dimension; none of other tensors.
     pub fn to_compressed_rows(&self) -> Option<CompressedRows> {
-        let positions = self.positions.as_ref()?;
         let [rows, columns] = self.matrix_size()?;
+        let all = 0..self.size() as u32;
+        let positions = self.positions.clone().unwrap_or_else(|| all.collect());
         let mut row_pointers = vec![0; rows as usize + 1];
-        for position in positions {
+        for position in &positions {
             row_pointers[(u64::from(*position) / columns) as usize + 1] += 1;
         }
         for row in 1..row_pointers.len() {

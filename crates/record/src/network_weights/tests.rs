@@ -117,7 +117,9 @@ fn rows_are_compressed_as_libraries_take_them() {
     assert_eq!(rows.row_pointers, [0, 4, 5, 5, 6]);
     assert_eq!(rows.columns, [0, 7, 8, 17, 0, 17]);
     assert_eq!(rows.values, tensors["conv.weight"].values());
-    assert_eq!(tensors["full.weight"].to_compressed_rows(), None);
+    let full = tensors["full.weight"].to_compressed_rows().unwrap();
+    assert_eq!((full.row_pointers, full.columns), (vec![0, 3, 6], vec![0, 1, 2, 0, 1, 2]));
+    assert_eq!(tensors["fc.bias"].to_compressed_rows(), None);
     let lost = tensors["lost.weight"].to_compressed_rows().unwrap();
     assert_eq!((lost.row_pointers, lost.columns), (vec![0; 3], vec![]));
 }
@@ -151,7 +153,8 @@ fn exported_files_have_the_shapes_and_names_of_the_network() {
     );
     let pointers = archive.tensor("fc.weight.crow_indices").unwrap();
     assert_eq!((pointers.dtype(), pointers.shape()), (safetensors::Dtype::I32, &[4usize][..]));
-    assert_eq!(archive.tensor("full.weight").unwrap().shape(), [2, 3]);
+    assert_eq!(archive.tensor("fc.bias").unwrap().shape(), [3]);
+    assert_eq!(archive.tensor("full.weight.values").unwrap().shape(), [6]);
     let error = network.to_safetensors(|_| "one".to_owned()).unwrap_err().to_string();
     assert_eq!(error, "two tensors of the network are called one");
 }
