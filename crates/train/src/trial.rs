@@ -316,11 +316,12 @@ impl<'a> Trial<'a> {
         let timed = evaluation::timed(model, dataset, device, &pass, &mut clock, observer)?;
         let Some((test, predictions)) = timed else { return Ok(None) };
         let test = self.checked(test)?;
-        observer.tested(&TestedNetwork::new(&self.trainer, best))?;
         let inference_samples_per_second =
             speed::throughput(model, dataset, device, &pass, clock.seconds())?;
         let latency = speed::latency(model, dataset, device, &pass)?;
         let (peak_memory_bytes, peak_memory_kind) = self.memory.read();
+        // What an observer does with it is not measured.
+        observer.tested(&TestedNetwork::new(&self.trainer, best))?;
 
         let topology = self.trainer.topology();
         let prunable = topology.size();
