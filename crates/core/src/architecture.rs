@@ -201,4 +201,10 @@ pub trait Architecture: FromCrate + Debug + Send + Sync {
     fn weights(&self) -> Result<Option<PathBuf>> {
         Ok(None)
     }
+
+    /// What other programs call the parameter or buffer `name`: for a network that Hugging Face has
+    /// too, its name there. Exported files use it.
+    fn published_name(&self, name: &str) -> String {
+        name.to_owned()
+    }
 }

@@ -37,6 +37,15 @@ pub struct Batch {
     pub target: Tensor,
 }
 
+/// Samples that a user brings, as a model takes them.
+#[derive(Debug)]
+pub struct UserSamples {
+    /// One batch or several, in the order of the file.
+    pub batches: Vec<Input>,
+    /// The line of each sample, from 1, in the same order; empty if the file is one sample.
+    pub lines: Vec<usize>,
+}
+
 /// A loaded and verified data set.
 ///
 /// Implementors need not shuffle or seed; they hand out rows, and may change training batches.
@@ -108,6 +117,23 @@ pub trait Dataset: FromCrate + Debug + Send {
     /// never from libtorch's generator, and copy by [`device::upload`](crate::device::upload).
     fn fork(&self) -> Option<Box<dyn Dataset>> {
         None
+    }
+
+    /// Names of the classes in the order of their numbers; empty if they have none.
+    fn class_names(&self) -> &[&str] {
+        &[]
+    }
+
+    /// Reads samples that a user brings, without targets, and normalises them as those of the data set:
+    /// an image from a PNG file, texts from lines or tables.
+    ///
+    /// # Errors
+    /// If the file cannot be read or holds no such samples, and by default.
+    fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
+        let _ = device;
+        Err(Error::usage("this data set reads no samples from files of users")
+            .at(file.display().to_string())
+            .hint("its crate has to implement Dataset::read_samples; --split test needs no file"))
     }
 
     /// A row of the training split whose cost stands for that of all. Operations are counted by

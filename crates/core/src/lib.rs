@@ -31,13 +31,14 @@ pub mod weight;
 
 /// What a trial is and what it measured; re-exported so that plug-ins depend on this crate alone.
 pub use dst_record::{
-    BackendKind, Confusion, Error, ErrorKind, LayerMask, Metric, NetworkRecord, Precision,
-    Predictions, Result, Span, Task, Training, correlation, error, mask_sample, measure, metric,
-    network, predictions, record, registry, text, training,
+    BackendKind, Confusion, Error, ErrorKind, Keep, LayerMask, Metric, NetworkRecord,
+    NetworkWeights, Precision, Predictions, Result, Span, Task, Training, correlation, error,
+    mask_sample, measure, metric, network, network_weights, predictions, record, registry, text,
+    training,
 };
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};
-pub use dataset::{Batch, DataSources, Dataset, HubCache, HubFiles, Split};
+pub use dataset::{Batch, DataSources, Dataset, HubCache, HubFiles, Split, UserSamples};
 pub use density::Distribution;
 pub use exchange::{Counts, Exchange, Keys, Rewiring, Shared, View};
 pub use layers::{

@@ -1,7 +1,9 @@
 //! Images as the Hub keeps them: PNG files.
 
 use std::io::Cursor;
+use std::path::Path;
 
+use dst_core::dataset::read_file;
 use dst_core::{Error, Result};
 use png::{BitDepth, ColorType, Decoder, Transformations};
 
@@ -46,6 +48,17 @@ pub fn png(
     Ok(())
 }
 
+/// The pixels of a PNG file of a user, as [`png`] gives them: `[channels, height, width]` bytes.
+///
+/// # Errors
+/// As [`png`], and if the file cannot be read; the path is named.
+pub fn read_png(file: &Path, shape: [usize; 3]) -> Result<Vec<u8>> {
+    let mut pixels = Vec::with_capacity(shape.iter().product());
+    png(&read_file(file)?, shape, &mut pixels)
+        .map_err(|error| error.at(file.display().to_string()))?;
+    Ok(pixels)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +91,19 @@ mod tests {
         let mut pixels = Vec::new();
         png(&file, [1, 2, 2], &mut pixels).unwrap();
         assert_eq!(pixels, [7, 8, 9, 10]);
+    }
+
+    #[test]
+    fn a_file_of_a_user_is_read_and_named_if_it_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digit.png");
+        let file = encoded(ColorType::Grayscale, BitDepth::Eight, [2, 1], &[7, 8]);
+        std::fs::write(&path, file).unwrap();
+        assert_eq!(read_png(&path, [1, 1, 2]).unwrap(), [7, 8]);
+        let error = read_png(&path, [1, 28, 28]).unwrap_err().one_line();
+        assert!(error.contains("digit.png: the image has 2 × 1 pixels, and 28 × 28"), "{error}");
+        let error = read_png(&folder.path().join("none.png"), [1, 1, 2]).unwrap_err().one_line();
+        assert!(error.starts_with("cannot read ") && error.contains("none.png"), "{error}");
     }
 
     #[test]

@@ -9,10 +9,14 @@ use crate::exit::{self, Exit};
 
 mod bench;
 mod compare;
+mod data;
+mod networks;
 mod power;
 
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
+pub use data::{DataAction, DataArgs, DataFetchArgs, DataNamesArgs};
+pub use networks::{ComputeBackend, ExportArgs, ExportFormat, PredictArgs, PredictedSplit};
 pub use power::PowerArgs;
 
 /// Trains grids of sparse networks and tells whether the differences are real.
@@ -43,6 +47,12 @@ pub enum Command {
     /// Compare two strategies, two stores, or a store with the results of another tool
     #[command(after_long_help = compare::HELP)]
     Compare(CompareArgs),
+    /// Write the network of a trial for other programs, such as PyTorch
+    #[command(after_long_help = networks::EXPORT_HELP)]
+    Export(ExportArgs),
+    /// Let the network of a trial predict images, texts or its test set
+    #[command(after_long_help = networks::PREDICT_HELP)]
+    Predict(PredictArgs),
     /// Tell how many seeds an experiment needs, from a pilot or a known spread
     #[command(after_long_help = power::HELP)]
     Power(PowerArgs),
@@ -56,7 +66,7 @@ pub enum Command {
     #[command(after_long_help = DESCRIBE_HELP)]
     Describe(DescribeArgs),
     /// Fetch data sets from the Hugging Face Hub, verify them, or list where they are
-    #[command(after_long_help = DATA_HELP)]
+    #[command(after_long_help = data::HELP)]
     Data(DataArgs),
     /// Begin a strategy: a crate that passes the contract suite, to be filled in
     #[command(after_long_help = NEW_STRATEGY_HELP)]
@@ -82,6 +92,7 @@ Examples:
   harness grid --strategies rigl,gmp,dense --inference-flops 10% --dry-run
   harness grid --strategies rigl,gmp,dense --sparsity 0.9 --training-flops 100%
   harness grid --grid snfs-lenet5 --data-dir data --dry-run
+  harness grid --strategies rigl,dense --keep best
   harness grid --config grid.toml --print-config
 
 Grids that ship with the harness begin with --grid: quick is the default, `harness list grids` has all.
@@ -118,7 +129,7 @@ are choices: reports take the best on validation (analysis.tuned).
 
 These can be variables, too, each after HARNESS: _STRATEGIES, _DATASETS, _MODELS, _SPARSITY,
 _SEEDS, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, _PRECISION, _GRID, _STORE, _DATA (--data-dir),
-_INFERENCE_FLOPS, _TRAINING_FLOPS, _HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
+_INFERENCE_FLOPS, _TRAINING_FLOPS, _HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _KEEP, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
 Flags win over variables, those over the file, that over the grid that ships, that over defaults.";
 
 const RUN_HELP: &str = "\
@@ -161,19 +172,6 @@ Examples:
   harness describe mnist-10k
   harness describe adamw
   harness describe training";
-
-const DATA_HELP: &str = "\
-Examples:
-  harness data list
-  harness data fetch mnist cifar10
-  harness data fetch glue/sst2 --revision v1.0
-  harness data fetch hub:google/bert_uncased_L-2_H-128_A-2
-  harness data verify mnist-10k --json
-
-Data sets are looked for in --data-dir, then in the cache that all tools of the Hugging Face Hub
-share. The Hub's own variables are honoured: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and
-HF_HUB_OFFLINE. `harness grid` fetches what is nowhere; trials never use the network. A grid
-reads texts with the vocabulary beside a model's weights instead of the one that is listed here.";
 
 const NEW_STRATEGY_HELP: &str = "\
 Examples:
@@ -337,6 +335,10 @@ pub struct GridArgs {
     /// Longest time of one attempt, such as 30m; a trial that needs more has timed out
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub timeout: Option<String>,
+    /// Which trained networks stay in the store: none, best (of each group of seeds the one that is best
+    /// on validation) or all; for `harness export` and `harness predict` [default: none]
+    #[arg(long, value_name = "WHICH")]
+    pub keep: Option<String>,
     /// Train failed trials again
     #[arg(long)]
     pub retry_failed: bool,
@@ -387,6 +389,10 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub place: PlaceArgs,
+    /// Which trained networks stay in the store: none, best (of each group of seeds the one that is best
+    /// on validation) or all; for `harness export` and `harness predict` [default: none]
+    #[arg(long, value_name = "WHICH")]
+    pub keep: Option<String>,
     /// Keep a result and continue a checkpoint that other code made
     #[arg(long)]
     pub accept_code: bool,
@@ -471,59 +477,6 @@ pub struct ListArgs {
 pub struct DescribeArgs {
     /// A strategy, model, data set, report or grid; or `training` or `analysis`
     pub name: String,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `harness data`
-#[derive(Debug, Clone, Args)]
-pub struct DataArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: DataAction,
-}
-
-/// What can be done with data sets.
-#[derive(Debug, Clone, Subcommand)]
-pub enum DataAction {
-    /// Fetch data sets, or models as hub:org/name, into the cache of the Hub
-    #[command(after_long_help = DATA_HELP)]
-    Fetch(DataFetchArgs),
-    /// Load data sets, check every byte that is checked before training, and print digests
-    #[command(after_long_help = DATA_HELP)]
-    Verify(DataNamesArgs),
-    /// List data sets and where each was found
-    #[command(after_long_help = DATA_HELP)]
-    List(DataNamesArgs),
-}
-
-/// `harness data fetch`
-#[derive(Debug, Clone, Args)]
-pub struct DataFetchArgs {
-    /// Data sets, such as mnist or glue/sst2, or glue for all its tasks; or models, such as
-    /// hub:org/name or hub:org/name@revision
-    #[arg(required = true)]
-    pub names: Vec<String>,
-    /// Branch, tag or commit [default: main]
-    #[arg(long, value_name = "REVISION", alias = "hub-revision")]
-    pub revision: Option<String>,
-    /// Say only what went wrong
-    #[arg(long, short)]
-    pub quiet: bool,
-}
-
-/// `harness data verify` and `harness data list`
-#[derive(Debug, Clone, Args)]
-pub struct DataNamesArgs {
-    /// Only these [default: list: all; verify: all that are found]
-    pub names: Vec<String>,
-    /// Folder with data files (HARNESS_DATA)
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<String>,
-    /// Branch, tag or commit in the cache of the Hub [default: main]
-    #[arg(long, value_name = "REVISION", alias = "revision")]
-    pub hub_revision: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

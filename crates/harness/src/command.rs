@@ -8,11 +8,14 @@ mod data;
 mod describe;
 mod epoch_times;
 mod expectation;
+mod export;
 mod fetch;
 mod grid;
+mod kept_networks;
 mod label;
 mod list;
 mod power;
+mod predict;
 mod preflight;
 mod report;
 mod restart;
@@ -47,6 +50,8 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::Status(args) => status::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Predict(args) => predict::run(args),
         Command::Power(args) => power::run(args),
         Command::Bench(args) => bench::run(args),
         Command::List(args) => list::run(args),

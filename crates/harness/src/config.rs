@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use dst_analysis::{Analysis, Budget};
 use dst_core::record::TrialSpec;
-use dst_core::{DataSources, Error, Result, device};
+use dst_core::{DataSources, Error, Keep, Result, device};
 use dst_data::hub::{self, Hub};
 
 pub(crate) use environment::mistyped;
@@ -72,6 +72,8 @@ pub struct ExecutionConfig {
     pub jobs_asked: bool,
     /// The longest that one attempt may take.
     pub timeout: Option<Duration>,
+    /// Of which trials the weights stay in the store.
+    pub keep: Keep,
 }
 
 impl ExecutionConfig {
@@ -196,6 +198,7 @@ impl ResolvedSettings {
             threads,
             jobs_asked: given("jobs").is_some(),
             timeout: timeout.map_err(|error| located(error, "timeout"))?,
+            keep: settings.text("keep").map(Keep::parse).transpose()?.unwrap_or_default(),
         })
     }
 

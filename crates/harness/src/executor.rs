@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dst_core::record::{Provenance, Status, TrialSpec};
-use dst_core::{Error, Result};
+use dst_core::{Error, Keep, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Store, TrialState};
@@ -41,6 +41,8 @@ pub struct ExecutorOptions {
     pub device: String,
     /// Handed to the trials as `--accept-code`.
     pub accept_code: bool,
+    /// Handed to the trials as `--keep`.
+    pub keep: Keep,
     /// By trial: results that do not count. Each is set aside when its trial is started, so that
     /// those whose turn does not come stay where they are.
     pub outdated: BTreeMap<String, Outdated>,

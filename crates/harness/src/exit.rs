@@ -10,7 +10,8 @@ use dst_core::{Error, ErrorKind};
 pub enum Exit {
     /// All is well.
     Success = 0,
-    /// Some trials failed; the others finished and are reported.
+    /// Some trials failed; the others finished and are reported. Or a network predicts otherwise than
+    /// it did.
     TrialsFailed = 1,
     /// A name, key, flag or value is not usable. Nothing was trained.
     Usage = 2,
@@ -27,7 +28,7 @@ pub enum Exit {
 /// The table of exit codes, for `--help`.
 pub const TABLE: &str = "Exit codes:
     0  all is well
-    1  some trials failed; the others finished and are reported
+    1  some trials failed; the others finished and are reported; or predictions are not those stored
     2  a name, key, flag or value is not usable; nothing was trained
     3  data is missing or damaged; nothing was trained
     4  the operating system refused to read or write

@@ -16,7 +16,7 @@ use dst_core::dataset::DataSources;
 use dst_core::error::says_out_of_memory;
 use dst_core::plugin;
 use dst_core::record::{Collapse, Provenance, Status, TrialSpec};
-use dst_core::{Architecture, Backend, Dataset, Error, ErrorKind, Result, Strategy, device};
+use dst_core::{Architecture, Backend, Dataset, Error, ErrorKind, Keep, Result, Strategy, device};
 use dst_data::file::sha256_of_file;
 use dst_train::{Ended, Setup};
 use serde_json::{Map, Value};
@@ -27,8 +27,8 @@ use crate::exit::Exit;
 use crate::lease::{self, Attempts, Claim, Holder, Lease};
 use crate::store::file::Durability;
 use crate::store::{
-    RowCounts, Store, TrialResult, TrialState, remove_progress, write_masks, write_predictions,
-    write_result, write_tables,
+    RowCounts, Store, TrialResult, TrialState, remove_progress, remove_weights, write_masks,
+    write_predictions, write_result, write_tables, write_weights,
 };
 pub use allocator::keep_freed_memory;
 use observer::Recorder;
@@ -48,6 +48,8 @@ pub struct RunOptions {
     pub worker: bool,
     /// A checkpoint that other code made is continued too.
     pub accept_code: bool,
+    /// Whether the weights stay in the store.
+    pub keep: Keep,
 }
 
 /// What came of running a trial.
@@ -166,7 +168,7 @@ impl Parts {
     }
 }
 
-fn parameters(tagged: &Value) -> Result<&Map<String, Value>> {
+pub(crate) fn parameters(tagged: &Value) -> Result<&Map<String, Value>> {
     tagged.as_object().ok_or_else(|| {
         Error::usage(format!("{tagged} is neither a strategy nor a model"))
             .hint("write an object with a name, such as {\"name\": \"mlp\"}")
@@ -194,6 +196,11 @@ impl Trial<'_> {
         }
     }
 
+    /// Has another attempt completed?
+    fn has_ended(&self) -> bool {
+        matches!(self.store.state(&self.id), Ok(TrialState::Ended { .. }))
+    }
+
     fn train(&self, lease: &Lease, stop: &AtomicBool) -> Result<RunOutcome> {
         let threads = self.options.threads.max(1);
         log(&format!(
@@ -218,6 +225,7 @@ impl Trial<'_> {
         let mut recorder = Recorder::new(&self.folder, &self.id, self.options.worker, || {
             stop.load(Ordering::Relaxed) || lease.is_lost()
         });
+        recorder.keeps_weights = self.options.keep.is_some();
         let checkpoint = self.folder.join("checkpoint");
         let setup = parts.setup(self.spec, self.options.accept_code);
         let ended = panics::catch(|| dst_train::train(&setup, Some(&checkpoint), &mut recorder))
@@ -251,6 +259,10 @@ impl Trial<'_> {
                     write_predictions(&self.folder, predictions)?;
                     result.rows.predictions = predictions.len();
                 }
+                if let Some(weights) = recorder.weights.take() {
+                    write_weights(&self.folder, &weights)?;
+                    result.keep = self.options.keep;
+                }
             }
             Err(error) => {
                 result.status = match error.kind() {
@@ -266,6 +278,10 @@ impl Trial<'_> {
                 };
                 result.reason = error.one_line();
             }
+        }
+        // A result that was set aside may have left its network, which is not that of this one.
+        if !result.keep.is_some() && !self.has_ended() && !lease.is_lost() {
+            remove_weights(&self.folder)?;
         }
         let Recorder { history, layers, ages, .. } = &recorder;
         write_tables(&self.folder, history, layers, ages, Durability::Synced)?;
@@ -330,6 +346,7 @@ impl Trial<'_> {
             outcome: None,
             confusion: Vec::new(),
             rows: RowCounts::default(),
+            keep: Keep::None,
             provenance: Provenance {
                 libtorch: libtorch::version(),
                 host: lease::host(),

@@ -12,6 +12,7 @@
 //!   <trial>/ages.csv           connections by layer and age
 //!   <trial>/predictions.safetensors   predictions on the test set
 //!   <trial>/masks.safetensors  connections after the last step, at a sample of places
+//!   <trial>/weights.safetensors   the network that the test set was read with, if it is kept
 //!   <trial>/progress.json      how far it is; removed when it has ended by itself
 //!   <trial>/checkpoint/        where it stood; removed when it has ended by itself
 //!   <trial>/result.json        how it ended: its presence means done
@@ -23,11 +24,13 @@
 pub(crate) mod file;
 mod grid;
 mod looks;
+mod lookup;
 mod masks;
 mod predictions;
 mod progress;
 mod table;
 mod trial;
+mod weights;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -35,7 +38,7 @@ use std::path::{Path, PathBuf};
 
 use dst_analysis::Seen;
 use dst_core::record::{Collapse, Provenance, Status, TrialRecord, TrialSpec};
-use dst_core::{Error, Result};
+use dst_core::{Error, Keep, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::lease::{self, Attempts, Holder};
@@ -48,6 +51,7 @@ pub use progress::TrialProgress;
 pub(crate) use progress::{remove_progress, write_progress};
 pub use trial::{RowCounts, TrialResult};
 pub(crate) use trial::{table_rows, write_result, write_tables};
+pub(crate) use weights::{remove_weights, write_weights};
 
 /// The format that this version writes and the newest that it reads.
 const FORMAT: u32 = 1;
@@ -229,6 +233,7 @@ impl Store {
             outcome: None,
             confusion: Vec::new(),
             rows: RowCounts::default(),
+            keep: Keep::None,
             provenance,
         };
         write_result(&folder, &result).map(|_| ())

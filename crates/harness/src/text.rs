@@ -5,6 +5,17 @@ pub(crate) fn length(text: &str) -> usize {
     text.chars().count()
 }
 
+/// A number of bytes, such as `824 bytes`, `61.3 kB` or `4.2 MB`.
+pub(crate) fn bytes(count: u64) -> String {
+    let number = count as f64;
+    match count {
+        0..1_000 => format!("{count} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", number / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", number / 1e6),
+        _ => format!("{:.1} GB", number / 1e9),
+    }
+}
+
 /// Breaks text into lines of at most `width` characters, each after `indent`.
 pub(crate) fn wrapped(text: &str, indent: &str, width: usize) -> String {
     hanging(text, indent, indent, width)
@@ -36,6 +47,12 @@ pub(crate) fn hanging(text: &str, first: &str, indent: &str, width: usize) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_have_the_unit_that_suits_them() {
+        let shown = [824, 61_320, 4_200_000, 1_300_000_000].map(bytes);
+        assert_eq!(shown, ["824 bytes", "61.3 kB", "4.2 MB", "1.3 GB"]);
+    }
 
     #[test]
     fn long_text_is_wrapped_between_words() {

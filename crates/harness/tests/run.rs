@@ -11,8 +11,8 @@ use dst_core::options::{NoOptions, OptionsType};
 use dst_core::plugin::{DatasetPlugin, StrategyPlugin};
 use dst_core::record::{AgeRecord, EpochRecord, Status, TrialRecord, TrialSpec};
 use dst_core::{
-    BatchUse, DataSources, Distribution, Error, ErrorKind, Metric, Probe, Result, Step, Strategy,
-    Topology, Training,
+    BatchUse, DataSources, Distribution, Error, ErrorKind, Keep, Metric, Probe, Result, Step,
+    Strategy, Topology, Training,
 };
 use dst_train::toy::Blobs;
 use harness::lease::{self, Claim};
@@ -132,6 +132,7 @@ fn trial(fault: Fault, at: u64) -> TrialSpec {
 
 fn options() -> RunOptions {
     RunOptions {
+        keep: Keep::None,
         threads: 1,
         sources: DataSources::default(),
         device: "cpu".into(),

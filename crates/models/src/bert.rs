@@ -212,6 +212,14 @@ impl Bert {
         Ok(Box::new(network))
     }
 
+    /// The name in Hugging Face's `BertForSequenceClassification`.
+    pub(crate) fn published_name(name: &str) -> String {
+        match name.starts_with("classifier.") {
+            true => name.to_owned(),
+            false => format!("bert.{name}"),
+        }
+    }
+
     /// The file of trained weights.
     pub(crate) fn weights_file(&self) -> Result<Option<std::path::PathBuf>> {
         self.weights.as_deref().map(weights::find).transpose()

@@ -33,7 +33,7 @@ pub fn places(layer: &str, shape: &str, size: u64) -> Vec<u64> {
 }
 
 /// The next number of SplitMix64.
-fn split_mix(state: &mut u64) -> u64 {
+pub(crate) fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -3,6 +3,7 @@
 use dst_core::record::Scores;
 use dst_core::{Backend, Error, Layer, Metric, Result, Topology, flops};
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
 use crate::evaluation::Evaluation;
 use crate::snapshot::{self, Tensors};
@@ -70,11 +71,20 @@ impl BestCheckpoint {
     /// # Errors
     /// If the backend cannot compute with them, or one is missing.
     pub(crate) fn activate(&self, trainer: &Trainer<'_>, backend: &dyn Backend) -> Result<()> {
-        trainer.topology().layers().iter().try_for_each(|layer| {
-            let active = self.tensors.get(&mask_name(layer)).ok_or_else(|| {
-                Error::data("the best epoch of the checkpoint has no mask").at(layer.name())
-            })?;
-            backend.activate(layer.weight(), active)
+        trainer
+            .topology()
+            .layers()
+            .iter()
+            .try_for_each(|layer| backend.activate(layer.weight(), self.mask(layer)?))
+    }
+
+    /// The active entries of a layer in the best epoch, `Bool`.
+    ///
+    /// # Errors
+    /// If they are missing.
+    pub(crate) fn mask(&self, layer: &Layer) -> Result<&Tensor> {
+        self.tensors.get(&mask_name(layer)).ok_or_else(|| {
+            Error::data("the best epoch of the checkpoint has no mask").at(layer.name())
         })
     }
 }

@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
 use dst_core::{Result, Step, Topology};
 
+use crate::inference::TestedNetwork;
+
 /// Where a training stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
@@ -71,6 +73,16 @@ pub trait Observer {
     /// An error ends the training.
     fn committed(&mut self, step: &Step, topology: &Topology) -> Result<()> {
         let _ = (step, topology);
+        Ok(())
+    }
+
+    /// Called once at the end, when the test set was read, with the network that its scores and
+    /// predictions are of.
+    ///
+    /// # Errors
+    /// An error ends the training; a checkpoint stays.
+    fn tested(&mut self, network: &TestedNetwork<'_>) -> Result<()> {
+        let _ = network;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::best_checkpoint::{self, BestCheckpoint, Facts};
 use crate::evaluation::{self, Evaluation};
+use crate::inference::TestedNetwork;
 use crate::memory::PeakMemory;
 use crate::observer::{Observer, Progress};
 use crate::setup::Setup;
@@ -319,6 +320,8 @@ impl<'a> Trial<'a> {
             speed::throughput(model, dataset, device, &pass, clock.seconds())?;
         let latency = speed::latency(model, dataset, device, &pass)?;
         let (peak_memory_bytes, peak_memory_kind) = self.memory.read();
+        // What an observer does with it is not measured.
+        observer.tested(&TestedNetwork::new(&self.trainer, best))?;
 
         let topology = self.trainer.topology();
         let prunable = topology.size();

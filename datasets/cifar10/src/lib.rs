@@ -19,7 +19,7 @@
 mod hub;
 mod records;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dst_augment::{Augmentation, by_channel};
 use dst_core::dataset::train_part;
@@ -27,15 +27,20 @@ use dst_core::options::{self, DatasetOptions, OptionsType};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task, device,
+    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task,
+    UserSamples, device,
 };
 use dst_data::parquet::ParquetTable;
-use dst_data::{Source, file};
+use dst_data::{Source, file, image};
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use records::{CHANNELS, CLASSES, SIDE};
+
+/// In the order of the labels, as the official archive names them.
+const CLASS_NAMES: [&str; CLASSES as usize] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// Red, green and blue, of pixels in [0, 1].
 const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
@@ -206,6 +211,18 @@ impl Dataset for Cifar10 {
         let images = normalise(&device::upload(&images, device)?)?;
         let target = self.labels.f_narrow(0, start, count)?.f_index_select(0, &rows)?;
         Ok(Batch { input: Input::Image(images), target: device::upload(&target, device)? })
+    }
+
+    fn class_names(&self) -> &[&str] {
+        &CLASS_NAMES
+    }
+
+    fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
+        let shape = [CHANNELS, SIDE, SIDE];
+        let pixels = image::read_png(file, shape.map(|side| side as usize))?;
+        let bytes = Tensor::f_from_slice(&pixels)?.f_view([1, CHANNELS, SIDE, SIDE])?;
+        let images = normalise(&device::upload(&bytes, device)?)?;
+        Ok(UserSamples { batches: vec![Input::Image(images)], lines: Vec::new() })
     }
 
     fn fork(&self) -> Option<Box<dyn Dataset>> {

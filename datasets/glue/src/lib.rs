@@ -22,6 +22,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod tsv;
+mod user_texts;
 mod vocabulary;
 mod wordpiece;
 
@@ -34,7 +35,7 @@ use dst_core::plugin::{DatasetGroup, DatasetPlugin};
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task as Goal,
-    device,
+    UserSamples, device,
 };
 use dst_data::Source;
 use dst_data::file::hexadecimal;
@@ -161,12 +162,12 @@ fn load(
     let beside = of_weights.map(|folder| found.vocabulary.parent() == Some(folder));
     let loaded = || -> Result<Glue> {
         let name_another = format!("--set {}.vocabulary=FILE", task.name);
-        let vocabulary = Vocabulary::open(found.vocabulary.clone()).map_err(|error| match beside {
+        let vocabulary = Arc::new(Vocabulary::open(found.vocabulary.clone()).map_err(|error| match beside {
             Some(true) => error.also(&format!(
                 "it is read because it lies beside the model's weights; {name_another} names another"
             )),
             _ => error,
-        })?;
+        })?);
         let mut warnings = Vec::new();
         match of_weights {
             Some(folder) if beside == Some(false) => warnings.push(format!(
@@ -306,6 +307,7 @@ impl Part {
 /// Clones share the samples.
 #[derive(Debug, Clone)]
 struct Glue {
+    task: Task,
     goal: Goal,
     metric: Metric,
     second_metric: Option<Metric>,
@@ -314,10 +316,9 @@ struct Glue {
     train: Arc<Part>,
     validation: Arc<Part>,
     test: Arc<Part>,
-    vocabulary: i64,
+    vocabulary: Arc<Vocabulary>,
     /// Tokens of the longest row that there may be.
     length: i64,
-    pad: i64,
     digest: String,
     origin: String,
     /// What is to be said before training.
@@ -329,7 +330,7 @@ impl Glue {
         task: &Task,
         options: &Options,
         [train_file, test_file]: [Encoded; 2],
-        vocabulary: &Vocabulary,
+        vocabulary: &Arc<Vocabulary>,
         digest: String,
         origin: String,
     ) -> Result<Self> {
@@ -341,6 +342,7 @@ impl Glue {
             train = part.into_iter().map(|row| train[row as usize]).collect();
         }
         Ok(Self {
+            task: *task,
             goal: task.kind(),
             metric: task.metric,
             second_metric: task.second_metric,
@@ -349,9 +351,8 @@ impl Glue {
             test: Arc::new(Part::new(&test_file, 0..test_file.len())),
             train_file: Arc::new(train_file),
             test_file: Arc::new(test_file),
-            vocabulary: vocabulary.size,
+            vocabulary: Arc::clone(vocabulary),
             length: options.length() as i64,
-            pad: vocabulary.pad,
             digest,
             origin,
             warnings: Vec::new(),
@@ -369,7 +370,7 @@ impl Glue {
 
 impl Dataset for Glue {
     fn input(&self) -> InputShape {
-        InputShape::Tokens { vocabulary: self.vocabulary, length: self.length }
+        InputShape::Tokens { vocabulary: self.vocabulary.size, length: self.length }
     }
 
     fn task(&self) -> Goal {
@@ -401,25 +402,8 @@ impl Dataset for Glue {
                 Error::contract(format!("row {row} was asked for, of {}", part.rows.len()))
             })?);
         }
-        let width = samples.iter().map(|(ids, ..)| ids.len()).max().unwrap_or(0);
-        let size = samples.len() * width;
-        let mut ids = vec![self.pad; size];
-        let mut segments = vec![0i64; size];
-        let mut present = vec![false; size];
-        for (index, (tokens, first, _)) in samples.iter().enumerate() {
-            let at = index * width;
-            for (id, token) in ids[at..].iter_mut().zip(*tokens) {
-                *id = i64::from(*token);
-            }
-            segments[at + first..at + tokens.len()].fill(1);
-            present[at..at + tokens.len()].fill(true);
-        }
-        let shape = [samples.len() as i64, width as i64];
-        let input = Input::Tokens {
-            ids: device::upload(&Tensor::f_from_slice(&ids)?.f_view(shape)?, device)?,
-            segments: device::upload(&Tensor::f_from_slice(&segments)?.f_view(shape)?, device)?,
-            present: device::upload(&Tensor::f_from_slice(&present)?.f_view(shape)?, device)?,
-        };
+        let texts: Vec<_> = samples.iter().map(|(ids, first, _)| (*ids, *first)).collect();
+        let input = padded(&texts, self.vocabulary.pad, device)?;
         let labels: Vec<f32> = samples.iter().map(|(.., label)| *label).collect();
         let kind = match self.goal {
             Goal::Classification { .. } => Kind::Int64,
@@ -427,6 +411,15 @@ impl Dataset for Glue {
         };
         let target = device::upload(&Tensor::f_from_slice(&labels)?.f_to_kind(kind)?, device)?;
         Ok(Batch { input, target })
+    }
+
+    fn class_names(&self) -> &[&str] {
+        self.task.class_names()
+    }
+
+    fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
+        user_texts::read(file, &self.task, &self.vocabulary, self.length as usize, device)
+            .map_err(|error| error.at(file.display().to_string()))
     }
 
     fn fork(&self) -> Option<Box<dyn Dataset>> {
@@ -461,4 +454,28 @@ impl Dataset for Glue {
     fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+/// Token ids of texts, each with how many of them are of the first segment, as a model takes them:
+/// padded on the right to the longest.
+fn padded(texts: &[(&[u32], usize)], pad: i64, device: Device) -> Result<Input> {
+    let width = texts.iter().map(|(ids, _)| ids.len()).max().unwrap_or(0);
+    let size = texts.len() * width;
+    let mut ids = vec![pad; size];
+    let mut segments = vec![0i64; size];
+    let mut present = vec![false; size];
+    for (index, (tokens, first)) in texts.iter().enumerate() {
+        let at = index * width;
+        for (id, token) in ids[at..].iter_mut().zip(*tokens) {
+            *id = i64::from(*token);
+        }
+        segments[at + first..at + tokens.len()].fill(1);
+        present[at..at + tokens.len()].fill(true);
+    }
+    let shape = [texts.len() as i64, width as i64];
+    Ok(Input::Tokens {
+        ids: device::upload(&Tensor::f_from_slice(&ids)?.f_view(shape)?, device)?,
+        segments: device::upload(&Tensor::f_from_slice(&segments)?.f_view(shape)?, device)?,
+        present: device::upload(&Tensor::f_from_slice(&present)?.f_view(shape)?, device)?,
+    })
 }

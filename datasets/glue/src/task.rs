@@ -104,6 +104,23 @@ impl Task {
         }
     }
 
+    /// Names of its classes in the order of their numbers; none of a regression.
+    pub(crate) fn class_names(&self) -> &'static [&'static str] {
+        match self.labels {
+            Labels::Classes(names) => names,
+            Labels::Score(_) => &[],
+        }
+    }
+
+    /// Names of the columns with its texts.
+    pub(crate) fn text_columns(&self) -> Vec<&'static str> {
+        match self.columns {
+            Columns::Named { first, second, .. } => [first].into_iter().chain(second).collect(),
+            // Where the official file has no names, those of the Hub.
+            Columns::Placed { .. } => vec!["sentence"],
+        }
+    }
+
     /// What it reads from the cache of the Hub.
     pub(crate) const fn hub_files(&self) -> &'static [HubFiles] {
         match self.hub {

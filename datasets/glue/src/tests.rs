@@ -232,7 +232,7 @@ fn at_most_5_000_rows_are_held_out() {
         }
         file.labels = vec![0.0; rows];
         let folder = tempfile::tempdir().unwrap();
-        let vocabulary = vocabulary::tests::small(folder.path());
+        let vocabulary = Arc::new(vocabulary::tests::small(folder.path()));
         let files = [file, Encoded::default()];
         let options = Options::default();
         let glue = Glue::new(&SST2, &options, files, &vocabulary, String::new(), String::new());

@@ -21,16 +21,17 @@ mod idx;
 mod options;
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dst_augment::{Augmentation, by_channel};
 use dst_core::options::{OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task, device,
+    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task,
+    UserSamples, device,
 };
-use dst_data::{Source, file};
+use dst_data::{Source, file, image};
 use flate2::read::MultiGzDecoder;
 use rand_chacha::ChaCha8Rng;
 
@@ -257,12 +258,16 @@ impl Dataset for Mnist {
         let rows = Tensor::f_from_slice(rows)?;
         // Bytes travel to the device, a quarter of the floats that they become there.
         let bytes = device::upload(&samples.images.f_index_select(0, &rows)?, device)?;
-        let images = bytes
-            .f_to_kind(Kind::Float)?
-            .f_mul_scalar_(1.0 / (255.0 * STANDARD_DEVIATION))?
-            .f_sub_scalar_(MEAN / STANDARD_DEVIATION)?;
         let target = device::upload(&samples.labels.f_index_select(0, &rows)?, device)?;
-        Ok(Batch { input: Input::Image(images), target })
+        Ok(Batch { input: Input::Image(normalise(&bytes)?), target })
+    }
+
+    fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
+        let pixels = image::read_png(file, [1, idx::SIDE, idx::SIDE])?;
+        let side = idx::SIDE as i64;
+        let bytes = Tensor::f_from_slice(&pixels)?.f_view([1, 1, side, side])?;
+        let images = normalise(&device::upload(&bytes, device)?)?;
+        Ok(UserSamples { batches: vec![Input::Image(images)], lines: Vec::new() })
     }
 
     fn fork(&self) -> Option<Box<dyn Dataset>> {
@@ -295,6 +300,15 @@ impl Dataset for Mnist {
     fn origin(&self) -> &str {
         &self.origin
     }
+}
+
+/// Bytes `[batch, 1, 28, 28]` as normalised floats, on the same device.
+fn normalise(bytes: &Tensor) -> Result<Tensor> {
+    let images = bytes
+        .f_to_kind(Kind::Float)?
+        .f_mul_scalar_(1.0 / (255.0 * STANDARD_DEVIATION))?
+        .f_sub_scalar_(MEAN / STANDARD_DEVIATION)?;
+    Ok(images)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use dst_core::record::{Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use serde_json::json;
 
+use super::kept_networks::KeptNetworks;
 use super::label::{self, Labels};
 use super::preflight::{self, Checked, Choices, Inputs};
 use super::report::default_folder;
@@ -104,7 +105,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     refuse_all(grid, &checked)?;
     let estimates = &checked.estimates;
     let about_memory = preflight::fit_memory(&mut execution, estimates);
-    preflight::space(store.root(), estimates, execution.jobs)?;
+    preflight::space(store.root(), &checked, &execution)?;
     let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone())
         .with_budgets(&preflight::budgets(grid));
     store.remember_grid(&record)?;
@@ -116,6 +117,8 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
         expected.iter().for_each(|words| output::note(words));
     }
     standings.notes().iter().for_each(|words| output::note(words));
+    let kept = KeptNetworks::of(&store, execution.keep, &grid.trials)?;
+    kept.missing_before(&pending)?.iter().for_each(|words| output::note(words));
     say(about_memory, args.quiet);
     advise(grid, args.quiet)?;
     warn(&checked, &labels);
@@ -144,6 +147,9 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     let executed = execute(&store, &to_execute, &options, &mut |event| {
         let (event, is_accepted) = with_accepted(event, &store, grid);
         accepted += usize::from(is_accepted);
+        if let Event::Ended { id, .. } = &event {
+            kept.ended_while_others_run(id);
+        }
         progress.event(&event);
     });
     progress.finish();
@@ -161,6 +167,10 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
             executed.failed - accepted,
             executed.skipped + trained.len(),
         ));
+    }
+    kept.all_ended()?;
+    if let Some(words) = kept.summary().filter(|_| !args.quiet) {
+        output::note(&words);
     }
     let input = report::ReportInput::of_grid(&store, &record, grid.analysis.clone())?;
     let records = &input.records;
@@ -274,6 +284,7 @@ fn executor_options(execution: &ExecutionConfig, args: &GridArgs) -> Result<Exec
         program,
         device: execution.device.clone(),
         accept_code: args.accept_code,
+        keep: execution.keep,
         outdated: BTreeMap::new(),
         code: BTreeMap::new(),
     })

@@ -6,6 +6,7 @@ use dst_analysis::{Analysis, Budget};
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 
+use super::kept_networks::KeptNetworks;
 use super::standing::{ReusePolicy, Standings};
 use super::{preflight, restart, results};
 use crate::cli::RunArgs;
@@ -25,6 +26,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         device: execution.device.clone(),
         worker: args.worker,
         accept_code: args.accept_code,
+        keep: execution.keep,
     };
     if args.worker {
         return work(args, &execution, &options);
@@ -64,6 +66,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
             return Ok(exit);
         }
     }
+    let kept = KeptNetworks::of(&store, execution.keep, std::slice::from_ref(&spec))?;
+    kept.ended(&id)?;
+    kept.missing()?.iter().for_each(|words| output::note(words));
     let record = store
         .record(&id)?
         .ok_or_else(|| Error::data(format!("the result of trial {id} is gone")))?;

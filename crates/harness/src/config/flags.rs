@@ -35,6 +35,7 @@ pub(crate) fn grid(args: &GridArgs) -> Result<SettingLayer> {
     given.plain("--seeds", "seeds", seeds)?;
     given.plain("--jobs", "jobs", &args.jobs)?;
     given.plain("--timeout", "timeout", &args.timeout)?;
+    given.plain("--keep", "keep", &args.keep)?;
     given.place(&args.place)?;
     given.analysis(&args.analysis)?;
     given.settings(settings)?;
@@ -53,6 +54,7 @@ pub(crate) fn trial(args: &RunArgs) -> Result<SettingLayer> {
     given.plain("--sparsity", "sparsity", &args.sparsity)?;
     let seed = args.seed.clone().unwrap_or_else(|| "0".to_owned());
     given.plain("--seed", "seeds", &Some(seed))?;
+    given.plain("--keep", "keep", &args.keep)?;
     given.place(&args.place)?;
     given.settings(&args.settings)?;
     Ok(given.layer)

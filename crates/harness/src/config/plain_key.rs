@@ -1,6 +1,6 @@
 //! Keys without a table, such as `seeds`.
 
-use dst_core::{Error, Result};
+use dst_core::{Error, Keep, Result};
 use serde_json::Value;
 
 use super::axis;
@@ -55,6 +55,7 @@ pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
     PlainKey { name: "jobs", variable: "HARNESS_JOBS", parse: count, single: true },
     PlainKey { name: "threads", variable: "HARNESS_THREADS", parse: count, single: true },
     PlainKey { name: "timeout", variable: "HARNESS_TIMEOUT", parse: text, single: true },
+    PlainKey { name: "keep", variable: "HARNESS_KEEP", parse: keep, single: true },
 ];
 
 /// The key that says in another way what this one says: the sparsity is given, or chosen for its cost.
@@ -98,6 +99,10 @@ fn text(text: &str) -> Result<Vec<Value>> {
         return Err(Error::usage("a value is missing"));
     }
     Ok(vec![Value::from(text)])
+}
+
+fn keep(text: &str) -> Result<Vec<Value>> {
+    Ok(vec![Value::from(Keep::parse(text.trim())?.to_string())])
 }
 
 fn count(text: &str) -> Result<Vec<Value>> {

@@ -189,6 +189,9 @@ fn command(store: &Store, id: &str, options: &ExecutorOptions, log: File) -> Com
     if options.accept_code {
         command.arg("--accept-code");
     }
+    if options.keep.is_some() {
+        command.arg("--keep").arg(options.keep.to_string());
+    }
     if let Some(data_dir) = &options.data_dir {
         command.arg("--data-dir").arg(data_dir);
     }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use dst_core::record::{Provenance, Status};
-use dst_core::{Error, ErrorKind, Result};
+use dst_core::{Error, ErrorKind, Keep, Result};
 
 use super::child::{Stop, Worker, describe_end};
 use super::{Event, Execution, ExecutorOptions, Unfinished, ended_before};
@@ -334,6 +334,7 @@ impl<'a> Pool<'a> {
             collapse: None,
             outcome: None,
             confusion: Vec::new(),
+            keep: Keep::None,
             rows: crate::store::table_rows(&folder),
             provenance: Provenance {
                 host: lease::host(),

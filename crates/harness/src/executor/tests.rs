@@ -19,6 +19,7 @@ fn options() -> ExecutorOptions {
         threads: 1,
         data_dir: None,
         hub_revision: None,
+        keep: Keep::None,
         timeout: None,
         retry_failed: false,
         program: PROGRAM.into(),

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dst_core::Result;
 use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
-use dst_train::{Observer, Progress};
+use dst_core::{NetworkWeights, Result};
+use dst_train::{Observer, Progress, TestedNetwork};
 
 use crate::executor::Event;
 use crate::store::file::Durability;
@@ -32,6 +32,10 @@ pub(super) struct Recorder<'a, S> {
     pub(super) layers: Vec<LayerRecord>,
     /// Connections by layer and age, after the last epoch.
     pub(super) ages: Vec<AgeRecord>,
+    /// Is the network to be kept?
+    pub(super) keeps_weights: bool,
+    /// The network that the test set was read with, if it is to be kept.
+    pub(super) weights: Option<NetworkWeights>,
     folder: &'a Path,
     id: &'a str,
     prints: bool,
@@ -49,6 +53,8 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
             history: Vec::new(),
             layers: Vec::new(),
             ages: Vec::new(),
+            keeps_weights: false,
+            weights: None,
             folder,
             id,
             prints,
@@ -154,5 +160,12 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
             ));
         }
         write_tables(self.folder, history, layers, ages, Durability::Cached)
+    }
+
+    fn tested(&mut self, network: &TestedNetwork<'_>) -> Result<()> {
+        if self.keeps_weights {
+            self.weights = Some(network.weights(self.id)?);
+        }
+        Ok(())
     }
 }

@@ -125,7 +125,9 @@ fn sync_folder(path: &Path, durability: Durability) -> Result<()> {
     if durability == Durability::Cached {
         return Ok(());
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // A bare name has a parent, which is empty.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         // Some network file systems cannot sync folders.
         Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {

@@ -35,6 +35,7 @@ pub(crate) fn failure(spec: &TrialSpec, status: Status, reason: &str) -> TrialRe
         outcome: None,
         confusion: Vec::new(),
         rows: RowCounts::default(),
+        keep: Keep::None,
         provenance: Provenance::default(),
     }
 }

@@ -8,13 +8,13 @@ use dst_core::record::{
     AgeRecord, Collapse, EpochRecord, LayerRecord, Outcome, Provenance, Status, TrialRecord,
     TrialSpec,
 };
-use dst_core::{Error, Predictions, Result};
+use dst_core::{Error, Keep, Predictions, Result};
 use serde::{Deserialize, Serialize};
 
 use super::file::{self, Durability};
 use super::masks::{read_masks, write_masks};
 use super::predictions::{read_predictions, write_predictions};
-use super::{table, to_json};
+use super::{table, to_json, weights};
 
 const SPEC: &str = "spec.json";
 const RESULT: &str = "result.json";
@@ -42,8 +42,15 @@ pub struct TrialResult {
     /// RowCounts of the tables.
     #[serde(flatten)]
     pub rows: RowCounts,
+    /// Whether its weights stay beside it. Under [`Keep::Best`] they go when a better seed has ended.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub keep: Keep,
     /// Where it ran.
     pub provenance: Provenance,
+}
+
+fn is_none(keep: &Keep) -> bool {
+    !keep.is_some()
 }
 
 /// How many rows the other files of a trial have, so that a shortened one is noticed.
@@ -143,6 +150,7 @@ pub(super) fn write_record(folder: &Path, record: &TrialRecord) -> Result<bool> 
             predictions: predictions.as_ref().map_or(0, Predictions::len),
             masks: masks.len(),
         },
+        keep: Keep::None,
         provenance: record.provenance.clone(),
     };
     write_result(folder, &result)
@@ -280,6 +288,7 @@ pub(super) fn copy_as(from: &Path, to: &Path, earlier: &TrialSpec, spec: &TrialS
             copied.map_err(|error| Error::io("copy", &entry.path(), &error))?;
         }
     }
+    weights::rename_trial(&partial, &id)?;
     write_result(&partial, &TrialResult { trial: id, ..result })?;
     fs::rename(&partial, to).map_err(|error| Error::io("move", &partial, &error))
 }

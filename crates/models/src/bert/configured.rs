@@ -141,6 +141,10 @@ impl Architecture for ConfiguredBert {
         let file = self.weights.as_deref().map(weights::find).transpose();
         file.map_err(|error| error.at("bert"))
     }
+
+    fn published_name(&self, name: &str) -> String {
+        Bert::published_name(name)
+    }
 }
 
 #[cfg(test)]

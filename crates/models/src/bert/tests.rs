@@ -431,3 +431,20 @@ fn every_size_keeps_its_name_and_its_defaults() {
         assert_eq!(serde_json::to_value(&model).unwrap()["weights"], json!("a"));
     }
 }
+
+/// Parameters have the names of Hugging Face's `BertModel`; with a classifier theirs begin with `bert.`.
+#[test]
+fn published_names_are_those_of_the_classifier_of_hugging_face() {
+    let own =
+        ["embeddings.LayerNorm.bias", "encoder.layer.0.output.dense.weight", "classifier.bias"];
+    for model in [&BertTiny::default() as &dyn Architecture, &ConfiguredBert::default()] {
+        assert_eq!(
+            own.map(|name| model.published_name(name)),
+            [
+                "bert.embeddings.LayerNorm.bias",
+                "bert.encoder.layer.0.output.dense.weight",
+                "classifier.bias",
+            ]
+        );
+    }
+}

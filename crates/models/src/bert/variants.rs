@@ -53,6 +53,10 @@ macro_rules! variant {
             fn weights(&self) -> Result<Option<std::path::PathBuf>> {
                 self.0.weights_file().map_err(|error| error.at($name))
             }
+
+            fn published_name(&self, name: &str) -> String {
+                Bert::published_name(name)
+            }
         }
     };
 }

@@ -1,11 +1,14 @@
 //! Do trials fit onto the disk and into memory?
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use dst_core::{Error, ErrorKind, Result, device};
+use dst_core::record::TrialSpec;
+use dst_core::{Error, ErrorKind, Keep, Result, device};
 use dst_train::Estimate;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
+use super::Checked;
 use crate::config::ExecutionConfig;
 
 /// Bytes for one trial: its files, and a checkpoint while it runs.
@@ -29,14 +32,20 @@ pub(in crate::command) fn writable(folder: &Path) -> Result<()> {
         .map_err(|error| Error::io("write to", folder, &error))
 }
 
-/// Is there room in the store for trials with these estimates, `jobs` of them at once?
+/// Is there room in the store for these trials, with the networks that they keep?
 ///
 /// # Errors
 /// If the disk will be full before they have ended.
-pub(in crate::command) fn space(store: &Path, estimates: &[Estimate], jobs: usize) -> Result<()> {
+pub(in crate::command) fn space(
+    store: &Path,
+    checked: &Checked,
+    execution: &ExecutionConfig,
+) -> Result<()> {
+    let estimates = &checked.estimates;
     let largest = estimates.iter().map(|estimate| estimate.total_parameters).max().unwrap_or(0);
     let needed = estimates.len() as u64 * BYTES_PER_TRIAL
-        + largest * CHECKPOINT_BYTES_PER_PARAMETER * jobs as u64;
+        + largest * CHECKPOINT_BYTES_PER_PARAMETER * execution.jobs as u64
+        + bytes_of_kept(execution.keep, &checked.trials, estimates);
     // A file system that cannot tell is no reason to refuse.
     match fs4::available_space(store) {
         Ok(free) if free < needed => Err(Error::new(
@@ -51,6 +60,26 @@ pub(in crate::command) fn space(store: &Path, estimates: &[Estimate], jobs: usiz
         )
         .hint("free some space, or put the store elsewhere with --store")),
         _ => Ok(()),
+    }
+}
+
+/// Bytes of the networks that stay: active values as floats, and a bit for each prunable weight.
+fn bytes_of_kept(keep: Keep, trials: &[TrialSpec], estimates: &[Estimate]) -> u64 {
+    let bytes = |estimate: &Estimate| {
+        let prunable = estimate.prunable_parameters as f64;
+        let inactive = prunable * (1.0 - estimate.final_density);
+        (4.0 * (estimate.total_parameters as f64 - inactive) + prunable / 8.0) as u64
+    };
+    let sizes = trials.iter().zip(estimates.iter().map(bytes));
+    match keep {
+        Keep::None => 0,
+        Keep::All => sizes.map(|(_, size)| size).sum(),
+        // Those of one group are of about one size.
+        Keep::Best => {
+            let groups =
+                sizes.map(|(spec, size)| (TrialSpec { seed: 0, ..spec.clone() }.id(), size));
+            groups.collect::<BTreeMap<String, u64>>().values().sum()
+        }
     }
 }
 
@@ -136,6 +165,7 @@ fn available_memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::tests::spec;
     use dst_core::Forecast;
 
     fn estimate(memory_bytes: u64) -> Estimate {
@@ -158,6 +188,7 @@ mod tests {
             store: "runs".into(),
             data_dir: None,
             hub_revision: None,
+            keep: Keep::None,
             device: "cpu".to_owned(),
             jobs: 8,
             threads: 2,
@@ -168,6 +199,20 @@ mod tests {
         let notice = fit_memory_of(available, &mut execution, &estimates);
         assert_eq!(execution.threads, 2);
         (execution.jobs, notice)
+    }
+
+    #[test]
+    fn kept_networks_need_room_by_their_density() {
+        let trials: Vec<TrialSpec> = (0..3).map(|seed| spec("set", seed)).collect();
+        let large = Estimate {
+            prunable_parameters: 8_000,
+            total_parameters: 8_100,
+            final_density: 0.1,
+            ..estimate(1)
+        };
+        let needed = |keep| bytes_of_kept(keep, &trials, &[large; 3]);
+        // 900 active values of four bytes, and 1,000 bytes of bits.
+        assert_eq!([Keep::None, Keep::Best, Keep::All].map(needed), [0, 4_600, 13_800]);
     }
 
     const GB: u64 = 1_000_000_000;
