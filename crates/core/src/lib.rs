@@ -33,7 +33,7 @@ pub mod weight;
 pub use dst_record::{
     BackendKind, Confusion, Error, ErrorKind, LayerMask, Metric, NetworkRecord, Precision,
     Predictions, Result, Span, Task, Training, correlation, error, mask_sample, measure, metric,
-    network, predictions, record, registry, text, training,
+    network, predictions, record, registry, text, training, utc,
 };
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};

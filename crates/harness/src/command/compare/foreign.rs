@@ -344,6 +344,7 @@ fn outcome(metric: Metric, test: Scores, cells: &Cells<'_>) -> Outcome {
         train_seconds: f64::NAN,
         peak_memory_bytes: 0,
         peak_memory_kind: MemoryKind::ResidentSet,
+        network_bytes: None,
         train_flops: number(Role::TrainFlops),
         inference_flops: number(Role::InferenceFlops),
         dense_inference_flops: number(Role::DenseFlops),
