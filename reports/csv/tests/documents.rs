@@ -9,7 +9,7 @@ use dst_record::record::{
     EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
     TrialSpec,
 };
-use dst_record::{LayerMask, Metric, Training};
+use dst_record::{BackendKind, LayerMask, Metric, Training};
 use proptest::prelude::*;
 use report_csv as _;
 use serde_json::json;
@@ -63,6 +63,7 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             train_seconds: 3.25,
             peak_memory_bytes: 4096,
             peak_memory_kind: MemoryKind::ResidentSet,
+            network_bytes: Some(2048),
             train_flops: 6e6 * kept,
             inference_flops: 2000.0 * kept,
             dense_inference_flops: 2000.0,
@@ -101,6 +102,7 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             host: "desk".to_owned(),
             device: "cpu".to_owned(),
             threads: 1,
+            cpu: "abacus".to_owned(),
             data_digest: "c0ffee".to_owned(),
             data_origin: "here".to_owned(),
             weights_digest: "feed".to_owned(),
@@ -166,7 +168,16 @@ fn document(trials: &[TrialRecord], name: &str) -> String {
     documents(trials, &[]).remove(name).unwrap()
 }
 
-const NAMES: [&str; 5] = ["trials.csv", "history.csv", "layers.csv", "summary.csv", "masks.csv"];
+const NAMES: [&str; 8] = [
+    "trials.csv",
+    "history.csv",
+    "layers.csv",
+    "summary.csv",
+    "masks.csv",
+    "backends.csv",
+    "times.csv",
+    "time_to_target.csv",
+];
 
 /// One column of a document by seed or row, for tables too wide to show whole.
 fn columns(text: &str, names: &[&str]) -> Vec<String> {
@@ -466,6 +477,47 @@ fn masks_are_compared_between_seeds_and_methods() {
             format!("methods other at 50 % {same}  1 1 1.4999999999999998"),
         ]
     );
+}
+
+#[test]
+fn times_are_compared_by_seed_with_the_control_and_with_other_backends() {
+    let mut trials = trials();
+    let names = ["label", "control", "seed", "target", "reached", "epoch", "seconds", "ratio"];
+    let expected = ["dense  0 0.745 true 1 1.5 ", "sparse at 50 % dense 0 0.745 true 1 1.5 1"];
+    assert_eq!(columns(&document(&trials, "time_to_target.csv"), &names), expected);
+    let names = [
+        "label",
+        "control",
+        "train_seconds_mean",
+        "train_seconds_ratio",
+        "train_seconds_pairs",
+        "train_on_front",
+        "target_seeds",
+        "target_reached",
+    ];
+    assert_eq!(
+        columns(&document(&trials, "times.csv"), &names),
+        ["dense  3.25   true 1 1", "sparse at 50 % dense 3.25 1 1 false 1 1"]
+    );
+    assert_eq!(document(&trials, "backends.csv").lines().count(), 1);
+
+    let mut auto = trials[1].clone();
+    auto.id = "auto-0".to_owned();
+    auto.spec.training.backend = BackendKind::Auto;
+    auto.outcome.as_mut().unwrap().train_seconds = 1.625;
+    trials.push(auto);
+    let text = document(&trials, "backends.csv");
+    let names = ["label", "reference", "pairs", "sameness", "train_seconds_ratio", "withheld"];
+    let row = "sparse at 50 %, auto sparse at 50 %, masked 1 inconclusive 0.5 ";
+    assert_eq!(columns(&text, &names), [row]);
+    assert_eq!(columns(&text, &["reason"]), ["1 pair, and a test needs 5"]);
+    let measured = "on abacus (machine desk), cpu, 1 thread, and what ran beside them is not known";
+    assert_eq!(columns(&text, &["measured"]), [measured]);
+
+    trials.last_mut().unwrap().provenance.host = "table".to_owned();
+    let text = document(&trials, "backends.csv");
+    let names = ["train_seconds_ratio", "measured", "withheld"];
+    assert_eq!(columns(&text, &names), ["  ran on different machines (1 pair)"]);
 }
 
 #[test]
