@@ -216,6 +216,19 @@ fn target(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) -> Option<Ta
             .to_owned(),
     );
     table.notes.push(arithmetic(target.times.iter().map(|time| time.group.backend)));
+    let not_comparable: Vec<&str> = judgement
+        .comparisons
+        .iter()
+        .filter(|comparison| comparison.not_comparable.is_some())
+        .map(|comparison| comparison.candidate.label.as_str())
+        .collect();
+    if !not_comparable.is_empty() {
+        table.notes.push(format!(
+            "Not comparable with {}, as its verdict says: {}.",
+            judgement.control(),
+            not_comparable.join(", ")
+        ));
+    }
     table.notes.extend(left_out(&target.times));
     let measured: BTreeSet<&str> =
         target.times.iter().map(|time| time.measured.as_str()).filter(|m| !m.is_empty()).collect();

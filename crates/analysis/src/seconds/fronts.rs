@@ -64,7 +64,8 @@ pub struct TimeCost<'t> {
     pub score: f64,
     /// Mean time over finished trials, in the unit of the clock.
     pub time: f64,
-    /// Against what the group is compared with, over the seeds that are judged; none for the control.
+    /// Against what the group is compared with, over the seeds that are judged; none for the control, and
+    /// if the two are not comparable.
     pub ratio: Option<TimeRatio>,
     /// Does no group have as good a score in as little time, and one of both better? A statement about
     /// means, no test.
@@ -91,7 +92,8 @@ impl<'t> TimeFront<'t> {
                 let mean = |values: &[f64]| dst_stats::summary(values).ok().map(|s| s.mean);
                 let time = mean(&group.values(clock.time())).filter(|time| *time > 0.0)?;
                 let ratio = judgement.comparison(group).and_then(|comparison| {
-                    let control = comparison.control.as_ref()?;
+                    let control = comparison.control.as_ref();
+                    let control = control.filter(|_| comparison.not_comparable.is_none())?;
                     let seeds = &judgement.judged_seeds;
                     Some(TimeRatio::new(group, control, seeds, clock.time(), loads, level))
                 });

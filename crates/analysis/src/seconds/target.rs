@@ -29,7 +29,7 @@ pub struct Target<'t> {
     pub margin: Option<f64>,
     /// Why nothing is said, in a sentence without a full stop.
     pub withheld: Option<String>,
-    /// Groups with a control whose epochs are known, the control's own first.
+    /// Groups that are comparable with a control whose epochs are known, the control's own first.
     pub times: Vec<TimeToTarget<'t>>,
 }
 
@@ -106,6 +106,8 @@ impl<'t> Target<'t> {
         let level = 1.0 - analysis.alpha;
         let times = judgement.groups().filter_map(|group| {
             let control = match judgement.comparison(group) {
+                // Its networks are not what was asked for, or saw other data.
+                Some(comparison) if comparison.not_comparable.is_some() => return None,
                 Some(comparison) => Some(comparison.control.as_ref()?),
                 None => None,
             };
