@@ -63,7 +63,6 @@ pub fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             train_seconds: 3.25,
             peak_memory_bytes: 4096,
             peak_memory_kind: MemoryKind::ResidentSet,
-            network_bytes: None,
             train_flops: 6e6 * kept,
             inference_flops: 2000.0 * kept,
             dense_inference_flops: 2000.0,
@@ -77,6 +76,7 @@ pub fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
+        network_bytes: None,
         provenance: Provenance { data_digest: "c0ffee".to_owned(), ..Provenance::default() },
         spec,
     }

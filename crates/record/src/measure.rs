@@ -189,7 +189,7 @@ pub const MEASURES: &[Measure] = measures! {
         outcome!(|o| Some(o.skipped_batches as f64));
     "network_bytes", Bytes, Lower,
         "size of the file that its weights are kept in; empty if they are not kept",
-        outcome!(|o| o.network_bytes.map(|bytes| bytes as f64));
+        |trial| trial.network_bytes.map(|bytes| bytes as f64);
 };
 
 fn per_epoch(trial: &TrialRecord) -> Option<f64> {

@@ -271,10 +271,6 @@ pub struct Outcome {
     pub peak_memory_bytes: u64,
     /// What that peak counts.
     pub peak_memory_kind: MemoryKind,
-    /// Size of the file that its weights are kept in. None if they are not kept, and in results
-    /// written before they could be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub network_bytes: Option<u64>,
     /// Operations that the method needed for training, by the count of `dst_core::flops`.
     pub train_flops: f64,
     /// Operations that the method needs for one sample of inference.
@@ -444,6 +440,8 @@ pub struct TrialRecord {
     pub confusion: Vec<Vec<u64>>,
     /// The best checkpoint's predictions on the test set, in its order.
     pub predictions: Option<Predictions>,
+    /// Size of the file in which its weights are kept; none if they are not.
+    pub network_bytes: Option<u64>,
     /// Where it ran.
     pub provenance: Provenance,
 }

@@ -345,7 +345,6 @@ impl<'a> Trial<'a> {
             train_seconds: self.seconds,
             peak_memory_bytes,
             peak_memory_kind,
-            network_bytes: None,
             train_flops: self.trainer.flops(),
             inference_flops: facts.inference_flops,
             dense_inference_flops: flops::dense_inference(topology),

@@ -63,7 +63,6 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             train_seconds: 3.25,
             peak_memory_bytes: 4096,
             peak_memory_kind: MemoryKind::ResidentSet,
-            network_bytes: Some(2048),
             train_flops: 6e6 * kept,
             inference_flops: 2000.0 * kept,
             dense_inference_flops: 2000.0,
@@ -96,6 +95,7 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
+        network_bytes: Some(2048),
         provenance: Provenance {
             version: "0.1.0".to_owned(),
             libtorch: "2.13.0".to_owned(),
@@ -134,6 +134,7 @@ fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
         masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
+        network_bytes: None,
         provenance: Provenance::default(),
     }
 }

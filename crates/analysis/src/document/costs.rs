@@ -13,7 +13,7 @@ const NOISY: f64 = 0.2;
 
 /// What trials cost.
 pub(super) fn costs(judgement: &Judgement<'_>, id: &str) -> Table {
-    let kept = judgement.groups().any(|group| group.measured("network_bytes").is_some());
+    let kept = judgement.groups().any(|group| on_disk(group).is_some());
     let mut columns = vec![
         Column::new("strategy", "label"),
         Column::new("sparsity, prunable", "sparsity_prunable").in_unit("%").rank(1),
@@ -61,7 +61,7 @@ pub(super) fn costs(judgement: &Judgement<'_>, id: &str) -> Table {
             ];
             if kept {
                 let megabytes = |bytes: f64| format!("{:.3}", bytes / 1e6);
-                row.push(Cell::number_of(measured("network_bytes"), megabytes));
+                row.push(Cell::number_of(on_disk(group), megabytes));
             }
             row
         })
@@ -74,11 +74,10 @@ pub(super) fn costs(judgement: &Judgement<'_>, id: &str) -> Table {
         sizes(judgement, |outcome| Some(outcome.inference_batch_size)),
         sizes(judgement, |outcome| outcome.throughput_batch_size),
     ));
-    if !kept {
-        table.notes.push(
-            "Sizes of networks on disk are not recorded: no trial kept its weights.".to_owned(),
-        );
-    }
+    table.notes.push(match kept {
+        true => "Sizes on disk are those of the trials that kept their weights.".to_owned(),
+        false => "Sizes of networks on disk are not known: no trial kept its weights.".to_owned(),
+    });
     if noisy {
         table.notes.push(format!(
             "Times that varied by more than {} from seed to seed are left out as noisy; trials.csv has \
@@ -87,6 +86,13 @@ pub(super) fn costs(judgement: &Judgement<'_>, id: &str) -> Table {
         ));
     }
     table
+}
+
+/// The mean size of the files of those that kept their weights, which may be the best seed only.
+fn on_disk(group: &Group<'_>) -> Option<f64> {
+    let sizes = group.finished().into_iter().filter_map(|trial| trial.network_bytes);
+    let sizes: Vec<f64> = sizes.map(|bytes| bytes as f64).collect();
+    dst_stats::summary(&sizes).ok().map(|summary| summary.mean)
 }
 
 /// A time with its spread; `noisy` where the spread says that the mean means little.

@@ -62,7 +62,6 @@ pub(crate) fn success(spec: &TrialSpec) -> TrialResult {
         train_seconds: 12.5,
         peak_memory_bytes: 300_000_000,
         peak_memory_kind: dst_core::record::MemoryKind::ResidentSet,
-        network_bytes: None,
         train_flops: 1e12,
         inference_flops: 1e5,
         dense_inference_flops: 1e6,

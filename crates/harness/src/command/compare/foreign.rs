@@ -225,6 +225,7 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
         masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
+        network_bytes: None,
         provenance,
         spec,
     };
@@ -344,7 +345,6 @@ fn outcome(metric: Metric, test: Scores, cells: &Cells<'_>) -> Outcome {
         train_seconds: f64::NAN,
         peak_memory_bytes: 0,
         peak_memory_kind: MemoryKind::ResidentSet,
-        network_bytes: None,
         train_flops: number(Role::TrainFlops),
         inference_flops: number(Role::InferenceFlops),
         dense_inference_flops: number(Role::DenseFlops),
