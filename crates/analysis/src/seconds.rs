@@ -16,7 +16,7 @@ use dst_record::Result;
 
 pub use backends::{BackendComparison, Sameness};
 pub(crate) use conditions::Loads;
-pub use conditions::{Conditions, SIMILAR_LOAD};
+pub use conditions::{Conditions, Measured, SIMILAR_LOAD};
 pub use fronts::{Clock, TimeCost, TimeFront};
 pub use ratio::TimeRatio;
 pub use target::{Reached, SeedTarget, Target, TimeToTarget};

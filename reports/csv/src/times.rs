@@ -68,7 +68,7 @@ const BACKENDS: &[BackendColumn] = &[
     ("inference_ms_ratio_low", |of| optional_of(interval(Some(&of.row.inference)), |ci| ci.lower)),
     ("inference_ms_ratio_high", |of| optional_of(interval(Some(&of.row.inference)), |ci| ci.upper)),
     ("peak_memory_ratio", |of| optional(of.row.memory)),
-    ("measured", |of| of.row.training.measured.clone()),
+    ("measured", |of| of.row.training.measured.to_string()),
     ("withheld", |of| withheld(Some(&of.row.training))),
 ];
 
@@ -178,7 +178,7 @@ const TIMES: &[TimesColumn] = &[
     }),
     ("target_ratio_mean_low", |of| optional_of(of.row.mean_interval(), |ci| ci.lower)),
     ("target_ratio_mean_high", |of| optional_of(of.row.mean_interval(), |ci| ci.upper)),
-    ("measured", |of| of.row.training_ratio().map_or_else(String::new, |r| r.measured.clone())),
+    ("measured", |of| of.row.training_ratio().map_or_else(String::new, |r| r.measured.to_string())),
     ("withheld", |of| withheld(of.row.training_ratio())),
 ];
 

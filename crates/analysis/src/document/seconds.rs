@@ -1,7 +1,7 @@
 //! What a family says of measured time: tables of backends, of scores against seconds and of the time to
 //! the control's score, and their figures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use dst_figures::{Axis, Curve, Estimate, Figure, IntervalPlot, Spacing};
 use dst_record::BackendKind;
@@ -14,7 +14,9 @@ use crate::format::{
     arithmetic, correction, count, difference, interval, level, margin, mean_and_sd, p_value,
     points, quotient, quotient_between, unit,
 };
-use crate::seconds::{BackendComparison, Clock, Sameness, TimeFront, TimeRatio, TimeToTarget};
+use crate::seconds::{
+    BackendComparison, Clock, Measured, Sameness, TimeFront, TimeRatio, TimeToTarget,
+};
 use crate::{Analysis, Judgement};
 
 /// Is there a trial whose layers did not compute densely? Only then is time a result and not a cost of
@@ -56,18 +58,15 @@ fn about_ratios<'r>(
     rows: impl Iterator<Item = (&'r str, &'r TimeRatio)> + Clone,
     level_of_intervals: f64,
 ) -> Vec<String> {
-    let measured: BTreeSet<&str> = rows
-        .clone()
-        .map(|(_, ratio)| ratio.measured.as_str())
-        .filter(|text| !text.is_empty())
-        .collect();
+    let mut measured = Measured::default();
+    rows.clone().for_each(|(_, ratio)| measured.merge(&ratio.measured));
     let mut notes = Vec::new();
     if !measured.is_empty() {
         notes.push(format!(
             "Quotients of times are geometric means over pairs of one seed, with Student's interval of \
              their logarithms at {} for each by itself; below 1 is faster. Measured {}.",
             level(level_of_intervals),
-            measured.into_iter().collect::<Vec<_>>().join("; ")
+            measured
         ));
     }
     let mut withheld: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -230,11 +229,10 @@ fn target(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) -> Option<Ta
         ));
     }
     table.notes.extend(left_out(&target.times));
-    let measured: BTreeSet<&str> =
-        target.times.iter().map(|time| time.measured.as_str()).filter(|m| !m.is_empty()).collect();
+    let mut measured = Measured::default();
+    target.times.iter().for_each(|time| measured.merge(&time.measured));
     if !measured.is_empty() {
-        let measured: Vec<&str> = measured.into_iter().collect();
-        table.notes.push(format!("Measured {}.", measured.join("; ")));
+        table.notes.push(format!("Measured {measured}."));
     }
     Some(table)
 }
@@ -418,7 +416,7 @@ impl Drawn<'_, '_> {
             points(metric)
         );
         let quantity = Axis::new("time to the target, divided by the control's");
-        let heading = self.heading("target", title);
+        let heading = self.heading("time-to-target", title);
         Some(dst_figures::interval_plot(&heading, self.palette, &IntervalPlot { quantity, rows }))
     }
 }

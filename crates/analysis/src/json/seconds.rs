@@ -78,7 +78,7 @@ fn time_to_target(time: &TimeToTarget<'_>) -> Value {
         "ratio_median_level": median.and_then(|median| Some(median.interval?.level)),
         "ratio_mean": mean.map(|mean| mean.geometric_mean),
         "ratio_mean_interval": mean.and_then(|mean| mean.interval.as_ref()).map(ends),
-        "measured": time.measured,
+        "measured": time.measured.to_string(),
     })
 }
 
@@ -103,7 +103,7 @@ fn ratio(ratio: &TimeRatio) -> Value {
         "interval": answer.and_then(|answer| answer.interval.as_ref()).map(ends),
         "pairs": answer.map_or(0, |answer| answer.n),
         "left_out": ratio.left_out,
-        "measured": ratio.measured,
+        "measured": ratio.measured.to_string(),
     })
 }
 

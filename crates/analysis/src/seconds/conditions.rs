@@ -1,6 +1,7 @@
 //! Under what conditions a time was measured, and whether two times may be compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use dst_record::record::TrialRecord;
 use dst_record::utc;
@@ -130,54 +131,104 @@ impl<'t> Conditions<'t> {
     }
 }
 
-/// Conditions in words, such as `on AMD EPYC (machine desk), cpu, 1 thread, with 0.9 to 1 other trials
-/// of this report beside each`.
-pub(crate) fn in_words<'c>(all: impl Iterator<Item = &'c Conditions<'c>>) -> String {
-    let all: Vec<&Conditions<'c>> = all.collect();
-    let listed = |of: &dyn Fn(&Conditions<'c>) -> String| {
-        let values: BTreeSet<String> =
-            all.iter().map(|one| of(one)).filter(|value| !value.is_empty()).collect();
-        values.into_iter().collect::<Vec<_>>().join(", ")
-    };
-    let mut parts = Vec::new();
-    let (cpu, host) = (listed(&|one| one.cpu.to_owned()), listed(&|one| one.host.to_owned()));
-    match (cpu.is_empty(), host.is_empty()) {
-        (false, false) => parts.push(format!("on {cpu} (machine {host})")),
-        (false, true) => parts.push(format!("on {cpu}")),
-        (true, false) => {
-            parts.push(format!("on machine {host}, whose processor was not recorded"));
-        }
-        (true, true) => parts.push("on a machine that was not recorded".to_owned()),
-    }
-    parts.push(listed(&|one| one.device.to_owned()));
-    parts.push(listed(&|one| match one.threads {
-        0 => String::new(),
-        threads => count(threads as usize, "thread"),
-    }));
-    let loads: Option<Vec<f64>> = all.iter().map(|one| one.load).collect();
-    let loads = loads.filter(|loads| !loads.is_empty());
-    parts.push(match loads {
-        Some(loads) => {
-            let tenth = |value: f64| (value * 10.0).round() / 10.0;
-            let least = tenth(loads.iter().copied().fold(f64::INFINITY, f64::min));
-            let most = tenth(loads.iter().copied().fold(0.0, f64::max));
-            match (least, most) {
-                (_, 0.0) => "with no other trial of this report beside them".to_owned(),
-                (1.0, 1.0) => "with 1 other trial of this report beside each".to_owned(),
-                (least, most) if least == most => {
-                    format!("with {most} other trials of this report beside each on average")
-                }
-                (least, most) => {
-                    format!(
-                        "with {least} to {most} other trials of this report beside each on average"
-                    )
-                }
+/// Where times were measured that are compared, all of them together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Measured {
+    hosts: BTreeSet<String>,
+    cpus: BTreeSet<String>,
+    devices: BTreeSet<String>,
+    threads: BTreeSet<u32>,
+    /// The least and the most trials beside one.
+    loads: Option<[f64; 2]>,
+    /// Times whose loads are not known.
+    unknown_loads: usize,
+}
+
+impl Measured {
+    /// Adds conditions under which a time was measured.
+    pub(crate) fn add(&mut self, conditions: &Conditions<'_>) {
+        let told = |set: &mut BTreeSet<String>, value: &str| {
+            if !value.is_empty() {
+                set.insert(value.to_owned());
             }
+        };
+        told(&mut self.hosts, conditions.host);
+        told(&mut self.cpus, conditions.cpu);
+        told(&mut self.devices, conditions.device);
+        self.threads.insert(conditions.threads);
+        match conditions.load {
+            Some(load) => self.widen([load; 2]),
+            None => self.unknown_loads += 1,
         }
-        None => "and what ran beside them is not known".to_owned(),
-    });
-    parts.retain(|part| !part.is_empty());
-    parts.join(", ")
+    }
+
+    /// Adds all of another one.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.hosts.extend(other.hosts.iter().cloned());
+        self.cpus.extend(other.cpus.iter().cloned());
+        self.devices.extend(other.devices.iter().cloned());
+        self.threads.extend(&other.threads);
+        if let Some(loads) = other.loads {
+            self.widen(loads);
+        }
+        self.unknown_loads += other.unknown_loads;
+    }
+
+    fn widen(&mut self, [least, most]: [f64; 2]) {
+        let [low, high] = self.loads.unwrap_or([least, most]);
+        self.loads = Some([low.min(least), high.max(most)]);
+    }
+
+    /// Was nothing measured?
+    pub fn is_empty(&self) -> bool {
+        self.threads.is_empty()
+    }
+
+    /// How many trials of the report were beside each, in words.
+    fn company(&self) -> String {
+        let tenth = |value: f64| (value * 10.0).round() / 10.0;
+        let Some([least, most]) = self.loads.map(|loads| loads.map(tenth)) else {
+            return "and what ran beside them is not known".to_owned();
+        };
+        let mut text = match (least, most) {
+            (_, 0.0) => "with no other trial of this report beside them".to_owned(),
+            (1.0, 1.0) => "with 1 other trial of this report beside each".to_owned(),
+            (least, most) if least == most => {
+                format!("with {most} other trials of this report beside each on average")
+            }
+            (least, most) => {
+                format!("with {least} to {most} other trials of this report beside each on average")
+            }
+        };
+        if self.unknown_loads > 0 {
+            text.push_str(&format!(" (not known of {})", count(self.unknown_loads, "time")));
+        }
+        text
+    }
+}
+
+/// Such as `on AMD EPYC (machine desk), cpu, 1 thread, with 0.9 to 1 other trials of this report beside each
+/// on average`; nothing if nothing was measured.
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let listed = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
+        let (cpu, host) = (listed(&self.cpus), listed(&self.hosts));
+        match (cpu.is_empty(), host.is_empty()) {
+            (false, false) => write!(f, "on {cpu} (machine {host})")?,
+            (false, true) => write!(f, "on {cpu}")?,
+            (true, false) => write!(f, "on machine {host}, whose processor was not recorded")?,
+            (true, true) => f.write_str("on a machine that was not recorded")?,
+        }
+        let threads = self.threads.iter().filter(|threads| **threads > 0);
+        let threads = threads.map(|threads| count(*threads as usize, "thread"));
+        for part in self.devices.iter().cloned().chain(threads) {
+            write!(f, ", {part}")?;
+        }
+        write!(f, ", {}", self.company())
+    }
 }
 
 #[cfg(test)]
@@ -241,17 +292,30 @@ mod tests {
 
     #[test]
     fn conditions_are_told_in_words() {
+        let words = |all: &[&Conditions<'_>]| {
+            let mut measured = Measured::default();
+            all.iter().for_each(|one| measured.add(one));
+            measured.to_string()
+        };
+        assert_eq!(words(&[]), "");
         let one = Conditions { host: "desk", cpu: "", device: "cpu", threads: 1, load: Some(0.94) };
         let two = Conditions { load: Some(1.0), ..one.clone() };
         assert_eq!(
-            in_words([&one, &two].into_iter()),
+            words(&[&one, &two]),
             "on machine desk, whose processor was not recorded, cpu, 1 thread, with 0.9 to 1 other \
              trials of this report beside each on average"
         );
         let known = Conditions { cpu: "AMD EPYC", load: Some(0.0), ..one.clone() };
         assert_eq!(
-            in_words([&known].into_iter()),
+            words(&[&known]),
             "on AMD EPYC (machine desk), cpu, 1 thread, with no other trial of this report beside them"
         );
+        let resumed = Conditions { load: None, ..known.clone() };
+        let (mut first, mut second) = (Measured::default(), Measured::default());
+        first.add(&known);
+        second.add(&resumed);
+        first.merge(&second);
+        assert!(first.to_string().ends_with("beside them (not known of 1 time)"), "{first}");
+        assert!(second.to_string().ends_with("and what ran beside them is not known"), "{second}");
     }
 }

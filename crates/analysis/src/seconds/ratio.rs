@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dst_record::record::Outcome;
 use dst_stats::PairedRatio;
 
-use super::conditions::{Conditions, Loads, in_words};
+use super::conditions::{Conditions, Loads, Measured};
 use crate::Group;
 
 /// A measured time of a group divided by that of another, paired by seed: below 1 is faster.
@@ -16,8 +16,8 @@ pub struct TimeRatio {
     /// Pairs that both finished but whose times are not compared: their seeds by the reason, such as
     /// `on different machines`.
     pub left_out: BTreeMap<&'static str, Vec<u64>>,
-    /// Where the compared times were measured, in words; empty if none are compared.
-    pub measured: String,
+    /// Where the compared times were measured.
+    pub measured: Measured,
 }
 
 impl TimeRatio {
@@ -32,7 +32,7 @@ impl TimeRatio {
         level: f64,
     ) -> Self {
         let mut answer = Self::default();
-        let (mut own, mut others, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut own, mut others) = (Vec::new(), Vec::new());
         for seed in seeds {
             let finished = |group: &Group<'_>| {
                 let seconds = time(group.outcome(*seed)?);
@@ -47,14 +47,14 @@ impl TimeRatio {
             }
             own.push(a);
             others.push(b);
-            conditions.extend([first, second]);
+            answer.measured.add(&first);
+            answer.measured.add(&second);
         }
         if own.is_empty() {
             return answer;
         }
         // Times are positive and finite, so there is nothing to refuse.
         answer.ratio = dst_stats::paired_ratio(&own, &others, level).ok();
-        answer.measured = in_words(conditions.iter());
         answer
     }
 
@@ -98,6 +98,7 @@ mod tests {
         let answer = ratio.ratio.clone().unwrap();
         assert!((answer.geometric_mean - 0.25).abs() < 1e-12 && answer.n == 2, "{answer:?}");
         assert_eq!(ratio.withheld().unwrap(), "ran on different machines (1 pair)");
-        assert!(ratio.measured.starts_with("on machine desk"), "{}", ratio.measured);
+        let measured = ratio.measured.to_string();
+        assert!(measured.starts_with("on machine desk"), "{measured}");
     }
 }

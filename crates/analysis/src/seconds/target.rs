@@ -18,7 +18,7 @@ use dst_record::record::{EpochRecord, TrialRecord};
 use dst_stats::verdict::Run;
 use dst_stats::{MedianInterval, PairedRatio};
 
-use super::conditions::{Conditions, Loads, in_words};
+use super::conditions::{Conditions, Loads, Measured};
 use crate::{Analysis, Group, Judgement};
 
 /// How soon the trainings of a table are as good as the control's.
@@ -55,8 +55,8 @@ pub struct TimeToTarget<'t> {
     pub median_ratio: Option<MedianInterval>,
     /// Geometric mean of the same; none unless every seed arrives and is comparable.
     pub mean_ratio: Option<PairedRatio>,
-    /// Where the compared times were measured, in words.
-    pub measured: String,
+    /// Where the compared times were measured.
+    pub measured: Measured,
 }
 
 /// One seed of a group.
@@ -127,7 +127,7 @@ impl<'t> TimeToTarget<'t> {
         level: f64,
     ) -> Option<Self> {
         let of_target = control.unwrap_or(group);
-        let (mut seeds, mut conditions) = (Vec::new(), Vec::new());
+        let (mut seeds, mut measured) = (Vec::new(), Measured::default());
         let mut left_out: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for seed in group.trials.keys().chain(&group.pending) {
             match seed_target(group, of_target, *seed, margin) {
@@ -136,7 +136,8 @@ impl<'t> TimeToTarget<'t> {
                         let [first, second] = [trial, other].map(|one| Conditions::of(one, loads));
                         own.compare(first.unlike(&second));
                         if own.ratio.is_some_and(f64::is_finite) {
-                            conditions.extend([first, second]);
+                            measured.add(&first);
+                            measured.add(&second);
                         }
                     }
                     seeds.push(own);
@@ -170,10 +171,7 @@ impl<'t> TimeToTarget<'t> {
                 let (own, other): (Vec<f64>, Vec<f64>) = times.into_iter().unzip();
                 dst_stats::paired_ratio(&own, &other, level).ok()
             }),
-            measured: match conditions.is_empty() {
-                true => String::new(),
-                false => in_words(conditions.iter()),
-            },
+            measured,
             group: Arc::clone(group),
             control: control.cloned(),
             seeds,
