@@ -76,7 +76,7 @@ fn about_ratios<'r>(
         }
     }
     notes.extend(withheld.into_iter().map(|(reason, labels)| {
-        format!("Not compared in time, because the two {reason}: {}.", labels.join(", "))
+        format!("Not compared in time, because the two {reason}: {}.", labels.join("; "))
     }));
     notes
 }
@@ -144,7 +144,7 @@ fn backends(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) -> Option<
     }
     table.notes.extend(
         reasons.into_iter().map(|(reason, labels)| {
-            format!("Inconclusive, because {reason}: {}.", labels.join(", "))
+            format!("Inconclusive, because {reason}: {}.", labels.join("; "))
         }),
     );
     let rows = found.iter().map(|one| (one.candidate.label.as_str(), &one.training));
@@ -225,7 +225,7 @@ fn target(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) -> Option<Ta
         table.notes.push(format!(
             "Not comparable with {}, as its verdict says: {}.",
             judgement.control(),
-            not_comparable.join(", ")
+            not_comparable.join("; ")
         ));
     }
     table.notes.extend(left_out(&target.times));
@@ -291,9 +291,9 @@ fn left_out(times: &[TimeToTarget<'_>]) -> Vec<String> {
     }
     let missing = notes
         .into_iter()
-        .map(|(reason, labels)| format!("Seeds left out: {reason}: {}.", labels.join(", ")));
+        .map(|(reason, labels)| format!("Seeds left out: {reason}: {}.", labels.join("; ")));
     let unlike = unlike.into_iter().map(|(reason, labels)| {
-        format!("Without a quotient, because they ran {reason}: {}.", labels.join(", "))
+        format!("Without a quotient, because they ran {reason}: {}.", labels.join("; "))
     });
     missing.chain(unlike).collect()
 }
@@ -336,7 +336,7 @@ fn front(
                 timed(&cost.group, measure, digits),
                 cost.ratio.as_ref().map_or(Cell::Empty, ratio_cell),
                 Cell::text_of(if cost.on_front { "yes" } else { "" }),
-                Cell::text_of(front.dominators(cost).collect::<Vec<_>>().join(", ")),
+                Cell::text_of(front.dominators(cost).collect::<Vec<_>>().join("; ")),
             ]
         })
         .collect();

@@ -91,6 +91,8 @@ pub struct Conditions<'t> {
     pub device: &'t str,
     /// Threads of one operation; 0 if it is not known.
     pub threads: u32,
+    /// Was it resumed? Then its seconds are of several attempts, of which only the last is recorded.
+    pub is_resumed: bool,
     /// Other trials of the report that trained at the same time on the machine, the mean over this one's
     /// training.
     pub load: Option<f64>,
@@ -104,6 +106,7 @@ impl<'t> Conditions<'t> {
             cpu: &provenance.cpu,
             device: &provenance.device,
             threads: provenance.threads,
+            is_resumed: provenance.attempt > 1,
             load: loads.0.get(trial.id.as_str()).copied(),
         }
     }
@@ -123,6 +126,9 @@ impl<'t> Conditions<'t> {
         }
         if self.threads != other.threads && self.threads.min(other.threads) > 0 {
             return Some("with different numbers of threads");
+        }
+        if self.is_resumed || other.is_resumed {
+            return Some("in several attempts");
         }
         let loads = self.load.zip(other.load);
         loads
@@ -272,7 +278,14 @@ mod tests {
 
     #[test]
     fn what_differs_is_named_and_what_is_unknown_is_alike() {
-        let own = Conditions { host: "a", cpu: "x", device: "cpu", threads: 1, load: Some(1.0) };
+        let own = Conditions {
+            host: "a",
+            cpu: "x",
+            device: "cpu",
+            threads: 1,
+            is_resumed: false,
+            load: Some(1.0),
+        };
         let with = |change: fn(&mut Conditions<'_>)| {
             let mut other = own.clone();
             change(&mut other);
@@ -282,6 +295,7 @@ mod tests {
         assert_eq!(with(|other| other.cpu = "y"), Some("on different processors"));
         assert_eq!(with(|other| other.device = "cuda:0"), Some("on different devices"));
         assert_eq!(with(|other| other.threads = 2), Some("with different numbers of threads"));
+        assert_eq!(with(|other| other.is_resumed = true), Some("in several attempts"));
         assert_eq!(
             with(|other| other.load = Some(0.25)),
             Some("with different numbers of other trials beside them")
@@ -298,7 +312,14 @@ mod tests {
             measured.to_string()
         };
         assert_eq!(words(&[]), "");
-        let one = Conditions { host: "desk", cpu: "", device: "cpu", threads: 1, load: Some(0.94) };
+        let one = Conditions {
+            host: "desk",
+            cpu: "",
+            device: "cpu",
+            threads: 1,
+            is_resumed: false,
+            load: Some(0.94),
+        };
         let two = Conditions { load: Some(1.0), ..one.clone() };
         assert_eq!(
             words(&[&one, &two]),
