@@ -96,7 +96,7 @@ fn on_disk(group: &Group<'_>) -> Option<f64> {
 }
 
 /// A time with its spread; `noisy` where the spread says that the mean means little.
-pub(super) fn timed(group: &Group<'_>, name: &str, digits: usize) -> Cell {
+fn timed(group: &Group<'_>, name: &str, digits: usize) -> Cell {
     let Some(Ok(summary)) = group.measures(name).map(|values| dst_stats::summary(&values)) else {
         return Cell::Empty;
     };

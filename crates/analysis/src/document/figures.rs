@@ -19,6 +19,8 @@ use crate::{Comparison, Group, Judgement, Study};
 
 /// Groups that a figure of curves shows: more lines than this cannot be told apart.
 const CURVES: usize = 8;
+/// Groups of a figure of curves with their intervals: more bands than this cover one another.
+const BANDED: usize = 6;
 /// Groups of which layers and confusions are shown.
 const LAYERS: usize = 4;
 /// Comparisons whose seeds are drawn.
@@ -209,7 +211,7 @@ impl<'t> Drawn<'_, 't> {
     }
 
     fn learning(&self, figures: &mut Figures) {
-        let groups = self.curves();
+        let groups = self.shown(CURVES);
         let metric = self.metric();
         let curves = |value: &dyn Fn(&EpochRecord) -> Option<f64>| -> Vec<Curve> {
             groups.iter().map(|group| series::curve(group, self.level, value)).collect()
@@ -422,9 +424,9 @@ impl<'t> Drawn<'_, 't> {
         ranked.into_iter().map(|(_, _, group)| group).collect()
     }
 
-    /// The groups that figures of curves show.
-    pub(super) fn curves(&self) -> Vec<&Arc<Group<'t>>> {
-        self.shown(CURVES)
+    /// The groups of a figure of curves that has their intervals too.
+    pub(super) fn banded(&self) -> Vec<&Arc<Group<'t>>> {
+        self.shown(BANDED)
     }
 
     /// The first of [`Drawn::best`], at most so many, in the order of the table.

@@ -7,7 +7,6 @@ use dst_figures::{Axis, Curve, Estimate, Figure, IntervalPlot, Spacing};
 use dst_record::BackendKind;
 use dst_stats::Interval;
 
-use super::costs::timed;
 use super::figures::Drawn;
 use super::{Block, Cell, Column, Table, series};
 use crate::format::{
@@ -329,11 +328,17 @@ fn front(
         .costs
         .iter()
         .map(|cost| {
-            let sd = dst_stats::summary(&cost.group.scores()).ok().and_then(|summary| summary.sd);
+            let spread = |values: &[f64]| dst_stats::summary(values).ok().and_then(|s| s.sd);
+            let sd = spread(&cost.group.scores());
+            // Shown even where it is noisy, because the front rests on it.
+            let time = match spread(&cost.group.values(front.clock.time())) {
+                Some(sd) => format!("{:.digits$} ± {sd:.digits$}", cost.time),
+                None => format!("{:.digits$}", cost.time),
+            };
             vec![
                 Cell::text_of(&cost.group.label),
                 Cell::Number { value: cost.score, text: mean_and_sd(metric, cost.score, sd) },
-                timed(&cost.group, measure, digits),
+                Cell::Number { value: cost.time, text: time },
                 cost.ratio.as_ref().map_or(Cell::Empty, ratio_cell),
                 Cell::text_of(if cost.on_front { "yes" } else { "" }),
                 Cell::text_of(front.dominators(cost).collect::<Vec<_>>().join("; ")),
@@ -367,7 +372,7 @@ impl Drawn<'_, '_> {
         }
         let metric = self.metric();
         let lines: Vec<Curve> = self
-            .curves()
+            .banded()
             .into_iter()
             .map(|group| {
                 let score = |epoch: &dst_record::record::EpochRecord| epoch.validation.get(metric);
