@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Analysis;
-use dst_record::{Error, Result};
+use dst_record::{BackendKind, Error, Result};
 use dst_stats::verdict::Run;
 use dst_stats::{CriticalDifference, Friedman, MeanRanks, RankComparison};
 
@@ -47,8 +47,8 @@ pub struct Across {
     pub left_out: Vec<String>,
 }
 
-/// A strategy with its parameters at one level.
-type Method<'a> = (&'a str, &'a str, Level);
+/// A strategy with its parameters at one level, on one backend.
+type Method<'a> = (&'a str, &'a str, Level, BackendKind);
 
 /// The groups of one table, and what a failed run counts as.
 struct Scored<'a> {
@@ -138,7 +138,7 @@ impl Across {
 }
 
 fn method<'a>(group: &'a Arc<Group<'_>>) -> Method<'a> {
-    (group.strategy, &group.parameters, group.level())
+    (group.strategy, &group.parameters, group.level(), group.backend)
 }
 
 /// The mean of a method over the tables of one data set. None if a table lacks it.
@@ -185,11 +185,11 @@ fn normalized(tables: &[Scored<'_>], wanted: Method<'_>) -> Option<Vec<f64>> {
 }
 
 /// Names of methods: the strategy, its sparsity where it has several or is sparse, its parameters
-/// where they differ.
+/// and its backend where they differ.
 fn labels<'a>(keys: &[Method<'a>]) -> BTreeMap<Method<'a>, String> {
     keys.iter()
         .map(|key| {
-            let (strategy, parameters, level) = *key;
+            let (strategy, parameters, level, backend) = *key;
             let siblings = || keys.iter().filter(|other| other.0 == strategy);
             let mut label = strategy.to_owned();
             if siblings().any(|other| other.1 != parameters) {
@@ -197,6 +197,9 @@ fn labels<'a>(keys: &[Method<'a>]) -> BTreeMap<Method<'a>, String> {
             }
             if siblings().any(|other| !other.2.is_dense()) {
                 label.push_str(&format!(" {}", level.suffix()));
+            }
+            if keys.iter().any(|other| other.3 != backend) {
+                label.push_str(&format!(", {backend}"));
             }
             (*key, label)
         })

@@ -6,12 +6,14 @@
 
 mod across;
 mod cell;
+mod costs;
 mod family;
 mod figures;
 mod lead;
 mod masks;
 mod page;
 mod provenance;
+mod seconds;
 mod series;
 mod tables;
 

@@ -2,7 +2,9 @@
 //! correlations in plain units, and a true minus sign, as figures have it. Files for programs write
 //! their numbers themselves.
 
-use dst_record::Metric;
+use std::collections::BTreeSet;
+
+use dst_record::{BackendKind, Metric};
 use dst_stats::verdict::Ends;
 
 use crate::settings::Multiplicity;
@@ -135,6 +137,52 @@ pub fn fixed(value: f64) -> String {
     minus(decimals(value, 2))
 }
 
+/// A quotient of two times or sizes: two decimals, three below a tenth.
+pub fn quotient(value: f64) -> String {
+    match value {
+        large if !large.is_finite() => "…".to_owned(),
+        small if small < 0.0995 => decimals(small, 3),
+        other => fixed(other),
+    }
+}
+
+/// A quotient with its interval, such as `0.25 [0.22, 0.28]`; `…` where there is no limit.
+pub fn quotient_between(value: f64, interval: Option<&dst_stats::Interval>) -> String {
+    match interval {
+        Some(ends) => {
+            format!("{} [{}, {}]", quotient(value), quotient(ends.lower), quotient(ends.upper))
+        }
+        None => quotient(value),
+    }
+}
+
+/// What times are times of, in a sentence.
+pub fn arithmetic(backends: impl Iterator<Item = BackendKind>) -> String {
+    let backends: BTreeSet<BackendKind> = backends.collect();
+    let kernels = |backend: &BackendKind| match backend {
+        BackendKind::Masked => "dense arithmetic on weights that are 0 where nothing is active",
+        BackendKind::Sparse => "kernels that multiply by active weights only",
+        BackendKind::Auto => {
+            "kernels that multiply by active weights only in the layers where they pay, dense arithmetic \
+             elsewhere"
+        }
+    };
+    match backends.iter().collect::<Vec<_>>()[..] {
+        [] | [BackendKind::Masked] => {
+            "Every time is that of masked dense arithmetic, which is no faster than a dense network."
+                .to_owned()
+        }
+        [only] => format!("Every time is that of the backend {only}: {}.", kernels(only)),
+        [first, ref others @ ..] => {
+            let mut text = format!("Times are those of each backend. {first}: {}", kernels(first));
+            for backend in others {
+                text.push_str(&format!("; {backend}: {}", kernels(backend)));
+            }
+            text + "."
+        }
+    }
+}
+
 /// Operations, such as `2.62e11`.
 pub fn operations(count: f64) -> String {
     format!("{count:.2e}")
@@ -196,6 +244,26 @@ mod tests {
         assert_eq!(margins(Metric::F1Binary), ["0.5", "0.7", "0", "0.1667"]);
         assert_eq!(margins(Metric::Pearson), ["0.005", "0.007", "0", "0.0017"]);
         assert_eq!([0.95, 0.9875, 0.995_833].map(level), ["95 %", "98.75 %", "99.58 %"]);
+    }
+
+    #[test]
+    fn quotients_are_short() {
+        assert_eq!([0.25, 1.0, 0.0414, 12.34].map(quotient), ["0.25", "1.00", "0.041", "12.34"]);
+        let ends = dst_stats::Interval { lower: 0.2, upper: f64::INFINITY, level: 0.95 };
+        assert_eq!(quotient_between(0.25, Some(&ends)), "0.25 [0.20, …]");
+        assert_eq!(quotient_between(0.25, None), "0.25");
+    }
+
+    #[test]
+    fn times_say_which_arithmetic_took_them() {
+        let (masked, sparse, auto) = (BackendKind::Masked, BackendKind::Sparse, BackendKind::Auto);
+        assert!(arithmetic([masked, masked].into_iter()).contains("masked dense arithmetic"));
+        assert!(
+            arithmetic([auto].into_iter()).starts_with("Every time is that of the backend auto")
+        );
+        let all = arithmetic([auto, masked, sparse].into_iter());
+        assert!(all.starts_with("Times are those of each backend. masked: dense"), "{all}");
+        assert!(all.ends_with("dense arithmetic elsewhere."), "{all}");
     }
 
     #[test]

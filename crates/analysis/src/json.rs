@@ -2,6 +2,8 @@
 //!
 //! The fields stand in the `README.md` of `report-json`.
 
+mod seconds;
+
 use dst_stats::verdict::{Ends, PValue};
 use serde_json::{Value, json};
 
@@ -29,6 +31,7 @@ pub fn family(study: &Study<'_>, judgement: &Judgement<'_>) -> Value {
             .iter()
             .map(|c| comparison(study, judgement, c))
             .collect::<Vec<_>>(),
+        "seconds": seconds::seconds(judgement),
     })
 }
 

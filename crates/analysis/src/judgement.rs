@@ -13,6 +13,7 @@ use crate::comparison::{Comparison, Partner};
 use crate::criterion::Criterion;
 use crate::format::percent;
 use crate::mask_distances::MaskDistances;
+use crate::seconds::{Loads, Seconds};
 use crate::selection::{Selection, selections};
 use crate::settings::{Analysis, Margin, PrimaryTest};
 use crate::trial_table::{Group, TrialTable};
@@ -52,6 +53,8 @@ pub struct Judgement<'t> {
     pub masks: MaskDistances,
     /// Of strategies with several sets of parameters, the best on validation.
     pub selections: Vec<Selection<'t>>,
+    /// What the trials say about measured time.
+    pub seconds: Seconds<'t>,
     /// Of the hypothesis that scores vary alike in all groups (Brown & Forsythe 1974).
     pub p_equal_variance: Option<f64>,
 }
@@ -63,11 +66,12 @@ impl<'t> Judgement<'t> {
     ///
     /// # Errors
     /// If the analysis is out of range, or a score is no number.
-    pub fn new(
+    pub(crate) fn new(
         table: TrialTable<'t>,
         control: &str,
         analysis: &Analysis,
         seen: impl IntoIterator<Item = usize>,
+        loads: &Loads<'t>,
     ) -> Result<Self> {
         let chance = chance(&table);
         let selections = selections(&table, chance);
@@ -151,7 +155,7 @@ impl<'t> Judgement<'t> {
             Some(_) => AllPairs::new(&table.groups, &judged_seeds, analysis)?,
             None => AllPairs::default(),
         };
-        Ok(Self {
+        let mut judgement = Self {
             control_strategy: control.to_owned(),
             margin,
             chance,
@@ -167,8 +171,11 @@ impl<'t> Judgement<'t> {
             masks: MaskDistances::new(&table.groups),
             selections,
             p_equal_variance: equal_variance(&table.groups),
+            seconds: Seconds::none(),
             table,
-        })
+        };
+        judgement.seconds = Seconds::new(&judgement, chance, loads, analysis)?;
+        Ok(judgement)
     }
 
     /// The metrics besides that of the table that every trial with a score has.
@@ -261,7 +268,11 @@ impl Plan {
 }
 
 /// The margin in the unit of the metric.
-fn margin(asked: Margin, controls: &[&Arc<Group<'_>>], chance: Option<f64>) -> Result<f64, String> {
+pub(crate) fn margin(
+    asked: Margin,
+    controls: &[&Arc<Group<'_>>],
+    chance: Option<f64>,
+) -> Result<f64, String> {
     let share = match asked {
         Margin::Absolute(size) => return Ok(size),
         Margin::Relative(share) => share,
@@ -281,7 +292,7 @@ fn margin(asked: Margin, controls: &[&Arc<Group<'_>>], chance: Option<f64>) -> R
 }
 
 /// What a candidate is compared with: the only group of the control, or the one that trained as it
-/// did, or the one that validation chose. Anything else would be a guess.
+/// did and with its backend, or the one that validation chose. Anything else would be a guess.
 fn partner<'c, 't>(
     candidate: &Group<'_>,
     controls: &[&'c Arc<Group<'t>>],
@@ -299,7 +310,8 @@ fn partner<'c, 't>(
             among.iter().copied().filter(|control| fits(control)).collect();
         if fitting.is_empty() { among.to_vec() } else { fitting }
     };
-    let mut left = narrowed(controls, &|control| same_sparsity(control, candidate));
+    let left = narrowed(controls, &|control| same_sparsity(control, candidate));
+    let mut left = narrowed(&left, &|control| control.backend == candidate.backend);
     if !tuned {
         left = narrowed(&left, &|control| control.training == candidate.training);
     }
@@ -315,7 +327,9 @@ fn partner<'c, 't>(
         ));
     }
     let selection = selections.iter().find(|selection| {
-        selection.strategy == name && (selection.sparsity - left[0].sparsity).abs() < 1e-9
+        selection.strategy == name
+            && selection.backend == left[0].backend
+            && (selection.sparsity - left[0].sparsity).abs() < 1e-9
     });
     let undecided = || "it has no set of parameters that could be chosen".to_owned();
     let selection = selection.ok_or_else(undecided)?;

@@ -34,6 +34,7 @@ mod methods;
 mod pairs;
 mod report;
 pub mod sample;
+pub mod seconds;
 mod selection;
 mod sentence;
 mod settings;
@@ -83,11 +84,12 @@ impl<'a> Study<'a> {
         analysis.validate()?;
         check_metrics(experiment)?;
         let control = control(experiment)?;
+        let loads = seconds::Loads::new(experiment.trials);
         let judgements: Vec<Judgement<'a>> = tables(experiment)?
             .into_iter()
             .map(|table| {
                 let seen = experiment.seen.get(&table.key()).into_iter().flatten().copied();
-                Judgement::new(table, &control, analysis, seen)
+                Judgement::new(table, &control, analysis, seen, &loads)
             })
             .collect::<Result<_>>()?;
         let across = Across::new(&judgements, analysis)?;

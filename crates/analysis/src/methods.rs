@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dst_record::BackendKind;
 use dst_record::record::TrialSpec;
 use serde_json::Value;
 
 use crate::budget::Budget;
 use crate::diagnostics::RESAMPLES;
-use crate::format::{count, level, margin, percent, points};
+use crate::format::{arithmetic, count, level, margin, percent, points};
 use crate::settings::{Margin, Multiplicity, PrimaryTest};
 use crate::{Judgement, Study};
 
@@ -17,7 +18,7 @@ pub fn methods(study: &Study<'_>) -> Vec<String> {
     let mut paragraphs = vec![trained(study)];
     paragraphs.extend(data(study));
     paragraphs.push(compared(study));
-    paragraphs.push(costs());
+    paragraphs.push(costs(study));
     paragraphs
 }
 
@@ -107,6 +108,9 @@ fn training(study: &Study<'_>) -> String {
         for (key, value) in spec.training.settings() {
             values.entry(key).or_default().insert(plain(&value));
         }
+        // Settings leave it out at its default, beside which another may stand.
+        let backend = spec.training.backend.to_string();
+        values.entry("backend".to_owned()).or_default().insert(backend);
     }
     let of = |key: &str| values.get(key).map(join).unwrap_or_default();
     if values.is_empty() {
@@ -128,7 +132,7 @@ fn training(study: &Study<'_>) -> String {
         ("label_smoothing", "label smoothing", "0.0"),
         ("clip_norm", "gradients clipped to a norm of", "0.0"),
         ("precision", "precision", ""),
-        ("backend", "backend", ""),
+        ("backend", "backend", "masked"),
     ] {
         let value = of(key);
         if !value.is_empty() && value != usual && value != usual.trim_end_matches(".0") {
@@ -347,11 +351,42 @@ fn margins(study: &Study<'_>) -> String {
     }
 }
 
-fn costs() -> String {
-    "Sparsity was simulated by masks: floating-point operations are those that the method needs in \
-     layers that can be pruned (others, biases, norms, activations and the products of attention are \
-     not counted), times are those of masked dense arithmetic."
-        .to_owned()
+/// What operations and times are.
+fn costs(study: &Study<'_>) -> String {
+    let groups = || study.judgements.iter().flat_map(|judgement| &judgement.table.groups);
+    let is_measured = groups().any(|group| group.backend != BackendKind::Masked);
+    let mut text = format!(
+        "{}loating-point operations are those that the method needs in layers that can be pruned (others, \
+         biases, norms, activations and the products of attention are not counted). {}",
+        if is_measured { "F" } else { "Sparsity was simulated by masks: f" },
+        arithmetic(groups().map(|group| group.backend)),
+    );
+    let analysis = study.analysis();
+    let timed = |judgement: &Judgement<'_>| {
+        judgement.seconds.target.times.iter().any(|time| time.control.is_some())
+    };
+    if study.judgements.iter().any(timed) {
+        text.push_str(&format!(
+            " Times of two trainings were divided only where both ran on one machine with as many threads \
+             and about as many trials beside them. A training reached the target of its seed at the end of \
+             the first epoch whose validation score was at least that of the control of that seed after its \
+             last epoch minus {}; seeds that never did count as later than all others (Lachin 1999), and \
+             medians have exact intervals from order statistics (Conover 1999).",
+            match analysis.target_margin {
+                Margin::Absolute(size) => format!("{size} in the unit of the metric"),
+                Margin::Relative(_) => {
+                    format!("{} of what the control scored above chance", analysis.target_margin)
+                }
+            }
+        ));
+    }
+    if study.judgements.iter().any(|judgement| !judgement.seconds.backends.is_empty()) {
+        text.push_str(
+            " Backends of one method were compared by two one-sided tests of paired differences \
+             (Schuirmann 1987), corrected for all such comparisons of a table.",
+        );
+    }
+    text
 }
 
 fn citation(correction: Multiplicity) -> &'static str {

@@ -8,7 +8,7 @@ use dst_record::record::{
     AgeRecord, EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status,
     TrialRecord, TrialSpec,
 };
-use dst_record::{LayerMask, Metric, Predictions, Training};
+use dst_record::{BackendKind, LayerMask, Metric, Predictions, Training};
 use serde_json::{Map, Value, json};
 
 /// A control.
@@ -76,6 +76,7 @@ pub fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
+        network_bytes: None,
         provenance: Provenance { data_digest: "c0ffee".to_owned(), ..Provenance::default() },
         spec,
     }
@@ -136,6 +137,41 @@ pub fn grid(size: Size) -> Vec<TrialRecord> {
                     trials.push(made_up(size, dataset, method, sparsity, seed));
                 }
             }
+        }
+    }
+    for (minute, trial) in trials.iter_mut().enumerate() {
+        if !trial.provenance.started.is_empty() {
+            trial.provenance.started = started(minute);
+        }
+    }
+    trials
+}
+
+/// So many minutes after the beginning of a month: one trial begins after the other, so that none is
+/// beside another.
+fn started(minute: usize) -> String {
+    let (day, hour, minute) = (1 + minute / 1_440 % 28, minute / 60 % 24, minute % 60);
+    format!("2026-01-{day:02}T{hour:02}:{minute:02}:00Z")
+}
+
+/// The same grid on another backend: trainings take `speed` of their seconds, begin later, and score as
+/// they did, but for rounding that moves some of them by a ten-thousandth.
+pub fn on_backend(trials: &[TrialRecord], backend: BackendKind, speed: f64) -> Vec<TrialRecord> {
+    let mut trials = trials.to_vec();
+    for (place, trial) in trials.iter_mut().enumerate() {
+        trial.spec.training.backend = backend;
+        trial.id = TrialSpec::id(&trial.spec);
+        if !trial.provenance.started.is_empty() {
+            trial.provenance.started = started(place).replace("2026-01", "2026-02");
+        }
+        for epoch in &mut trial.history {
+            epoch.train_seconds *= speed;
+        }
+        if let Some(outcome) = &mut trial.outcome {
+            let noise = 1e-4 * f64::from(place as u32 % 3) - 1e-4;
+            outcome.test.accuracy = outcome.test.accuracy.map(|accuracy| accuracy + noise);
+            outcome.train_seconds *= speed;
+            outcome.inference_ms_per_sample *= speed;
         }
     }
     trials

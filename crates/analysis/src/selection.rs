@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dst_record::BackendKind;
 use dst_stats::verdict::Run;
 
 use crate::budget::Level;
@@ -13,6 +14,8 @@ use crate::trial_table::{Group, TrialTable};
 pub struct Selection<'t> {
     /// Name of the strategy.
     pub strategy: String,
+    /// With what its layers computed: no choice among sets.
+    pub backend: BackendKind,
     /// The sparsity to reach; where each set has its own, chosen for its cost, the one at which equally
     /// sparse layers cost as much.
     pub sparsity: f64,
@@ -31,9 +34,9 @@ pub struct Selection<'t> {
 
 /// Of every strategy and sparsity, what validation chooses; empty if no strategy has a choice.
 pub(crate) fn selections<'t>(table: &TrialTable<'t>, chance: Option<f64>) -> Vec<Selection<'t>> {
-    let mut sets: BTreeMap<(&str, Level), Vec<&Arc<Group<'t>>>> = BTreeMap::new();
+    let mut sets: BTreeMap<(&str, Level, BackendKind), Vec<&Arc<Group<'t>>>> = BTreeMap::new();
     for group in &table.groups {
-        sets.entry((group.strategy, group.level())).or_default().push(group);
+        sets.entry((group.strategy, group.level(), group.backend)).or_default().push(group);
     }
     if sets.values().all(|sets| sets.len() < 2) {
         return Vec::new();
@@ -53,6 +56,7 @@ fn selection<'t>(sets: &[&Arc<Group<'t>>], seeds: &[u64], chance: Option<f64>) -
     };
     Selection {
         strategy: sets[0].strategy.to_owned(),
+        backend: sets[0].backend,
         sparsity: sets[0].level().sparsity(),
         tried: sets.len(),
         runs: sets.iter().map(|group| group.planned()).sum(),

@@ -22,6 +22,12 @@ pub struct Analysis {
     /// Other margins, by the name of a data set or of a metric: `{"glue/rte" = 0.02, matthews = 0.03}`.
     /// A data set's wins over a metric's, and both over `margin`.
     pub margins: BTreeMap<String, Margin>,
+    /// The largest difference, either way, at which two backends of one method still count as
+    /// equivalent in their scores; as `margin` is written.
+    pub equivalence_margin: Margin,
+    /// How far below the control's last validation score a training may stay to have reached it, where
+    /// reports say how long that took; as `margin` is written.
+    pub target_margin: Margin,
     /// The chance of a false claim that is allowed in each family of comparisons, in (0, 0.5).
     pub alpha: f64,
     /// Fewest pairs of seeds for which a p-value is given.
@@ -195,6 +201,8 @@ impl Default for Analysis {
             control: String::new(),
             margin: Margin::Absolute(0.005),
             margins: BTreeMap::new(),
+            equivalence_margin: Margin::Absolute(0.003),
+            target_margin: Margin::Absolute(0.005),
             alpha: 0.05,
             minimum_pairs: 5,
             test: PrimaryTest::default(),
@@ -211,9 +219,11 @@ impl Analysis {
     /// Refuses values outside their range.
     ///
     /// # Errors
-    /// If a margin, `alpha`, `minimum_pairs` or `looks` is out of range.
+    /// If one of the margins, `alpha`, `minimum_pairs` or `looks` is out of range.
     pub fn validate(&self) -> Result<()> {
         self.margin.validate("analysis.margin")?;
+        self.equivalence_margin.validate("analysis.equivalence_margin")?;
+        self.target_margin.validate("analysis.target_margin")?;
         for (name, margin) in &self.margins {
             margin.validate(&format!("analysis.margins.{name}"))?;
         }
@@ -336,6 +346,14 @@ mod tests {
         for (analysis, start) in [
             (Analysis { margin: Margin::Absolute(-0.1), ..base() }, "analysis.margin = -0.1"),
             (Analysis { margin: Margin::Relative(1.0), ..base() }, "analysis.margin = 100 %"),
+            (
+                Analysis { equivalence_margin: Margin::Absolute(1.5), ..base() },
+                "analysis.equivalence_margin = 1.5",
+            ),
+            (
+                Analysis { target_margin: Margin::Absolute(-0.5), ..base() },
+                "analysis.target_margin = -0.5",
+            ),
             (Analysis { alpha: 1e-300, ..base() }, "analysis.alpha = 1e-300 is"),
             (Analysis { alpha: f64::NAN, ..base() }, "analysis.alpha"),
             (Analysis { looks: vec![6, 6], ..base() }, "analysis.looks"),

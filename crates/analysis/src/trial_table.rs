@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dst_record::record::{Collapse, Outcome, Status, TrialRecord, TrialSpec};
-use dst_record::{Error, Metric, Result, measure};
+use dst_record::{BackendKind, Error, Metric, Result, measure};
 use dst_stats::verdict::Run;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -67,6 +67,8 @@ pub struct Group<'a> {
     pub training: String,
     /// The sparsity to reach, of the prunable weights, in [0, 1).
     pub sparsity: f64,
+    /// With what its layers computed: part of `training`.
+    pub backend: BackendKind,
     /// What its sparsity or its epochs were chosen for.
     pub budget: Budget,
     /// The strategy, and what else tells the group from others of its table.
@@ -292,6 +294,7 @@ fn groups<'a>(
         .zip(labels)
         .map(|(((strategy, parameters, training, _), members), label)| {
             let sparsity = members[0].spec().sparsity + 0.0;
+            let backend = members[0].spec().training.backend;
             let budget = members[0].budget(budgets);
             let mut trials = BTreeMap::new();
             let mut pending = BTreeSet::new();
@@ -316,6 +319,7 @@ fn groups<'a>(
                 parameters,
                 training,
                 sparsity,
+                backend,
                 budget,
                 label,
                 metric,
@@ -327,19 +331,28 @@ fn groups<'a>(
         .collect()
 }
 
-/// The strategy, the parameters and settings of training in which groups differ, and the sparsity
-/// unless the strategy has none.
+/// The strategy, the parameters and settings of training in which groups differ, the sparsity unless the
+/// strategy has none, and the backend if there are several, such as `rigl at 90 %, auto`.
 fn label(spec: &TrialSpec, firsts: &[&TrialSpec]) -> String {
     let name = spec.strategy_name();
     let siblings = || firsts.iter().filter(|other| other.strategy_name() == name);
     let configs: Vec<&Value> = siblings().map(|other| &other.strategy).collect();
-    let settings = |spec: &TrialSpec| Value::Object(spec.training.settings());
+    // A backend is named even where it is the default, which settings leave out.
+    let settings = |spec: &TrialSpec| {
+        let mut settings = spec.training.settings();
+        settings.remove("backend");
+        Value::Object(settings)
+    };
     let trainings: Vec<Value> = firsts.iter().map(|other| settings(other)).collect();
     let mut parts = vec![name.to_owned()];
     parts.extend(differing(&spec.strategy, &configs));
     parts.extend(differing(&settings(spec), &trainings.iter().collect::<Vec<_>>()));
     if siblings().any(|other| other.sparsity > 0.0) {
         parts.push(format!("at {}", percent(spec.sparsity)));
+    }
+    let backend = spec.training.backend;
+    if firsts.iter().any(|other| other.training.backend != backend) {
+        return format!("{}, {backend}", parts.join(" "));
     }
     parts.join(" ")
 }
@@ -431,6 +444,29 @@ mod tests {
         let tables = tables(&Experiment::new(&trials, &analysis)).unwrap();
         let labels: Vec<&str> = tables[0].groups.iter().map(|g| g.label.as_str()).collect();
         assert_eq!(labels, ["baseline epochs=2", "baseline epochs=5"]);
+    }
+
+    #[test]
+    fn backends_are_groups_and_are_named_where_there_are_several() {
+        let of = |backend, sparsity, seed| {
+            let name = if sparsity > 0.0 { "rigl" } else { "baseline" };
+            let mut trial = finished(spec(json!({ "name": name }), sparsity, seed), 0.9);
+            trial.spec.training.backend = backend;
+            trial
+        };
+        let (masked, auto) = (BackendKind::Masked, BackendKind::Auto);
+        let mut trials = vec![of(masked, 0.9, 0), of(auto, 0.9, 0), of(masked, 0.0, 0)];
+        let analysis = Analysis::default();
+        let labels = |trials: &[TrialRecord]| -> Vec<String> {
+            let tables = tables(&Experiment::new(trials, &analysis)).unwrap();
+            tables[0].groups.iter().map(|group| group.label.clone()).collect()
+        };
+        assert_eq!(
+            labels(&trials),
+            ["baseline, masked", "rigl at 90 %, auto", "rigl at 90 %, masked"]
+        );
+        trials.remove(1);
+        assert_eq!(labels(&trials), ["baseline", "rigl at 90 %"]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub use dst_record::{
     BackendKind, Confusion, Error, ErrorKind, Keep, LayerMask, Metric, NetworkRecord,
     NetworkWeights, Precision, Predictions, Result, Span, Task, Training, correlation, error,
     mask_sample, measure, metric, network, network_weights, predictions, record, registry, text,
-    training,
+    training, utc,
 };
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};

@@ -24,29 +24,10 @@ fn utc(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Seconds since 1970 of such a date; none if it is none, such as the empty one of a process that
-/// died before it could say when it began.
-pub(crate) fn seconds(date: &str) -> Option<u64> {
-    let shape = date.len() == 20 && date.is_ascii() && date.ends_with('Z');
-    if !shape {
-        return None;
-    }
-    let number = |from: usize, to: usize| date[from..to].parse::<u64>().ok();
-    let [year, month, day] = [number(0, 4)?, number(5, 7)?, number(8, 10)?];
-    let [hour, minute, second] = [number(11, 13)?, number(14, 16)?, number(17, 19)?];
-    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Counted from 1 March of year 0, as above.
-    let years = if month > 2 { year } else { year - 1 };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = years * 365 + years / 4 - years / 100 + years / 400 + day_of_year;
-    Some((days - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{seconds, utc};
+    use super::utc;
+    use dst_core::utc::seconds;
 
     #[test]
     fn dates_are_read_as_they_are_written() {

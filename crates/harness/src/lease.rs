@@ -22,7 +22,7 @@ use dst_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::store::file::{self, Durability};
-pub use host::host;
+pub use host::{host, processor};
 
 /// How often a holder touches its file.
 const HEARTBEAT: Duration = Duration::from_secs(5);

@@ -350,6 +350,7 @@ impl Trial<'_> {
             provenance: Provenance {
                 libtorch: libtorch::version(),
                 host: lease::host(),
+                cpu: lease::processor(),
                 device: self.options.device.clone(),
                 threads: self.options.threads.max(1) as u32,
                 data_digest: parts.dataset.digest().to_owned(),

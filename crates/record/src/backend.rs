@@ -9,7 +9,20 @@ use serde::{Deserialize, Serialize};
 ///
 /// Products are added in another order, so it changes results by rounding and belongs to a trial as the
 /// precision does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackendKind {
     /// Dense arithmetic on weights that are 0 where nothing is active: no faster than a dense network.

@@ -23,6 +23,7 @@ pub mod span;
 pub mod task;
 pub mod text;
 pub mod training;
+pub mod utc;
 
 pub use backend::BackendKind;
 pub use confusion::Confusion;

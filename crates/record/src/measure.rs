@@ -187,6 +187,9 @@ pub const MEASURES: &[Measure] = measures! {
     "steps", Count, Neither, "optimiser steps taken", outcome!(|o| Some(o.steps as f64));
     "skipped_batches", Count, Neither, "batches that went into the topology instead of a step",
         outcome!(|o| Some(o.skipped_batches as f64));
+    "network_bytes", Bytes, Lower,
+        "size of the file that its weights are kept in; empty if they are not kept",
+        |trial| trial.network_bytes.map(|bytes| bytes as f64);
 };
 
 fn per_epoch(trial: &TrialRecord) -> Option<f64> {

@@ -253,11 +253,11 @@ pub struct Outcome {
     pub sparsity_prunable: f64,
     /// Share of inactive weights among all parameters, in [0, 1].
     pub sparsity_total: f64,
-    /// Median time of one sample over the test set, with masked dense arithmetic.
+    /// Median time of one sample over the test set, with the backend of the training.
     pub inference_ms_per_sample: f64,
     /// Samples in one batch of that measurement.
     pub inference_batch_size: u32,
-    /// Test samples by the time of their forward passes, with masked dense arithmetic: the
+    /// Test samples by the time of their forward passes, with the backend of the training: the
     /// median of one to five passes over the whole test set, as many as fit in two seconds,
     /// after one that warms up. None in results written before it was measured.
     #[serde(default)]
@@ -377,6 +377,10 @@ pub struct Provenance {
     pub device: String,
     /// Threads of one operation.
     pub threads: u32,
+    /// The processor as the operating system calls it, such as `AMD EPYC 7763`; empty if it does not
+    /// say, and for trials from before it was recorded.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cpu: String,
     /// Digest of the data.
     pub data_digest: String,
     /// Where the data came from, such as a folder, or a repository of the Hub with the commit;
@@ -436,6 +440,8 @@ pub struct TrialRecord {
     pub confusion: Vec<Vec<u64>>,
     /// The best checkpoint's predictions on the test set, in its order.
     pub predictions: Option<Predictions>,
+    /// Size of the file in which its weights are kept; none if they are not.
+    pub network_bytes: Option<u64>,
     /// Where it ran.
     pub provenance: Provenance,
 }

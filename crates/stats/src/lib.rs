@@ -8,6 +8,8 @@
 //! | question | function |
 //! | --- | --- |
 //! | what does one sample look like? | [`summary`], [`quantile`], [`mean_interval`] |
+//! | how many times as long does one take as the other? | [`paired_ratio`] |
+//! | how long does it take, if some never arrive? | [`median_interval`] |
 //! | which share failed? | [`wilson_interval`], [`clopper_pearson_interval`] |
 //! | do matched pairs differ in mean? | [`paired_t`], [`one_sample_t`], [`sign_flip`] |
 //! | do matched pairs differ in ranks or wins? | [`signed_rank_paired`], [`sign_test`] |
@@ -48,6 +50,7 @@ mod independent;
 mod interval;
 mod kruskal;
 mod mcnemar;
+mod median;
 mod normality;
 mod paired;
 mod permutation;
@@ -56,6 +59,7 @@ mod quadrature;
 mod random;
 mod rank_sum;
 mod ranks;
+mod ratio;
 mod resampled;
 mod rounding;
 mod selection;
@@ -101,6 +105,7 @@ pub use interval::{
 };
 pub use kruskal::kruskal_wallis;
 pub use mcnemar::{CHI_SQUARE_MINIMUM, ChiSquare, McNemar, mcnemar, mcnemar_from_predictions};
+pub use median::{MedianInterval, median_interval};
 pub use normality::{ShapiroWilk, shapiro_wilk};
 pub use paired::{TTest, one_sample_t, paired_t};
 pub use permutation::{ENUMERATION_LIMIT, SignFlip, SignFlipOptions, sign_flip};
@@ -111,6 +116,7 @@ pub use power::{
 pub use random::stream_seed;
 pub use rank_sum::{RANK_SUM_EXACT_LIMIT, RankSum, rank_sum};
 pub use ranks::mid_ranks;
+pub use ratio::{PairedRatio, paired_ratio};
 pub use resampled::{FiveByTwo, ResampledT, five_by_two, nadeau_bengio};
 pub use selection::{Homogeneity, Omnibus, TestSelection, select_test};
 pub use sign::{SignTest, sign_test};

@@ -45,7 +45,7 @@ impl ResultColumn {
 
 use ResultColumn::{Measure, Text};
 
-/// How a trial ended and what it measured. The order is stable; new columns go to the end.
+/// How a trial ended and what it measured. The order is stable; new columns go to the end of [`LATER`].
 pub(crate) const RESULT: &[ResultColumn] = &[
     Text("status", |trial| trial.status.to_string()),
     Text("reason", |trial| trial.reason.clone()),
@@ -98,6 +98,13 @@ pub(crate) const RESULT: &[ResultColumn] = &[
     Text("code", |trial| code(&trial.provenance.code)),
     Text("numerics", |trial| counted(trial.provenance.numerics)),
     Text("earlier_code", |trial| trial.provenance.earlier_code.join("; ")),
+];
+
+/// What came after the label of the group.
+pub(crate) const LATER: &[ResultColumn] = &[
+    Text("backend", |trial| trial.spec.training.backend.to_string()),
+    Text("cpu", |trial| trial.provenance.cpu.clone()),
+    Measure("network_bytes"),
 ];
 
 /// One epoch.
@@ -171,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_measure_is_a_column_and_every_column_of_one_is_declared() {
-        let columns = RESULT.iter().filter(|column| matches!(column, Measure(_)));
+        let columns = RESULT.iter().chain(LATER).filter(|column| matches!(column, Measure(_)));
         let mut columns: Vec<&str> = columns.map(|column| column.name()).collect();
         let mut declared: Vec<&str> = measure::MEASURES.iter().map(|m| m.name).collect();
         columns.sort_unstable();

@@ -1,10 +1,12 @@
-//! CSV files: trials, history, layers, summary, masks.
+//! CSV files: trials, history, layers, summary, masks, backends, times.
 //!
-//! Five tables for other programs, documented column by column in the crate's `README.md`:
+//! Eight tables for other programs, documented column by column in the crate's `README.md`:
 //! `trials.csv` (a row per trial that ended, failed ones included), `history.csv` (per epoch),
 //! `layers.csv` (per layer and epoch), `summary.csv` (per group of trials that differ only in
-//! their seed) and `masks.csv` (how far apart networks end in their connections). Rows come in one order whatever the order of the trials. Missing is
-//! empty, never zero.
+//! their seed), `masks.csv` (how far apart networks end in their connections), `backends.csv` (a method
+//! on several backends), `times.csv` (measured time per group) and `time_to_target.csv` (how soon each seed
+//! is as good as the control). Rows come in one order whatever the order of the trials. Missing is empty,
+//! never zero.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,7 @@ mod cell;
 mod columns;
 mod masks;
 mod summary;
+mod times;
 
 use cell::{Cells, model_parameters, training};
 
@@ -27,7 +30,7 @@ struct Csv;
 inventory::submit! {
     ReportPlugin {
         name: "csv",
-        summary: "CSV files of all trials, their epochs, their layers, means over seeds, and distances of masks.",
+        summary: "CSV files of all trials, their epochs, their layers, means over seeds, distances of masks, and measured times.",
         order: 20,
         report: &Csv,
         terminal: None,
@@ -49,6 +52,9 @@ impl Report for Csv {
                 summary::rows(study, &parameters),
             ),
             document("masks.csv", masks::header(), masks::rows(study)),
+            document("backends.csv", times::backends_header(), times::backends(study)),
+            document("times.csv", times::times_header(), times::times(study)),
+            document("time_to_target.csv", times::targets_header(), times::targets(study)),
         ];
         Ok(Rendering { documents })
     }
@@ -87,12 +93,15 @@ fn trials_table(
     labels: &BTreeMap<&str, &str>,
     parameters: &Parameters,
 ) -> Document {
+    let later = || columns::LATER.iter();
     let header = columns::RESULT.iter().map(|column| column.name()).chain(["label"]);
+    let header = header.chain(later().map(|column| column.name()));
     let header = identity_names().chain(header).map(str::to_owned).chain(parameters.header());
     let rows = trials.iter().map(|trial| -> Cells {
         identity(trial)
             .chain(columns::RESULT.iter().map(|column| column.cell(trial)))
             .chain([label(labels, trial)])
+            .chain(later().map(|column| column.cell(trial)))
             .chain(parameters.cells(&trial.spec))
             .collect()
     });

@@ -91,6 +91,8 @@ const COLUMNS: &[GroupColumn] = &[
     ("label", |row| row.group.label.clone()),
     ("out_of_memory", |row| row.count(Status::OutOfMemory)),
     ("refused", |row| row.count(Status::Refused)),
+    ("backend", |row| row.group.backend.to_string()),
+    ("network_bytes_mean", |row| row.mean_of("network_bytes")),
 ];
 
 impl<'r> Row<'r> {

@@ -9,7 +9,7 @@ use dst_record::record::{
     EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
     TrialSpec,
 };
-use dst_record::{LayerMask, Metric, Training};
+use dst_record::{BackendKind, LayerMask, Metric, Training};
 use proptest::prelude::*;
 use report_csv as _;
 use serde_json::json;
@@ -95,12 +95,14 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
         masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
+        network_bytes: Some(2048),
         provenance: Provenance {
             version: "0.1.0".to_owned(),
             libtorch: "2.13.0".to_owned(),
             host: "desk".to_owned(),
             device: "cpu".to_owned(),
             threads: 1,
+            cpu: "abacus".to_owned(),
             data_digest: "c0ffee".to_owned(),
             data_origin: "here".to_owned(),
             weights_digest: "feed".to_owned(),
@@ -132,6 +134,7 @@ fn failed(spec: TrialSpec, status: Status, reason: &str) -> TrialRecord {
         masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
+        network_bytes: None,
         provenance: Provenance::default(),
     }
 }
@@ -166,7 +169,16 @@ fn document(trials: &[TrialRecord], name: &str) -> String {
     documents(trials, &[]).remove(name).unwrap()
 }
 
-const NAMES: [&str; 5] = ["trials.csv", "history.csv", "layers.csv", "summary.csv", "masks.csv"];
+const NAMES: [&str; 8] = [
+    "trials.csv",
+    "history.csv",
+    "layers.csv",
+    "summary.csv",
+    "masks.csv",
+    "backends.csv",
+    "times.csv",
+    "time_to_target.csv",
+];
 
 /// One column of a document by seed or row, for tables too wide to show whole.
 fn columns(text: &str, names: &[&str]) -> Vec<String> {
@@ -204,12 +216,12 @@ fn trials_have_a_row_each_and_missing_is_empty() {
         .replace(flat, "FLAT");
     assert_eq!(
         text,
-        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt,test_metric_name,test_metric,validation_metric,test_f1_binary,test_matthews,test_pearson,test_spearman,inference_samples_per_second,throughput_batch_size,train_seconds_per_epoch,precision,dataset_options,data_origin,weights_digest,commit,code,numerics,earlier_code,label,model.hidden,strategy.fraction,FLAT TRAINING
-broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,,,,,broken at 50 %,[8],,FLAT
-dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.875,0.885,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,dense,[8],,FLAT
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.75,0.76,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,sparse at 50 %,[8],0.3,FLAT
-sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,,,,,sparse at 50 %,[8],0.3,FLAT
-sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.8125,0.8225,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,sparse at 50 %,[8],0.3,FLAT
+        r#"trial,dataset,model,strategy,params,sparsity,seed,status,reason,test_accuracy,validation_accuracy,test_f1_macro,nonzero_parameters,prunable_parameters,total_parameters,sparsity_prunable,sparsity_total,inference_ms_per_sample,train_seconds,peak_memory_bytes,peak_memory_kind,train_flops,inference_flops,dense_inference_flops,test_accuracy_last,test_loss,best_epoch,inference_batch_size,steps,skipped_batches,model_params,training,version,libtorch,host,device,threads,data_digest,started,attempt,test_metric_name,test_metric,validation_metric,test_f1_binary,test_matthews,test_pearson,test_spearman,inference_samples_per_second,throughput_batch_size,train_seconds_per_epoch,precision,dataset_options,data_origin,weights_digest,commit,code,numerics,earlier_code,label,backend,cpu,network_bytes,model.hidden,strategy.fraction,FLAT TRAINING
+broken-0,toy,mlp,broken,{},0.5,0,crashed,killed by signal 9,,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,,,,,broken at 50 %,masked,,,[8],,FLAT
+dense-0,toy,mlp,dense,{},0,0,finished,,0.875,0.885,0.865,1010,1000,1010,0,0,0.5,3.25,4096,resident-set,6000000,2000,2000,0.855,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.875,0.885,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,dense,masked,abacus,2048,[8],,FLAT
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,finished,,0.75,0.76,0.74,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.73,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.75,0.76,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,sparse at 50 %,masked,abacus,2048,[8],0.3,FLAT
+sparse-9,toy,mlp,sparse,"{""fraction"":0.3}",0.5,9,diverged,"epoch 1: loss is NaN, ""lr"" too large",,,,,,,,,,,,,,,,,,,,,,"{""hidden"":[8]}",TRAINING,,,,,,,,,,,,,,,,,,,f32,,,,,,,,sparse at 50 %,masked,,,[8],0.3,FLAT
+sparse-10,toy,mlp,sparse,"{""fraction"":0.3}",0.5,10,finished,,0.8125,0.8225,0.8025,510,1000,1010,0.5,0.4,0.5,3.25,4096,resident-set,3000000,1000,2000,0.7925,0.25,1,256,20,1,"{""hidden"":[8]}",TRAINING,0.1.0,2.13.0,desk,cpu,1,c0ffee,2026-01-31T12:00:00Z,2,accuracy,0.8125,0.8225,0.5,-0.25,,,2500,256,3.25,f32,,here,feed,0a1b2c3d4e5f-dirty,dst-models=01234567 strategy-x=fedcba98,1,,sparse at 50 %,masked,abacus,2048,[8],0.3,FLAT
 "#
     );
 }
@@ -466,6 +478,52 @@ fn masks_are_compared_between_seeds_and_methods() {
             format!("methods other at 50 % {same}  1 1 1.4999999999999998"),
         ]
     );
+}
+
+#[test]
+fn times_are_compared_by_seed_with_the_control_and_with_other_backends() {
+    let mut trials = trials();
+    for trial in &mut trials {
+        trial.provenance.attempt = 1;
+    }
+    let names = ["label", "control", "seed", "target", "reached", "epoch", "seconds", "ratio"];
+    let expected = ["dense  0 0.745 true 1 1.5 ", "sparse at 50 % dense 0 0.745 true 1 1.5 1"];
+    assert_eq!(columns(&document(&trials, "time_to_target.csv"), &names), expected);
+    let names = [
+        "label",
+        "control",
+        "train_seconds_mean",
+        "train_seconds_ratio",
+        "train_seconds_pairs",
+        "train_on_front",
+        "target_seeds",
+        "target_reached",
+    ];
+    assert_eq!(
+        columns(&document(&trials, "times.csv"), &names),
+        ["dense  3.25   true 1 1", "sparse at 50 % dense 3.25 1 1 false 1 1"]
+    );
+    assert_eq!(document(&trials, "backends.csv").lines().count(), 1);
+
+    let mut auto = trials[1].clone();
+    auto.id = "auto-0".to_owned();
+    auto.spec.training.backend = BackendKind::Auto;
+    auto.outcome.as_mut().unwrap().train_seconds = 1.625;
+    trials.push(auto);
+    let text = document(&trials, "backends.csv");
+    let names = ["label", "reference", "pairs", "sameness", "train_seconds_ratio", "withheld"];
+    let row = "sparse at 50 %, auto sparse at 50 %, masked 1 inconclusive 0.5 ";
+    assert_eq!(columns(&text, &names), [row]);
+    assert_eq!(columns(&text, &["reason"]), ["1 pair, and a test needs 5"]);
+    // All begin at once: beside the one of 1.6 s are three, beside that of 3.25 s two and a half.
+    let measured = "on abacus (machine desk), cpu, 1 thread, with 2.5 to 3 other trials of this report \
+                    beside each on average";
+    assert_eq!(columns(&text, &["measured"]), [measured]);
+
+    trials.last_mut().unwrap().provenance.host = "table".to_owned();
+    let text = document(&trials, "backends.csv");
+    let names = ["train_seconds_ratio", "measured", "withheld"];
+    assert_eq!(columns(&text, &names), ["  ran on different machines (1 pair)"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! [NUMBERS]`.
 //!
 //! - `grid`: of made-up trials; data sets, strategies, sparsities, seeds, epochs.
+//! - `backends`: the same grid with dense arithmetic and with kernels that take a third of its time.
 //! - `blocks`: written by hand, with every kind of block; families, methods, sparsities.
 //! - `hostile`: every text does harm where it is not escaped.
 
@@ -12,9 +13,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use dst_analysis::document::Page;
-use dst_analysis::sample::{Size, grid, predict};
+use dst_analysis::sample::{Size, grid, on_backend, predict};
 use dst_analysis::{Analysis, Experiment, ReportPlugin, Study};
-use dst_record::{Error, Plugin, Result};
+use dst_record::{BackendKind, Error, Plugin, Result};
 use report_html as _;
 
 fn main() -> Result<()> {
@@ -29,15 +30,20 @@ fn main() -> Result<()> {
     let (seeds, epochs) = (number(3, 8), number(4, 20) as u32);
     let mut trials = grid(Size { datasets, strategies, sparsities, seeds, epochs });
     predict(&mut trials, 500);
+    if kind == "backends" {
+        trials.extend(on_backend(&trials, BackendKind::Auto, 0.3));
+    }
     let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
     let study = Study::new(&Experiment::new(&trials, &analysis))?;
     let page = match kind.as_str() {
-        "grid" => Page::new(&study),
+        "grid" | "backends" => Page::new(&study),
         "blocks" => {
             made_up::page(made_up::Size { families: datasets, methods: strategies, sparsities })
         }
         "hostile" => made_up::hostile(),
-        other => return Err(Error::unknown("kind", other, ["grid", "blocks", "hostile"])),
+        other => {
+            return Err(Error::unknown("kind", other, ["grid", "backends", "blocks", "hostile"]));
+        }
     };
     let start = Instant::now();
     let rendering = ReportPlugin::find("html")?.report.render(&study, &page)?;

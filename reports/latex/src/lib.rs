@@ -1,5 +1,5 @@
-//! Tables for a paper: `tables.tex`, two `table` environments for each data set and model (scores with
-//! verdicts, and costs), and the methods paragraph; `references.bib`, the methods that took part.
+//! Tables for a paper: `tables.tex`, `table` environments for each data set and model (scores with verdicts,
+//! costs, and measured time), and the methods paragraph; `references.bib`, the methods that took part.
 //!
 //! It needs the package `booktabs`, and nothing else. What it says stands in
 //! [`dst_analysis::document`].
@@ -12,6 +12,10 @@ use dst_stats::verdict::Verdict;
 mod text;
 
 use text::{escaped, number};
+
+/// Ends of the ids of tables that a paper has in full if everybody should see them: times say little of a
+/// method that masks simulate, and are folded away then.
+const WHOLE: [&str; 4] = ["-results", "-backends", "-target", "-seconds"];
 
 /// Columns of costs that a paper has room for.
 const COST_COLUMNS: [&str; 5] =
@@ -85,14 +89,15 @@ fn references(page: &Page) -> Option<&str> {
 }
 
 fn family(section: &Section) -> String {
-    let own = section.blocks.iter().chain(section.folds.iter().flat_map(|fold| &fold.blocks));
-    let tables = own.filter_map(|block| match block {
-        Block::Table(table) => Some(table),
+    let folded = section.folds.iter().flat_map(|fold| &fold.blocks).map(|block| (false, block));
+    let own = section.blocks.iter().map(|block| (true, block)).chain(folded);
+    let tables = own.filter_map(|(is_open, block)| match block {
+        Block::Table(table) => Some((is_open, table)),
         _ => None,
     });
     let mut text = String::new();
-    for table in tables {
-        if table.id.ends_with("-results") {
+    for (is_open, table) in tables {
+        if is_open && WHOLE.iter().any(|end| table.id.ends_with(end)) {
             let all: Vec<usize> = (0..table.columns.len()).collect();
             text.push_str(&self::table(table, &all, &section.title));
         } else if table.id.ends_with("-costs") {

@@ -2,9 +2,10 @@
 //! the same digits and words.
 
 use dst_analysis::document::{Block, Page, Table, Topic};
-use dst_analysis::sample::{Size, grid, group, predict};
+use dst_analysis::sample::{Size, grid, group, on_backend, predict};
 use dst_analysis::{Analysis, Experiment, PrimaryTest, ReportPlugin, Study};
-use dst_record::Plugin;
+use dst_record::record::TrialRecord;
+use dst_record::{BackendKind, Plugin};
 use serde_json::{Value, json};
 use {
     report_html as _, report_json as _, report_latex as _, report_markdown as _,
@@ -23,6 +24,10 @@ struct Forms {
 
 impl Forms {
     fn new(analysis: &Analysis) -> Self {
+        Self::of(&Self::trials(), analysis)
+    }
+
+    fn trials() -> Vec<TrialRecord> {
         let mut trials =
             grid(Size { datasets: 2, strategies: 3, sparsities: 2, seeds: 8, epochs: 2 });
         let better = [0.991, 0.993, 0.992, 0.9905, 0.992, 0.9915, 0.9935, 0.991];
@@ -34,7 +39,11 @@ impl Forms {
         }
         trials.extend(extra);
         predict(&mut trials, 1000);
-        let study = Study::new(&Experiment::new(&trials, analysis)).unwrap();
+        trials
+    }
+
+    fn of(trials: &[TrialRecord], analysis: &Analysis) -> Self {
+        let study = Study::new(&Experiment::new(trials, analysis)).unwrap();
         let page = Page::new(&study);
         let text = |report: &str, name: &str| {
             let report = ReportPlugin::find(report).unwrap().report;
@@ -44,7 +53,7 @@ impl Forms {
         };
         let terminal = ReportPlugin::find("significance").unwrap().terminal.unwrap();
         Self {
-            terminal: unstyled(&terminal(&page, 200)),
+            terminal: unstyled(&terminal(&page, 400)),
             markdown: replaced(
                 &text("markdown", "report.md").replace('\\', ""),
                 &[("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")],
@@ -77,11 +86,40 @@ impl Forms {
         families.flat_map(|(place, section)| section.blocks.iter().map(move |block| (place, block)))
     }
 
-    fn results(&self) -> impl Iterator<Item = (usize, &Table)> {
-        self.families().filter_map(|(place, block)| match block {
-            Block::Table(table) if table.id.ends_with("-results") => Some((place, table)),
+    fn tables(&self, end: &str) -> impl Iterator<Item = (usize, &Table)> {
+        self.families().filter_map(move |(place, block)| match block {
+            Block::Table(table) if table.id.ends_with(end) => Some((place, table)),
             _ => None,
         })
+    }
+
+    /// Does every form have every cell of these tables? How many rows there are.
+    fn agree_on(&self, end: &str) -> usize {
+        let rows: Vec<String> =
+            self.html.split("<tr").map(|row| read(&format!("<tr{row}"))).collect();
+        let mut seen = 0;
+        for (place, table) in self.tables(end) {
+            let blocks = self.json["page"]["sections"][place]["blocks"].as_array().unwrap();
+            let data = blocks.iter().find(|block| block["id"] == table.id.as_str()).unwrap();
+            for (row, values) in table.rows.iter().zip(data["rows"].as_array().unwrap()) {
+                let cells: Vec<&str> = row.iter().map(|cell| cell.text()).collect();
+                let shown: Vec<&str> =
+                    cells.iter().copied().filter(|cell| !cell.is_empty()).collect();
+                assert!(shown.len() >= 4, "{shown:?}");
+                assert!(holds(self.terminal.lines(), &shown), "{shown:?}\n{}", self.terminal);
+                let line = format!("\n| {} |\n", cells.join(" | "));
+                assert!(self.markdown.contains(&line), "{line}");
+                let line = format!("{} \\\\\n", cells.join(" & ").replace("<&>", "<\u{1}>"));
+                assert!(self.latex.contains(&line), "{line}\n{}", self.latex);
+                assert!(holds(rows.iter().map(String::as_str), &shown), "{shown:?}");
+                for (cell, value) in cells.iter().zip(values.as_array().unwrap()) {
+                    let text = value.get("text").or(value.get("verdict")).unwrap_or(value).as_str();
+                    assert_eq!(text.unwrap_or(""), *cell);
+                }
+                seen += 1;
+            }
+        }
+        seen
     }
 
     fn sentences(&self) -> Vec<&str> {
@@ -152,31 +190,7 @@ fn every_form_has_every_result_and_every_verdict() {
     for test in [PrimaryTest::PairedT, PrimaryTest::SignFlips] {
         let analysis = Analysis { control: "baseline".to_owned(), test, ..Analysis::default() };
         let forms = Forms::new(&analysis);
-        let rows: Vec<String> =
-            forms.html.split("<tr").map(|row| read(&format!("<tr{row}"))).collect();
-        let mut seen = 0;
-        for (place, table) in forms.results() {
-            let blocks = forms.json["page"]["sections"][place]["blocks"].as_array().unwrap();
-            let data = blocks.iter().find(|block| block["id"] == table.id.as_str()).unwrap();
-            for (row, values) in table.rows.iter().zip(data["rows"].as_array().unwrap()) {
-                let cells: Vec<&str> = row.iter().map(|cell| cell.text()).collect();
-                let shown: Vec<&str> =
-                    cells.iter().copied().filter(|cell| !cell.is_empty()).collect();
-                assert!(shown.len() >= 4, "{shown:?}");
-                assert!(holds(forms.terminal.lines(), &shown), "{shown:?}\n{}", forms.terminal);
-                let line = format!("\n| {} |\n", cells.join(" | "));
-                assert!(forms.markdown.contains(&line), "{line}");
-                let line = format!("{} \\\\\n", cells.join(" & ").replace("<&>", "<\u{1}>"));
-                assert!(forms.latex.contains(&line), "{line}\n{}", forms.latex);
-                assert!(holds(rows.iter().map(String::as_str), &shown), "{shown:?}");
-                for (cell, value) in cells.iter().zip(values.as_array().unwrap()) {
-                    let text = value.get("text").or(value.get("verdict")).unwrap_or(value).as_str();
-                    assert_eq!(text.unwrap_or(""), *cell);
-                }
-                seen += 1;
-            }
-        }
-        assert_eq!(seen, 7 + 1 + 7);
+        assert_eq!(forms.agree_on("-results"), 7 + 1 + 7);
 
         let sentences = forms.sentences();
         assert_eq!(sentences.len(), 6 + 1 + 6);
@@ -196,4 +210,25 @@ fn every_form_has_every_result_and_every_verdict() {
             assert!(forms.json["families"].as_array().unwrap().iter().any(in_family), "{sentence}");
         }
     }
+}
+
+/// Where a backend is faster than dense arithmetic, its times are part of what everybody sees.
+#[test]
+fn every_form_has_the_times_of_backends() {
+    let size = Size { datasets: 1, strategies: 2, sparsities: 2, seeds: 8, epochs: 3 };
+    let mut trials = grid(size);
+    trials.extend(on_backend(&trials, BackendKind::Auto, 0.3));
+    let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
+    let forms = Forms::of(&trials, &analysis);
+    assert_eq!(forms.agree_on("-backends"), 5);
+    assert_eq!(forms.agree_on("-target"), 10);
+    assert_eq!(forms.agree_on("-seconds"), 10);
+    let (_, backends) = forms.tables("-backends").next().unwrap();
+    let row: Vec<&str> = backends.rows[1].iter().map(|cell| cell.text()).collect();
+    assert_eq!([row[0], row[1]], ["method-0 at 50 %, auto", "masked"]);
+    assert_eq!([row[3], row[5], row[8]], ["equivalent", "0.30", "7"]);
+    let notes = backends.notes.join(" ");
+    assert!(notes.contains("a difference of 0.3 points or more"), "{notes}");
+    assert!(notes.contains("on machine sample, whose processor was not recorded"), "{notes}");
+    assert!(notes.contains("with no other trial of this report beside them"), "{notes}");
 }

@@ -15,14 +15,13 @@ use dst_analysis::format::percent;
 use dst_analysis::{Document, Report};
 use dst_analysis::{Group, tables};
 use dst_record::record::TrialRecord;
-use dst_record::{Metric, Result};
+use dst_record::{Metric, Result, utc};
 
 mod folder;
 mod frame;
 mod hparams;
 mod message;
 mod series;
-mod time;
 
 use folder::part;
 use message::Event;
@@ -78,7 +77,7 @@ fn runs(group: &Group<'_>, folder: &str, name: &str) -> Vec<Document> {
 /// The event file of one trial.
 fn file(trial: &TrialRecord, metric: Metric, group: &str) -> Vec<u8> {
     // Of a process that died before it could say when it began, nothing else is known.
-    let start = time::seconds(&trial.provenance.started).unwrap_or_default() as f64;
+    let start = utc::seconds(&trial.provenance.started).unwrap_or_default() as f64;
     let version = Event {
         wall_time: start,
         file_version: Some("brain.Event:2".to_owned()),

@@ -148,7 +148,9 @@ fn aggregates(
         let label = &across.methods[place];
         let strategy = label.split(' ').next().unwrap_or_default();
         let sparsity = label.rsplit_once(" at ").and_then(|(_, text)| {
-            text.strip_suffix(" %").and_then(|number| number.parse::<f64>().ok())
+            // A budget or a backend may follow.
+            let sparsity = text.split(',').next()?.strip_suffix(" %")?;
+            sparsity.parse::<f64>().ok()
         });
         Series::new(strategy, sparsity.unwrap_or(0.0) / 100.0, label)
     };

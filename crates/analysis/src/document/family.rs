@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use dst_figures::Palette;
 
 use super::figures::Figures;
-use super::{Block, Fold, Section, Topic, VerdictGroup, VerdictLine, masks, tables};
+use super::{
+    Block, Fold, Section, Topic, VerdictGroup, VerdictLine, costs, masks, seconds, tables,
+};
 use crate::budget::{Budget, Level};
 use crate::format::percent;
 use crate::sentence::sentence_of_family;
@@ -31,6 +33,14 @@ pub(super) fn section(
     if !notes.is_empty() {
         blocks.push(Block::Notes { notes });
     }
+    let mut time = seconds::tables(judgement, study.analysis(), &id);
+    let mut over_time: Vec<Block> =
+        figures.seconds.into_iter().map(|figure| Block::Figure(figure.into())).collect();
+    if seconds::is_measured(judgement) {
+        // What was trained for its time is read for its time.
+        blocks.append(&mut time);
+        blocks.append(&mut over_time);
+    }
     blocks.extend(figures.open.into_iter().map(|figure| Block::Figure(figure.into())));
 
     let table = &judgement.table;
@@ -46,9 +56,14 @@ pub(super) fn section(
     };
     let of = |table: Option<super::Table>| table.map(Block::Table);
 
-    let mut costs = vec![of(Some(tables::costs(judgement, &id)))];
+    let mut costs = vec![of(Some(costs::costs(judgement, &id)))];
     costs.extend(drawn(figures.costs));
     fold("Costs", "parameters, FLOPs, times and memory", costs);
+    fold(
+        "Time",
+        "scores against seconds, and how soon methods are as good as the control",
+        time.into_iter().chain(over_time).map(Some).collect(),
+    );
     let mut scores = vec![of(Some(tables::scores(judgement, &id, alpha)))];
     scores.extend(drawn(figures.seeds));
     fold("Scores and seeds", "every score, and every seed of every comparison", scores);

@@ -19,6 +19,8 @@ use crate::{Comparison, Group, Judgement, Study};
 
 /// Groups that a figure of curves shows: more lines than this cannot be told apart.
 const CURVES: usize = 8;
+/// Groups of a figure of curves with their intervals: more bands than this cover one another.
+const BANDED: usize = 6;
 /// Groups of which layers and confusions are shown.
 const LAYERS: usize = 4;
 /// Comparisons whose seeds are drawn.
@@ -36,6 +38,8 @@ pub(super) struct Figures {
     /// What everybody wants to see.
     pub(super) open: Vec<Figure>,
     pub(super) costs: Vec<Figure>,
+    /// Scores against measured time, and the time to the control's score.
+    pub(super) seconds: Vec<Figure>,
     pub(super) seeds: Vec<Figure>,
     pub(super) training: Vec<Figure>,
     pub(super) topology: Vec<Figure>,
@@ -58,6 +62,8 @@ impl Figures {
         let drawn = Drawn { judgement, palette, id, alpha, level: 1.0 - alpha };
         drawn.forest(&mut figures);
         drawn.trade_offs(&mut figures);
+        figures.seconds.splice(0..0, drawn.over_seconds());
+        figures.seconds.extend(drawn.to_target());
         drawn.learning(&mut figures);
         drawn.slopes(&mut figures);
         drawn.all_pairs(&mut figures, study);
@@ -69,18 +75,18 @@ impl Figures {
 }
 
 /// What all figures of a family are drawn from.
-struct Drawn<'j, 't> {
-    judgement: &'j Judgement<'t>,
-    palette: &'j Palette,
+pub(super) struct Drawn<'j, 't> {
+    pub(super) judgement: &'j Judgement<'t>,
+    pub(super) palette: &'j Palette,
     id: &'j str,
     alpha: f64,
-    level: f64,
+    pub(super) level: f64,
 }
 
 /// A cost that scores are drawn against.
 type Cost = (&'static str, &'static str, fn(&Group<'_>) -> Option<f64>);
 
-const COSTS: [Cost; 4] = [
+const COSTS: [Cost; 5] = [
     ("density", "density of the prunable weights", |group| {
         group.mean(|outcome| 1.0 - outcome.sparsity_prunable)
     }),
@@ -88,17 +94,20 @@ const COSTS: [Cost; 4] = [
         group.mean(|outcome| outcome.inference_flops / outcome.dense_inference_flops)
     }),
     ("training-flops", "training FLOPs", |group| group.mean(|outcome| outcome.train_flops)),
-    ("training-time", "measured training time (s), masked dense arithmetic", |group| {
+    ("training-time", "measured training time (s)", |group| {
         group.mean(|outcome| outcome.train_seconds)
+    }),
+    ("inference-time", "measured inference time (ms per sample)", |group| {
+        group.mean(|outcome| outcome.inference_ms_per_sample)
     }),
 ];
 
 impl<'t> Drawn<'_, 't> {
-    fn metric(&self) -> Metric {
+    pub(super) fn metric(&self) -> Metric {
         self.judgement.table.metric
     }
 
-    fn heading(&self, name: &str, title: impl Into<String>) -> Heading {
+    pub(super) fn heading(&self, name: &str, title: impl Into<String>) -> Heading {
         Heading::new(format!("{}-{name}", self.id), title)
     }
 
@@ -152,7 +161,16 @@ impl<'t> Drawn<'_, 't> {
 
     fn trade_offs(&self, figures: &mut Figures) {
         let metric = self.metric();
+        let seconds = &self.judgement.seconds;
         for (place, (name, label, cost)) in COSTS.into_iter().enumerate() {
+            let withheld = match name {
+                "training-time" => seconds.training.withheld,
+                "inference-time" => seconds.inference.withheld,
+                _ => None,
+            };
+            if withheld.is_some() {
+                continue;
+            }
             let point = |group: &Arc<Group<'_>>| {
                 let scores = group.scores();
                 let mean = dst_stats::mean_interval(&scores, self.level).ok();
@@ -170,17 +188,25 @@ impl<'t> Drawn<'_, 't> {
             }
             let axis = Axis::new(label).spaced(Spacing::Auto);
             let data = TradeOff {
-                x: if name.starts_with("training") { axis.si() } else { axis.percent() },
+                x: match name {
+                    "training-flops" | "training-time" => axis.si(),
+                    "inference-time" => axis,
+                    _ => axis.percent(),
+                },
                 y: of_metric(metric, format!("test {}", metric.title())),
                 x_better: Better::Lower,
                 y_better: Better::Higher,
-                connect: points.len() <= 40 && name != "training-time",
+                connect: points.len() <= 40 && !name.ends_with("-time"),
                 points,
             };
             let title = format!("Test {} against {label}", metric.title());
             let figure = dst_figures::trade_off(&self.heading(name, title), self.palette, &data);
             // Density and operations tell the story; the rest is a click away.
-            if place < 2 { figures.open.push(figure) } else { figures.costs.push(figure) }
+            match name {
+                _ if place < 2 => figures.open.push(figure),
+                "training-flops" => figures.costs.push(figure),
+                _ => figures.seconds.push(figure),
+            }
         }
     }
 
@@ -398,6 +424,11 @@ impl<'t> Drawn<'_, 't> {
         ranked.into_iter().map(|(_, _, group)| group).collect()
     }
 
+    /// The groups of a figure of curves that has their intervals too.
+    pub(super) fn banded(&self) -> Vec<&Arc<Group<'t>>> {
+        self.shown(BANDED)
+    }
+
     /// The first of [`Drawn::best`], at most so many, in the order of the table.
     fn shown(&self, most: usize) -> Vec<&Arc<Group<'t>>> {
         let ranked = self.best();
@@ -418,8 +449,13 @@ pub(super) fn palette(study: &Study<'_>) -> Palette {
 
 /// The line of a trade-off that a group lies on: its label without the sparsity, which changes along it.
 fn line(group: &Group<'_>) -> String {
-    let end = format!(" at {}", percent(group.sparsity));
-    group.label.strip_suffix(&end).unwrap_or(&group.label).to_owned()
+    let (at, backend) =
+        (format!(" at {}", percent(group.sparsity)), format!(", {}", group.backend));
+    let (name, backend) = match group.label.strip_suffix(&backend) {
+        Some(name) => (name, backend),
+        None => (group.label.as_str(), String::new()),
+    };
+    format!("{}{backend}", name.strip_suffix(&at).unwrap_or(name))
 }
 
 fn conclusion(verdict: Verdict) -> Conclusion {
@@ -449,7 +485,7 @@ fn moves(trial: &TrialRecord) -> bool {
     trial.layers.iter().any(|layer| layer.born > 0 || layer.dropped > 0)
 }
 
-fn of_metric(metric: Metric, label: String) -> Axis {
+pub(super) fn of_metric(metric: Metric, label: String) -> Axis {
     let axis = Axis::new(label);
     if metric.is_share() { axis.percent() } else { axis }
 }

@@ -1,9 +1,13 @@
 //! What came out, in words, for who reads nothing else.
 
+use std::collections::BTreeSet;
+
+use dst_record::BackendKind;
 use dst_record::record::Status;
 use dst_stats::verdict::Verdict;
 
-use crate::format::count;
+use crate::format::{count, margin, points, quotient};
+use crate::seconds::{BackendComparison, Sameness, TimeToTarget};
 use crate::sentence::{sentence, verdict};
 use crate::{Judgement, Study};
 
@@ -32,7 +36,78 @@ pub(super) fn lead(study: &Study<'_>) -> Vec<String> {
         }
         _ => vec![of_all(&compared, &study.control)],
     };
+    if compared.len() <= NAMED {
+        lines.extend(study.judgements.iter().flat_map(|judgement| of_time(judgement)));
+    }
     lines.push(completeness(study));
+    lines
+}
+
+/// What trials of other backends than dense arithmetic took in time; nothing if there are none.
+fn of_time(judgement: &Judgement<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (seconds, metric) = (&judgement.seconds, judgement.table.metric);
+    let place = &judgement.table.place;
+    let size = |size: f64| format!("{}{}", margin(metric, size), points(metric));
+    let pairs: BTreeSet<(BackendKind, BackendKind)> =
+        seconds.backends.iter().map(|one| one.backends()).collect();
+    for (backend, reference) in pairs {
+        let found: Vec<_> =
+            seconds.backends.iter().filter(|one| one.backends() == (backend, reference)).collect();
+        let alike = |one: &&&BackendComparison<'_>| {
+            matches!(one.sameness, Sameness::Identical | Sameness::Equivalent)
+        };
+        let mut text = format!(
+            "On {place}, {} of {} on {backend} {} shown to score as on {reference}, within {}",
+            found.iter().filter(alike).count(),
+            count(found.len(), "method"),
+            if found.iter().filter(alike).count() == 1 { "is" } else { "are" },
+            seconds.equivalence_margin.map_or_else(|| "an unknown margin".to_owned(), size),
+        );
+        let ratios: Vec<f64> = found
+            .iter()
+            .filter_map(|one| Some(one.training.ratio.as_ref()?.geometric_mean))
+            .collect();
+        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = ratios.iter().copied().fold(0.0, f64::max);
+        match ratios.len() {
+            0 => {}
+            1 => text.push_str(&format!("; its training takes {} of the time", quotient(least))),
+            _ => text.push_str(&format!(
+                "; trainings take {} to {} of the time",
+                quotient(least),
+                quotient(most)
+            )),
+        }
+        lines.push(text + ".");
+    }
+    let measured = seconds
+        .target
+        .times
+        .iter()
+        .filter(|time| time.control.is_some() && time.group.backend != BackendKind::Masked);
+    let mut ratios: Vec<(f64, &TimeToTarget<'_>)> =
+        measured.filter_map(|time| Some((time.median_ratio.as_ref()?.median, time))).collect();
+    ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if let ([(least, soonest), ..], Some(below)) = (&ratios[..], seconds.target.margin)
+        && least.is_finite()
+    {
+        let sooner = ratios.iter().filter(|(ratio, _)| *ratio < 1.0).count();
+        lines.push(format!(
+            "On {place}, {sooner} of {} on sparse kernels {} the last validation {} of {} minus {} sooner \
+             than {} itself, in the median over seeds; soonest is {}, in {} of its time ({} of {} get there).",
+            count(ratios.len(), "method"),
+            if sooner == 1 { "has" } else { "have" },
+            metric.title(),
+            judgement.control_strategy,
+            size(below),
+            judgement.control_strategy,
+            soonest.group.label,
+            quotient(*least),
+            soonest.reached(),
+            count(soonest.seeds.len(), "seed"),
+        ));
+    }
     lines
 }
 

@@ -12,11 +12,20 @@ use crate::{Margin, Study};
 type Source = fn(&TrialRecord) -> String;
 
 /// Sources that should be the same for all trials, and what follows if they are not.
-const SOURCES: [(&str, Source, &str); 4] = [
+const SOURCES: [(&str, Source, &str); 6] = [
     ("version of the harness", |t| t.provenance.version.clone(), "methods may differ between them"),
     ("version of libtorch", |t| t.provenance.libtorch.clone(), "rounding may differ between them"),
     ("device", |t| t.provenance.device.clone(), "times are not comparable"),
     ("machine", |t| t.provenance.host.clone(), "times are not comparable"),
+    ("processor", |t| t.provenance.cpu.clone(), "times are not comparable"),
+    (
+        "the number of threads",
+        |t| match t.provenance.threads {
+            0 => String::new(),
+            threads => threads.to_string(),
+        },
+        "times are not comparable",
+    ),
 ];
 
 /// Sources that are told and may differ.
@@ -154,6 +163,10 @@ fn settings(study: &Study<'_>) -> Table {
                 format!("{}{} of {}", margin(metric, size), points(metric), metric.title()),
             ));
         }
+    }
+    rows.push(line("margin of the time to the control's score", described(analysis.target_margin)));
+    if study.judgements.iter().any(|judgement| !judgement.seconds.backends.is_empty()) {
+        rows.push(line("margin of equivalent backends", described(analysis.equivalence_margin)));
     }
     rows.push(line("alpha", analysis.alpha.to_string()));
     rows.push(line("test", format!("{}, over seeds", analysis.test.title())));

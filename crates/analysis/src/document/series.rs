@@ -22,6 +22,27 @@ pub(super) fn curve(
     line(group, epochs, level)
 }
 
+/// As [`curve`], over the mean seconds of training until the end of each epoch.
+pub(super) fn curve_over_seconds(
+    group: &Group<'_>,
+    level: f64,
+    value: impl Fn(&EpochRecord) -> Option<f64>,
+) -> Curve {
+    let mut seconds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for record in group.trials.values().flat_map(|trial| &trial.history) {
+        if value(record).is_some() {
+            seconds.entry(record.epoch).or_default().push(record.train_seconds);
+        }
+    }
+    let mut curve = curve(group, level, value);
+    for point in &mut curve.points {
+        // Points are at epochs, which are whole.
+        let own = seconds.get(&(point.x as u32)).map(|all| dst_stats::summary(all));
+        point.x = own.and_then(|own| own.ok()).map_or(f64::NAN, |summary| summary.mean);
+    }
+    curve
+}
+
 /// As [`curve`], of a number that all layers of a trial have together. None of these can be negative, so
 /// intervals end at 0.
 pub(super) fn network_curve(
@@ -132,6 +153,36 @@ mod tests {
     use super::*;
     use crate::sample;
     use dst_record::record::LayerRecord;
+
+    /// Seeds that take 2 and 4 seconds an epoch: the mean score of an epoch stands at its mean end.
+    #[test]
+    fn epochs_stand_at_their_mean_ends() {
+        let mut trials = sample::group(&serde_json::json!({ "name": "set" }), 0.9, &[0.9, 0.8]);
+        for (trial, seconds) in trials.iter_mut().zip([2.0, 4.0]) {
+            trial.history = [1, 2]
+                .map(|epoch| EpochRecord {
+                    epoch,
+                    steps: 1,
+                    learning_rate: 0.1,
+                    train_loss: 0.1,
+                    validation: dst_record::record::Scores {
+                        accuracy: Some(0.25 * f64::from(epoch) + 0.01 * seconds),
+                        ..Default::default()
+                    },
+                    sparsity_prunable: 0.9,
+                    train_flops: 1.0,
+                    train_seconds: seconds * f64::from(epoch),
+                })
+                .to_vec();
+        }
+        let analysis = crate::Analysis::default();
+        let experiment = crate::Experiment::new(&trials, &analysis);
+        let tables = crate::trial_table::tables(&experiment).unwrap();
+        let score = |epoch: &EpochRecord| epoch.validation.accuracy;
+        let curve = curve_over_seconds(&tables[0].groups[0], 0.95, score);
+        let points: Vec<(f64, f64)> = curve.points.iter().map(|point| (point.x, point.y)).collect();
+        assert_eq!(points, [(3.0, 0.28), (6.0, 0.53)]);
+    }
 
     /// Two seeds of which one has no idle neuron: Student's interval reaches far below 0.
     #[test]

@@ -1,23 +1,19 @@
 //! The tables of one family: what is read first, and what stands behind it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dst_record::Metric;
-use dst_record::record::{Outcome, Status};
+use dst_record::record::Status;
 
 use super::{Cell, Column, Table};
 use crate::diagnostics::POWER;
 use crate::format::{
     correction, correction_name, count, difference, ends, fixed, interval, level, mean_and_sd,
-    operations, p_value, percent, points, score, unit,
+    p_value, percent, points, score, unit,
 };
 use crate::sentence::corrected_for;
 use crate::settings::Multiplicity;
 use crate::{Analysis, Comparison, Group, Judgement, Study};
-
-/// Times of a measure that vary by more than this share of their mean say little.
-const NOISY: f64 = 0.2;
 
 /// Rows of the table of McNemar's tests, one for each seed of each comparison.
 const MCNEMAR: usize = 200;
@@ -109,107 +105,6 @@ pub(super) fn difference_cell(judgement: &Judgement<'_>, comparison: &Comparison
         },
         None => Cell::Number { value: estimate, text },
     }
-}
-
-/// What trials cost.
-pub(super) fn costs(judgement: &Judgement<'_>, id: &str) -> Table {
-    let mut table = Table::new(
-        format!("{id}-costs"),
-        "What networks and trainings cost, means over finished trials",
-        [
-            Column::new("strategy", "label"),
-            Column::new("sparsity, prunable", "sparsity_prunable").in_unit("%").rank(1),
-            Column::new("sparsity, all", "sparsity_total").in_unit("%").rank(4),
-            Column::new("non-zero parameters", "nonzero_parameters").rank(1),
-            Column::new("inference FLOPs", "inference_flops").rank(2),
-            Column::new("training FLOPs", "train_flops").rank(2),
-            Column::new("training", "train_seconds").in_unit("s").rank(3),
-            Column::new("epoch", "train_seconds_per_epoch").in_unit("s").rank(5),
-            Column::new("sample", "inference_ms_per_sample").in_unit("ms").rank(5),
-            Column::new("throughput", "inference_samples_per_second").in_unit("samples/s").rank(4),
-            Column::new("peak memory", "peak_memory_bytes").in_unit("MB").rank(3),
-        ],
-    );
-    let hundred = |share: f64| fixed(100.0 * share);
-    let mut noisy = false;
-    table.rows = judgement
-        .groups()
-        .map(|group| {
-            let measured = |name: &str| group.measured(name);
-            let mut timed = |name: &str, digits: usize| {
-                let cell = timed(group, name, digits);
-                noisy |= matches!(cell, Cell::Text(_));
-                cell
-            };
-            vec![
-                Cell::text_of(&group.label),
-                Cell::number_of(measured("sparsity_prunable"), hundred),
-                Cell::number_of(measured("sparsity_total"), hundred),
-                Cell::number_of(measured("nonzero_parameters"), |n| format!("{n:.0}")),
-                Cell::number_of(measured("inference_flops"), operations),
-                Cell::number_of(measured("train_flops"), operations),
-                timed("train_seconds", 1),
-                timed("train_seconds_per_epoch", 3),
-                timed("inference_ms_per_sample", 4),
-                timed("inference_samples_per_second", 0),
-                memory(group),
-            ]
-        })
-        .collect();
-    table.notes.push(format!(
-        "Every time is that of masked dense arithmetic, mean ± standard deviation over seeds. Times of a \
-         sample are the median of single batches of {}, throughput that of whole passes over the test \
-         set in batches of {}, both warmed up.",
-        sizes(judgement, |outcome| Some(outcome.inference_batch_size)),
-        sizes(judgement, |outcome| outcome.throughput_batch_size),
-    ));
-    if noisy {
-        table.notes.push(format!(
-            "Times that varied by more than {} from seed to seed are left out as noisy; trials.csv has \
-             them.",
-            percent(NOISY)
-        ));
-    }
-    table
-}
-
-/// A time with its spread; `noisy` where the spread says that the mean means little.
-fn timed(group: &Group<'_>, name: &str, digits: usize) -> Cell {
-    let Some(Ok(summary)) = group.measures(name).map(|values| dst_stats::summary(&values)) else {
-        return Cell::Empty;
-    };
-    if !summary.mean.is_finite() {
-        return Cell::Empty;
-    }
-    match summary.sd {
-        Some(sd) if sd > NOISY * summary.mean => Cell::Text("noisy".to_owned()),
-        Some(sd) => Cell::Number {
-            value: summary.mean,
-            text: format!("{:.digits$} ± {sd:.digits$}", summary.mean),
-        },
-        None => Cell::Number { value: summary.mean, text: format!("{:.digits$}", summary.mean) },
-    }
-}
-
-/// The peak of memory, if all count the same.
-fn memory(group: &Group<'_>) -> Cell {
-    let outcomes = group.outcomes();
-    let mut kinds = outcomes.iter().map(|outcome| outcome.peak_memory_kind);
-    let Some(first) = kinds.next() else { return Cell::Empty };
-    if kinds.any(|other| other != first) {
-        return Cell::Text("of several kinds".to_owned());
-    }
-    Cell::number_of(group.measured("peak_memory_bytes"), |bytes| {
-        format!("{:.1} ({first})", bytes / 1e6)
-    })
-}
-
-/// The sizes of batches that finished trials were timed with, such as `64`.
-fn sizes(judgement: &Judgement<'_>, size: fn(&Outcome) -> Option<u32>) -> String {
-    let outcomes = judgement.groups().flat_map(|group| group.outcomes());
-    let sizes: BTreeSet<u32> = outcomes.filter_map(size).collect();
-    let sizes: Vec<String> = sizes.iter().map(u32::to_string).collect();
-    if sizes.is_empty() { "unknown size".to_owned() } else { sizes.join(" or ") }
 }
 
 /// The metric with its interval, and every other score that all trials have.
@@ -424,6 +319,12 @@ pub(super) fn selections(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
         ],
     );
     let mean = |group: &Arc<Group<'_>>| dst_stats::summary(&group.scores()).ok().map(|s| s.mean);
+    let first = judgement.selections[0].backend;
+    let several = judgement.selections.iter().any(|selection| selection.backend != first);
+    let name = |selection: &crate::Selection<'_>| match several {
+        true => format!("{}, {}", selection.strategy, selection.backend),
+        false => selection.strategy.clone(),
+    };
     table.rows = judgement
         .selections
         .iter()
@@ -431,7 +332,7 @@ pub(super) fn selections(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
             let chosen = selection.chosen.as_ref();
             let comparison = chosen.and_then(|group| judgement.comparison(group));
             vec![
-                Cell::text_of(&selection.strategy),
+                Cell::text_of(name(selection)),
                 Cell::number_of(Some(selection.sparsity), |share| {
                     ((share * 1e4).round() / 1e2).to_string()
                 }),
@@ -446,7 +347,7 @@ pub(super) fn selections(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
         .collect();
     for selection in &judgement.selections {
         if let Some(reason) = &selection.undecided {
-            table.notes.push(format!("None of {} is chosen: {reason}.", selection.strategy));
+            table.notes.push(format!("None of {} is chosen: {reason}.", name(selection)));
         }
     }
     table.notes.push(match judgement.tuning_bias() {

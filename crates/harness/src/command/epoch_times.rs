@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::UNIX_EPOCH;
 
-use dst_core::BackendKind;
 use dst_core::record::TrialSpec;
+use dst_core::{BackendKind, utc};
 
-use crate::clock;
 use crate::store::{Store, TrialResult};
 
 /// How much of a running trial must be done before its pace says anything of others.
@@ -82,7 +81,7 @@ pub(super) fn seconds(store: &Store, result: &TrialResult) -> f64 {
     let path = store.folder(&result.trial).join("result.json");
     let whole = || {
         let written = fs::metadata(path).and_then(|metadata| metadata.modified()).ok()?;
-        let since = clock::seconds(&result.provenance.started)?;
+        let since = utc::seconds(&result.provenance.started)?;
         let written = written.duration_since(UNIX_EPOCH).ok()?.as_secs_f64();
         Some(written - since as f64)
     };

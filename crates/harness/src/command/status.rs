@@ -11,7 +11,7 @@ use anstyle::Style;
 use dst_analysis::Analysis;
 use dst_analysis::format::{count, percent};
 use dst_core::record::{Outcome, Status, TrialSpec};
-use dst_core::{Metric, Result};
+use dst_core::{Metric, Result, utc};
 use serde_json::{Value, json};
 
 use super::epoch_times::{EpochTimes, seconds};
@@ -125,7 +125,7 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
             }
         }
         if let (TrialState::Running(holder), Some(progress)) = (&state, &progress)
-            && let Some(since) = clock::seconds(&holder.since)
+            && let Some(since) = utc::seconds(&holder.since)
         {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             epoch_times.running(&spec, now.saturating_sub(since) as f64, progress.fraction);

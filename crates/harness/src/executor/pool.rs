@@ -338,6 +338,7 @@ impl<'a> Pool<'a> {
             rows: crate::store::table_rows(&folder),
             provenance: Provenance {
                 host: lease::host(),
+                cpu: lease::processor(),
                 device: self.options.device.clone(),
                 threads: self.options.threads as u32,
                 attempt,

@@ -3,6 +3,8 @@
 use std::fs;
 use std::sync::OnceLock;
 
+use sysinfo::{CpuRefreshKind, RefreshKind, System};
+
 /// Name of this machine.
 pub fn host() -> String {
     static HOST: OnceLock<String> = OnceLock::new();
@@ -16,6 +18,19 @@ pub fn host() -> String {
         if failed != 0 || text.is_empty() { "localhost".into() } else { text.replace('/', "_") }
     })
     .clone()
+}
+
+/// The processor of this machine as its operating system calls it, such as `AMD EPYC 7763`; empty if it
+/// does not say.
+pub fn processor() -> String {
+    static PROCESSOR: OnceLock<String> = OnceLock::new();
+    PROCESSOR
+        .get_or_init(|| {
+            let wanted = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
+            let system = System::new_with_specifics(wanted);
+            system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()).unwrap_or_default()
+        })
+        .clone()
 }
 
 /// Where numbers of processes have one meaning: this boot of the kernel and this container.
@@ -63,5 +78,15 @@ mod tests {
         assert!(process_start(std::process::id()).is_some());
         assert_eq!(process_start(u32::MAX), None);
         assert!(!host().is_empty() && namespace().contains(&host()));
+    }
+
+    /// `/proc/cpuinfo` names the processor of most machines, though not of all.
+    #[test]
+    fn the_processor_is_the_one_that_the_system_names() {
+        let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let named = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+        if let Some((_, name)) = named {
+            assert_eq!(processor(), name.trim());
+        }
     }
 }

@@ -125,6 +125,7 @@ pub(super) mod tests {
             masks: Vec::new(),
             confusion: Vec::new(),
             predictions: None,
+            network_bytes: None,
             provenance: result.provenance,
             spec,
         })

@@ -225,6 +225,7 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
         masks: Vec::new(),
         confusion: Vec::new(),
         predictions: None,
+        network_bytes: None,
         provenance,
         spec,
     };

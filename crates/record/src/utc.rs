@@ -1,8 +1,8 @@
-//! Times of day as TensorBoard counts them.
+//! Times of day as results write them.
 
 /// Seconds since 1970 of a time in UTC such as `2026-01-31T12:00:00Z`; none if it is not written
 /// like that.
-pub(crate) fn seconds(text: &str) -> Option<u64> {
+pub fn seconds(text: &str) -> Option<u64> {
     let shape = "dddd-dd-ddTdd:dd:ddZ";
     let fits = |(byte, shape): (u8, u8)| match shape {
         b'd' => byte.is_ascii_digit(),
