@@ -92,7 +92,7 @@ impl BasicBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dst_core::tch::Device;
+    use dst_core::tch::{Device, Kind};
     use dst_core::{Parameters, SeedStreams};
 
     fn build(

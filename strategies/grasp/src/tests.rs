@@ -1,7 +1,7 @@
 use super::*;
 use dst_conformance::Net;
+use dst_core::ErrorKind;
 use dst_core::tch::{no_grad, with_grad};
-use dst_core::{ErrorKind, Layer};
 
 #[test]
 fn keeps_the_contract() {

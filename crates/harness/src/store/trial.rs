@@ -21,8 +21,6 @@ const RESULT: &str = "result.json";
 pub(super) const HISTORY: &str = "history.csv";
 const LAYERS: &str = "layers.csv";
 const AGES: &str = "ages.csv";
-/// The weights of a trained network, if they are kept.
-const WEIGHTS: &str = "weights.safetensors";
 
 /// How a trial ended: what `result.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -244,7 +242,7 @@ pub(super) fn read_record(folder: &Path, id: &str) -> Result<Option<TrialRecord>
         masks,
         confusion: result.confusion,
         predictions,
-        network_bytes: fs::metadata(folder.join(WEIGHTS)).ok().map(|file| file.len()),
+        network_bytes: weights::size(folder),
         provenance: result.provenance,
     }))
 }

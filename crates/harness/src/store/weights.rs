@@ -24,6 +24,11 @@ pub(crate) fn write_weights(folder: &Path, weights: &NetworkWeights) -> Result<(
     file::replace(&folder.join(WEIGHTS), &weights.to_bytes()?, Durability::Synced)
 }
 
+/// Bytes of the file, if there is one.
+pub(super) fn size(folder: &Path) -> Option<u64> {
+    fs::metadata(folder.join(WEIGHTS)).ok().map(|file| file.len())
+}
+
 /// Removes the file, if there is one.
 ///
 /// # Errors
@@ -102,7 +107,7 @@ impl Store {
 
     /// Bytes of the file of kept weights, if there is one.
     pub(crate) fn weights_size(&self, id: &str) -> Option<u64> {
-        fs::metadata(self.folder(id).join(WEIGHTS)).ok().map(|file| file.len())
+        size(&self.folder(id))
     }
 
     /// Of these trials, which differ only in their seed: removes the weights that were kept until a
