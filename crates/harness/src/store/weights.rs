@@ -261,6 +261,9 @@ mod tests {
         let (_folder, store, trials) = with_trials(Keep::All, &[0.9, 0.95]);
         store.keep_best_weights(&trials).unwrap();
         assert_eq!(kept(&store, &trials), [0, 1]);
+        let id = trials[0].id();
+        let size = store.record(&id).unwrap().unwrap().network_bytes;
+        assert!(size.is_some() && size == store.weights_size(&id), "reports have the size too");
     }
 
     #[test]
