@@ -25,10 +25,13 @@ fn allowed(folder: &str) -> Option<Arrows> {
         | "xtask" => (&[], &[]),
         "crates/core" => (&["dst-record", "workspace-hack"], &[]),
         "crates/autograd" => (&["dst-record", "workspace-hack"], &[]),
-        "crates/sparse" => (&["dst-autograd", "dst-core", "dst-kernels"], &["dst-models"]),
+        "crates/sparse" => {
+            (&["dst-autograd", "dst-core", "dst-kernels"], &["dst-models", "dst-train"])
+        }
         "crates/augment" | "crates/data" => (&["dst-core"], &[]),
         "crates/analysis" => (&["dst-figures", "dst-record", "dst-stats"], &[]),
-        "crates/train" => (&["dst-core"], &["dst-models"]),
+        // Golden trainings are of both backends, and the backend is tested in trainings.
+        "crates/train" => (&["dst-core"], &["dst-models", "dst-sparse"]),
         // Weights come from the Hub's cache too.
         "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),
         "crates/conformance" => (&["dst-core", "dst-sparse", "dst-train"], &["dst-models"]),
