@@ -200,11 +200,12 @@ fn target(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) -> Option<Ta
     );
     table.rows = target.times.iter().map(target_row).collect();
     table.notes.push(format!(
-        "Each seed has its own target, by the control of the same seed: its validation {} after the last \
-         epoch minus the margin. The control's own time is that until it first reaches the target. All \
-         seconds of training count, those of updates of the topology too; evaluation, and what comes \
-         before the first step, do not. Scores are known at the ends of epochs only, so that a target may \
-         have been reached up to one epoch before.",
+        "Each seed has its own target, by the control of the same seed: its validation {} after \
+         the last epoch minus the margin. It is reached at the end of an epoch whose network is \
+         as sparse as was asked for. The control's own time is that until it first reaches the \
+         target. All seconds of training count, those of updates of the topology too; evaluation, \
+         and what comes before the first step, do not. Scores are known at the ends of epochs \
+         only, so that a target may have been reached up to one epoch before.",
         metric.title()
     ));
     table.notes.push(

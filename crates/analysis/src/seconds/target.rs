@@ -2,8 +2,9 @@
 //!
 //! The target of a seed is the control's validation score after its last epoch minus a margin: its own,
 //! because a seed's data order and starting weights make some seeds harder for every method. A training
-//! reaches it at the end of the first epoch whose validation score is at least the target. So does the
-//! control, which arrives before its end as well: both are asked for the same network.
+//! reaches it at the end of the first epoch whose validation score is at least the target and whose network
+//! is as sparse as was asked for: a method that starts dense would else be as soon as a dense network, with
+//! one. So does the control, which arrives before its end as well: both are asked for the same network.
 //!
 //! A seed that never reaches it has no time, and counts as later than all others: leaving it out would
 //! flatter who fails, and estimators for censored data would take its end for a place at which somebody
@@ -19,7 +20,7 @@ use dst_stats::verdict::Run;
 use dst_stats::{MedianInterval, PairedRatio};
 
 use super::conditions::{Conditions, Loads, Measured};
-use crate::{Analysis, Group, Judgement};
+use crate::{Analysis, Group, Judgement, is_another_sparsity};
 
 /// How soon the trainings of a table are as good as the control's.
 #[derive(Debug, Clone)]
@@ -79,7 +80,8 @@ pub struct SeedTarget {
     pub unlike: Option<&'static str>,
 }
 
-/// The first epoch whose validation score is at least the target.
+/// The first epoch whose validation score is at least the target, with a network that is as sparse as was
+/// asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reached {
     /// From 1.
@@ -212,7 +214,7 @@ fn seed_target<'t>(
     let last = other.history.last().and_then(score);
     let target = last.ok_or("the control's epochs are not known")? - margin;
     let first = |trial: &TrialRecord| {
-        let mut epochs = trial.history.iter();
+        let mut epochs = trial.history.iter().filter(|epoch| is_sparse_enough(trial, epoch));
         let epoch = epochs.find(|epoch| score(epoch).is_some_and(|score| score >= target))?;
         Some(Reached { epoch: epoch.epoch, seconds: epoch.train_seconds })
     };
@@ -239,6 +241,12 @@ fn seed_target<'t>(
         unlike: None,
     };
     Ok((own, [trial, other]))
+}
+
+/// Is the network at the end of the epoch no denser than the trial asks for?
+fn is_sparse_enough(trial: &TrialRecord, epoch: &EpochRecord) -> bool {
+    let (asked, has) = (trial.spec.sparsity, epoch.sparsity_prunable);
+    has >= asked || !is_another_sparsity(asked, has)
 }
 
 /// Seconds of one epoch, the mean over all of a group.
@@ -313,6 +321,22 @@ mod tests {
             assert_eq!((median.n, median.median), (3, 0.2));
             let mean = fast.mean_ratio.as_ref().unwrap();
             assert!((mean.geometric_mean - 0.2).abs() < 1e-12);
+        });
+    }
+
+    #[test]
+    fn a_network_that_is_still_dense_does_not_arrive() {
+        let mut trials = trials(3, &[]);
+        for trial in &mut trials[3..] {
+            course(trial, 3.0, &[0.98, 0.98, 0.97, 0.976]);
+            // Sparse from its third epoch on, by as much as counts round.
+            for (epoch, sparsity) in trial.history.iter_mut().zip([0.0, 0.6, 0.899, 0.9]) {
+                epoch.sparsity_prunable = sparsity;
+            }
+        }
+        with(&trials, |target| {
+            let fast = &target.times[1];
+            assert_eq!((fast.epoch, fast.seconds), (4.0, 12.0));
         });
     }
 
