@@ -242,15 +242,29 @@ pub fn assert_same_reports(one: &Sandbox, other: &Sandbox) {
     }
 }
 
-/// CSV without what differs from run to run: times, memory, and how often a trial was begun.
+/// Parts of the names of columns that differ from run to run: times, memory, how often a trial was begun, and
+/// what follows from times.
+const MEASURED: [&str; 11] = [
+    "second",
+    "ms_per_sample",
+    "inference_ms",
+    "memory",
+    "started",
+    "attempt",
+    "on_front",
+    "dominated_by",
+    "target_ratio",
+    "measured",
+    "withheld",
+];
+
+/// CSV without what differs from run to run.
 fn without_measurements(csv: &str) -> String {
     let header: Vec<&str> = csv.lines().next().unwrap_or_default().split(',').collect();
     let measured = |column: usize| {
-        header.get(column).is_some_and(|name| {
-            ["second", "ms_per_sample", "memory_bytes", "started", "attempt"]
-                .iter()
-                .any(|word| name.contains(word))
-        })
+        header
+            .get(column)
+            .is_some_and(|name| *name == "ratio" || MEASURED.iter().any(|word| name.contains(word)))
     };
     let mut text = String::new();
     for (index, line) in csv.lines().enumerate() {

@@ -7,6 +7,7 @@ use std::path::Path;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{DataSources, Dataset, Input, Split, plugin};
 use end_to_end::{ProcessOutput, Sandbox};
+use harness as _;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
