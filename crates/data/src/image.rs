@@ -48,10 +48,10 @@ pub fn png(
     Ok(())
 }
 
-/// The pixels of a PNG file of a user, as [`png`] gives them: `[channels, height, width]` bytes.
+/// The pixels of a PNG file of a user, as [`png()`] gives them: `[channels, height, width]` bytes.
 ///
 /// # Errors
-/// As [`png`], and if the file cannot be read; the path is named.
+/// As [`png()`], and if the file cannot be read; the path is named.
 pub fn read_png(file: &Path, shape: [usize; 3]) -> Result<Vec<u8>> {
     let mut pixels = Vec::with_capacity(shape.iter().product());
     png(&read_file(file)?, shape, &mut pixels)

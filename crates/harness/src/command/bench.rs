@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::output;
 use crate::run::keep_freed_memory;
 use crate::table::{Column, TerminalTable};
+use crate::text::wrapped;
 
 /// Steps that pass before any is timed: caches fill, and weights take the form in which they stay.
 const WARM_UP: usize = 3;
@@ -212,10 +213,10 @@ fn print(rows: &[Row], threads: usize) -> Result<()> {
         ]);
     }
     text.extend(table.map(|table| table.fitted(output::width())));
-    text.push_str(
-        "\nMedians of trainings that take turns. masked, sparse and auto are --backend; faster is auto \
-         against the dense network. stored: bytes of parameters and moments, of the dense network's.\n",
-    );
+    text.push('\n');
+    let notes = "Medians of trainings that take turns. masked, sparse and auto are --backend; faster is auto \
+                 against the dense network. stored: bytes of parameters and moments, of the dense network's.";
+    text.push_str(&wrapped(notes, "", output::text_width()));
     output::print(&text)
 }
 
