@@ -1,4 +1,4 @@
-//! A Hub on this machine: what `hf-hub` asks the Hugging Face Hub for, answered on loopback.
+//! A Hub on this machine: what the Hugging Face Hub is asked for, answered on loopback.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -37,6 +37,10 @@ struct Inner {
     silent: bool,
     /// Files lie elsewhere, as the large ones of the Hub do.
     redirects: bool,
+    /// So many requests are answered by "too many requests".
+    busy: AtomicUsize,
+    /// What the commit is called, and what is before the paths of files.
+    lies: Option<(String, String)>,
     /// First lines of requests, with the range that was asked for.
     requests: Mutex<Vec<String>>,
 }
@@ -54,6 +58,10 @@ pub struct Faults {
     pub token: Option<String>,
     /// Files lie elsewhere, as the large ones of the Hub do.
     pub redirects: bool,
+    /// So many requests are answered by "too many requests".
+    pub busy: usize,
+    /// What the commit is called, and what is before the paths of files.
+    pub lies: Option<(String, String)>,
 }
 
 impl Hub {
@@ -63,7 +71,7 @@ impl Hub {
     /// If there is no free port.
     #[must_use]
     pub fn serve(files: &[(&str, &str, Vec<u8>)], faults: Faults) -> Self {
-        let Faults { cuts, damaged, silent, token, redirects } = faults;
+        let Faults { cuts, damaged, silent, token, redirects, busy, lies } = faults;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let files = files
@@ -73,7 +81,18 @@ impl Hub {
             })
             .collect();
         let cuts = AtomicUsize::new(cuts);
-        let inner = Inner { files, token, cuts, damaged, silent, redirects, ..Inner::default() };
+        let busy = AtomicUsize::new(busy);
+        let inner = Inner {
+            files,
+            token,
+            cuts,
+            damaged,
+            silent,
+            redirects,
+            busy,
+            lies,
+            ..Inner::default()
+        };
         let hub = Self { address, inner: Arc::new(inner) };
         let server = hub.clone();
         thread::spawn(move || {
@@ -121,8 +140,17 @@ impl Hub {
             thread::park();
         }
         let path = target.split('?').next().unwrap_or_default();
+        let busy = &self.inner.busy;
+        let is_busy = busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        if is_busy.is_ok() {
+            let wait = ["Retry-After: 0".to_owned()];
+            return head(&mut stream, "429 Too Many Requests", &wait, 0);
+        }
         if let Some(elsewhere) = path.strip_prefix(ELSEWHERE) {
-            // Signed addresses need no token; hf-hub shows it there all the same.
+            // Signed addresses need no token, and another host must not see it.
+            if headers.contains_key("authorization") {
+                return head(&mut stream, "400 Bad Request", &[], 0);
+            }
             return match self.find(elsewhere) {
                 Some((_, bytes)) => self.send(&mut stream, bytes, &range),
                 None => head(&mut stream, "404 Not Found", &[], 0),
@@ -173,13 +201,15 @@ impl Hub {
             .filter(|((owner, _), _)| owner == repository)
             .map(|((_, path), bytes)| {
                 let sum = json!({ "sha256": sha256(bytes), "size": bytes.len() });
-                json!({ "rfilename": path, "size": bytes.len(), "lfs": sum })
+                let before = self.inner.lies.as_ref().map_or("", |(_, before)| before);
+                json!({ "rfilename": format!("{before}{path}"), "size": bytes.len(), "lfs": sum })
             })
             .collect();
         if siblings.is_empty() || !known(revision) {
             return head(stream, "404 Not Found", &[], 0);
         }
-        let body = json!({ "sha": COMMIT, "siblings": siblings }).to_string();
+        let commit = self.inner.lies.as_ref().map_or(COMMIT, |(commit, _)| commit);
+        let body = json!({ "sha": commit, "siblings": siblings }).to_string();
         head(stream, "200 OK", &[], body.len())?;
         stream.write_all(body.as_bytes())
     }

@@ -109,6 +109,44 @@ fn what_arrives_is_compared_with_what_was_announced() {
     assert_eq!(fs::read(&fetched.files[0][0]).unwrap(), bytes(50_000));
 }
 
+#[test]
+fn a_busy_hub_is_asked_again_and_a_lying_one_writes_nowhere() {
+    let cache = tempfile::tempdir().unwrap();
+    let root = cache.path().join("hub");
+    let busy = one_file(Faults { busy: 3, ..Faults::default() });
+    let fetched = fetch(&client(&busy, &root)).unwrap();
+    assert_eq!(fs::read(&fetched.files[0][0]).unwrap(), bytes(50_000));
+    let closed = one_file(Faults { busy: 9, ..Faults::default() });
+    let error = fetch(&client(&closed, &root)).unwrap_err();
+    assert!(error.to_string().contains("HTTP 429"), "{error}");
+
+    let lies = |commit: &str, before: &str| {
+        let lies = Some((commit.to_owned(), before.to_owned()));
+        let server = one_file(Faults { lies, ..Faults::default() });
+        fetch(&client(&server, &cache.path().join("other"))).unwrap_err().to_string()
+    };
+    for commit in ["../../../outside", "..", "/tmp/outside", ""] {
+        let error = lies(commit, "");
+        assert!(error.contains("the answer is not that of a Hub"), "{commit}: {error}");
+    }
+    // Files with such names are none.
+    let error = lies(COMMIT, "../../../../outside/");
+    assert!(error.contains("there is no a/train"), "{error}");
+    let left: Vec<_> = fs::read_dir(cache.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn a_password_in_the_endpoint_is_not_printed() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command("data fetch hub:org/large");
+    command.env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", "http://me:hunter2@127.0.0.1:9/hf");
+    let output = said(&mut command);
+    assert_eq!(output.code, Some(DATA), "{output:?}");
+    assert!(output.stderr.contains("http://127.0.0.1:9/hf"), "{}", output.stderr);
+    assert!(!format!("{output:?}").contains("hunter2"), "{output:?}");
+}
+
 fn sum() -> String {
     dst_data::file::sha256(&bytes(50_000))
 }
@@ -138,7 +176,7 @@ fn refusals_say_what_to_do_and_come_quickly() {
     let silent = one_file(Faults { silent: true, ..Faults::default() });
     let silent = Hub { patience: Duration::from_secs(1), ..client(&silent, cache.path()) };
     let silent = message(&silent, REPOSITORY, "main", PATTERN);
-    assert!(silent.contains("the Hub cannot be reached: timeout"), "{silent}");
+    assert!(silent.contains("the Hub cannot be reached: it sent nothing for 1 s"), "{silent}");
     let secret = one_file(Faults { token: Some("hf_secret".to_owned()), ..Faults::default() });
     let secret = client(&secret, cache.path());
     let refused = message(&secret, REPOSITORY, "main", PATTERN);
@@ -407,7 +445,7 @@ fn files_that_lie_elsewhere_are_fetched_by_who_shows_the_token() {
     // Under the sum of the file, not under what the pointer is called.
     assert_eq!(file.canonicalize().unwrap().file_name().unwrap(), sum().as_str());
     let elsewhere = server.requests().iter().filter(|line| line.starts_with("/elsewhere/")).count();
-    assert!(elsewhere >= 2, "{:?}", server.requests());
+    assert!(elsewhere >= 1, "{:?}", server.requests());
 }
 
 /// Other tools leave weights in the cache without their vocabulary.

@@ -257,9 +257,9 @@ impl DataSources {
 /// Reads a whole file.
 ///
 /// # Errors
-/// If the system refuses, naming the path.
+/// As [`dst_record::file::open`].
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| Error::io("read", path, &error))
+    dst_record::file::read(path)
 }
 
 #[cfg(test)]

@@ -2,11 +2,10 @@
 //!
 //! The caller adds the file's name to errors; offsets count unpacked bytes.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use dst_core::{Error, ErrorKind, Result};
+use dst_core::{Error, ErrorKind, Result, file};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
@@ -22,7 +21,7 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// If the system refuses.
 pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     let refused = |error: io::Error| Error::io("read", path, &error);
-    let mut file = File::open(path).map_err(refused)?;
+    let mut file = file::open(path)?;
     let mut start = Vec::new();
     file.by_ref().take(4).read_to_end(&mut start).map_err(refused)?;
     file.rewind().map_err(refused)?;
@@ -63,7 +62,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// If the system refuses.
 pub fn sha256_of_file(path: &Path) -> Result<String> {
     let refused = |error: io::Error| Error::io("read", path, &error);
-    let mut file = File::open(path).map_err(refused)?;
+    let mut file = file::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 17];
     loop {

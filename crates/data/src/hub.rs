@@ -61,10 +61,10 @@ pub struct Hub {
 // A token is a password: it must not get into a log.
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { cache, endpoint, token, offline, patience } = self;
+        let Self { cache, token, offline, patience, .. } = self;
         f.debug_struct("Hub")
             .field("cache", cache)
-            .field("endpoint", endpoint)
+            .field("endpoint", &self.shown_endpoint())
             .field("token", &token.as_ref().map(|_| "…"))
             .field("offline", offline)
             .field("patience", patience)
@@ -102,6 +102,18 @@ impl Hub {
             offline: get("HF_HUB_OFFLINE").is_some_and(yes),
             patience: Duration::from_secs(30),
         })
+    }
+
+    /// The endpoint without a name and a password in it.
+    pub fn shown_endpoint(&self) -> String {
+        match self.endpoint.split_once("://") {
+            Some((scheme, rest)) => {
+                let end = rest.find(['/', '?']).unwrap_or(rest.len());
+                let host = rest[..end].rsplit('@').next().unwrap_or_default();
+                format!("{scheme}://{host}{}", &rest[end..])
+            }
+            None => self.endpoint.clone(),
+        }
     }
 
     /// The cache, to be read at a revision.

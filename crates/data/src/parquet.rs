@@ -3,6 +3,8 @@
 //! The Hub cuts a large table into shards, one file after another. Names of nested columns are
 //! joined by dots: a image's bytes are `image.bytes`.
 
+mod pages;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -21,6 +23,9 @@ use crate::hub;
 
 /// Rows that are read at once.
 const BATCH: usize = 1000;
+
+/// Rows of one file. A few bytes can claim any number of equal values.
+const MOST_ROWS: usize = 50_000_000;
 
 /// A table in one or several files.
 #[derive(Debug)]
@@ -205,7 +210,8 @@ impl Shard {
         }
         let sha256 = sha256(&bytes);
         hub::compare_with_cache(&path, || Ok(sha256.clone()))?;
-        let opened = catch_unwind(|| SerializedFileReader::new(Bytes::from(bytes)));
+        let bytes = Bytes::from(bytes);
+        let opened = catch_unwind(|| SerializedFileReader::new(bytes.clone()));
         let reader = match opened {
             Ok(Ok(reader)) => reader,
             Ok(Err(error)) => return Err(broken(&error)),
@@ -214,6 +220,10 @@ impl Shard {
         let rows = reader.metadata().file_metadata().num_rows();
         let rows = usize::try_from(rows)
             .map_err(|_| damaged(format!("this is not a whole parquet file: {rows} rows")))?;
+        if rows > MOST_ROWS {
+            return Err(damaged(format!("it claims {rows} rows, and {MOST_ROWS} is the most")));
+        }
+        pages::check(&bytes, reader.metadata())?;
         Ok(Self { path, sha256, rows, reader })
     }
 

@@ -93,7 +93,7 @@ fn listed(names: &[String]) -> String {
 /// error here; see [`LoadReport::require_all_but`].
 pub fn load_safetensors(parameters: &Parameters, path: &Path) -> Result<LoadReport> {
     let at = || path.display().to_string();
-    std::fs::File::open(path).map_err(|error| Error::io("read", path, &error))?;
+    dst_core::file::open(path)?;
     hub::compare_with_cache(path, || sha256_of_file(path)).map_err(|error| error.at(at()))?;
     let tensors = Tensor::read_safetensors(path).map_err(|error| {
         let text = error.to_string();

@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Torch,
     /// Memory ran out, of the machine or of the accelerator.
     OutOfMemory,
+    /// Another process has taken the work over, so this one must not write.
+    Superseded,
 }
 
 /// What went wrong, the places it passed through, and a next step for the reader.
@@ -65,6 +67,9 @@ impl Error {
             Self::new(ErrorKind::Io, format!("cannot {action} {}: {source}", path.display()));
         match source.kind() {
             std::io::ErrorKind::StorageFull => error.hint("free some space and start again"),
+            std::io::ErrorKind::FileTooLarge => {
+                error.hint("a limit (`ulimit -f`) or the file system allows no larger file")
+            }
             std::io::ErrorKind::PermissionDenied => error.hint("check who owns it and its mode"),
             _ => error,
         }

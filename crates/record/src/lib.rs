@@ -9,6 +9,7 @@ pub mod backend;
 pub mod confusion;
 pub mod correlation;
 pub mod error;
+pub mod file;
 pub mod keep;
 pub mod mask_sample;
 pub mod measure;

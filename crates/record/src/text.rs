@@ -1,9 +1,9 @@
 //! Text files that people write.
 
-use std::fs;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::file;
 
 /// Reads a text file that somebody wrote: a grid file, a configuration. It is UTF-8, with or without
 /// a byte order mark.
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// If it cannot be read (kind `Io`), or has another encoding (kind `Usage`): the error names it and
 /// says how to convert the file.
 pub fn read(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+    let bytes = file::read(path)?;
     decode(&bytes, path).map_err(|error| error.at(path.display().to_string()))
 }
 

@@ -1,26 +1,25 @@
-//! Fetching into the cache, through the `hf-hub` crate.
+//! Fetching into the cache.
 //!
 //! A revision is resolved to its commit first, so that all files are of one commit. An
 //! interrupted file stays as `blobs/<name>.part`; the next attempt goes on where it ends. What
 //! arrives is compared with the size and the SHA-256 that the Hub announces.
+//!
+//! What a server says is not believed where it names places: commits, paths and names of blobs become
+//! parts of paths here, and must be such.
+
+mod client;
+mod place;
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread;
-use std::time::Duration;
+use std::path::{Component, Path};
 
-use dst_core::{Error, ErrorKind, Result};
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
-use hf_hub::{Cache, Repo, RepoType};
+use dst_core::{Error, Result};
 use serde_json::Value;
 
 use super::{Hub, Snapshot, cached, check_revision, fits, folder_name};
 use crate::file::sha256_of_file;
-
-/// How often a file is begun or gone on with before its failure counts.
-const ATTEMPTS: u32 = 3;
+use client::Client;
+use place::Place;
 
 /// How far a file is.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +33,14 @@ pub struct Progress<'a> {
 }
 
 /// A file of a repository as the Hub describes it.
+#[derive(Debug)]
 struct Remote {
     path: String,
     size: Option<u64>,
     /// Of large files; small ones have none.
     sha256: Option<String>,
+    /// Of small files, as git names them.
+    git_hash: Option<String>,
 }
 
 /// Fetches the files of `patterns` (see [`cached`]) at a revision, unless they are in the cache
@@ -77,9 +79,9 @@ pub fn fetch_with(
         return Err(Error::data(format!("{repository} is not fetched: HF_HUB_OFFLINE is set"))
             .hint("unset it, or fetch on another machine and copy the cache"));
     }
-    let at = |error: Error| error.at(format!("{}/{repository}", hub.endpoint));
-    let api = api(hub).map_err(at)?;
-    let (commit, files) = describe(hub, &api, repository, revision).map_err(at)?;
+    let at = |error: Error| error.at(format!("{}/{repository}", hub.shown_endpoint()));
+    let client = Client::new(hub);
+    let (commit, files) = describe(&client, repository, revision).map_err(at)?;
     let snapshot = folder.join("snapshots").join(&commit);
     let required = patterns.iter().map(|pattern| (pattern, true));
     for (pattern, is_required) in required.chain(further.iter().map(|pattern| (pattern, false))) {
@@ -90,7 +92,7 @@ pub fn fetch_with(
         }
         for file in wanted {
             if !snapshot.join(&file.path).is_file() {
-                download(hub, &api, repository, &commit, file, progress)
+                download(&client, &folder, repository, &commit, file, progress)
                     .map_err(|error| at(error.at(file.path.clone())))?;
             }
         }
@@ -102,195 +104,83 @@ pub fn fetch_with(
             fs::write(&reference, &commit)
         };
         write().map_err(|error| Error::io("write", &reference, &error))?;
-        // hf-hub makes one for the commit too, which other tools do not.
-        let _ = fs::remove_file(folder.join("refs").join(&commit));
     }
     cached(&hub.at(&commit), repository, patterns)
 }
 
-fn api(hub: &Hub) -> Result<Api> {
-    ApiBuilder::from_cache(Cache::new(hub.cache.clone()))
-        .with_endpoint(hub.endpoint.clone())
-        .with_token(hub.token.clone())
-        .with_progress(false)
-        .with_user_agent("dst-harness", env!("CARGO_PKG_VERSION"))
-        .build()
-        .map_err(|error| unreachable_hub(&error.to_string()))
-}
-
-fn repo(repository: &str, revision: &str) -> Repo {
-    let (kind, name) = match repository.strip_prefix("datasets/") {
-        Some(name) => (RepoType::Dataset, name),
-        None => (RepoType::Model, repository),
-    };
-    Repo::with_revision(name.to_owned(), kind, revision.to_owned())
+/// `models/org/name` or `datasets/org/name`, and what it is called in addresses of files.
+fn addresses(repository: &str) -> (String, &str) {
+    match repository.strip_prefix("datasets/") {
+        Some(name) => (format!("datasets/{name}"), repository),
+        None => (format!("models/{repository}"), repository),
+    }
 }
 
 /// The commit of a revision and its files.
 fn describe(
-    hub: &Hub,
-    api: &Api,
+    client: &Client<'_>,
     repository: &str,
     revision: &str,
 ) -> Result<(String, Vec<Remote>)> {
-    let request = api.repo(repo(repository, revision)).info_request().query("blobs", "true");
-    let mut response = request
-        .config()
-        .timeout_global(Some(hub.patience))
-        .http_status_as_error(false)
-        .build()
-        .call()
-        .map_err(|error| unreachable_hub(&error.to_string()))?;
-    let status = response.status().as_u16();
-    if status != 200 {
-        return Err(refused(status, revision, hub.token.is_some()));
-    }
-    let text = response
-        .body_mut()
-        .read_to_string()
-        .map_err(|error| unreachable_hub(&error.to_string()))?;
+    let (name, _) = addresses(repository);
+    let revision_in_address = client::encoded(revision, false);
+    let text =
+        client.text(&format!("api/{name}/revision/{revision_in_address}?blobs=true"), revision)?;
     let strange = || Error::data("the answer is not that of a Hub").hint("check HF_ENDPOINT");
     let answer: Value = serde_json::from_str(&text).map_err(|_| strange())?;
     let commit = answer["sha"].as_str().ok_or_else(strange)?.to_owned();
-    check_revision(&commit).map_err(|_| strange())?;
+    if !is_name(&commit) {
+        return Err(strange());
+    }
     let files = answer["siblings"].as_array().ok_or_else(strange)?;
     let remote = |file: &Value| {
-        Some(Remote {
-            path: file["rfilename"].as_str()?.to_owned(),
+        let hexadecimal = |value: &Value, digits: usize| {
+            let text = value.as_str()?.to_ascii_lowercase();
+            let is_hash = text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+            is_hash.then_some(text)
+        };
+        let path = file["rfilename"].as_str()?;
+        is_below(path).then(|| Remote {
+            path: path.to_owned(),
             size: file["size"].as_u64(),
-            sha256: file["lfs"]["sha256"].as_str().map(str::to_owned),
+            sha256: hexadecimal(&file["lfs"]["sha256"], 64),
+            git_hash: hexadecimal(&file["blobId"], 40),
         })
     };
     Ok((commit, files.iter().filter_map(remote).collect()))
 }
 
-fn unreachable_hub(reason: &str) -> Error {
-    Error::new(ErrorKind::Io, format!("the Hub cannot be reached: {reason}"))
-        .hint("check the network, its proxy and HF_ENDPOINT; HF_HUB_OFFLINE=1 does without")
+/// May a commit of that name become a folder?
+fn is_name(commit: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&commit.len()) && commit.bytes().all(known) && !commit.starts_with('.')
 }
 
-fn refused(status: u16, revision: &str, has_token: bool) -> Error {
-    match status {
-        404 => Error::data(format!("there is no such repository, or no revision '{revision}'")),
-        401 | 403 => {
-            let error = Error::data(format!("the Hub refuses access (HTTP {status})"));
-            error.hint(if has_token {
-                "check HF_TOKEN, and that it may read this repository"
-            } else {
-                "there is no such repository, or it is not open to all: set HF_TOKEN"
-            })
-        }
-        _ => Error::new(ErrorKind::Io, format!("the Hub answers with HTTP {status}"))
-            .hint("try again later"),
-    }
-}
-
-/// What a thread that downloads says.
-enum Message {
-    Size(u64),
-    Bytes(u64),
-    Ended(Result<PathBuf, String>),
-}
-
-/// Passes on what hf-hub says of its progress.
-struct Reporter(Sender<Message>);
-
-impl hf_hub::api::Progress for Reporter {
-    fn init(&mut self, size: usize, _: &str) {
-        let _ = self.0.send(Message::Size(size as u64));
-    }
-
-    fn update(&mut self, size: usize) {
-        let _ = self.0.send(Message::Bytes(size as u64));
-    }
-
-    fn finish(&mut self) {}
+/// Does a path lead to a file below the folder that it is joined to?
+fn is_below(path: &str) -> bool {
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    !path.is_empty() && !path.contains('\\') && Path::new(path).components().all(plain)
 }
 
 /// Downloads one file and compares it with what was announced.
 fn download(
-    hub: &Hub,
-    api: &Api,
+    client: &Client<'_>,
+    folder: &Path,
     repository: &str,
     commit: &str,
     file: &Remote,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<()> {
-    if let (Some(sum), Some(size)) = (&file.sha256, file.size) {
-        // A part that is whole already would be asked for its rest, which no server has.
-        let part =
-            hub.cache.join(folder_name(repository)?).join("blobs").join(format!("{sum}.part"));
-        if fs::metadata(&part).is_ok_and(|part| part.len() >= size) {
-            let _ = fs::remove_file(&part);
-        }
+    let place = Place::claim(folder, commit, file)?;
+    let (_, name) = addresses(repository);
+    let path = client::encoded(&file.path, true);
+    let address = format!("{name}/resolve/{}/{path}", client::encoded(commit, false));
+    if !place.is_there(file.size) {
+        let mut said = |done, size| progress(Progress { file: &file.path, done, size });
+        client.download(&address, commit, place.part(), file.size, &mut said)?;
+        compare(place.part(), file)?;
     }
-    let mut failure = String::new();
-    for attempt in 0..ATTEMPTS {
-        thread::sleep(Duration::from_millis(300) * attempt);
-        match attempt_download(hub, api, repository, commit, &file.path, progress) {
-            Ok(path) => return compare(&path, file),
-            Err(Failure::Silent) => {
-                return Err(unreachable_hub(&format!(
-                    "it sent nothing for {} s",
-                    hub.patience.as_secs_f64()
-                )));
-            }
-            Err(Failure::Told(reason)) => failure = reason,
-        }
-    }
-    Err(Error::new(ErrorKind::Io, format!("the download failed {ATTEMPTS} times: {failure}"))
-        .hint("start again: it goes on where it ended"))
-}
-
-enum Failure {
-    Silent,
-    Told(String),
-}
-
-/// hf-hub sets no time limits, so it works in a thread of its own that is left behind if the
-/// server falls silent; it ends with this process.
-fn attempt_download(
-    hub: &Hub,
-    api: &Api,
-    repository: &str,
-    commit: &str,
-    path: &str,
-    progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<PathBuf, Failure> {
-    let (sender, receiver) = mpsc::channel();
-    let repo = api.repo(repo(repository, commit));
-    let name = path.to_owned();
-    thread::spawn(move || {
-        let reporter = Reporter(sender.clone());
-        let ended = catch_unwind(AssertUnwindSafe(|| repo.download_with_progress(&name, reporter)));
-        let ended = match ended {
-            Ok(ended) => ended.map_err(|error| reason(&error)),
-            Err(_) => Err("hf-hub stopped with a panic".to_owned()),
-        };
-        let _ = sender.send(Message::Ended(ended));
-    });
-    let (mut done, mut size) = (0, 0);
-    loop {
-        match receiver.recv_timeout(hub.patience) {
-            Ok(Message::Size(whole)) => (done, size) = (0, whole),
-            Ok(Message::Bytes(count)) => done += count,
-            Ok(Message::Ended(ended)) => return ended.map_err(Failure::Told),
-            Err(RecvTimeoutError::Timeout) => return Err(Failure::Silent),
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(Failure::Told("its thread has gone".to_owned()));
-            }
-        }
-        progress(Progress { file: path, done, size });
-    }
-}
-
-fn reason(error: &ApiError) -> String {
-    match error {
-        ApiError::LockAcquisition(path) => {
-            format!("another process fetches it, which holds {}", path.display())
-        }
-        error => error.to_string(),
-    }
+    place.publish()
 }
 
 /// A file that is not what was announced leaves the cache again.
@@ -309,9 +199,25 @@ fn compare(path: &Path, file: &Remote) -> Result<()> {
         _ => None,
     };
     let Some(wrong) = wrong else { return Ok(()) };
-    if let Ok(blob) = path.canonicalize() {
-        let _ = fs::remove_file(blob);
-    }
     let _ = fs::remove_file(path);
     Err(Error::data(format!("what arrived is damaged: {wrong}")).hint("fetch it again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_server_names_leads_out_of_the_cache() {
+        for path in ["a.json", "data/train.parquet", "a/b/c", "..hidden", "a..b"] {
+            assert!(is_below(path), "{path}");
+        }
+        for path in ["", "..", "../x", "a/../../x", "/etc/passwd", "a\\..\\x"] {
+            assert!(!is_below(path), "{path}");
+        }
+        assert!(is_name("0123456789abcdef0123456789abcdef01234567") && is_name("v1.0"));
+        for commit in ["", "..", ".git", "a/b", "../../x", &"a".repeat(65)] {
+            assert!(!is_name(commit), "{commit}");
+        }
+    }
 }

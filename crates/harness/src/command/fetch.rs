@@ -121,7 +121,7 @@ fn fetch(
     quiet: bool,
 ) -> Result<Snapshot> {
     if !quiet {
-        output::note(&format!("fetching {repository} at {revision} from {}", hub.endpoint));
+        output::note(&format!("fetching {repository} at {revision} from {}", hub.shown_endpoint()));
     }
     let mut display = Display::new(quiet);
     let fetched = hub::fetch_with(hub, repository, revision, files, further, &mut |progress| {
