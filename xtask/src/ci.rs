@@ -10,11 +10,11 @@ use std::process::Command;
 use std::time::{Instant, SystemTime};
 
 use crate::scratch::Scratch;
-use crate::{Result, cannot, cargo, libtorch, minilm, note, tidy};
+use crate::{Result, cannot, cargo, libtorch, minilm, note, tidy, torture};
 
 type Step = (&'static str, fn(&Path) -> Result);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("set-up", set_up),
     ("format", format),
     ("tidy", tidy::run),
@@ -22,6 +22,7 @@ const STEPS: [Step; 7] = [
     ("test", test),
     ("documentation", documentation),
     ("main job", main_job),
+    ("torture", torture),
 ];
 
 /// Runs the steps in order, up to the first that fails.
@@ -99,6 +100,11 @@ fn main_job(workspace: &Path) -> Result {
     } else {
         Err("the second run changed results of the first: finished trials must not be trained again".to_owned())
     }
+}
+
+/// Grids under faults.
+fn torture(workspace: &Path) -> Result {
+    torture::run(workspace, &torture::Args::in_ci())
 }
 
 /// Starts the binary itself, which must find libtorch without help.

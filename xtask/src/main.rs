@@ -16,6 +16,7 @@ mod minilm;
 mod mnist;
 mod scratch;
 mod tidy;
+mod torture;
 
 /// A failure is one sentence that says what to do.
 type Result<T = ()> = std::result::Result<T, String>;
@@ -50,6 +51,8 @@ enum Task {
     Tidy,
     /// Run every check that a change must pass.
     Ci,
+    /// Train grids while processes are killed, files damaged and clocks turned; nothing may be lost.
+    Torture(torture::Args),
     /// Fetch the real weights that a test reads and minilm-l6 can start from.
     Minilm,
     /// Rebuild or check the digits that datasets/mnist carries.
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Test { .. } => cargo::test(&workspace, &passed_on()),
         Task::Tidy => tidy::run(&workspace),
         Task::Ci => ci::run(&workspace),
+        Task::Torture(args) => torture::run(&workspace, &args),
         Task::Minilm => minilm::ensure(&workspace).map(|folder| note!("{}", folder.display())),
         Task::Mnist10k(args) => mnist::run(&workspace, &args),
     };
