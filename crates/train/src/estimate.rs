@@ -143,7 +143,7 @@ impl<'a> Estimator<'a> {
             .into_iter()
             .map(|((scope, density), count)| {
                 let connections = connections(topology, f64::from_bits(density));
-                flops::training_with(topology, &connections, scope) * count as f64
+                flops::training_with(topology, &connections, scope) * count
             })
             .sum();
         Estimate {
@@ -170,20 +170,40 @@ impl<'a> Estimator<'a> {
     }
 }
 
-/// How many batches of a training have each scope and density, the latter by its bits.
+/// The longest training of which every batch is looked at.
+const EVERY_BATCH: u64 = 1_000_000;
+
+/// Stretches that are looked at of a longer one, and batches of each.
+const STRETCHES: u64 = 1_000;
+
+/// How many batches of a training have each scope and density, the latter by its bits. Of more than a
+/// million batches, as many are looked at as stand for all.
 fn batches(
     strategy: &dyn Strategy,
     start: &Step,
     topology: &Topology,
-) -> BTreeMap<(GradientScope, u64), u64> {
+) -> BTreeMap<(GradientScope, u64), f64> {
     let mut counts = BTreeMap::new();
-    // A batch is charged for the connections that the one before it left.
-    let (mut step, mut density) = (*start, topology.active_density());
-    for position in 0..start.total() {
-        let scope = strategy.gradient_scope(&step);
-        *counts.entry((scope, density.to_bits())).or_default() += 1;
-        density = strategy.density_at(&start.at(position), topology);
-        step = step.after(strategy.exchange().map_or(BatchUse::Weights, |own| own.use_of(&step)));
+    let total = start.total();
+    let (stretches, weight) = match total > EVERY_BATCH {
+        false => (1, 1.0),
+        true => (STRETCHES, total as f64 / EVERY_BATCH as f64),
+    };
+    let length = total.min(EVERY_BATCH) / stretches;
+    for stretch in 0..stretches {
+        let first = (u128::from(total) * u128::from(stretch) / u128::from(stretches)) as u64;
+        // A batch is charged for the connections that the one before it left.
+        let (mut step, mut density) = match first {
+            0 => (*start, topology.active_density()),
+            _ => (start.at(first), strategy.density_at(&start.at(first - 1), topology)),
+        };
+        for position in first..first + length {
+            let scope = strategy.gradient_scope(&step);
+            *counts.entry((scope, density.to_bits())).or_default() += weight;
+            density = strategy.density_at(&start.at(position), topology);
+            let used = strategy.exchange().map_or(BatchUse::Weights, |own| own.use_of(&step));
+            step = step.after(used);
+        }
     }
     counts
 }

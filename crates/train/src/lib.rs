@@ -28,6 +28,7 @@ pub mod toy;
 mod trainer;
 mod trial;
 
+pub use checkpoint::damaged_checkpoints;
 pub use component::ComponentType;
 pub use dst_core::Confusion;
 pub use estimate::{Estimate, Estimator, estimate_flops};

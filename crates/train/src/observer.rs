@@ -45,6 +45,12 @@ pub trait Observer {
         false
     }
 
+    /// Asked while a checkpoint is written: is the folder still this training's? Another process may
+    /// have taken the work over, and then this one ends with an error of kind `Superseded`.
+    fn may_save(&mut self) -> bool {
+        true
+    }
+
     /// Called once before everything else if the model has trained weights, with what they were,
     /// in one line.
     fn starts_from(&mut self, origin: &str) {

@@ -38,7 +38,7 @@ pub struct Trainer<'a> {
     /// If the strategy sets the training back.
     rewind: Option<Rewind>,
     /// None since a restore from a checkpoint that does not know them.
-    ages: Option<Ages>,
+    ages: Ages,
     /// The epoch whose order `batches` holds.
     ordered: Option<u32>,
     /// Rows of this epoch's micro-batches.
@@ -86,9 +86,7 @@ pub(crate) struct TrainerState {
     loss_samples: u64,
     updates: u64,
     topology: TopologyState,
-    /// Checkpoints written before there were these lack them.
-    #[serde(default)]
-    ages: Option<AgesState>,
+    ages: AgesState,
     /// Updates of the optimiser at the state to come back to, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     early_updates: Option<u64>,
@@ -141,9 +139,7 @@ impl<'a> Trainer<'a> {
         }
         for change in changes {
             self.optimizer.reset(&change, self.topology.moments);
-            if let Some(ages) = &mut self.ages {
-                ages.note(&change, step.position() + 1, step.per_epoch)?;
-            }
+            self.ages.note(&change, step.position() + 1, step.per_epoch)?;
         }
         if let Some(rewind) = &self.rewind {
             rewind.after(&step, &self.parameters, &mut self.topology, &mut self.optimizer)?;
@@ -321,14 +317,13 @@ impl<'a> Trainer<'a> {
         &mut self.topology
     }
 
-    /// Connections by layer and age; none if it is not known when they were born.
+    /// Connections by layer and age.
     ///
     /// # Errors
     /// If libtorch refuses.
     pub(crate) fn ages(&self) -> Result<Vec<AgeRecord>> {
-        let Some(ages) = &self.ages else { return Ok(Vec::new()) };
         let position = self.position();
-        ages.records(&self.topology, position.position(), position.per_epoch)
+        self.ages.records(&self.topology, position.position(), position.per_epoch)
     }
 
     /// The optimiser with its moments.
@@ -374,7 +369,7 @@ impl<'a> Trainer<'a> {
             skipped: 0,
             flops: 0.0,
         };
-        let ages = Some(Ages::new(&topology));
+        let ages = Ages::new(&topology);
         let start = Step::first(counters.per_epoch, setup.training.epochs);
         let rewind = setup.strategy.rewinds(&start).map(Rewind::new);
         let mut trainer = Self {
@@ -432,7 +427,7 @@ impl<'a> Trainer<'a> {
         for (name, tensor) in topology_tensors {
             tensors.insert(format!("topology/{name}"), tensor);
         }
-        let ages = self.ages.as_ref().map(|ages| ages.save(&self.topology, tensors));
+        let ages = self.ages.save(&self.topology, tensors);
         let (loss_sum, loss_samples) = self.running_loss.read();
         TrainerState {
             counters: self.counters,
@@ -464,8 +459,7 @@ impl<'a> Trainer<'a> {
             .collect();
         self.topology.restore(&topology, &state.topology)?;
         self.setup.backend.committed(&self.topology)?;
-        let ages = state.ages.as_ref();
-        self.ages = ages.map(|ages| Ages::restore(&self.topology, tensors, ages)).transpose()?;
+        self.ages = Ages::restore(&self.topology, tensors, &state.ages)?;
         if let Some(rewind) = &mut self.rewind {
             rewind.restore(tensors, state.early_updates.unwrap_or_default());
         }

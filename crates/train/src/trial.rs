@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::best_checkpoint::{self, BestCheckpoint, Facts};
+use crate::checkpoint::Checkpoint;
 use crate::evaluation::{self, Evaluation};
 use crate::inference::TestedNetwork;
 use crate::memory::PeakMemory;
@@ -29,8 +30,7 @@ pub struct Trained {
     pub history: Vec<EpochRecord>,
     /// Layers by epoch, from epoch 0.
     pub layers: Vec<LayerRecord>,
-    /// Connections by layer and age; none if it resumed from a checkpoint of a version that did
-    /// not record births.
+    /// Connections by layer and age.
     pub ages: Vec<AgeRecord>,
     /// The active sets after the last step, at a sample of places.
     pub masks: Vec<LayerMask>,
@@ -94,14 +94,14 @@ pub fn train(
         // Asked before a validation, which may take long too.
         let is_due = flow.is_continue() && observer.checkpoint_is_due();
         if let (Some(folder), true) = (checkpoint, is_due) {
-            trial.save(folder)?;
+            trial.save(folder, observer)?;
         }
         if flow.is_continue() && trial.awaits_validation() {
             flow = trial.close_epoch(observer)?;
             closed = flow.is_continue();
         }
         if let (Some(folder), true) = (checkpoint, closed || flow.is_break()) {
-            trial.save(folder)?;
+            trial.save(folder, observer)?;
         }
         if closed {
             observer.epoch(&trial.history, &trial.layers, &trial.trainer.ages()?)?;
@@ -140,14 +140,10 @@ struct TrialState {
     history: Vec<EpochRecord>,
     layers: Vec<LayerRecord>,
     best: Option<Facts>,
-    /// Checkpoints written before an evaluation could be interrupted lack it and do not need it.
-    #[serde(default)]
     learning_rate: f64,
     seconds: f64,
     /// In bytes, of all attempts.
-    #[serde(default)]
     peak_memory: Option<(u64, MemoryKind)>,
-    #[serde(default)]
     earlier_code: Vec<String>,
 }
 
@@ -186,10 +182,14 @@ impl<'a> Trial<'a> {
 
     /// Continues from the folder's checkpoint, `None` if there is none.
     fn resume(setup: Setup<'a>, folder: &Path) -> Result<Option<Self>> {
-        let Some((mut tensors, state)) = checkpoint::read::<TrialState>(folder)? else {
+        let mut report = |error: &Error| {
+            eprintln!("{}; the checkpoint before it is used, if there is one", error.one_line());
+        };
+        let found = checkpoint::read::<TrialState>(folder, &mut report)?;
+        let Some(Checkpoint { file, mut tensors, state }) = found else {
             return Ok(None);
         };
-        let place = || checkpoint::path(folder).display().to_string();
+        let place = || file.display().to_string();
         let other_code = setup.admits(&state.setup).map_err(|error| error.at(place()))?;
         let mut earlier_code = state.earlier_code;
         earlier_code.extend(other_code);
@@ -212,7 +212,7 @@ impl<'a> Trial<'a> {
         }))
     }
 
-    fn save(&self, folder: &Path) -> Result<()> {
+    fn save(&self, folder: &Path, observer: &mut dyn Observer) -> Result<()> {
         let mut tensors = Tensors::new();
         let trainer = self.trainer.save(&mut tensors);
         if let Some(best) = &self.best {
@@ -230,7 +230,7 @@ impl<'a> Trial<'a> {
             peak_memory: Some(self.memory.read()),
             earlier_code: self.earlier_code.clone(),
         };
-        checkpoint::write(folder, &tensors, &state)
+        checkpoint::write(folder, &tensors, &state, &mut || observer.may_save())
     }
 
     fn progress(&self, stepped: &Stepped) -> Progress {

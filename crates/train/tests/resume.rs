@@ -70,9 +70,18 @@ impl Observer for FailAfter {
     }
 }
 
+/// The newest checkpoint of a folder.
+fn newest(folder: &Path) -> std::path::PathBuf {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "safetensors"))
+        .max()
+        .unwrap()
+}
+
 /// The checkpoint of a folder: tensors as bytes, and the rest without times.
 fn contents(folder: &Path) -> (BTreeMap<String, Vec<u8>>, Value) {
-    let bytes = std::fs::read(folder.join("checkpoint.safetensors")).unwrap();
+    let bytes = std::fs::read(newest(folder)).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let mut state: Value =
         serde_json::from_str(&header.metadata().as_ref().unwrap()["state"]).unwrap();
@@ -290,27 +299,83 @@ fn a_checkpoint_that_is_of_no_use_gives_way_to_a_new_start() {
     let setup = setup(&strategy, &network, &blobs, &training);
     let reference = tempfile::tempdir().unwrap();
     let expected = finish(&setup, reference.path());
-    let good = std::fs::read(reference.path().join("checkpoint.safetensors")).unwrap();
+    let own = newest(reference.path());
+    let good = std::fs::read(&own).unwrap();
 
     let other_seed = tempfile::tempdir().unwrap();
     train(&Setup { seed: 7, ..setup }, Some(other_seed.path()), &mut Steps(20)).unwrap();
-    let foreign = std::fs::read(other_seed.path().join("checkpoint.safetensors")).unwrap();
+    let foreign = newest(other_seed.path());
+    let foreign = (foreign.clone(), std::fs::read(foreign).unwrap());
     let mut cut = good.clone();
     cut.truncate(good.len() / 2);
     let mut renamed = good.clone();
     let place = renamed.windows(9).position(|window| window == b"first/fc1").unwrap();
     renamed[place] = b'F';
+    let [cut, renamed, empty] = [cut, renamed, Vec::new()].map(|bytes| (own.clone(), bytes));
 
-    for (what, bytes) in
-        [("foreign", foreign), ("cut", cut), ("renamed", renamed), ("empty", Vec::new())]
+    for (what, (name, bytes)) in
+        [("foreign", foreign), ("cut", cut), ("renamed", renamed), ("empty", empty)]
     {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("checkpoint.safetensors"), bytes).unwrap();
+        std::fs::write(folder.path().join(name.file_name().unwrap()), bytes).unwrap();
         let trained = finish(&setup, folder.path());
         assert_eq!(trained.outcome.test, expected.outcome.test, "{what}");
         let (tensors, state) = contents(folder.path());
         assert!((tensors, state) == contents(reference.path()), "{what}");
     }
+}
+
+/// From the one before, training does again what the damaged one had.
+#[test]
+fn a_damaged_checkpoint_gives_way_to_the_one_before() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let setup = setup(&strategy, &network, &blobs, &training);
+    let reference = tempfile::tempdir().unwrap();
+    let expected = finish(&setup, reference.path());
+
+    let folder = tempfile::tempdir().unwrap();
+    train(&setup, Some(folder.path()), &mut Steps(20)).unwrap();
+    train(&setup, Some(folder.path()), &mut Steps(3)).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    let path = newest(folder.path());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    // One step more than the first of the two had made.
+    train(&setup, Some(folder.path()), &mut Steps(1)).unwrap();
+    let (_, state) = contents(folder.path());
+    let index = state["trainer"]["counters"]["index"].as_u64().unwrap();
+    assert!((2..23).contains(&index), "{index}");
+    let trained = finish(&setup, folder.path());
+    assert_eq!(trained.outcome.test, expected.outcome.test);
+    assert!(contents(folder.path()) == contents(reference.path()));
+}
+
+/// A process that was taken for dead.
+struct Superseded;
+
+impl Observer for Superseded {
+    fn may_save(&mut self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn whoever_was_superseded_ends_and_saves_nothing() {
+    let _turn = one_at_a_time();
+    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
+    let strategy = Rewires::default();
+    let setup = setup(&strategy, &network, &blobs, &training);
+    let folder = tempfile::tempdir().unwrap();
+    train(&setup, Some(folder.path()), &mut Steps(20)).unwrap();
+    let before = contents(folder.path());
+    let error = train(&setup, Some(folder.path()), &mut Superseded).unwrap_err();
+    assert_eq!(error.kind(), dst_core::ErrorKind::Superseded);
+    assert!(contents(folder.path()) == before);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 /// A network that starts from other weights may have the same shape and setup.
@@ -370,36 +435,6 @@ fn a_checkpoint_belongs_to_the_code_that_made_it() {
     // Nobody can accept other weights.
     let other = Setup { weights_digest: "other", ..accepted };
     assert_eq!(steps(&other, begun().path()).0, 1);
-}
-
-/// A checkpoint of a version that did not record births, made from one that does.
-#[test]
-fn without_births_training_resumes_and_ages_are_missing() {
-    let _turn = one_at_a_time();
-    let (blobs, network, training) = (Blobs::default(), TinyMlp::default(), training());
-    let strategy = Rewires::default();
-    let setup = setup(&strategy, &network, &blobs, &training);
-    let reference = tempfile::tempdir().unwrap();
-    let expected = finish(&setup, reference.path());
-    assert!(!expected.ages.is_empty());
-
-    let folder = tempfile::tempdir().unwrap();
-    train(&setup, Some(folder.path()), &mut Steps(20)).unwrap();
-    let path = folder.path().join("checkpoint.safetensors");
-    let bytes = std::fs::read(&path).unwrap();
-    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-    let mut metadata = header.metadata().clone().unwrap();
-    let mut state: Value = serde_json::from_str(&metadata["state"]).unwrap();
-    assert!(state["trainer"].as_object_mut().unwrap().remove("ages").is_some());
-    metadata.insert("state".into(), state.to_string());
-    let archive = SafeTensors::deserialize(&bytes).unwrap();
-    let tensors = archive.iter().filter(|(name, _)| !name.starts_with("births/"));
-    std::fs::write(&path, safetensors::serialize(tensors, Some(metadata)).unwrap()).unwrap();
-
-    let resumed = finish(&setup, folder.path());
-    assert_eq!(resumed.layers, expected.layers);
-    assert_eq!(resumed.outcome.test, expected.outcome.test);
-    assert!(resumed.ages.is_empty());
 }
 
 #[test]

@@ -343,6 +343,21 @@ fn estimates_follow_the_density_in_the_course_of_training() {
     }
 }
 
+/// The longest training that can be typed has 6 · 10¹⁰ batches.
+#[test]
+fn estimates_of_endless_trainings_come_at_once() {
+    let _turn = one_at_a_time();
+    let (blobs, network, strategy) = (Blobs::default(), TinyMlp::default(), Rewires::default());
+    let share = |epochs| {
+        let training = Training { epochs, ..training() };
+        let estimate = estimate_flops(&setup(&strategy, &network, &blobs, &training)).unwrap();
+        estimate.train_flops / estimate.dense_train_flops
+    };
+    // Every batch of the first is looked at.
+    let (counted, sampled) = (share(50_000), share(u32::MAX));
+    assert!((sampled / counted - 1.0).abs() < 0.01, "{counted} {sampled}");
+}
+
 #[test]
 fn one_network_serves_the_estimates_of_many_trainings() {
     let _turn = one_at_a_time();
