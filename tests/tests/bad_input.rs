@@ -301,7 +301,7 @@ fn stores_that_are_none_are_named() {
 fn seeds_are_planned_from_usable_numbers_alone() {
     for (line, expected) in [
         ("power", "--pilot <DIR>"),
-        ("power --pilot runs", "--pilot: runs is no run store"),
+        ("power --pilot runs", "--pilot: runs does not exist"),
         ("power --pilot runs --sd 0.01", "cannot be used with"),
         ("power --sd nan", "--sd: NaN is no standard deviation"),
         ("power --sd 0 --effect 0.01", "--sd: 0 is no standard deviation"),

@@ -250,7 +250,7 @@ fn one_answer_to_everything_fails_a_grid_unless_it_is_accepted() {
 
     let accepted = format!("{line} --accept-collapse mnist-10k");
     let results = sandbox.results();
-    for line in [&accepted, &format!("{accepted} --retry-failed")] {
+    for line in [&accepted, &format!("{accepted} --rerun failed")] {
         let said = sandbox.run(line).well();
         assert!(said.stderr.contains("all 4 trials are done"), "{}", said.stderr);
         assert!(!said.stderr.contains("failed"), "{}", said.stderr);

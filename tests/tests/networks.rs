@@ -70,9 +70,12 @@ fn a_network_that_was_kept_predicts_its_test_set_as_it_did() {
     let path = sandbox.path(&format!("runs/{}/predictions.safetensors", kept[0]));
     let other = sandbox.path(&format!("runs/{}/predictions.safetensors", kept[1]));
     fs::copy(other, path).unwrap();
-    let result_of_other = result(&sandbox, &kept[1])["confusion"].clone();
+    let result_of_other = result(&sandbox, &kept[1]);
     let mut changed = result(&sandbox, &kept[0]);
-    changed["confusion"] = result_of_other;
+    changed["confusion"] = result_of_other["confusion"].clone();
+    changed["outcome"]["test"] = result_of_other["outcome"]["test"].clone();
+    // As an earlier version wrote it: with digests, the change itself would be found.
+    changed.as_object_mut().unwrap().retain(|key, _| key != "digest" && key != "files");
     let path = sandbox.path(&format!("runs/{}/result.json", kept[0]));
     fs::write(path, changed.to_string()).unwrap();
     let message = sandbox.run(&format!("predict {} --split test", kept[0])).refused(1);
@@ -230,7 +233,7 @@ fn damaged_or_missing_weights_cost_no_result() {
     assert!(said.stderr.contains("kept no weights"), "{}", said.stderr);
     assert_eq!(sandbox.results(), before);
     let message = sandbox.run(&format!("export {}", kept[0])).refused(DATA);
-    assert!(message.contains("the contents have the SHA-256"), "{message}");
+    assert!(message.contains("this is not the file that the result was written with"), "{message}");
     assert!(message.contains("the result is not affected"), "{message}");
     let message = sandbox.run(&format!("export {}", kept[1])).refused(DATA);
     assert!(message.contains("are gone"), "{message}");
@@ -249,8 +252,8 @@ fn weights_that_cannot_be_written_lose_no_training() {
     let said = grid(&sandbox, "0", "--keep all");
     assert_eq!(said.code, Some(IO), "{said:?}");
     assert!(said.stderr.contains("cannot write"), "{}", said.stderr);
-    let checkpoint = sandbox.path(&format!("runs/{id}/checkpoint/checkpoint.safetensors"));
-    assert!(sandbox.results().is_empty() && checkpoint.is_file());
+    let checkpoints = sandbox.path(&format!("runs/{id}/checkpoint"));
+    assert!(sandbox.results().is_empty() && fs::read_dir(checkpoints).unwrap().count() > 0);
     fs::remove_dir_all(obstacle.parent().unwrap()).unwrap();
     let _ = grid(&sandbox, "0", "--keep all").well();
     let (all, kept) = trials(&sandbox);

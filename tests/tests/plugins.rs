@@ -105,7 +105,7 @@ fn strategies_that_fail_in_the_middle_cost_only_their_own_trials() {
     assert!(second.stderr.contains("all 10 trials are done"), "{}", second.stderr);
     let status = sandbox.run("status").well().stdout;
     assert!(status.contains("the scores have run out"), "{status}");
-    let retried = sandbox.run(&format!("{line} --retry-failed"));
+    let retried = sandbox.run(&format!("{line} --rerun failed"));
     assert_eq!(retried.code, Some(1));
     assert!(retried.stderr.contains("6 of 10 trials to train"), "{}", retried.stderr);
 }
@@ -125,7 +125,7 @@ fn memory_that_runs_out_costs_no_epoch_that_was_trained() {
         serde_json::from_slice(results.values().next().unwrap()).unwrap();
     assert_eq!(result["status"], "out-of-memory");
 
-    let mut retry = sandbox.command(&format!("{line} --retry-failed"));
+    let mut retry = sandbox.command(&format!("{line} --rerun failed"));
     let _ = said(retry.env("TEST_MEMORY", "1")).well();
     assert!(!folder.join("checkpoint").exists());
     let history = std::fs::read_to_string(folder.join("history.csv")).unwrap();

@@ -8,7 +8,7 @@ use dst_record::record::{
     AgeRecord, EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status,
     TrialRecord, TrialSpec,
 };
-use dst_record::{BackendKind, LayerMask, Metric, Predictions, Training};
+use dst_record::{BackendKind, Confusion, LayerMask, Metric, Predictions, Training};
 use serde_json::{Map, Value, json};
 
 /// A control.
@@ -212,6 +212,18 @@ pub fn predict(trials: &mut [TrialRecord], samples: usize) {
             None => shared = Some(predictions.clone()),
         }
         trial.predictions = Some(predictions);
+    }
+}
+
+/// Makes the test scores those of the confusions, where there are some: accuracies above are finer than
+/// so few samples can tell.
+pub fn score_by_predictions(trials: &mut [TrialRecord]) {
+    for trial in trials.iter_mut().filter(|trial| !trial.confusion.is_empty()) {
+        let confusion = Confusion { counts: trial.confusion.clone() };
+        if let Some(outcome) = &mut trial.outcome {
+            outcome.test.accuracy = Some(confusion.accuracy());
+            outcome.test.f1_macro = outcome.test.f1_macro.map(|_| confusion.f1_macro());
+        }
     }
 }
 

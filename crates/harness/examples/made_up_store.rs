@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use dst_analysis::sample::{self, Size};
 use dst_core::{Error, Result};
-use harness::store::Store;
+use dst_store::Store;
 use serde_json::json;
 
 /// Examples in each test set, as in MNIST.
@@ -49,6 +49,7 @@ fn run(arguments: &[String]) -> Result<()> {
     let store = Store::create(Path::new(folder))?;
     let mut trials = sample::grid(size);
     sample::predict(&mut trials, TEST_SAMPLES);
+    sample::score_by_predictions(&mut trials);
     let mut kept = 0;
     for trial in &mut trials {
         // The sample's control is not a strategy of the harness.

@@ -12,12 +12,14 @@ mod compare;
 mod data;
 mod networks;
 mod power;
+mod store;
 
 pub use bench::BenchArgs;
 pub use compare::CompareArgs;
 pub use data::{DataAction, DataArgs, DataFetchArgs, DataNamesArgs};
 pub use networks::{ComputeBackend, ExportArgs, ExportFormat, PredictArgs, PredictedSplit};
 pub use power::PowerArgs;
+pub use store::{StoreAction, StoreArgs, StoreGcArgs, StoreMergeArgs, StorePlaceArgs};
 
 /// Trains grids of sparse networks and tells whether the differences are real.
 #[derive(Debug, Parser)]
@@ -68,6 +70,9 @@ pub enum Command {
     /// Fetch data sets from the Hugging Face Hub, verify them, or list where they are
     #[command(after_long_help = data::HELP)]
     Data(DataArgs),
+    /// Verify a store, mend it, clear it up, or take trials of others
+    #[command(after_long_help = store::HELP)]
+    Store(StoreArgs),
     /// Begin a strategy: a crate that passes the contract suite, to be filled in
     #[command(after_long_help = NEW_STRATEGY_HELP)]
     NewStrategy(ScaffoldArgs),
@@ -312,7 +317,8 @@ pub struct PlaceArgs {
     /// cpu, cuda, cuda:N or auto [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// Threads of one operation [default: cores / jobs]
+    /// Threads of one operation [default: 1; on an accelerator cores / jobs]. On a CPU a trial with
+    /// other threads is another trial: its sums have other last digits
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub threads: Option<String>,
 }
@@ -339,9 +345,23 @@ pub struct GridArgs {
     /// on validation) or all; for `harness export` and `harness predict` [default: none]
     #[arg(long, value_name = "WHICH")]
     pub keep: Option<String>,
-    /// Train failed trials again
+    /// Which trials are trained: those without a result, those that failed too, or all anew
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    pub rerun: Rerun,
+    /// Train a trial again, so often, when its process died, memory ran out or its time was over; it
+    /// goes on from its checkpoint
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retries: u32,
+    /// Go on when trials fail, however many; the default
     #[arg(long)]
-    pub retry_failed: bool,
+    pub keep_going: bool,
+    /// Stop when a trial has failed: those that run stop with a checkpoint
+    #[arg(long, conflicts_with = "keep_going")]
+    pub fail_fast: bool,
+    /// The same when so many have failed
+    #[arg(long, value_name = "N", conflicts_with_all = ["keep_going", "fail_fast"],
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_fails: Option<u32>,
     /// Keep results and continue checkpoints that other code made; reports say so
     #[arg(long)]
     pub accept_code: bool,
@@ -351,6 +371,9 @@ pub struct GridArgs {
     /// Print the settings in force and where each came from; train nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub print_config: bool,
+    /// Add what happens to a file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
     /// Build no reports at the end
     #[arg(long)]
     pub no_report: bool,
@@ -360,6 +383,18 @@ pub struct GridArgs {
     /// Print the result as JSON
     #[arg(long, conflicts_with = "print_config")]
     pub json: bool,
+}
+
+/// Which trials of a grid are trained.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Rerun {
+    /// Those without a result
+    #[default]
+    Missing,
+    /// Those that failed too
+    Failed,
+    /// All, whatever their results
+    All,
 }
 
 /// `harness run`

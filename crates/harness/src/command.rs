@@ -7,6 +7,7 @@ mod completions;
 mod data;
 mod describe;
 mod epoch_times;
+mod event_log;
 mod expectation;
 mod export;
 mod fetch;
@@ -17,6 +18,7 @@ mod list;
 mod power;
 mod predict;
 mod preflight;
+mod readable;
 mod report;
 mod restart;
 mod results;
@@ -24,6 +26,7 @@ mod run;
 mod scaffold;
 mod standing;
 mod status;
+mod store;
 mod watch;
 
 use dst_analysis::ReportPlugin;
@@ -57,6 +60,7 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Data(args) => data::run(&args.action),
+        Command::Store(args) => store::run(&args.action),
         Command::NewStrategy(args) => scaffold::run(&scaffold::STRATEGY, args),
         Command::NewDataset(args) => scaffold::run(&scaffold::DATASET, args),
         Command::NewModel(args) => scaffold::run(&scaffold::MODEL, args),

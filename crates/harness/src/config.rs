@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use dst_analysis::{Analysis, Budget};
 use dst_core::record::TrialSpec;
+use dst_core::tch::Device;
 use dst_core::{DataSources, Error, Keep, Result, device};
 use dst_data::hub::{self, Hub};
 
@@ -53,7 +54,8 @@ pub struct GridConfig {
     pub execution: ExecutionConfig,
 }
 
-/// Where and how trials run. Nothing here changes what a trial is.
+/// Where and how trials run. Nothing here changes what a trial is, but for the threads on a CPU, which
+/// its training has too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionConfig {
     /// The folder of the store.
@@ -139,9 +141,13 @@ impl ResolvedSettings {
     /// # Errors
     /// If a name, key or value is not usable, or the grid is empty.
     pub(crate) fn grid(&self) -> Result<GridConfig> {
-        let (trials, budgets): (Vec<TrialSpec>, Vec<Budget>) =
+        let (mut trials, budgets): (Vec<TrialSpec>, Vec<Budget>) =
             trials::expand(self)?.into_iter().unzip();
         let execution = self.execution()?;
+        if device::parse(&execution.device)? == Device::Cpu {
+            let threads = u32::try_from(execution.threads).unwrap_or(u32::MAX);
+            trials.iter_mut().for_each(|trial| trial.training.threads = threads);
+        }
         self.check_arithmetic(&trials, &execution.device)?;
         let mut analysis = self.analysis()?;
         self.keep_present(&mut analysis, &trials)?;
@@ -182,6 +188,7 @@ impl ResolvedSettings {
         };
         let (jobs, threads) = match (given("jobs"), given("threads")) {
             (Some(jobs), Some(threads)) => (jobs, threads),
+            (Some(jobs), None) if !device.is_cuda() => (jobs, 1),
             (Some(jobs), None) => (jobs, (cores / jobs).max(1)),
             // Several trials on one accelerator would only wait for each other.
             (None, threads) if device.is_cuda() => (1, threads.unwrap_or(cores)),
@@ -208,6 +215,11 @@ impl ResolvedSettings {
     /// If a name is unknown.
     pub(crate) fn to_toml(&self) -> Result<String> {
         print::to_toml(self)
+    }
+
+    /// Has somebody set that key?
+    pub(crate) fn has(&self, key: &'static str) -> bool {
+        self.settings.plain(key).is_some()
     }
 
     fn axes<'a>(&'a self, path: impl Fn(&'a Key) -> Option<&'a KeyPath>) -> Axes<'a> {

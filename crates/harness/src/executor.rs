@@ -8,16 +8,16 @@ mod child;
 mod interrupt;
 mod pool;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dst_core::record::{Provenance, Status, TrialSpec};
+use dst_core::record::{Collapse, Provenance, Status, TrialSpec};
 use dst_core::{Error, Keep, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Store, TrialState};
-pub(crate) use interrupt::Interrupts;
+use dst_store::{Store, TrialState};
+pub(crate) use interrupt::{Asked, Interrupts};
 use pool::Pool;
 
 /// How trials are executed.
@@ -35,6 +35,8 @@ pub struct ExecutorOptions {
     pub timeout: Option<Duration>,
     /// Trials that failed before are trained again instead of skipped.
     pub retry_failed: bool,
+    /// What is done when trials fail.
+    pub failures: FailurePolicy,
     /// The program whose `run` subcommand trains one trial: usually this one.
     pub program: PathBuf,
     /// Where tensors are, such as `cpu`.
@@ -48,6 +50,34 @@ pub struct ExecutorOptions {
     pub outdated: BTreeMap<String, Outdated>,
     /// By trial: the code that trains it, for the result of one whose process dies.
     pub code: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What is done when trials fail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FailurePolicy {
+    /// When so many have failed, nothing further is started, and those that run stop with a
+    /// checkpoint; none goes on.
+    pub most: Option<usize>,
+    /// How often a trial is tried again whose process died, that ran out of memory or took too long.
+    pub retries: u32,
+    /// Trials whose collapse is no failure, with the way in which they may collapse.
+    pub accepted: BTreeSet<(String, Collapse)>,
+}
+
+impl FailurePolicy {
+    /// The status for those who count failures.
+    fn judged(&self, id: &str, status: Status, collapse: Option<Collapse>) -> Status {
+        let accepted = |collapse| self.accepted.contains(&(id.to_owned(), collapse));
+        match status {
+            Status::Collapsed if collapse.is_some_and(accepted) => Status::Finished,
+            status => status,
+        }
+    }
+
+    /// May another attempt end otherwise?
+    fn is_worth_retrying(status: Status) -> bool {
+        matches!(status, Status::Crashed | Status::OutOfMemory | Status::TimedOut)
+    }
 }
 
 /// A result that does not count, because other code, data or weights made it.
@@ -126,6 +156,28 @@ pub enum Event {
         /// How many trials run at once from now on.
         workers: usize,
     },
+    /// It failed in a way that may not come again, and is tried once more.
+    Retried {
+        /// The trial.
+        id: String,
+        /// How the attempt ended.
+        status: Status,
+        /// Why.
+        reason: String,
+        /// How many attempts remain after the next.
+        remaining: u32,
+    },
+    /// As many trials have failed as may: trials that run stop with a checkpoint, and nothing further is
+    /// started.
+    GivenUp {
+        /// How many failed.
+        failed: usize,
+    },
+    /// Somebody asked by SIGUSR1 for checkpoints now: trials that run save one and go on.
+    Saving {
+        /// How many run.
+        trials: usize,
+    },
     /// The user wants to stop: trials that run stop with a checkpoint, and nothing further is started.
     Stopping {
         /// How many run.
@@ -160,6 +212,8 @@ pub struct Execution {
     pub skipped: usize,
     /// Trials that were tried and have no result.
     pub unfinished: Vec<Unfinished>,
+    /// Did so many fail that it was given up? The same call goes on where it stopped.
+    pub given_up: bool,
     /// Was it stopped by the user? The same call goes on where it stopped.
     pub interrupted: bool,
 }
@@ -172,7 +226,7 @@ pub struct Execution {
 /// when fewer run, in the end alone; killed alone, it has crashed.
 ///
 /// The first Ctrl-C or SIGTERM stops the trials at their next batch, with a checkpoint; the
-/// second kills them. Call it from a thread that lives as long as the execution: on Linux the
+/// second kills them. SIGUSR1 lets them save a checkpoint and go on. Call it from a thread that lives as long as the execution: on Linux the
 /// processes are asked to stop when the thread that started them is gone, so that a killed grid
 /// leaves none behind.
 ///
@@ -186,16 +240,16 @@ pub fn execute(
     events: &mut dyn FnMut(Event),
 ) -> Result<Execution> {
     let mut interrupts = Interrupts::listen()?;
-    execute_until(store, specs, options, events, &mut || interrupts.count())
+    execute_until(store, specs, options, events, &mut || interrupts.asked())
 }
 
-/// As [`execute`], with the number of interrupts so far from `interrupts`.
+/// As [`execute`], with what was asked for by signals from `interrupts`.
 fn execute_until(
     store: &Store,
     specs: &[TrialSpec],
     options: &ExecutorOptions,
     events: &mut dyn FnMut(Event),
-    interrupts: &mut dyn FnMut() -> usize,
+    interrupts: &mut dyn FnMut() -> Asked,
 ) -> Result<Execution> {
     if options.workers == 0 {
         return Err(Error::usage("0 trials at once would never end").hint("pass --jobs 1"));
@@ -231,7 +285,7 @@ fn ended_before(
     if options.outdated(store, id)?.is_some() {
         return Ok(None);
     }
-    match store.state(id)? {
+    match store.checked_state(id)? {
         // Whoever refused it has been asked again and refuses no longer.
         TrialState::Ended { status: Status::Refused, .. } => {
             store.set_aside(id, "refused").map(|()| None)

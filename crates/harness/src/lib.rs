@@ -21,14 +21,11 @@ extern crate self as harness;
 pub use inventory;
 
 pub mod cli;
-pub mod clock;
 pub mod code;
 pub mod config;
 pub mod executor;
 pub mod exit;
-pub mod lease;
 pub mod run;
-pub mod store;
 
 mod catalog;
 mod command;

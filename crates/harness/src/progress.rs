@@ -148,12 +148,22 @@ impl Progress {
                 );
                 self.say(&line);
             }
-            Event::Stopping { trials } => {
-                let who = match trials {
-                    1 => "1 trial saves its state".to_owned(),
-                    several => format!("{several} trials save their state"),
+            Event::Retried { id, status, reason, remaining } => {
+                self.over(id);
+                let left = match remaining {
+                    0 => "a last time".to_owned(),
+                    more => format!("and up to {more} times more"),
                 };
-                self.say(&format!("stopping: {who}; Ctrl-C again to kill"));
+                let name = self.names.whole(id);
+                self.say(&format!("{status}: {name}: {reason}; tried again, {left}"));
+            }
+            Event::GivenUp { failed } => {
+                let failures = dst_analysis::format::count(*failed, "failure");
+                self.say(&format!("given up after {failures}: what runs saves its state"));
+            }
+            Event::Saving { trials } => self.say(&saving(*trials)),
+            Event::Stopping { trials } => {
+                self.say(&format!("stopping: {}; Ctrl-C again to kill", saving(*trials)));
             }
             Event::Unfinished { id, reason } => {
                 self.over(id);
@@ -258,6 +268,13 @@ pub(crate) fn span(seconds: f64) -> String {
         0..60 => format!("{whole} s"),
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+fn saving(trials: usize) -> String {
+    match trials {
+        1 => "1 trial saves its state".to_owned(),
+        several => format!("{several} trials save their state"),
     }
 }
 

@@ -6,9 +6,8 @@ mod observer;
 mod panics;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,23 +19,20 @@ use dst_core::{Architecture, Backend, Dataset, Error, ErrorKind, Keep, Result, S
 use dst_data::file::sha256_of_file;
 use dst_train::{Ended, Setup};
 use serde_json::{Map, Value};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 use crate::code;
 use crate::exit::Exit;
-use crate::lease::{self, Attempts, Claim, Holder, Lease};
-use crate::store::file::Durability;
-use crate::store::{
-    RowCounts, Store, TrialResult, TrialState, remove_progress, remove_weights, write_masks,
-    write_predictions, write_result, write_tables, write_weights,
-};
 pub use allocator::keep_freed_memory;
+use dst_store::file::Durability;
+use dst_store::lease::{self, Attempts, Holder};
+use dst_store::{Claim, HeldTrial, RowCounts, Store, TrialResult, TrialState};
 use observer::Recorder;
 
 /// How one trial is run.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// Threads of one operation.
+    /// Threads of one operation on an accelerator's host; on a CPU the trial says how many.
     pub threads: usize,
     /// Where data sets look for their files.
     pub sources: DataSources,
@@ -74,33 +70,36 @@ pub enum RunOutcome {
 /// process.
 ///
 /// SIGINT and SIGTERM stop it after the current batch, of training or of an evaluation, with a
-/// checkpoint; a second SIGINT stops it at once. Divergence, collapse, panics and errors of plug-ins and libtorch are results.
+/// checkpoint; a second SIGINT stops it at once. SIGUSR1 saves a checkpoint. Divergence, collapse, panics and errors of plug-ins and libtorch are results.
 ///
 /// # Errors
 /// If the trial could not begin for a reason that the user can mend (an unknown plug-in, a
 /// value out of range, missing data), or the system refuses to read or write. There is no
 /// result then, and the trial can be run again.
 pub fn run_trial(store: &Store, spec: &TrialSpec, options: &RunOptions) -> Result<RunOutcome> {
-    let stop = stop_requests()?;
+    let (stop, save) = (stop_requests()?, save_requests()?);
     store.add(spec)?;
     let id = spec.id();
-    let trial = Trial { store, spec, options, folder: store.folder(&id), id };
+    let trial = Trial { store, spec, options, id };
     if let Some(outcome) = trial.ended()? {
         return Ok(outcome);
     }
-    let lease = match lease::claim(&trial.folder)? {
-        Claim::Ours(lease) => lease,
+    let held = match store.claim(&trial.id)? {
+        Claim::Ours(held) => held,
         Claim::Held(holder) => return Ok(RunOutcome::Held(holder)),
     };
     // Whoever held it before may have ended it meanwhile.
     if let Some(outcome) = trial.ended()? {
-        lease.end("not needed")?;
+        held.end("not needed")?;
         return Ok(outcome);
     }
-    let outcome = trial.train(&lease, &stop);
+    let outcome = match trial.train(&held, &stop, &save) {
+        Err(error) if error.kind() == ErrorKind::Superseded => trial.superseded(),
+        outcome => outcome,
+    };
     // Not being able to say so, such as on a full disk, changes nothing: the end of the process
     // says it too.
-    let _ = lease.end(match &outcome {
+    let _ = held.end(match &outcome {
         Ok(RunOutcome::Ended { .. }) => "ended",
         Ok(RunOutcome::Interrupted) => "interrupted",
         Ok(RunOutcome::Held(_)) => "taken over",
@@ -129,7 +128,8 @@ impl Parts {
         let device = device::parse(&options.device)?;
         device::check(spec.training.precision, device)?;
         dst_sparse::check(spec.training.backend, spec.training.precision, device)?;
-        let backend = dst_sparse::backend(spec.training.backend, options.threads.max(1))?;
+        let threads = threads(spec, options)?;
+        let backend = dst_sparse::backend(spec.training.backend, threads)?;
         let strategy = plugin::strategy(spec.strategy_name(), parameters(&spec.strategy)?)?;
         let architecture = plugin::architecture(spec.model_name(), parameters(&spec.model)?)?;
         let weights = architecture.weights()?;
@@ -175,19 +175,26 @@ pub(crate) fn parameters(tagged: &Value) -> Result<&Map<String, Value>> {
     })
 }
 
+/// Threads of one operation of a trial.
+fn threads(spec: &TrialSpec, options: &RunOptions) -> Result<usize> {
+    Ok(match device::parse(&options.device)? {
+        tch::Device::Cpu => spec.training.threads as usize,
+        _ => options.threads.max(1),
+    })
+}
+
 /// One trial at work.
 struct Trial<'a> {
     store: &'a Store,
     spec: &'a TrialSpec,
     options: &'a RunOptions,
     id: String,
-    folder: PathBuf,
 }
 
 impl Trial<'_> {
     /// The result that is there. A damaged one is moved aside.
     fn ended(&self) -> Result<Option<RunOutcome>> {
-        match self.store.state(&self.id)? {
+        match self.store.checked_state(&self.id)? {
             TrialState::Ended { status, reason, .. } => {
                 Ok(Some(RunOutcome::Ended { status, reason }))
             }
@@ -196,16 +203,11 @@ impl Trial<'_> {
         }
     }
 
-    /// Has another attempt completed?
-    fn has_ended(&self) -> bool {
-        matches!(self.store.state(&self.id), Ok(TrialState::Ended { .. }))
-    }
-
-    fn train(&self, lease: &Lease, stop: &AtomicBool) -> Result<RunOutcome> {
-        let threads = self.options.threads.max(1);
+    fn train(&self, held: &HeldTrial, stop: &AtomicBool, save: &AtomicBool) -> Result<RunOutcome> {
+        let threads = threads(self.spec, self.options)?;
         log(&format!(
             "attempt {} of {} ({} on {}, sparsity {}, seed {}) on {}, {}, threads: {threads}",
-            lease.attempt(),
+            held.attempt(),
             self.id,
             self.spec.strategy_name(),
             self.spec.dataset_label(),
@@ -222,17 +224,18 @@ impl Trial<'_> {
             return Ok(RunOutcome::Interrupted);
         }
 
-        let mut recorder = Recorder::new(&self.folder, &self.id, self.options.worker, || {
-            stop.load(Ordering::Relaxed) || lease.is_lost()
-        });
+        let should_stop = || stop.load(Ordering::Relaxed) || held.is_lost();
+        let should_save = || save.swap(false, Ordering::Relaxed);
+        let mut recorder =
+            Recorder::new(held, &self.id, self.options.worker, should_stop, should_save);
         recorder.keeps_weights = self.options.keep.is_some();
-        let checkpoint = self.folder.join("checkpoint");
+        let checkpoint = held.checkpoint();
         let setup = parts.setup(self.spec, self.options.accept_code);
         let ended = panics::catch(|| dst_train::train(&setup, Some(&checkpoint), &mut recorder))
             .unwrap_or_else(|panic| Err(panicked(&panic)));
         let began = recorder.has_begun();
 
-        let mut result = self.result(lease, &parts);
+        let mut result = self.result(held, &parts, threads);
         // Memory that ran out may not do so again, so a retry goes on where this attempt was. What
         // ended by itself would end in the same way.
         let may_go_on = matches!(
@@ -240,7 +243,7 @@ impl Trial<'_> {
             Err(error) if matches!(error.kind(), ErrorKind::Torch | ErrorKind::OutOfMemory)
         );
         match ended {
-            Ok(Ended::Stopped) => return self.stopped(lease),
+            Ok(Ended::Stopped) => return self.stopped(held),
             Ok(Ended::Complete(trained)) => {
                 recorder.history = trained.history;
                 recorder.layers = trained.layers;
@@ -253,20 +256,20 @@ impl Trial<'_> {
                 result.outcome = Some(trained.outcome);
                 result.provenance.earlier_code = trained.earlier_code;
                 result.confusion = trained.confusion;
-                write_masks(&self.folder, &trained.masks)?;
+                held.write_masks(&trained.masks)?;
                 result.rows.masks = trained.masks.len();
                 if let Some(predictions) = &trained.predictions {
-                    write_predictions(&self.folder, predictions)?;
+                    held.write_predictions(predictions)?;
                     result.rows.predictions = predictions.len();
                 }
                 if let Some(weights) = recorder.weights.take() {
-                    write_weights(&self.folder, &weights)?;
+                    held.write_weights(&weights)?;
                     result.keep = self.options.keep;
                 }
             }
             Err(error) => {
                 result.status = match error.kind() {
-                    ErrorKind::Io => return Err(error),
+                    ErrorKind::Io | ErrorKind::Superseded => return Err(error),
                     ErrorKind::Usage | ErrorKind::Data if !began => return Err(error),
                     ErrorKind::Diverged => Status::Diverged,
                     ErrorKind::Collapsed => {
@@ -280,38 +283,36 @@ impl Trial<'_> {
             }
         }
         // A result that was set aside may have left its network, which is not that of this one.
-        if !result.keep.is_some() && !self.has_ended() && !lease.is_lost() {
-            remove_weights(&self.folder)?;
+        if !result.keep.is_some() {
+            held.remove_weights()?;
         }
         let Recorder { history, layers, ages, .. } = &recorder;
-        write_tables(&self.folder, history, layers, ages, Durability::Synced)?;
+        held.write_tables(history, layers, ages, Durability::Synced)?;
         let (history, layers, ages) = (history.len(), layers.len(), ages.len());
         result.rows = RowCounts { history, layers, ages, ..result.rows };
-        self.finish(result, (!may_go_on).then_some(&checkpoint), lease)
+        self.finish(result, may_go_on, held)
     }
 
     /// Stores the result and removes a checkpoint that is of no more use.
     fn finish(
         &self,
         mut result: TrialResult,
-        useless: Option<&Path>,
-        lease: &Lease,
+        may_go_on: bool,
+        held: &HeldTrial,
     ) -> Result<RunOutcome> {
-        match write_result(&self.folder, &result) {
+        match held.write_result(&result) {
             Err(error) if error.kind() == ErrorKind::Contract => {
                 result.status = Status::Crashed;
                 result.reason = error.one_line();
                 result.outcome = None;
-                write_result(&self.folder, &result)?;
+                held.write_result(&result)?;
             }
             written => {
                 written?;
             }
         }
-        remove_progress(&self.folder);
-        // A worker that took this trial over may be reading it.
-        if let Some(checkpoint) = useless.filter(|_| !lease.is_lost()) {
-            let _ = fs::remove_dir_all(checkpoint);
+        if !may_go_on {
+            held.remove_checkpoint();
         }
         // Another attempt may have completed before; then its result counts.
         match self.store.state(&self.id)? {
@@ -323,21 +324,29 @@ impl Trial<'_> {
                 Ok(RunOutcome::Ended { status, reason })
             }
             state => Err(Error::data(format!("the result that was just written is {state:?}"))
-                .at(self.folder.display().to_string())),
+                .at(self.store.folder(&self.id).display().to_string())),
         }
     }
 
-    fn stopped(&self, lease: &Lease) -> Result<RunOutcome> {
-        match lease::attempts(&self.folder)? {
-            Attempts::Held(holder) if lease.is_lost() => Ok(RunOutcome::Held(holder)),
-            _ => {
-                log("stopped with a checkpoint");
-                Ok(RunOutcome::Interrupted)
-            }
+    fn stopped(&self, held: &HeldTrial) -> Result<RunOutcome> {
+        if !held.is_ours() {
+            return self.superseded();
         }
+        log("stopped with a checkpoint");
+        Ok(RunOutcome::Interrupted)
     }
 
-    fn result(&self, lease: &Lease, parts: &Parts) -> TrialResult {
+    /// What the worker did meanwhile that took the trial over.
+    fn superseded(&self) -> Result<RunOutcome> {
+        log("another process has taken this trial over");
+        Ok(match (self.store.state(&self.id)?, self.store.attempts(&self.id)?) {
+            (TrialState::Ended { status, reason, .. }, _) => RunOutcome::Ended { status, reason },
+            (_, Attempts::Held(holder)) => RunOutcome::Held(holder),
+            _ => RunOutcome::Interrupted,
+        })
+    }
+
+    fn result(&self, held: &HeldTrial, parts: &Parts, threads: usize) -> TrialResult {
         TrialResult {
             trial: self.id.clone(),
             status: Status::Finished,
@@ -346,18 +355,19 @@ impl Trial<'_> {
             outcome: None,
             confusion: Vec::new(),
             rows: RowCounts::default(),
+            files: BTreeMap::new(),
             keep: Keep::None,
             provenance: Provenance {
                 libtorch: libtorch::version(),
                 host: lease::host(),
                 cpu: lease::processor(),
                 device: self.options.device.clone(),
-                threads: self.options.threads.max(1) as u32,
+                threads: threads as u32,
                 data_digest: parts.dataset.digest().to_owned(),
                 data_origin: parts.dataset.origin().to_owned(),
                 weights_digest: parts.weights_digest.clone(),
-                started: lease.since().to_owned(),
-                attempt: lease.attempt(),
+                started: held.since().to_owned(),
+                attempt: held.attempt(),
                 ..code::present(parts.code.clone())
             },
         }
@@ -374,6 +384,14 @@ fn panicked(panic: &str) -> Error {
 /// A line for `log.txt`, or the terminal. Nobody reading is no reason to fail.
 fn log(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Raised by SIGUSR1, which asks for a checkpoint now.
+fn save_requests() -> Result<Arc<AtomicBool>> {
+    let save = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGUSR1, Arc::clone(&save))
+        .map_err(|error| Error::io("listen to signals on", Path::new("this process"), &error))?;
+    Ok(save)
 }
 
 /// Raised by SIGINT and SIGTERM. A second SIGINT, from somebody who waits at a terminal, ends the

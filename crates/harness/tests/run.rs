@@ -14,10 +14,9 @@ use dst_core::{
     BatchUse, DataSources, Distribution, Error, ErrorKind, Keep, Metric, Probe, Result, Step,
     Strategy, Topology, Training,
 };
+use dst_store::{Claim, Store, TrialState};
 use dst_train::toy::Blobs;
-use harness::lease::{self, Claim};
 use harness::run::{RunOptions, RunOutcome, run_trial};
-use harness::store::{Store, TrialState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -199,7 +198,7 @@ fn be_a_run() {
         return;
     };
     let store = Store::open(Path::new(&root)).unwrap();
-    let spec = store.specs().unwrap().remove(0);
+    let spec = store.specs().unwrap().all.remove(0);
     assert_eq!(run_trial(&store, &spec, &options()).unwrap(), RunOutcome::Interrupted);
 }
 
@@ -296,8 +295,8 @@ fn a_held_trial_is_left_alone() {
     let scene = Scene::new();
     let spec = trial(Fault::Nothing, 0);
     scene.store.add(&spec).unwrap();
-    let claim = lease::claim(&scene.store.folder(&spec.id())).unwrap();
-    let Claim::Ours(lease) = claim else {
+    let claim = scene.store.claim(&spec.id()).unwrap();
+    let Claim::Ours(held) = claim else {
         panic!("{claim:?}");
     };
     let outcome = scene.run(&spec).unwrap();
@@ -305,7 +304,7 @@ fn a_held_trial_is_left_alone() {
         matches!(&outcome, RunOutcome::Held(holder) if holder.pid == std::process::id()),
         "{outcome:?}"
     );
-    lease.end("interrupted").unwrap();
+    held.end("interrupted").unwrap();
     assert_eq!(scene.end(&spec).0, Status::Finished);
     assert_eq!(scene.record(&spec).provenance.attempt, 2);
 }

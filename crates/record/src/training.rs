@@ -49,6 +49,10 @@ pub struct Training {
     /// With what prunable layers compute. Files leave it out at its default.
     #[schemars(extend("default" = "masked"))]
     pub backend: BackendKind,
+    /// Threads of one operation on a CPU: sums of several threads have other last digits. Files leave
+    /// it out at 1. `--threads` sets it; it is no setting of a training, and 1 on accelerators.
+    #[schemars(skip)]
+    pub threads: u32,
 }
 
 impl Default for Training {
@@ -65,6 +69,7 @@ impl Default for Training {
             clip_norm: 0.0,
             precision: Precision::F32,
             backend: BackendKind::Masked,
+            threads: 1,
         }
     }
 }
@@ -80,6 +85,7 @@ impl Training {
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
             ("accumulate", self.accumulate),
+            ("threads", self.threads),
         ] {
             if value == 0 {
                 return Err(Error::usage(format!("{key} = 0 must be at least 1")));
@@ -133,6 +139,12 @@ struct Plain {
     precision: Precision,
     #[serde(skip_serializing_if = "BackendKind::is_default")]
     backend: BackendKind,
+    #[serde(skip_serializing_if = "is_one")]
+    threads: u32,
+}
+
+fn is_one(threads: &u32) -> bool {
+    *threads == 1
 }
 
 impl Default for Plain {
@@ -144,7 +156,7 @@ impl Default for Plain {
 impl Plain {
     fn of(training: &Training) -> Self {
         let Training { epochs, batch_size, accumulate, learning_rate, warmup, .. } = *training;
-        let Training { label_smoothing, clip_norm, precision, backend, .. } = *training;
+        let Training { label_smoothing, clip_norm, precision, backend, threads, .. } = *training;
         Self {
             epochs,
             batch_size,
@@ -155,6 +167,7 @@ impl Plain {
             clip_norm,
             precision,
             backend,
+            threads,
         }
     }
 }
@@ -193,6 +206,7 @@ impl<'de> Deserialize<'de> for Training {
             clip_norm: plain.clip_norm,
             precision: plain.precision,
             backend: plain.backend,
+            threads: plain.threads,
         })
     }
 }

@@ -147,8 +147,17 @@ impl Observer for StopAfter {
     }
 }
 
+/// The newest checkpoint of a folder.
+fn newest(folder: &Path) -> std::path::PathBuf {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "safetensors"))
+        .max()
+        .unwrap()
+}
+
 fn tensors(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let bytes = std::fs::read(folder.join("checkpoint.safetensors")).unwrap();
+    let bytes = std::fs::read(newest(folder)).unwrap();
     let archive = SafeTensors::deserialize(&bytes).unwrap();
     archive.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect()
 }

@@ -30,6 +30,7 @@ fn allowed(folder: &str) -> Option<Arrows> {
         }
         "crates/augment" | "crates/data" => (&["dst-core"], &[]),
         "crates/analysis" => (&["dst-figures", "dst-record", "dst-stats"], &[]),
+        "crates/store" => (&["dst-analysis", "dst-record"], &[]),
         // Golden trainings are of both backends, and the backend is tested in trainings.
         "crates/train" => (&["dst-core"], &["dst-models", "dst-sparse"]),
         // Weights come from the Hub's cache too.
@@ -52,12 +53,13 @@ fn allowed(folder: &str) -> Option<Arrows> {
 }
 
 /// Crates that must stay free of tch: they run before libtorch exists, or without it.
-const WITHOUT_TCH: [&str; 7] = [
+const WITHOUT_TCH: [&str; 8] = [
     "crates/analysis",
     "crates/figures",
     "crates/kernels",
     "crates/sources",
     "crates/stats",
+    "crates/store",
     "crates/workspace-hack",
     "xtask",
 ];

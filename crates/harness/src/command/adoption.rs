@@ -5,7 +5,7 @@ use dst_core::record::TrialSpec;
 use dst_core::{Error, Result};
 use serde_json::Value;
 
-use crate::store::Store;
+use dst_store::Store;
 
 /// Lets the store find such trials under the present names; says how many there were.
 ///
@@ -43,10 +43,9 @@ fn under_earlier_names(spec: &TrialSpec) -> Result<Option<TrialSpec>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::{spec, success};
-    use crate::store::write_result;
     use dst_core::plugin;
     use dst_core::record::Status;
+    use dst_store::testing::{end, spec, success};
     use serde_json::{Map, json};
 
     /// The config that SNFS wrote before it had the words of all methods.
@@ -65,7 +64,7 @@ mod tests {
         let store = Store::create(&folder.path().join("runs")).unwrap();
         let old = TrialSpec { strategy: earlier(), ..spec("snfs", 3) };
         store.add(&old).unwrap();
-        write_result(&store.folder(&old.id()), &success(&old)).unwrap();
+        end(&store, &success(&old)).unwrap();
 
         let parameters = Map::from_iter([("drop_fraction".to_owned(), json!(0.3))]);
         let strategy = plugin::strategy("snfs", &parameters).unwrap();

@@ -22,11 +22,12 @@ use dst_core::plugin::{DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
 use serde_json::{Value, json};
 
+use super::readable;
 use crate::catalog;
 use crate::cli::CompareArgs;
 use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
-use crate::store::Store;
+use dst_store::Store;
 use entry::Entry;
 use group::{DuplicateSeed, Group};
 use matching::Matched;
@@ -134,8 +135,8 @@ impl LoadedSource {
         let loaded = match source {
             Source::Store(path) => {
                 let store = Store::open(path)?;
-                let analysis = store.grids()?.pop().map(|grid| grid.analysis);
-                let entries = store.records()?.into_iter().map(Entry::from).collect();
+                let analysis = readable::grids(&store)?.pop().map(|grid| grid.analysis);
+                let entries = readable::records(&store)?.into_iter().map(Entry::from).collect();
                 Self { entries, analysis, notes: Vec::new() }
             }
             Source::File(path) => {

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 use dst_core::record::TrialSpec;
 use dst_core::{BackendKind, utc};
 
-use crate::store::{Store, TrialResult};
+use dst_store::{Store, TrialResult};
 
 /// How much of a running trial must be done before its pace says anything of others.
 const LEAST_SHARE_DONE: f64 = 0.05;
@@ -111,7 +111,7 @@ fn network(spec: &TrialSpec) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::spec;
+    use dst_store::testing::spec;
 
     fn trained(name: &str, epochs: u32) -> TrialSpec {
         let mut spec = spec(name, 0);

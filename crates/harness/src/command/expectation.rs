@@ -5,7 +5,7 @@ use dst_core::record::{Status, TrialSpec};
 
 use super::epoch_times::{EpochTimes, seconds};
 use crate::progress::span;
-use crate::store::Store;
+use dst_store::Store;
 
 /// How long these trials will take, as many at once, by what finished ones of their networks took in
 /// this store: in words, with what is not known. None if there are no trials, or nothing is known.
@@ -19,7 +19,7 @@ pub(super) fn of_trials(
 ) -> Result<Option<String>> {
     let mut times = EpochTimes::default();
     if let Some(store) = store {
-        for spec in store.specs()? {
+        for spec in super::readable::specs(store)? {
             let result = store.result(&spec.id())?;
             if let Some(result) = result.filter(|result| result.status == Status::Finished) {
                 times.finished(&spec, seconds(store, &result));

@@ -11,9 +11,9 @@ use crate::config::{ResolvedSettings, SettingLayer, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::run::parameters;
-use crate::store::Store;
-use crate::store::file::{self, Durability};
 use crate::text::bytes;
+use dst_store::Store;
+use dst_store::file::{self, Durability};
 
 pub(super) fn run(args: &ExportArgs) -> Result<Exit> {
     let mut flags = SettingLayer::new();

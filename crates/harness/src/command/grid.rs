@@ -6,25 +6,26 @@ use std::time::Instant;
 
 use dst_analysis::Budget;
 use dst_analysis::format::{count, operations, percent};
-use dst_core::record::{Provenance, Status, TrialRecord, TrialSpec};
+use dst_core::record::{Collapse, Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use serde_json::json;
 
+use super::event_log::EventLog;
 use super::kept_networks::KeptNetworks;
 use super::label::{self, Labels};
 use super::preflight::{self, Checked, Choices, Inputs};
 use super::report::default_folder;
 use super::standing::{ReusePolicy, Standings};
 use super::{adoption, expectation, report, results};
-use crate::cli::GridArgs;
+use crate::cli::{GridArgs, Rerun};
 use crate::code;
 use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
-use crate::executor::{Event, ExecutorOptions, execute};
+use crate::executor::{Event, ExecutorOptions, FailurePolicy, execute};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::{Progress, span};
-use crate::store::{GridRecord, Store, TrialState};
 use crate::table::{Column, TerminalTable};
+use dst_store::{GridRecord, Store};
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     for (name, meant) in
@@ -91,6 +92,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     if !args.no_report {
         preflight::writable(&folder)?;
     }
+    let mut events = args.events.as_deref().map(EventLog::open).transpose()?;
     let adopted = adoption::adopt(&store, &grid.trials)?;
     if adopted > 0 {
         output::note(&format!(
@@ -133,11 +135,10 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     let started = Instant::now();
     let options = ExecutorOptions {
         outdated: standings.outdated(),
+        failures: failure_policy(grid, args),
         code,
         ..executor_options(&execution, args)?
     };
-    // The executor takes a collapse for a failure; the analysis may accept it.
-    let mut accepted = 0;
     let (trained, mut to_execute) = standings.accepted();
     let refused: BTreeSet<String> = checked.refused.iter().map(|(spec, _)| spec.id()).collect();
     to_execute.retain(|spec| !refused.contains(&spec.id()));
@@ -145,10 +146,11 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
         progress.event(&Event::Skipped { id: spec.id(), status: Status::Finished });
     }
     let executed = execute(&store, &to_execute, &options, &mut |event| {
-        let (event, is_accepted) = with_accepted(event, &store, grid);
-        accepted += usize::from(is_accepted);
         if let Event::Ended { id, .. } = &event {
             kept.ended_while_others_run(id);
+        }
+        if let Some(events) = &mut events {
+            events.add(&event);
         }
         progress.event(&event);
     });
@@ -159,12 +161,18 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
         output::note("interrupted; the same command continues where it stopped");
         return Ok(Exit::Interrupted);
     }
+    if executed.given_up {
+        output::note(&format!(
+            "given up after {}; the same command continues where it stopped",
+            count(executed.failed, "failure")
+        ));
+    }
     if !args.quiet && executed.finished + executed.failed > 0 {
         output::note(&format!(
             "{} in {}, {} failed, {} done before",
             count(executed.finished + executed.failed, "trial"),
             span(started.elapsed().as_secs_f64()),
-            executed.failed - accepted,
+            executed.failed,
             executed.skipped + trained.len(),
         ));
     }
@@ -203,7 +211,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     let refused = checked.refused.len();
     if failed > refused {
         output::note(&format!(
-            "{} of {} failed; the reasons stand in the report, and --retry-failed trains again \
+            "{} of {} failed; the reasons stand in the report, and --rerun failed trains again \
              what failed",
             failed - refused,
             count(records.len(), "trial")
@@ -220,36 +228,6 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     Ok(if complete { Exit::Success } else { Exit::TrialsFailed })
 }
 
-/// What an executor says, with the end in a collapse that the analysis accepts as one that
-/// finished, and whether it was one.
-fn with_accepted(event: Event, store: &Store, grid: &GridConfig) -> (Event, bool) {
-    match event {
-        Event::Ended { id, status: Status::Collapsed, seconds, .. }
-            if was_trained(store, &id, grid) =>
-        {
-            let reason = String::new();
-            (Event::Ended { id, status: Status::Finished, reason, seconds }, true)
-        }
-        event => (event, false),
-    }
-}
-
-/// Has a trial ended as one that is trained? What cannot be read has not.
-fn was_trained(store: &Store, id: &str, grid: &GridConfig) -> bool {
-    let spec = grid.trials.iter().find(|spec| spec.id() == id);
-    spec.zip(store.state(id).ok()).is_some_and(|(spec, state)| is_trained(&state, spec, grid))
-}
-
-/// Is that the state of a trial that finished, or collapsed in a way that the analysis accepts?
-fn is_trained(state: &TrialState, spec: &TrialSpec, grid: &GridConfig) -> bool {
-    match state {
-        TrialState::Ended { status, collapse, .. } => {
-            grid.analysis.counts_as_trained(&spec.dataset, *status, *collapse)
-        }
-        _ => false,
-    }
-}
-
 /// Where the trials stand, and what they are built from. A dry run shows all of them, so it needs
 /// the data of all.
 fn stand<'a>(
@@ -258,7 +236,7 @@ fn stand<'a>(
     inputs: Option<Inputs>,
     args: &GridArgs,
 ) -> Result<(Standings<'a>, Inputs)> {
-    let policy = ReusePolicy { retry_failed: args.retry_failed, accept_code: args.accept_code };
+    let policy = ReusePolicy { rerun: args.rerun, accept_code: args.accept_code };
     let mut standings = Standings::read(store, &grid.trials, policy, &grid.analysis)?;
     let trains: Vec<bool> = standings.iter().map(|(_, standing)| standing.trains()).collect();
     let needed = |index: usize| args.dry_run || trains[index];
@@ -271,6 +249,22 @@ fn stand<'a>(
     Ok((standings, inputs))
 }
 
+/// What is done when trials of the grid fail.
+fn failure_policy(grid: &GridConfig, args: &GridArgs) -> FailurePolicy {
+    let all = [Collapse::OneAnswer, Collapse::LostLayer, Collapse::UndefinedMetric];
+    let accepted = grid.trials.iter().flat_map(|spec| {
+        let counts = |collapse: &Collapse| {
+            grid.analysis.counts_as_trained(&spec.dataset, Status::Collapsed, Some(*collapse))
+        };
+        all.into_iter().filter(counts).map(|collapse| (spec.id(), collapse)).collect::<Vec<_>>()
+    });
+    FailurePolicy {
+        most: if args.fail_fast { Some(1) } else { args.max_fails.map(|most| most as usize) },
+        retries: args.retries,
+        accepted: accepted.collect(),
+    }
+}
+
 fn executor_options(execution: &ExecutionConfig, args: &GridArgs) -> Result<ExecutorOptions> {
     let program = std::env::current_exe()
         .map_err(|error| Error::io("find", Path::new("this program"), &error))?;
@@ -280,7 +274,8 @@ fn executor_options(execution: &ExecutionConfig, args: &GridArgs) -> Result<Exec
         data_dir: execution.data_dir.clone(),
         hub_revision: execution.hub_revision.clone(),
         timeout: execution.timeout,
-        retry_failed: args.retry_failed,
+        retry_failed: args.rerun != Rerun::Missing,
+        failures: FailurePolicy::default(),
         program,
         device: execution.device.clone(),
         accept_code: args.accept_code,

@@ -7,8 +7,8 @@ use dst_analysis::format::count;
 use dst_core::record::TrialSpec;
 use dst_core::{Keep, Result};
 
-use crate::store::Store;
 use crate::text::bytes;
+use dst_store::Store;
 
 /// How many trials a message names.
 const LISTED: usize = 5;
@@ -47,7 +47,7 @@ impl<'a> KeptNetworks<'a> {
             kept.group_of.insert(spec.id(), key(spec));
             kept.groups.entry(key(spec)).or_default().push(spec.clone());
         }
-        for spec in store.specs()? {
+        for spec in super::readable::specs(store)? {
             let group = kept.groups.get_mut(&key(&spec));
             if let Some(group) = group.filter(|group| !group.contains(&spec)) {
                 group.push(spec);
@@ -152,9 +152,9 @@ impl<'a> KeptNetworks<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::{spec, success};
-    use crate::store::{TrialResult, write_result, write_weights};
     use dst_core::NetworkWeights;
+    use dst_store::testing::{spec, success};
+    use dst_store::{Claim, TrialResult};
 
     /// A store with a result for each seed, which kept its network if `kept` says so.
     fn store(keep: Keep, kept: &[bool]) -> (tempfile::TempDir, Store, Vec<TrialSpec>) {
@@ -163,13 +163,14 @@ mod tests {
         let trials: Vec<_> = (0..kept.len() as u64).map(|seed| spec("set", seed)).collect();
         for (spec, kept) in trials.iter().zip(kept) {
             store.add(spec).unwrap();
-            let folder = store.folder(&spec.id());
+            let Claim::Ours(held) = store.claim(&spec.id()).unwrap() else { panic!("it is free") };
             if *kept {
                 let tensors = BTreeMap::new();
                 let network = NetworkWeights { trial: spec.id(), epoch: 1, tensors };
-                write_weights(&folder, &network).unwrap();
+                held.write_weights(&network).unwrap();
             }
-            write_result(&folder, &TrialResult { keep, ..success(spec) }).unwrap();
+            held.write_result(&TrialResult { keep, ..success(spec) }).unwrap();
+            held.end("ended").unwrap();
         }
         (folder, store, trials)
     }

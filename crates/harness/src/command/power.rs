@@ -11,14 +11,15 @@ use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
 use serde_json::{Value, json};
 
+use super::readable;
 use crate::cli::PowerArgs;
 use crate::config::{ResolvedSettings, axis, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::span;
-use crate::store::Store;
 use crate::table::{Column, TerminalTable};
 use crate::text::wrapped;
+use dst_store::Store;
 use pilot::Pilot;
 use plan::{PilotPlan, Plan, PowerFlags, Question, SD_LEVEL, SEEDS};
 
@@ -69,15 +70,12 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
         return Err(Error::usage("neither --pilot nor --sd is given")
             .hint("--pilot runs takes the spread from the trials of a store; --sd 0.004 says it"));
     };
-    if !root.join("store.json").exists() {
-        return Err(Error::usage(format!("{} is no run store", root.display()))
-            .at("--pilot")
-            .hint("give the folder of a grid of a few seeds, such as runs"));
-    }
-    let store = Store::open(root)?;
-    let recorded = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
+    let store = Store::open(root).map_err(|error| {
+        error.at("--pilot").hint("give the folder of a grid of a few seeds, such as runs")
+    })?;
+    let recorded = readable::grids(&store)?.pop().map(|grid| grid.analysis).unwrap_or_default();
     let analysis = resolved.analysis_over(recorded)?;
-    let records = store.records()?;
+    let records = readable::records(&store)?;
     if records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", root.display())).hint(
             "a pilot is a grid of a few seeds: harness grid --strategies rigl,dense --seeds 0..6",

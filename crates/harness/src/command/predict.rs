@@ -19,7 +19,7 @@ use crate::config::{ExecutionConfig, ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::run::{keep_freed_memory, parameters};
-use crate::store::Store;
+use dst_store::Store;
 
 /// Images of one forward pass.
 const BATCH: usize = 256;

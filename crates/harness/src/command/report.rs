@@ -17,13 +17,14 @@ use dst_core::{Error, Result};
 use serde::Serialize;
 use serde_json::json;
 
+use super::readable;
 use super::{preflight, results};
 use crate::catalog;
 use crate::cli::ReportArgs;
 use crate::config::{ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
-use crate::store::{GridRecord, Store, TrialState};
+use dst_store::{GridRecord, Store, TrialState};
 
 /// Where reports go unless another place is named.
 pub(super) fn default_folder(store: &Path) -> PathBuf {
@@ -78,7 +79,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
 
 /// The trials that the flags name, with the analysis that was recorded or typed.
 fn input(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Result<ReportInput> {
-    let grids = store.grids()?;
+    let grids = readable::grids(store)?;
     let latest = grids.last().filter(|_| !args.all);
     let recorded = latest.or(grids.last()).map(|grid| grid.analysis.clone());
     let analysis = resolved.analysis_over(recorded.unwrap_or_default())?;
@@ -123,7 +124,7 @@ fn watch(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Resul
 /// How many trials ended, of how many. Their tables and predictions are read only when that
 /// changes.
 fn progress(args: &ReportArgs, store: &Store) -> Result<(usize, usize)> {
-    let latest = store.grids()?.pop().filter(|_| !args.all);
+    let latest = readable::grids(store)?.pop().filter(|_| !args.all);
     let planned = match latest {
         Some(grid) => grid.trials,
         None => store.ids()?,
@@ -170,7 +171,7 @@ impl ReportInput {
     /// # Errors
     /// As [`ReportInput::of_grid`].
     pub(super) fn of_store(store: &Store, analysis: Analysis) -> Result<Self> {
-        let commands = store.grids()?.into_iter().map(|grid| grid.command).collect();
+        let commands = readable::grids(store)?.into_iter().map(|grid| grid.command).collect();
         Self::new(store, &store.ids()?, analysis, commands)
     }
 
@@ -180,14 +181,15 @@ impl ReportInput {
         analysis: Analysis,
         commands: Vec<String>,
     ) -> Result<Self> {
-        let records = store.records_of(trials)?;
+        let records = readable::records_of(store, trials)?;
         let ended: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
         let missing: BTreeSet<&String> =
             trials.iter().filter(|id| !ended.contains(id.as_str())).collect();
         // A folder that was deleted is no longer planned.
         let missing = missing.into_iter().filter(|id| store.folder(id).exists());
-        let pending = missing.map(|id| store.spec(id)).collect::<Result<_>>()?;
-        let chosen = chosen(&store.grids()?, &records, &analysis);
+        // One whose specification is damaged was named before.
+        let pending = missing.filter_map(|id| store.spec(id).ok()).collect();
+        let chosen = chosen(&readable::grids(store)?, &records, &analysis);
         let (catalog, seen) = (catalog::catalog()?, store.looks()?);
         let budgets = Budgets::new();
         Ok(Self { pending, analysis, chosen, commands, catalog, seen, budgets, records })

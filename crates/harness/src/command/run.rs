@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use dst_analysis::format::count;
 use dst_analysis::{Analysis, Budget};
 use dst_core::record::{TrialRecord, TrialSpec};
-use dst_core::{Error, Result};
+use dst_core::tch::Device;
+use dst_core::{Error, Result, device};
 
 use super::kept_networks::KeptNetworks;
 use super::standing::{ReusePolicy, Standings};
@@ -14,7 +16,7 @@ use crate::config::{ExecutionConfig, ResolvedSettings, flags};
 use crate::exit::Exit;
 use crate::output;
 use crate::run::{RunOptions, RunOutcome, run_trial};
-use crate::store::{Store, TrialState};
+use dst_store::{Store, TrialState};
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let file = args.settings.config.as_deref();
@@ -35,6 +37,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         Some(id) => {
             let store = Store::open(&execution.store)?;
             let spec = store.spec(id)?;
+            check_threads(&resolved, &spec, &execution)?;
             (store, spec)
         }
         None => {
@@ -82,6 +85,22 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         output::print(&results::text(&records[0]))?;
     }
     Ok(if is_trained { Exit::Success } else { Exit::TrialsFailed })
+}
+
+/// On a CPU the number of threads belongs to a trial.
+fn check_threads(
+    resolved: &ResolvedSettings,
+    spec: &TrialSpec,
+    execution: &ExecutionConfig,
+) -> Result<()> {
+    let own = spec.training.threads as usize;
+    let asked = resolved.has("threads") && device::parse(&execution.device)? == Device::Cpu;
+    match asked && execution.threads != own {
+        true => Err(Error::usage(format!("this trial is one of {}", count(own, "thread")))
+            .at("--threads")
+            .hint("leave it out, or start a grid with --threads: that trial has another id")),
+        false => Ok(()),
+    }
 }
 
 /// A result of other code, data or weights does not count.

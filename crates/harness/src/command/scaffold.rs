@@ -8,7 +8,7 @@ use dst_core::{Error, Result, text};
 use crate::cli::ScaffoldArgs;
 use crate::exit::Exit;
 use crate::output;
-use crate::store::file::{self, Durability};
+use dst_store::file::{self, Durability};
 
 mod name;
 mod place;

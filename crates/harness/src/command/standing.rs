@@ -4,20 +4,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::Analysis;
+use dst_analysis::format::count;
 use dst_core::Result;
 use dst_core::record::{Provenance, Status, TrialSpec};
 use dst_data::file::sha256_of_file;
 
 use super::preflight::Inputs;
+use crate::cli::Rerun;
 use crate::code;
 use crate::executor::Outdated;
-use crate::store::{Store, TrialState};
+use dst_store::{Store, TrialState};
 
 /// What users may decide about results that are there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ReusePolicy {
-    /// Failures are trained again.
-    pub(super) retry_failed: bool,
+    /// What is trained again.
+    pub(super) rerun: Rerun,
     /// Results of other code count.
     pub(super) accept_code: bool,
 }
@@ -44,7 +46,12 @@ impl Standing {
             // Its method is asked again each time, which costs little.
             TrialState::Ended { status: Status::Refused, .. } => true,
             TrialState::Ended { .. } => {
-                self.is_outdated() || !self.is_trained && self.policy.retry_failed
+                let again = match self.policy.rerun {
+                    Rerun::Missing => false,
+                    Rerun::Failed => !self.is_trained,
+                    Rerun::All => true,
+                };
+                self.is_outdated() || again
             }
             _ => true,
         }
@@ -97,7 +104,7 @@ impl<'a> Standings<'a> {
         let read = |spec: &TrialSpec| {
             let (mut state, mut provenance) = (TrialState::Pending, None);
             if let Some(store) = store {
-                state = store.state(&spec.id())?;
+                state = store.checked_state(&spec.id())?;
                 provenance = store.result(&spec.id())?.map(|result| result.provenance);
             }
             let is_trained = match &state {
@@ -162,7 +169,8 @@ impl<'a> Standings<'a> {
     /// Of trials whose failures are trained again, those whose collapse is accepted, and all others.
     pub(super) fn accepted(&self) -> (Vec<TrialSpec>, Vec<TrialSpec>) {
         let is_accepted = |standing: &Standing| {
-            standing.policy.retry_failed && standing.is_trained && !standing.is_outdated()
+            let reruns = standing.policy.rerun == Rerun::Failed;
+            reruns && standing.is_trained && !standing.is_outdated()
         };
         let of = |accepted: bool| {
             let belonging = self.iter().filter(|(_, standing)| is_accepted(standing) == accepted);
@@ -178,6 +186,7 @@ impl<'a> Standings<'a> {
                 Some(&"code") => "other-code",
                 Some(&"data") => "other-data",
                 Some(_) => "other-weights",
+                None if standing.policy.rerun == Rerun::All => "again",
                 None => return None,
             };
             let provenance = standing.provenance.clone()?;
@@ -216,6 +225,24 @@ impl<'a> Standings<'a> {
         let by_weights = of(|standing| standing.other_weights);
         let names = by_weights.iter().map(|(spec, _)| spec.model_name().to_owned()).collect();
         note(by_weights, "started from other weights", names, "trained again");
+        let damaged: Vec<&str> = self
+            .list
+            .iter()
+            .filter_map(|standing| match &standing.state {
+                TrialState::Damaged(why) => Some(why.as_str()),
+                _ => None,
+            })
+            .collect();
+        if let Some(first) = damaged.first() {
+            let more = match damaged.len() {
+                1 => String::new(),
+                all => format!(", and {} more", all - 1),
+            };
+            notes.push(format!(
+                "{} damaged, set aside and trained again: {first}{more}",
+                count(damaged.len(), "result")
+            ));
+        }
         notes
     }
 }
@@ -223,8 +250,7 @@ impl<'a> Standings<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::{spec, success};
-    use crate::store::write_result;
+    use dst_store::testing::{end, spec, success};
     use dst_train::NUMERICS;
 
     /// A store with one result, which `change` makes of other things than the present ones.
@@ -240,7 +266,7 @@ mod tests {
         let digests = BTreeMap::from([(linked.package.to_owned(), linked.digest.to_owned())]);
         result.provenance = code::present(digests);
         change(&mut result.provenance);
-        write_result(&store.folder(&trial.id()), &result).unwrap();
+        end(&store, &result).unwrap();
         (folder, store, trial)
     }
 

@@ -16,18 +16,19 @@ use serde_json::{Value, json};
 
 use super::epoch_times::{EpochTimes, seconds};
 use super::label::{self, Labels};
+use super::readable;
 use super::watch;
 use crate::cli::StatusArgs;
-use crate::clock;
 use crate::code;
 use crate::config::{ResolvedSettings, SettingLayer, flags};
 use crate::exit::Exit;
 use crate::output::{self, style_of};
 use crate::progress::span;
 use crate::screen::Screen;
-use crate::store::{Store, TrialProgress, TrialState};
 use crate::table::{Cell, Column, TerminalTable};
 use crate::text::hanging;
+use dst_store::clock;
+use dst_store::{Store, TrialProgress, TrialState};
 use group::{Counts, RemainingTime, Score, bar};
 
 /// A trial as the store knows it.
@@ -108,8 +109,8 @@ fn follow(store: &Store, pause: Duration) -> Result<Exit> {
 fn trials(store: &Store) -> Result<Vec<Trial>> {
     let mut epoch_times = EpochTimes::default();
     let mut trials = Vec::new();
-    let analysis = store.grids()?.pop().map(|grid| grid.analysis).unwrap_or_default();
-    for spec in store.specs()? {
+    let analysis = readable::grids(store)?.pop().map(|grid| grid.analysis).unwrap_or_default();
+    for spec in readable::specs(store)? {
         let id = spec.id();
         let state = accepted_is_finished(store.state(&id)?, &spec, &analysis);
         let is_begun = matches!(state, TrialState::Running(_) | TrialState::Interrupted);

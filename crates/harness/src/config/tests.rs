@@ -277,7 +277,7 @@ fn cores_are_shared_between_jobs_and_threads() {
     let execution = |line| resolved(line, &[], "").unwrap().execution().unwrap();
     let both = |line| (execution(line).jobs, execution(line).threads);
     assert_eq!(both(""), (cores, 1));
-    assert_eq!(both("--jobs 1"), (1, cores));
+    assert_eq!(both("--jobs 1"), (1, 1), "as many threads whatever else runs");
     assert_eq!(both("--threads 1000"), (1, 1000));
     assert_eq!(both("--jobs 3 --threads 2"), (3, 2));
     assert_eq!(execution("--timeout 2m").timeout, Some(Duration::from_secs(120)));

@@ -13,7 +13,8 @@ use dst_core::record::Status;
 use dst_core::{Error, Result};
 
 use super::{Event, ExecutorOptions};
-use crate::store::Store;
+use dst_store::Store;
+use dst_store::lease::Attempts;
 
 /// The longest part of a log that is looked at for a reason.
 const TAIL: u64 = 16 * 1024;
@@ -25,6 +26,8 @@ pub(super) enum Stop {
     Timeout,
     /// The user wants to stop.
     Interrupt,
+    /// Too many others failed.
+    GivenUp,
 }
 
 /// A process at work. It is killed when dropped before its end.
@@ -38,6 +41,8 @@ pub(super) struct Worker {
     pub(super) stop: Option<(Stop, Instant)>,
     /// When another trial of this grid last ran beside it.
     pub(super) last_beside_others: Option<Instant>,
+    /// Attempts at the trial before this one.
+    pub(super) attempts_before: u32,
     /// Processes that the kernel had killed for memory when it was started.
     killed_for_memory: Option<u64>,
     process: Child,
@@ -57,6 +62,7 @@ impl Worker {
         options: &ExecutorOptions,
         messages: Sender<Option<Event>>,
     ) -> Result<Self> {
+        let attempts = store.attempts(id)?;
         let log = store.folder(id).join("log.txt");
         let mut file = OpenOptions::new()
             .create(true)
@@ -74,6 +80,10 @@ impl Worker {
                 )),
                 _ => Error::io("start", &options.program, &error),
             })?;
+        let attempts_before = match attempts {
+            Attempts::Idle { attempts, .. } => attempts,
+            Attempts::None | Attempts::Held(_) => 0,
+        };
         let output = process.stdout.take().expect("its output is a pipe");
         let trial = id.to_owned();
         let read = move || {
@@ -92,6 +102,7 @@ impl Worker {
             started: Instant::now(),
             stop: None,
             last_beside_others: None,
+            attempts_before,
             killed_for_memory: killed_for_memory(),
             process,
             log,
@@ -102,6 +113,11 @@ impl Worker {
             .spawn(read)
             .map_err(|error| Error::io("start a thread for", &options.program, &error))?;
         Ok(worker)
+    }
+
+    /// Its number.
+    pub(super) fn process(&self) -> u32 {
+        self.process.id()
     }
 
     /// Its exit status, if it has ended.
@@ -120,6 +136,11 @@ impl Worker {
             self.stop = Some((why, Instant::now()));
             self.signal(libc::SIGTERM);
         }
+    }
+
+    /// Asks it to save a checkpoint and go on.
+    pub(super) fn ask_to_save(&self) {
+        self.signal(libc::SIGUSR1);
     }
 
     /// Ends it at once.
@@ -222,8 +243,10 @@ fn has_killed(before: Option<u64>, after: Option<u64>) -> bool {
 fn end_with_parent(command: &mut Command) {
     let parent = std::process::id() as libc::pid_t;
     let before_exec = move || {
-        // SAFETY: both calls only concern this process and touch no memory.
+        // A request for a checkpoint may come before the process listens.
+        // SAFETY: the calls only concern this process and touch no memory.
         let (failed, still_parent) = unsafe {
+            libc::signal(libc::SIGUSR1, libc::SIG_IGN);
             (libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) != 0, libc::getppid() == parent)
         };
         if failed {

@@ -27,6 +27,14 @@ panic)
     echo "thread 'main' panicked" >&2
     exit 101
     ;;
+panic-after-another)
+    [ "$(wc -l <"$folder/started")" -gt 1 ] && finish && exit 0
+    mkdir -p "$folder/attempts"
+    # An attempt of another machine that ended in good order.
+    echo '{"host":"moon","pid":1,"since":"now","process_start":1,"namespace":"moon","ended":"interrupted"}' \
+        >"$folder/attempts/1.json"
+    exit 101
+    ;;
 killed)
     echo "epoch 1" >&2
     kill -KILL $$

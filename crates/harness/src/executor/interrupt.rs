@@ -1,12 +1,21 @@
-//! Ctrl-C and requests to terminate.
+//! Ctrl-C, requests to terminate, and requests for checkpoints.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dst_core::{Error, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
+
+/// What signals asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked {
+    /// How often it was asked to stop, so far.
+    pub(crate) stops: usize,
+    /// Was it asked for checkpoints since it was looked at last?
+    pub(crate) saves: bool,
+}
 
 /// Counts interrupts while it lives. Afterwards the signals end the process again.
 pub(crate) struct Interrupts {
@@ -24,7 +33,7 @@ impl Interrupts {
         let refused = |error: std::io::Error| {
             Error::io("listen to signals on", Path::new("this process"), &error)
         };
-        let signals = [SIGINT, SIGTERM];
+        let signals = [SIGINT, SIGTERM, SIGUSR1];
         let over = Arc::new(AtomicBool::new(false));
         for signal in signals {
             // A handler that is removed leaves the signal ignored; this one stays and puts the
@@ -35,10 +44,21 @@ impl Interrupts {
         Ok(Self { signals: Signals::new(signals).map_err(refused)?, count: 0, over })
     }
 
-    /// How many arrived so far.
+    /// How many interrupts arrived so far.
     pub(crate) fn count(&mut self) -> usize {
-        self.count += self.signals.pending().count();
-        self.count
+        self.asked().stops
+    }
+
+    /// What was asked for so far.
+    pub(crate) fn asked(&mut self) -> Asked {
+        let mut saves = false;
+        for signal in self.signals.pending() {
+            match signal {
+                SIGUSR1 => saves = true,
+                _ => self.count += 1,
+            }
+        }
+        Asked { stops: self.count, saves }
     }
 }
 

@@ -1,20 +1,20 @@
 //! The processes at work, and the trials that wait for one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use dst_core::record::{Provenance, Status};
+use dst_core::record::{Collapse, Provenance, Status};
 use dst_core::{Error, ErrorKind, Keep, Result};
 
 use super::child::{Stop, Worker, describe_end};
-use super::{Event, Execution, ExecutorOptions, Unfinished, ended_before};
+use super::{Asked, Event, Execution, ExecutorOptions, FailurePolicy, Unfinished, ended_before};
 use crate::code;
 use crate::exit::Exit;
-use crate::lease::{self, Attempts};
-use crate::store::{Store, TrialResult, TrialState, write_result};
+use dst_store::lease::{self, Attempts};
+use dst_store::{Claim, Store, TrialResult, TrialState};
 
 /// How often the executor looks around when no process says anything.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -53,6 +53,8 @@ pub(super) struct Pool<'a> {
     postponed: Vec<String>,
     /// Those that go on when nothing else runs.
     one_by_one: VecDeque<String>,
+    /// How often each trial was tried again.
+    retried: BTreeMap<String, u32>,
     execution: Execution,
     /// The disk is full or the store is gone: nothing further is started.
     fatal: Option<Error>,
@@ -78,6 +80,7 @@ impl<'a> Pool<'a> {
             messages,
             postponed: Vec::new(),
             one_by_one: VecDeque::new(),
+            retried: BTreeMap::new(),
             execution: Execution::default(),
             fatal: None,
         }
@@ -98,9 +101,14 @@ impl<'a> Pool<'a> {
     }
 
     /// Works until all trials have ended, or nothing further may be started.
-    pub(super) fn run(mut self, interrupts: &mut dyn FnMut() -> usize) -> Result<Execution> {
+    pub(super) fn run(mut self, interrupts: &mut dyn FnMut() -> Asked) -> Result<Execution> {
         loop {
-            self.handle_interrupts(interrupts());
+            let asked = interrupts();
+            self.handle_interrupts(asked.stops);
+            if asked.saves && !self.working.is_empty() {
+                self.working.iter().for_each(Worker::ask_to_save);
+                (self.events)(Event::Saving { trials: self.working.len() });
+            }
             self.poll_held()?;
             self.start_waiting()?;
             let queues = [&self.waiting, &self.one_by_one];
@@ -249,12 +257,11 @@ impl<'a> Pool<'a> {
     fn conclude(&mut self, worker: &Worker, exit: ExitStatus) -> Result<()> {
         let id = &worker.id;
         match self.store.state(id)? {
-            TrialState::Ended { status, reason, .. } => {
-                self.end(worker, status, reason);
-                return Ok(());
+            TrialState::Ended { status, reason, collapse } => {
+                return self.end(worker, status, reason, collapse);
             }
             TrialState::Running(holder) => {
-                if !self.execution.interrupted {
+                if !self.execution.interrupted && !self.execution.given_up {
                     self.hold(id.clone(), holder.to_string());
                 }
                 return Ok(());
@@ -267,7 +274,7 @@ impl<'a> Pool<'a> {
         }
         match worker.stop {
             // It goes on next time.
-            Some((Stop::Interrupt, _)) => return Ok(()),
+            Some((Stop::Interrupt | Stop::GivenUp, _)) => return Ok(()),
             Some((Stop::Timeout, _)) => {
                 let limit = self.options.timeout.unwrap_or_default().as_secs_f64();
                 let reason = format!("took longer than the time limit of {limit} s");
@@ -319,13 +326,29 @@ impl<'a> Pool<'a> {
         (self.events)(Event::Postponed { id, workers: self.workers });
     }
 
-    /// Writes the result of a trial whose process could not.
+    /// Writes the result of a trial whose process could not, unless another process has worked on the
+    /// trial since: then that one's work counts, and the trial goes on.
     fn fail(&mut self, worker: &Worker, status: Status, reason: String) -> Result<()> {
-        let folder = self.store.folder(&worker.id);
-        let attempt = match lease::attempts(&folder)? {
-            Attempts::Idle(number) => number,
+        let id = &worker.id;
+        let (attempt, others) = match self.store.attempts(id)? {
+            Attempts::Idle { attempts, last } => {
+                let is_its_own = last.is_some_and(|last| last.is_process(worker.process()));
+                (attempts, attempts > worker.attempts_before && !is_its_own)
+            }
             // It died before it could claim its trial.
-            Attempts::None | Attempts::Held(_) => 0,
+            Attempts::None => (0, false),
+            Attempts::Held(_) => (0, true),
+        };
+        if others {
+            return self.consider(id.clone(), false);
+        }
+        // This process may have slept until now: only the newest attempt may write.
+        let held = match self.store.claim(id)? {
+            Claim::Ours(held) => held,
+            Claim::Held(holder) => {
+                self.hold(id.clone(), holder.to_string());
+                return Ok(());
+            }
         };
         let result = TrialResult {
             trial: worker.id.clone(),
@@ -335,7 +358,8 @@ impl<'a> Pool<'a> {
             outcome: None,
             confusion: Vec::new(),
             keep: Keep::None,
-            rows: crate::store::table_rows(&folder),
+            rows: self.store.table_rows(id),
+            files: BTreeMap::new(),
             provenance: Provenance {
                 host: lease::host(),
                 cpu: lease::processor(),
@@ -345,21 +369,52 @@ impl<'a> Pool<'a> {
                 ..code::present(self.options.code.get(&worker.id).cloned().unwrap_or_default())
             },
         };
-        write_result(&folder, &result)?;
+        held.write_result(&result)?;
+        held.end("its process died")?;
         // Another attempt may have been first; then that is the result.
-        if let TrialState::Ended { status, reason, .. } = self.store.state(&worker.id)? {
-            self.end(worker, status, reason);
+        if let TrialState::Ended { status, reason, collapse } = self.store.state(&worker.id)? {
+            return self.end(worker, status, reason, collapse);
         }
         Ok(())
     }
 
-    fn end(&mut self, worker: &Worker, status: Status, reason: String) {
-        match status {
-            Status::Finished => self.execution.finished += 1,
-            _ => self.execution.failed += 1,
+    fn end(
+        &mut self,
+        worker: &Worker,
+        status: Status,
+        reason: String,
+        collapse: Option<Collapse>,
+    ) -> Result<()> {
+        let id = worker.id.clone();
+        let policy = &self.options.failures;
+        let status = policy.judged(&id, status, collapse);
+        let stops = self.execution.interrupted || self.execution.given_up || self.fatal.is_some();
+        let tried = self.retried.entry(id.clone()).or_default();
+        if FailurePolicy::is_worth_retrying(status) && *tried < policy.retries && !stops {
+            *tried += 1;
+            let remaining = policy.retries - *tried;
+            self.store.set_aside(&id, "failed")?;
+            // At once, so that who waits for the first failure need not wait for all other trials.
+            self.waiting.push_front(id.clone());
+            (self.events)(Event::Retried { id, status, reason, remaining });
+            return Ok(());
         }
         let seconds = worker.started.elapsed().as_secs_f64();
-        (self.events)(Event::Ended { id: worker.id.clone(), status, reason, seconds });
+        if status == Status::Finished {
+            self.execution.finished += 1;
+            (self.events)(Event::Ended { id, status, reason: String::new(), seconds });
+            return Ok(());
+        }
+        self.execution.failed += 1;
+        (self.events)(Event::Ended { id, status, reason, seconds });
+        let failed = self.execution.failed;
+        if policy.most.is_some_and(|most| failed >= most) && !stops {
+            self.execution.given_up = true;
+            self.start_nothing_further();
+            self.working.iter_mut().for_each(|worker| worker.ask_to_stop(Stop::GivenUp));
+            (self.events)(Event::GivenUp { failed });
+        }
+        Ok(())
     }
 
     fn leave_unfinished(&mut self, id: &str, reason: String) {

@@ -6,9 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::*;
-use crate::lease::{self, Claim};
-use crate::store::tests::{failure, spec, success};
-use crate::store::write_result;
+use dst_store::Claim;
+use dst_store::testing::{end, failure, spec, success};
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/executor/fake_trial.sh");
 const STORE_VARIABLE: &str = "HARNESS_TEST_EXECUTOR_STORE";
@@ -22,6 +21,7 @@ fn options() -> ExecutorOptions {
         keep: Keep::None,
         timeout: None,
         retry_failed: false,
+        failures: FailurePolicy::default(),
         program: PROGRAM.into(),
         device: "cpu".into(),
         accept_code: false,
@@ -65,8 +65,9 @@ impl Scene {
     ) -> Result<Execution> {
         let events = &mut self.events;
         let root = self.store.root().to_owned();
-        execute_until(&self.store, specs, options, &mut |event| events.push(event), &mut || {
-            interrupts(&root)
+        execute_until(&self.store, specs, options, &mut |event| events.push(event), &mut || Asked {
+            stops: interrupts(&root),
+            saves: false,
         })
     }
 
@@ -111,7 +112,7 @@ fn a_failure_is_a_result_and_disturbs_no_other_trial() {
         ),
     ];
     assert_eq!(reasons, expected.map(|(status, reason)| (status, reason.to_owned())));
-    for record in scene.store.records().unwrap() {
+    for record in scene.store.records().unwrap().all {
         assert_eq!(record.provenance.attempt, 0, "the script claims nothing");
     }
 }
@@ -160,9 +161,8 @@ fn progress_of_the_trial_itself_arrives_before_its_end() {
 fn what_ended_before_starts_no_process_unless_it_failed_and_is_to_be_retried() {
     let mut scene = Scene::new();
     let (good, bad) = (scene.trial("finish", 0), scene.trial("finish", 1));
-    for (spec, result) in [(&good, success(&good)), (&bad, failure(&bad, Status::Diverged, "loss"))]
-    {
-        assert!(write_result(&scene.store.folder(&spec.id()), &result).unwrap());
+    for result in [success(&good), failure(&bad, Status::Diverged, "loss")] {
+        assert!(end(&scene.store, &result).unwrap());
     }
     let specs = [good.clone(), bad.clone(), good.clone()];
     let execution = scene.execute(&specs, &options()).unwrap();
@@ -310,18 +310,65 @@ fn the_second_interrupt_kills() {
 }
 
 #[test]
+fn a_trial_whose_process_died_is_tried_again_as_often_as_asked() {
+    let mut scene = Scene::new();
+    let bad = scene.trial("panic", 0);
+    let failures = FailurePolicy { retries: 2, ..FailurePolicy::default() };
+    let options = ExecutorOptions { failures, ..options() };
+    let execution = scene.execute(std::slice::from_ref(&bad), &options).unwrap();
+    assert_eq!((execution.failed, scene.starts(&bad)), (1, 3));
+    let remaining: Vec<u32> = scene
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Retried { status: Status::Crashed, remaining, .. } => Some(*remaining),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(remaining, [1, 0]);
+    // What training itself ended would end in the same way.
+    let good = scene.trial("finish", 1);
+    assert_eq!(scene.execute(&[good], &options).unwrap().finished, 1);
+}
+
+#[test]
+fn a_grid_is_given_up_when_so_many_have_failed_as_may() {
+    let mut scene = Scene::new();
+    let first: Vec<TrialSpec> = (0..2).map(|seed| scene.trial("panic", seed)).collect();
+    let later: Vec<TrialSpec> = (2..6).map(|seed| scene.trial("finish", seed)).collect();
+    let all = [&first[..], &later].concat();
+    let failures = FailurePolicy { most: Some(2), ..FailurePolicy::default() };
+    let one_by_one = ExecutorOptions { failures, workers: 1, ..options() };
+    let execution = scene.execute(&all, &one_by_one).unwrap();
+    assert!(execution.given_up && !execution.interrupted);
+    assert_eq!((execution.failed, execution.finished), (2, 0));
+    assert!(scene.events.contains(&Event::GivenUp { failed: 2 }));
+    // The same call goes on: what failed before is no new failure.
+    let execution = scene.execute(&all, &one_by_one).unwrap();
+    assert_eq!((execution.failed, execution.finished, execution.given_up), (0, 4, false));
+}
+
+/// The executor slept while another machine took the trial over and left it.
+#[test]
+fn a_failure_is_not_written_over_the_work_of_another() {
+    let mut scene = Scene::new();
+    let spec = scene.trial("panic-after-another", 0);
+    let execution = scene.execute(std::slice::from_ref(&spec), &options()).unwrap();
+    assert_eq!((execution.failed, execution.finished), (0, 1), "{:?}", scene.events);
+    assert_eq!(scene.starts(&spec), 2);
+}
+
+#[test]
 fn a_trial_of_somebody_else_is_waited_for() {
     let mut scene = Scene::new();
     let (left, ended) = (scene.trial("finish", 0), scene.trial("finish", 1));
     let specs = [left.clone(), ended.clone()];
-    let claims =
-        specs.each_ref().map(|spec| lease::claim(&scene.store.folder(&spec.id())).unwrap());
+    let claims = specs.each_ref().map(|spec| scene.store.claim(&spec.id()).unwrap());
     let [Claim::Ours(first), Claim::Ours(second)] = claims else {
         panic!("somebody holds trials of a new store");
     };
     let mut leases = Some((first, second));
     let result = success(&ended);
-    let folder = scene.store.folder(&ended.id());
     let mut calls = 0;
     // The other worker leaves one trial and completes the other one.
     let mut meanwhile = |_: &Path| {
@@ -329,7 +376,7 @@ fn a_trial_of_somebody_else_is_waited_for() {
         if calls == 5 {
             let (first, second) = leases.take().unwrap();
             first.end("interrupted").unwrap();
-            write_result(&folder, &result).unwrap();
+            second.write_result(&result).unwrap();
             second.end("ended").unwrap();
         }
         0
@@ -356,7 +403,7 @@ fn be_an_executor() {
         return;
     };
     let store = Store::open(Path::new(&root)).unwrap();
-    let specs = store.specs().unwrap();
+    let specs = store.specs().unwrap().all;
     execute(&store, &specs, &options(), &mut |_| {}).unwrap();
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
@@ -10,8 +9,8 @@ use dst_core::{NetworkWeights, Result};
 use dst_train::{Observer, Progress, TestedNetwork};
 
 use crate::executor::Event;
-use crate::store::file::Durability;
-use crate::store::{TrialProgress, write_progress, write_tables};
+use dst_store::file::Durability;
+use dst_store::{HeldTrial, TrialProgress};
 
 /// Time between two lines of progress.
 const LINE_INTERVAL: Duration = Duration::from_millis(200);
@@ -25,7 +24,7 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Writes `history.csv`, `layers.csv` and `ages.csv` after every epoch, and every few seconds how
 /// far it is.
-pub(super) struct Recorder<'a, S> {
+pub(super) struct Recorder<'a, S, T> {
     /// Epochs so far.
     pub(super) history: Vec<EpochRecord>,
     /// Layers by epoch so far.
@@ -36,7 +35,7 @@ pub(super) struct Recorder<'a, S> {
     pub(super) keeps_weights: bool,
     /// The network that the test set was read with, if it is to be kept.
     pub(super) weights: Option<NetworkWeights>,
-    folder: &'a Path,
+    held: &'a HeldTrial,
     id: &'a str,
     prints: bool,
     printed: Option<Instant>,
@@ -44,24 +43,32 @@ pub(super) struct Recorder<'a, S> {
     /// When the last checkpoint was saved, or training began.
     saved: Instant,
     should_stop: S,
+    should_save: T,
     begun: bool,
 }
 
-impl<'a, S: Fn() -> bool> Recorder<'a, S> {
-    pub(super) fn new(folder: &'a Path, id: &'a str, prints: bool, should_stop: S) -> Self {
+impl<'a, S: Fn() -> bool, T: Fn() -> bool> Recorder<'a, S, T> {
+    pub(super) fn new(
+        held: &'a HeldTrial,
+        id: &'a str,
+        prints: bool,
+        should_stop: S,
+        should_save: T,
+    ) -> Self {
         Self {
             history: Vec::new(),
             layers: Vec::new(),
             ages: Vec::new(),
             keeps_weights: false,
             weights: None,
-            folder,
+            held,
             id,
             prints,
             printed: None,
             noted: None,
             saved: Instant::now(),
             should_stop,
+            should_save,
             begun: false,
         }
     }
@@ -109,11 +116,11 @@ impl<'a, S: Fn() -> bool> Recorder<'a, S> {
             accuracy: progress.accuracy,
         };
         // A full disk is reported by the files that matter.
-        let _ = write_progress(self.folder, &said);
+        let _ = self.held.write_progress(&said);
     }
 }
 
-impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
+impl<S: Fn() -> bool, T: Fn() -> bool> Observer for Recorder<'_, S, T> {
     fn step(&mut self, progress: &Progress) -> ControlFlow<()> {
         self.begun = true;
         self.print(progress);
@@ -126,11 +133,19 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
     }
 
     fn checkpoint_is_due(&mut self) -> bool {
-        let due = self.saved.elapsed() >= CHECKPOINT_INTERVAL;
+        let asked = (self.should_save)();
+        if asked {
+            super::log("saves a checkpoint");
+        }
+        let due = asked || self.saved.elapsed() >= CHECKPOINT_INTERVAL;
         if due {
             self.saved = Instant::now();
         }
         due
+    }
+
+    fn may_save(&mut self) -> bool {
+        self.held.is_ours()
     }
 
     fn starts_from(&mut self, origin: &str) {
@@ -159,7 +174,7 @@ impl<S: Fn() -> bool> Observer for Recorder<'_, S> {
                 last.epoch, last.train_loss, last.train_seconds
             ));
         }
-        write_tables(self.folder, history, layers, ages, Durability::Cached)
+        self.held.write_tables(history, layers, ages, Durability::Cached)
     }
 
     fn tested(&mut self, network: &TestedNetwork<'_>) -> Result<()> {

@@ -107,10 +107,10 @@ pub(super) mod tests {
         seed: u64,
         accuracy: f64,
     ) -> Entry {
-        let mut spec = crate::store::tests::spec(strategy, seed);
+        let mut spec = dst_store::testing::spec(strategy, seed);
         spec.dataset = dataset.to_owned();
         spec.sparsity = sparsity;
-        let result = crate::store::tests::success(&spec);
+        let result = dst_store::testing::success(&spec);
         let mut outcome = result.outcome.unwrap();
         outcome.test.accuracy = Some(accuracy);
         Entry::from(TrialRecord {

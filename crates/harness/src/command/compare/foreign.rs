@@ -34,7 +34,7 @@ pub(super) struct ForeignTable {
 /// # Errors
 /// If the file cannot be read, lacks a column, or a cell cannot be read; the error says which.
 pub(super) fn read(path: &Path) -> Result<ForeignTable> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+    let bytes = dst_core::file::read(path)?;
     parse(&bytes).map_err(|error| error.at(path.display().to_string()))
 }
 

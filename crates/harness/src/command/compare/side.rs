@@ -13,7 +13,7 @@ use super::entry::Entry;
 use super::foreign::normal;
 use super::names::{fold, is_one_sparsity};
 use crate::config::axis;
-use crate::store::Store;
+use dst_store::Store;
 
 /// How a part of a source is named, for hints.
 const GRAMMAR: &str = "write for example 'rigl[drop_fraction=0.3]@0.9' or 'runs:rigl@0.9'";
@@ -330,7 +330,7 @@ fn strategy(typed: &str, store: &Path) -> Result<String> {
         return Ok(plugin.name.to_owned());
     }
     if let Ok(specs) = Store::open(store).and_then(|store| store.specs())
-        && let Some(spec) = specs.iter().find(|spec| fold(spec.strategy_name()) == wanted)
+        && let Some(spec) = specs.all.iter().find(|spec| fold(spec.strategy_name()) == wanted)
     {
         return Ok(spec.strategy_name().to_owned());
     }

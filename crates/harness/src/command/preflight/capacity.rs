@@ -165,8 +165,8 @@ fn available_memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::spec;
     use dst_core::Forecast;
+    use dst_store::testing::spec;
 
     fn estimate(memory_bytes: u64) -> Estimate {
         Estimate {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use dst_analysis::Document;
 use dst_core::{Error, Result};
 
-use crate::store::file::{self, Durability};
+use dst_store::file::{self, Durability};
 
 /// Lists the files that a report wrote, one a line.
 const LIST: &str = ".report-files";

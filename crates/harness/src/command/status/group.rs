@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Trial;
 use crate::progress::eta::Eta;
-use crate::store::TrialState;
+use dst_store::TrialState;
 
 /// How many trials are in which state.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -176,8 +176,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::store::TrialProgress;
-    use crate::store::tests::{spec, success};
+    use dst_store::TrialProgress;
+    use dst_store::testing::{spec, success};
 
     fn counts(finished: usize, running: usize, failed: usize, to_do: usize) -> Counts {
         let failed = BTreeMap::from([(Status::Diverged, failed)]);

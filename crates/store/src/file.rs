@@ -8,11 +8,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dst_core::{Error, Result};
+use dst_record::{Error, Result};
 
 /// Should a file outlive a power cut?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
+pub enum Durability {
     /// It reaches the disk before the call returns.
     Synced,
     /// It can be made again, so the system may write it when it likes.
@@ -23,7 +23,7 @@ pub(crate) enum Durability {
 ///
 /// # Errors
 /// If the system refuses; nothing is left behind then.
-pub(crate) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<()> {
+pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<()> {
     let beside = write_beside(path, bytes, durability)?;
     if let Err(error) = fs::rename(&beside, path) {
         let _ = fs::remove_file(&beside);
@@ -37,7 +37,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Resu
 ///
 /// # Errors
 /// If the system refuses, or the file system cannot do this.
-pub(crate) fn create(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool> {
+pub fn create(path: &Path, bytes: &[u8], durability: Durability) -> Result<bool> {
     let beside = write_beside(path, bytes, durability)?;
     let created = publish(&beside, path);
     let _ = fs::remove_file(&beside);
@@ -140,15 +140,27 @@ fn sync_folder(path: &Path, durability: Durability) -> Result<()> {
 /// Reads a text file; `None` if there is none.
 ///
 /// # Errors
-/// If the system refuses for another reason, or the bytes are not UTF-8.
-pub(crate) fn read_optional(path: &Path) -> Result<Option<String>> {
-    match fs::read(path) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Err(Error::data("this is not a text file").at(path.display().to_string())),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("read", path, &error)),
+/// As [`read_bytes`], or if the bytes are not UTF-8.
+pub fn read_optional(path: &Path) -> Result<Option<String>> {
+    let Some(bytes) = read_bytes(path)? else { return Ok(None) };
+    String::from_utf8(bytes)
+        .map(Some)
+        .map_err(|_| Error::data("this is not a text file").at(path.display().to_string()))
+}
+
+/// Reads a file; `None` if there is none.
+///
+/// # Errors
+/// If it is something else than a file, such as a pipe that nobody writes to, or the system refuses.
+pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        _ => {}
+    }
+    match dst_record::file::read(path) {
+        // It went away meanwhile.
+        Err(_) if !path.exists() => Ok(None),
+        read => read.map(Some),
     }
 }
 

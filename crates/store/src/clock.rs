@@ -27,7 +27,7 @@ fn utc(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::utc;
-    use dst_core::utc::seconds;
+    use dst_record::utc::seconds;
 
     #[test]
     fn dates_are_read_as_they_are_written() {

@@ -3,14 +3,12 @@
 //! Who looks at verdicts, adds seeds and looks again makes more false claims than planned; a report can
 //! say so only if somebody remembers.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dst_analysis::Seen;
-use dst_core::{Error, Result};
+use dst_record::{Error, Result};
 
-use super::file::{self, Durability};
+use crate::file::{self, Durability};
 
 const LOOKS: &str = "looks.json";
 
@@ -18,20 +16,34 @@ const LOOKS: &str = "looks.json";
 ///
 /// # Errors
 /// If the system refuses to read.
-pub(super) fn read(root: &Path) -> Result<Seen> {
-    let path = root.join(LOOKS);
-    match fs::read(&path) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Seen::new()),
-        Err(error) => Err(Error::io("read", &path, &error)),
+pub(crate) fn read(root: &Path) -> Result<Seen> {
+    match parse(root) {
+        Err(error) if error.kind() == crate::DATA => Ok(Seen::new()),
+        seen => seen,
     }
+}
+
+/// The looks that are remembered.
+///
+/// # Errors
+/// If the system refuses to read, or the file is damaged.
+pub(crate) fn parse(root: &Path) -> Result<Seen> {
+    let Some(bytes) = file::read_bytes(&path(root))? else { return Ok(Seen::new()) };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Error::data(format!("these are no looks at verdicts: {error}"))
+            .at(path(root).display().to_string())
+    })
+}
+
+pub(crate) fn path(root: &Path) -> PathBuf {
+    root.join(LOOKS)
 }
 
 /// Remembers looks beside those that are there.
 ///
 /// # Errors
 /// If the system refuses.
-pub(super) fn remember(root: &Path, looks: &Seen) -> Result<()> {
+pub(crate) fn remember(root: &Path, looks: &Seen) -> Result<()> {
     let mut all = read(root)?;
     let before = all.clone();
     for (key, counts) in looks {
@@ -57,7 +69,7 @@ mod tests {
         let all = read(root.path()).unwrap();
         assert_eq!(all["a"], [5, 8].into());
         assert_eq!(all["b"], [8].into());
-        fs::write(root.path().join(LOOKS), b"{\xff").unwrap();
+        std::fs::write(root.path().join(LOOKS), b"{\xff").unwrap();
         assert!(read(root.path()).unwrap().is_empty());
     }
 }

@@ -18,14 +18,17 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use dst_core::{Error, Result};
+use dst_record::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::store::file::{self, Durability};
+use crate::file::{self, Durability};
 pub use host::{host, processor};
 
 /// How often a holder touches its file.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Attempts at one trial. A file with a larger number is not one of ours.
+const MOST_ATTEMPTS: u32 = 999_999;
 
 /// A holder on another machine that was silent for so long is taken for dead. On the same
 /// machine the process itself is asked instead.
@@ -65,6 +68,11 @@ impl Holder {
             namespace: host::namespace(),
             ended: None,
         }
+    }
+
+    /// Is it this process of this machine?
+    pub fn is_process(&self, pid: u32) -> bool {
+        self.pid == pid && self.namespace == host::namespace()
     }
 
     /// Does it still work, when its file was last touched `silence` ago?
@@ -110,7 +118,12 @@ pub enum Attempts {
     /// Somebody works on it.
     Held(Holder),
     /// This many were made and none goes on.
-    Idle(u32),
+    Idle {
+        /// How many.
+        attempts: u32,
+        /// Who made the last; none if its file cannot be read.
+        last: Option<Holder>,
+    },
 }
 
 /// Looks at the attempts in the folder of a trial, changing nothing.
@@ -121,7 +134,7 @@ pub fn attempts(trial: &Path) -> Result<Attempts> {
     Ok(match newest(&folder(trial))? {
         None => Attempts::None,
         Some(newest) if newest.is_alive(SystemTime::now()) => Attempts::Held(newest.shown()),
-        Some(newest) => Attempts::Idle(newest.number),
+        Some(newest) => Attempts::Idle { attempts: newest.number, last: newest.holder },
     })
 }
 
@@ -138,20 +151,18 @@ impl NewestAttempt {
     }
 }
 
-/// What came of the wish to work on a trial.
+/// What came of the wish to work on a trial, as a lease.
 #[derive(Debug)]
-pub enum Claim {
-    /// It is ours until the lease ends.
+pub(crate) enum Claimed {
     Ours(Lease),
-    /// Somebody else works on it.
     Held(Holder),
 }
 
 /// Claims the next attempt at the trial in this folder.
 ///
 /// # Errors
-/// If the folder cannot be written.
-pub fn claim(trial: &Path) -> Result<Claim> {
+/// If the folder cannot be written, or was claimed too often.
+pub(crate) fn claim(trial: &Path) -> Result<Claimed> {
     let folder = folder(trial);
     fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, &error))?;
     let holder = Holder::this_process();
@@ -161,13 +172,18 @@ pub fn claim(trial: &Path) -> Result<Claim> {
         let number = match newest {
             None => 1,
             Some(newest) if newest.is_alive(time_of(&folder)?) => {
-                return Ok(Claim::Held(newest.shown()));
+                return Ok(Claimed::Held(newest.shown()));
+            }
+            Some(newest) if newest.number == MOST_ATTEMPTS => {
+                return Err(Error::data(format!("this trial was begun {MOST_ATTEMPTS} times"))
+                    .at(folder.display().to_string())
+                    .hint("delete that folder to begin at 1 again"));
             }
             Some(newest) => newest.number + 1,
         };
         let path = attempt_path(&folder, number);
         if file::create(&path, &bytes, Durability::Cached)? {
-            return Ok(Claim::Ours(Lease::start(folder, number, holder)));
+            return Ok(Claimed::Ours(Lease::start(folder, number, holder)));
         }
         // Another worker was faster; now look at that one.
     }
@@ -175,7 +191,7 @@ pub fn claim(trial: &Path) -> Result<Claim> {
 
 /// The right to work on a trial. It beats while it lives.
 #[derive(Debug)]
-pub struct Lease {
+pub(crate) struct Lease {
     folder: PathBuf,
     number: u32,
     holder: Holder,
@@ -205,25 +221,35 @@ impl Lease {
     }
 
     /// The number of this attempt, from 1.
-    pub fn attempt(&self) -> u32 {
+    pub(crate) fn attempt(&self) -> u32 {
         self.number
     }
 
     /// Since when it is held, UTC.
-    pub fn since(&self) -> &str {
+    pub(crate) fn since(&self) -> &str {
         &self.holder.since
     }
 
-    /// Has another worker taken this one for dead? It may happen after a machine slept.
-    pub fn is_lost(&self) -> bool {
+    /// Was another worker seen that has taken this one for dead? It may happen after a machine
+    /// slept. Asks nothing of the file system; see [`Lease::is_ours`].
+    pub(crate) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Is this the newest attempt at this moment?
+    pub(crate) fn is_ours(&self) -> bool {
+        let ours = !attempt_path(&self.folder, self.number + 1).exists();
+        if !ours {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        ours
     }
 
     /// Ends the attempt and says how, so that the next may begin at once.
     ///
     /// # Errors
     /// If its file cannot be written.
-    pub fn end(mut self, how: &str) -> Result<()> {
+    pub(crate) fn end(mut self, how: &str) -> Result<()> {
         self.note_end(how)
     }
 
@@ -247,7 +273,8 @@ impl Drop for Lease {
     }
 }
 
-fn folder(trial: &Path) -> PathBuf {
+/// Where the attempts at a trial lie.
+pub(crate) fn folder(trial: &Path) -> PathBuf {
     trial.join("attempts")
 }
 
@@ -275,13 +302,30 @@ fn time_of(folder: &Path) -> Result<SystemTime> {
         .map_err(|error| Error::io("read", probe.path(), &error))
 }
 
+/// The number of an attempt by the name of its file; none if it is no attempt.
+fn number(name: &str) -> Option<u32> {
+    let number = name.strip_suffix(".json")?.parse::<u32>().ok()?;
+    let is_ours = (1..=MOST_ATTEMPTS).contains(&number) && name == format!("{number}.json");
+    is_ours.then_some(number)
+}
+
+/// Names among the attempts at a trial that are none, but for hidden ones.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub(crate) fn strangers(trial: &Path) -> Result<Vec<String>> {
+    let mut names = crate::names(&folder(trial))?;
+    names
+        .retain(|name| !name.starts_with('.') && number(name).is_none() && name.ends_with(".json"));
+    Ok(names)
+}
+
 fn newest(folder: &Path) -> Result<Option<NewestAttempt>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("read", folder, &error)),
     };
-    let number = |name: &str| name.strip_suffix(".json")?.parse::<u32>().ok();
     let newest = entries.filter_map(|entry| number(entry.ok()?.file_name().to_str()?)).max();
     let Some(number) = newest else {
         return Ok(None);
@@ -290,25 +334,36 @@ fn newest(folder: &Path) -> Result<Option<NewestAttempt>> {
     let touched = fs::metadata(&path)
         .and_then(|metadata| metadata.modified())
         .map_err(|error| Error::io("read", &path, &error))?;
-    let text = file::read_optional(&path)?.unwrap_or_default();
-    Ok(Some(NewestAttempt { number, holder: serde_json::from_str(&text).ok(), touched }))
+    // Whatever cannot be read as one is half a file.
+    let bytes = match file::read_bytes(&path) {
+        Err(error) if error.kind() == dst_record::ErrorKind::Io => return Err(error),
+        read => read.ok().flatten().unwrap_or_default(),
+    };
+    Ok(Some(NewestAttempt { number, holder: serde_json::from_slice(&bytes).ok(), touched }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn held_by(claim: Claim) -> Holder {
+    fn held_by(claim: Claimed) -> Holder {
         match claim {
-            Claim::Held(holder) => holder,
-            Claim::Ours(lease) => panic!("the trial was free for attempt {}", lease.attempt()),
+            Claimed::Held(holder) => holder,
+            Claimed::Ours(lease) => panic!("the trial was free for attempt {}", lease.attempt()),
         }
     }
 
-    fn ours(claim: Claim) -> Lease {
+    fn ours(claim: Claimed) -> Lease {
         match claim {
-            Claim::Ours(lease) => lease,
-            Claim::Held(holder) => panic!("the trial is held by {holder}"),
+            Claimed::Ours(lease) => lease,
+            Claimed::Held(holder) => panic!("the trial is held by {holder}"),
+        }
+    }
+
+    fn assert_idle(trial: &Path, expected: u32) {
+        match attempts(trial).unwrap() {
+            Attempts::Idle { attempts, .. } => assert_eq!(attempts, expected),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -326,11 +381,11 @@ mod tests {
     #[test]
     fn one_of_many_gets_the_trial() {
         let trial = tempfile::tempdir().unwrap();
-        let claims: Vec<Claim> = std::thread::scope(|scope| {
+        let claims: Vec<Claimed> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| claim(trial.path()))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
         });
-        let winners = claims.iter().filter(|claim| matches!(claim, Claim::Ours(_))).count();
+        let winners = claims.iter().filter(|claim| matches!(claim, Claimed::Ours(_))).count();
         assert_eq!(winners, 1);
     }
 
@@ -339,15 +394,15 @@ mod tests {
         for _ in 0..20 {
             let trial = tempfile::tempdir().unwrap();
             foreign(trial.path(), |holder| holder.process_start = Some(1), Duration::ZERO);
-            let claims: Vec<Claim> = std::thread::scope(|scope| {
+            let claims: Vec<Claimed> = std::thread::scope(|scope| {
                 let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| claim(trial.path()))).collect();
                 threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
             });
             let winners: Vec<u32> = claims
                 .iter()
                 .filter_map(|claim| match claim {
-                    Claim::Ours(lease) => Some(lease.attempt()),
-                    Claim::Held(_) => None,
+                    Claimed::Ours(lease) => Some(lease.attempt()),
+                    Claimed::Held(_) => None,
                 })
                 .collect();
             assert_eq!(winners, [2]);
@@ -362,7 +417,7 @@ mod tests {
         assert_eq!(holder.pid, std::process::id());
         assert!(holder.to_string().starts_with(&format!("process {} on ", holder.pid)));
         lease.end("finished").unwrap();
-        assert_eq!(attempts(trial.path()).unwrap(), Attempts::Idle(1));
+        assert_idle(trial.path(), 1);
         assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
     }
 
@@ -378,7 +433,7 @@ mod tests {
     fn a_number_of_a_process_that_came_round_again_is_no_holder() {
         let trial = tempfile::tempdir().unwrap();
         foreign(trial.path(), |holder| holder.process_start = Some(1), Duration::ZERO);
-        assert_eq!(attempts(trial.path()).unwrap(), Attempts::Idle(1));
+        assert_idle(trial.path(), 1);
         assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
     }
 
@@ -389,7 +444,7 @@ mod tests {
         child.wait().unwrap();
         let trial = tempfile::tempdir().unwrap();
         foreign(trial.path(), |holder| holder.pid = pid, Duration::ZERO);
-        assert_eq!(attempts(trial.path()).unwrap(), Attempts::Idle(1));
+        assert_idle(trial.path(), 1);
     }
 
     #[test]
@@ -415,5 +470,33 @@ mod tests {
         let touched = SystemTime::now() - SILENCE - Duration::from_secs(10);
         OpenOptions::new().write(true).open(&path).unwrap().set_modified(touched).unwrap();
         assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
+    }
+
+    #[test]
+    fn what_lies_among_the_attempts_and_is_none_does_not_count() {
+        let trial = tempfile::tempdir().unwrap();
+        foreign(trial.path(), |holder| holder.process_start = Some(1), Duration::ZERO);
+        let folder = folder(trial.path());
+        for name in ["4294967295.json", "1000000.json", "0.json", "007.json", "+9.json", "8.json~"]
+        {
+            fs::write(folder.join(name), "{}").unwrap();
+        }
+        assert_idle(trial.path(), 1);
+        assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
+        // The last number is the last.
+        fs::write(attempt_path(&folder, MOST_ATTEMPTS), to_bytes(&Holder::this_process())).unwrap();
+        let held = held_by(claim(trial.path()).unwrap());
+        let ended = Holder { ended: Some("finished".into()), ..held };
+        fs::write(attempt_path(&folder, MOST_ATTEMPTS), to_bytes(&ended)).unwrap();
+        let error = claim(trial.path()).unwrap_err().to_string();
+        assert!(error.contains("this trial was begun 999999 times"), "{error}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_half_a_file() {
+        let trial = tempfile::tempdir().unwrap();
+        foreign(trial.path(), |_| {}, Duration::ZERO);
+        fs::write(attempt_path(&folder(trial.path()), 1), b"\xff\xfe{}").unwrap();
+        held_by(claim(trial.path()).unwrap());
     }
 }

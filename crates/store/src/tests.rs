@@ -4,74 +4,16 @@ use std::fs;
 
 use dst_analysis::sample::{self, Size};
 use dst_analysis::{Analysis, Margin};
-use dst_core::predictions::Values;
-use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Provenance, Scores};
-use dst_core::{LayerMask, Predictions, Training};
+use dst_record::predictions::Values;
+use dst_record::record::{AgeRecord, EpochRecord, LayerRecord, Scores};
+use dst_record::{LayerMask, Predictions};
 use serde_json::json;
 
-use super::trial::{TrialResult, write_result, write_tables};
-use super::*;
-
-/// A trial of a strategy `name` that no crate need provide.
-pub(crate) fn spec(name: &str, seed: u64) -> TrialSpec {
-    TrialSpec {
-        dataset: "digits".into(),
-        dataset_options: serde_json::Map::new(),
-        model: json!({ "name": "mlp" }),
-        strategy: json!({ "name": name }),
-        sparsity: 0.9,
-        training: Training::default(),
-        seed,
-    }
-}
-
-/// A result without an outcome.
-pub(crate) fn failure(spec: &TrialSpec, status: Status, reason: &str) -> TrialResult {
-    TrialResult {
-        trial: spec.id(),
-        status,
-        reason: reason.into(),
-        collapse: None,
-        outcome: None,
-        confusion: Vec::new(),
-        rows: RowCounts::default(),
-        keep: Keep::None,
-        provenance: Provenance::default(),
-    }
-}
-
-/// A result that looks like that of a finished trial.
-pub(crate) fn success(spec: &TrialSpec) -> TrialResult {
-    let scores =
-        Scores { loss: 0.1, accuracy: Some(0.98), f1_macro: Some(0.979), ..Scores::default() };
-    let outcome = dst_core::record::Outcome {
-        metric: dst_core::Metric::Accuracy,
-        second_metric: None,
-        test: scores,
-        test_last: scores,
-        validation: scores,
-        best_epoch: 1,
-        nonzero_parameters: 6_000,
-        prunable_parameters: 61_000,
-        total_parameters: 61_706,
-        sparsity_prunable: 0.9,
-        sparsity_total: 0.89,
-        inference_ms_per_sample: 0.02,
-        inference_batch_size: 100,
-        inference_samples_per_second: Some(2500.0),
-        throughput_batch_size: Some(256),
-        train_seconds: 12.5,
-        peak_memory_bytes: 300_000_000,
-        peak_memory_kind: dst_core::record::MemoryKind::ResidentSet,
-        train_flops: 1e12,
-        inference_flops: 1e5,
-        dense_inference_flops: 1e6,
-        steps: 1_090,
-        skipped_batches: 10,
-        is_static: false,
-    };
-    TrialResult { outcome: Some(outcome), ..failure(spec, Status::Finished, "") }
-}
+use crate::masks::write_masks;
+use crate::predictions::write_predictions;
+use crate::testing::{failure, spec, success};
+use crate::trial::{TrialResult, write_result, write_tables};
+use crate::*;
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -92,8 +34,8 @@ fn a_store_is_made_once_and_opened_again() {
     );
     assert!(Store::create(store.root()).is_ok());
     assert!(Store::open(store.root()).is_ok());
-    assert!(store.ids().unwrap().is_empty() && store.records().unwrap().is_empty());
-    assert!(store.grids().unwrap().is_empty());
+    assert!(store.ids().unwrap().is_empty() && store.records().unwrap().all.is_empty());
+    assert!(store.grids().unwrap().all.is_empty());
 }
 
 #[test]
@@ -129,9 +71,27 @@ fn a_newer_format_is_refused() {
     fs::write(store.root().join("store.json"), "{\"format\": 2, \"codec\": \"x\"}").unwrap();
     let error = text(Store::create(store.root()).unwrap_err());
     assert!(error.contains("has format 2, and this version reads up to 1"), "{error}");
-    fs::write(store.root().join("store.json"), "").unwrap();
-    let error = text(Store::open(store.root()).unwrap_err());
-    assert!(error.contains("store.json: this does not name a format"), "{error}");
+}
+
+#[test]
+fn trials_without_the_file_that_names_their_format_are_a_store() {
+    let (_folder, store) = store();
+    let marker = store.root().join("store.json");
+    let wanted = spec("set", 0);
+    // An empty store whose marker is damaged is empty.
+    fs::write(&marker, "{").unwrap();
+    assert!(text(Store::open(store.root()).unwrap_err()).contains("is no run store"));
+    Store::create(store.root()).unwrap();
+    store.add(&wanted).unwrap();
+    crate::testing::end(&store, &success(&wanted)).unwrap();
+    for bytes in [None, Some(&b""[..]), Some(b"\xff"), Some(b"[]")] {
+        fs::remove_file(&marker).unwrap();
+        bytes.iter().for_each(|bytes| fs::write(&marker, bytes).unwrap());
+        assert_eq!(Store::open(store.root()).unwrap().records().unwrap().all.len(), 1);
+        assert!(Store::open_if_there(store.root()).unwrap().is_some());
+        Store::create(store.root()).unwrap();
+        assert_eq!(fs::read_to_string(&marker).unwrap(), "{\n  \"format\": 1\n}\n");
+    }
 }
 
 #[test]
@@ -154,19 +114,21 @@ fn a_specification_is_written_once_and_checked() {
     store.add(&wanted).unwrap();
     store.add(&wanted).unwrap();
     assert_eq!(store.spec(&wanted.id()).unwrap(), wanted);
-    assert_eq!(store.specs().unwrap(), std::slice::from_ref(&wanted));
+    assert_eq!(store.specs().unwrap().all, std::slice::from_ref(&wanted));
 
     let edited = fs::read_to_string(&path).unwrap().replace("\"seed\": 3", "\"seed\": 4");
     fs::write(&path, edited).unwrap();
-    for error in [store.spec(&wanted.id()).unwrap_err(), store.add(&wanted).unwrap_err()] {
-        let error = text(error);
-        assert!(error.contains("spec.json: this specification has the id "), "{error}");
+    let error = text(store.spec(&wanted.id()).unwrap_err());
+    assert!(error.contains("spec.json: this specification has the id "), "{error}");
+    // Whatever stands there, the name of the folder says what must.
+    for bytes in [&b"{\"dataset\":"[..], b"", b"\xff\xfe", b"[]"] {
+        fs::write(&path, bytes).unwrap();
+        assert!(store.spec(&wanted.id()).is_err());
+        assert_eq!(store.specs().unwrap().damaged.len(), 1);
+        store.add(&wanted).unwrap();
+        assert_eq!(store.spec(&wanted.id()).unwrap(), wanted, "a torn file is written anew");
     }
-
-    fs::write(&path, "{\"dataset\":").unwrap();
-    assert!(store.spec(&wanted.id()).is_err());
-    store.add(&wanted).unwrap();
-    assert_eq!(store.spec(&wanted.id()).unwrap(), wanted, "a torn file is written anew");
+    assert!(path.with_file_name("spec.json.damaged-4").exists(), "what stood there is kept");
     assert!(text(store.spec("0123456789abcdef").unwrap_err()).contains("has no trial 0123"));
 }
 
@@ -209,7 +171,10 @@ fn a_result_comes_back_with_its_tables() {
     let masks = [LayerMask::new("fc1.weight", 48_000, &active).unwrap()];
     write_masks(&folder, &masks).unwrap();
     let rows = RowCounts { history: 1, layers: 1, ages: 1, predictions: 3, masks: 1 };
-    let result = TrialResult { rows, confusion: vec![vec![1, 1], vec![0, 1]], ..success(&wanted) };
+    let mut result =
+        TrialResult { rows, confusion: vec![vec![1, 1], vec![0, 1]], ..success(&wanted) };
+    let test = &mut result.outcome.as_mut().unwrap().test;
+    (test.accuracy, test.f1_macro) = (Some(2.0 / 3.0), Some(2.0 / 3.0));
     assert!(write_result(&folder, &result).unwrap());
 
     let ended =
@@ -217,6 +182,7 @@ fn a_result_comes_back_with_its_tables() {
     assert_eq!(store.state(&id).unwrap(), ended);
     let record = store.record(&id).unwrap().unwrap();
     assert_eq!((&record.spec, &record.outcome), (&wanted, &result.outcome));
+    assert!(store.result(&id).unwrap().unwrap().files.len() == 5);
     assert_eq!((&record.history[..], &record.layers[..]), (&history[..], &layers[..]));
     assert_eq!((&record.ages[..], &record.confusion), (&ages[..], &result.confusion));
     assert_eq!(record.predictions, Some(predictions()));
@@ -224,7 +190,122 @@ fn a_result_comes_back_with_its_tables() {
 
     fs::write(folder.join("history.csv"), "").unwrap();
     let error = text(store.record(&id).unwrap_err());
-    assert!(error.contains("history.csv: the result was written with 1 rows here"), "{error}");
+    assert!(error.contains("history.csv: this is not the file that the result"), "{error}");
+    assert_eq!(store.state(&id).unwrap(), ended, "the result itself is whole");
+    let TrialState::Damaged(why) = store.checked_state(&id).unwrap() else { panic!() };
+    assert!(why.contains("history.csv"), "{why}");
+}
+
+/// A trial with every file that a result counts.
+fn whole_trial(store: &Store) -> TrialSpec {
+    let mut record =
+        sample::grid(Size { datasets: 1, strategies: 1, sparsities: 1, seeds: 1, epochs: 2 });
+    sample::predict(&mut record, 50);
+    sample::score_by_predictions(&mut record);
+    assert!(store.put(&record[1]).unwrap());
+    record[1].spec.clone()
+}
+
+/// Seeded places over all bits of a file.
+fn places(bytes: &[u8], count: usize) -> impl Iterator<Item = usize> {
+    let bits = 8 * bytes.len();
+    (0..count).map(move |index| (index * 1_000_003 + 77) % bits)
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_damage_or_changes_nothing() {
+    let (_folder, store) = store();
+    let trial = whole_trial(&store);
+    let id = trial.id();
+    let whole = store.record(&id).unwrap().unwrap();
+    let folder = store.folder(&id);
+    let files = [
+        "result.json",
+        "spec.json",
+        "history.csv",
+        "layers.csv",
+        "ages.csv",
+        "predictions.safetensors",
+        "masks.safetensors",
+    ];
+    for name in files {
+        let path = folder.join(name);
+        let bytes = fs::read(&path).unwrap();
+        let mut noticed = 0;
+        for place in places(&bytes, 60) {
+            let mut flipped = bytes.clone();
+            flipped[place / 8] ^= 1 << (place % 8);
+            fs::write(&path, flipped).unwrap();
+            match store.records().unwrap() {
+                Found { all, damaged } if damaged.is_empty() => {
+                    assert_eq!(all, std::slice::from_ref(&whole), "{name}, bit {place}");
+                }
+                Found { all, damaged } => {
+                    noticed += 1;
+                    assert!(all.is_empty() && damaged.len() == 1);
+                    let state = store.checked_state(&id).unwrap();
+                    let needed = name != "spec.json";
+                    assert_eq!(
+                        matches!(state, TrialState::Damaged(_)),
+                        needed,
+                        "{name}, bit {place}"
+                    );
+                }
+            }
+        }
+        assert!(noticed > 30, "{name}: {noticed}");
+        fs::write(&path, &bytes).unwrap();
+        fs::remove_file(&path).unwrap();
+        let found = store.records().unwrap();
+        assert!(found.all.is_empty(), "{name} is missing");
+        fs::write(&path, &bytes).unwrap();
+    }
+    assert_eq!(store.records().unwrap().all, [whole]);
+}
+
+#[test]
+fn one_damaged_trial_does_not_hide_the_others() {
+    let (_folder, store) = store();
+    for seed in 0..3 {
+        let wanted = spec("set", seed);
+        store.add(&wanted).unwrap();
+        crate::testing::end(&store, &success(&wanted)).unwrap();
+    }
+    let edited = spec("set", 1).id();
+    let path = store.folder(&edited).join("result.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("0.98", "0.99")).unwrap();
+    let found = store.records().unwrap();
+    assert_eq!((found.all.len(), found.damaged.len()), (2, 1));
+    let words = found.damaged[0].to_string();
+    assert!(words.contains("it was changed after it was written"), "{words}");
+    assert!(words.contains("start the grid again"), "{words}");
+    // Folders that are named like trials and are none, and pipes, stop nobody.
+    fs::create_dir(store.root().join("00000000000000aa")).unwrap();
+    fs::create_dir(store.root().join("00000000000000ab")).unwrap();
+    fs::create_dir(store.root().join("00000000000000ab/result.json")).unwrap();
+    assert_eq!(store.records().unwrap().all.len(), 2);
+    assert_eq!(store.specs().unwrap().all.len(), 3);
+}
+
+#[test]
+fn a_result_of_an_earlier_version_is_read_and_sealed_on_demand() {
+    let (_folder, store) = store();
+    let trial = whole_trial(&store);
+    let (id, folder) = (trial.id(), store.folder(&trial.id()));
+    let record = store.record(&id).unwrap().unwrap();
+    let path = folder.join("result.json");
+    let mut value: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for key in ["digest", "files"] {
+        value.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    fs::write(&path, value.to_string()).unwrap();
+    assert_eq!(store.record(&id).unwrap().as_ref(), Some(&record));
+    assert!(matches!(store.checked_state(&id).unwrap(), TrialState::Ended { .. }));
+    assert!(trial::seal_result(&folder, &id).unwrap());
+    assert!(!trial::seal_result(&folder, &id).unwrap(), "it has its digests");
+    assert_eq!(store.record(&id).unwrap(), Some(record));
 }
 
 fn predictions() -> Predictions {
@@ -241,7 +322,7 @@ fn a_result_from_before_there_were_predictions_is_read() {
     let path = folder.join("result.json");
     let mut result: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    for key in ["age_rows", "prediction_rows", "mask_layers", "confusion"] {
+    for key in ["age_rows", "prediction_rows", "mask_layers", "confusion", "digest"] {
         assert!(result.as_object_mut().unwrap().remove(key).is_some(), "{key} is not written");
     }
     assert_eq!((&result["history_rows"], &result["layer_rows"]), (&json!(0), &json!(0)));
@@ -263,7 +344,7 @@ fn trials_share_the_targets_of_their_data() {
         let rows = RowCounts { predictions: 3, ..RowCounts::default() };
         write_result(&folder, &TrialResult { rows, ..success(&wanted) }).unwrap();
     }
-    let records = store.records().unwrap();
+    let records = store.records().unwrap().all;
     let targets = |record: &TrialRecord| record.predictions.as_ref().unwrap().targets() as *const _;
     assert!(records.iter().all(|record| targets(record) == targets(&records[0])));
 }
@@ -276,7 +357,7 @@ fn the_first_complete_attempt_wins() {
     let folder = store.folder(&wanted.id());
     assert!(write_result(&folder, &success(&wanted)).unwrap());
     assert!(!write_result(&folder, &failure(&wanted, Status::TimedOut, "late")).unwrap());
-    assert_eq!(store.records().unwrap()[0].status, Status::Finished);
+    assert_eq!(store.records().unwrap().all[0].status, Status::Finished);
 }
 
 #[test]
@@ -296,7 +377,7 @@ fn a_torn_or_foreign_result_is_damage_that_can_be_set_aside() {
         };
         assert!(why.contains("result.json: this is"), "{why}");
         assert!(text(store.record(&id).unwrap_err()).contains("trains the trial anew"));
-        assert!(store.records().is_err());
+        assert_eq!(store.records().unwrap().damaged.len(), 1);
     }
     for number in 1..=2 {
         fs::write(folder.join("result.json"), "{").unwrap();
@@ -334,6 +415,7 @@ fn records_are_sorted_by_what_they_are() {
     let order: Vec<_> = store
         .records()
         .unwrap()
+        .all
         .iter()
         .map(|record| {
             let spec = &record.spec;
@@ -345,7 +427,7 @@ fn records_are_sorted_by_what_they_are() {
         ["dense 0.5 9", "dense 0.5 10", "dense 0.95 0", "set 0.5 9", "set 0.5 10", "set 0.95 0"]
     );
     let two = [specs[0].id(), specs[4].id(), "0123456789abcdef".into()];
-    assert_eq!(store.records_of(&two).unwrap().len(), 2);
+    assert_eq!(store.records_of(&two).unwrap().all.len(), 2);
 }
 
 #[test]
@@ -360,15 +442,50 @@ fn a_grid_is_remembered_with_its_first_start() {
     let turned = [specs[1].clone(), specs[0].clone()];
     let again = GridRecord::new("grid --strategies dense,set", &turned, Analysis::default());
     store.remember_grid(&again).unwrap();
-    assert_eq!(store.grids().unwrap(), std::slice::from_ref(&first));
+    assert_eq!(store.grids().unwrap().all, std::slice::from_ref(&first));
 
     let other = Analysis { margin: Margin::Absolute(0.01), ..Analysis::default() };
     let later = GridRecord::new("grid --margin 0.01", &specs, other);
     store.remember_grid(&later).unwrap();
-    assert_eq!(store.grids().unwrap(), [first.clone(), later]);
+    assert_eq!(store.grids().unwrap().all, [first.clone(), later.clone()]);
 
-    fs::write(store.root().join(format!("grids/{}.json", first.id())), "{").unwrap();
-    assert!(text(store.grids().unwrap_err()).contains("this is no record of a grid"));
+    let path = store.root().join(format!("grids/{}.json", first.id()));
+    let whole = fs::read_to_string(&path).unwrap();
+    assert!(whole.contains("\"started\": \"2026-01-31"));
+    let edits = ["{".to_owned(), whole.replace("2026-01-31", "2026-01-01"), "\u{0}".to_owned()];
+    for edited in edits {
+        fs::write(&path, edited).unwrap();
+        let found = store.grids().unwrap();
+        assert_eq!((found.all.len(), found.damaged.len()), (1, 1));
+        let words = found.damaged[0].to_string();
+        assert!(words.contains("this is no record of a grid"), "{words}");
+    }
+    store.remember_grid(&first).unwrap();
+    assert_eq!(store.grids().unwrap().all, [first.clone(), later.clone()]);
+    // An earlier version, which did not know one of the settings.
+    let mut value: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for key in ["digest", "command"] {
+        value.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    value["command"] = json!("of an earlier version");
+    value["analysis"].as_object_mut().unwrap().remove("target_margin").unwrap();
+    let id = grid::id_of(&value["analysis"], &value["trials"], &value["budgets"]);
+    assert_ne!(id, first.id());
+    let earlier = path.with_file_name(format!("{id}.json"));
+    fs::write(&earlier, value.to_string()).unwrap();
+    let found = store.grids().unwrap();
+    assert_eq!((found.all.len(), found.damaged.len()), (3, 0));
+    grid::seal(&earlier).unwrap();
+    assert_eq!(store.verify().unwrap(), []);
+    fs::remove_file(&earlier).unwrap();
+    // Without its digest, the name alone tells what was fixed.
+    let mut value: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    value.as_object_mut().unwrap().remove("digest").unwrap();
+    value["analysis"]["alpha"] = json!(0.5);
+    fs::write(&path, value.to_string()).unwrap();
+    let words = store.grids().unwrap().damaged[0].to_string();
+    assert!(words.contains("so it was changed or moved"), "{words}");
 }
 
 #[test]
@@ -377,6 +494,7 @@ fn a_trial_that_ended_elsewhere_is_kept_once() {
     let size = Size { datasets: 1, strategies: 1, sparsities: 1, seeds: 2, epochs: 3 };
     let mut trials = sample::grid(size);
     sample::predict(&mut trials, 50);
+    sample::score_by_predictions(&mut trials);
     for trial in &trials {
         assert!(store.put(trial).unwrap());
     }

@@ -1,22 +1,20 @@
 //! `masks.safetensors` of one trial: which connections it ended with, at a sample of their places.
 //!
 //! One tensor for each prunable layer, under the name of its weight: `U8` `[⌈places / 8⌉]`, eight
-//! places a byte, the first in the lowest bit. [`places`](dst_core::mask_sample::places) says which they are:
+//! places a byte, the first in the lowest bit. [`places`](dst_record::mask_sample::places) says which they are:
 //! the same in every trial of a layer with that name and shape. Half a kilobyte a layer, where all
 //! masks of ten thousand ResNets would fill a disk.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use dst_core::record::LayerRecord;
-use dst_core::{Error, LayerMask, Result};
+use dst_record::record::LayerRecord;
+use dst_record::{Error, LayerMask, Result};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::file::{self, Durability};
+use crate::file::{self, Durability};
 
-const MASKS: &str = "masks.safetensors";
+pub(crate) const MASKS: &str = "masks.safetensors";
 
 /// Writes the file, so that it outlives a power cut.
 ///
@@ -34,26 +32,18 @@ pub(crate) fn write_masks(folder: &Path, masks: &[LayerMask]) -> Result<()> {
     file::replace(&folder.join(MASKS), &bytes, Durability::Synced)
 }
 
-/// Reads the file; `count` says how many layers the result counted, and `layers` which they are.
+/// Reads the bytes of the file; `count` says how many layers the result counted, and `layers` which
+/// they are.
 ///
 /// # Errors
-/// If it is missing, damaged, or of other layers than the result.
-pub(super) fn read_masks(
-    folder: &Path,
+/// If they are damaged, or of other layers than the result.
+pub(crate) fn parse_masks(
+    bytes: &[u8],
     count: usize,
     layers: &[LayerRecord],
 ) -> Result<Vec<LayerMask>> {
-    let path = folder.join(MASKS);
-    let damaged = |what: String| {
-        Error::data(what)
-            .at(path.display().to_string())
-            .hint(format!("delete {} to have the trial trained again", folder.display()))
-    };
-    let bytes = fs::read(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => damaged("the masks of this trial are missing".into()),
-        _ => Error::io("read", &path, &error),
-    })?;
-    let archive = SafeTensors::deserialize(&bytes)
+    let damaged = |what: String| Error::data(what);
+    let archive = SafeTensors::deserialize(bytes)
         .map_err(|error| damaged(format!("these are no whole masks: {error}")))?;
     let last = layers.last().map_or(0, |row| row.epoch);
     let rows = layers.iter().filter(|row| row.epoch == last);
@@ -75,6 +65,10 @@ pub(super) fn read_masks(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read_masks(folder: &Path, count: usize, layers: &[LayerRecord]) -> Result<Vec<LayerMask>> {
+        parse_masks(&file::read_bytes(&folder.join(MASKS))?.unwrap(), count, layers)
+    }
 
     fn row(epoch: u32, layer: &str, size: u64) -> LayerRecord {
         LayerRecord { epoch, layer: layer.to_owned(), size, ..LayerRecord::default() }
@@ -102,20 +96,15 @@ mod tests {
         let refusal = |rows: &[LayerRecord], count| {
             read_masks(folder.path(), count, rows).unwrap_err().to_string()
         };
-        assert!(refusal(&rows, 2).contains("the masks of this trial are missing"));
         write_masks(folder.path(), &masks()).unwrap();
         let error = refusal(&rows, 3);
-        assert!(
-            error.contains("masks.safetensors: the result was written with 3 layers"),
-            "{error}"
-        );
-        assert!(error.contains("to have the trial trained again"), "{error}");
+        assert!(error.contains("the result was written with 3 layers"), "{error}");
         assert!(refusal(&rows[..1], 1).contains("and there are 2"));
         let other = [row(1, "fc1.weight", 12), row(1, "fc2.weight", 70)];
         assert!(refusal(&other, 2).contains("no sample of 70 entries"));
         let other = [row(1, "fc1.weight", 12), row(1, "fc3.weight", 7)];
         assert!(refusal(&other, 2).contains("fc3.weight"));
-        fs::write(folder.path().join(MASKS), [1, 2, 3]).unwrap();
+        std::fs::write(folder.path().join(MASKS), [1, 2, 3]).unwrap();
         assert!(refusal(&rows, 2).contains("these are no whole masks"));
     }
 }

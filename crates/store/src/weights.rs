@@ -8,13 +8,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use dst_core::record::{Outcome, Status, TrialSpec};
-use dst_core::{Error, Keep, NetworkWeights, Result};
+use dst_record::record::{Outcome, Status, TrialSpec};
+use dst_record::{Error, Keep, NetworkWeights, Result};
 
-use super::file::{self, Durability};
-use super::{Store, TrialResult};
+use crate::file::{self, Durability};
+use crate::trial::read_counted;
+use crate::{Store, TrialResult};
 
-const WEIGHTS: &str = "weights.safetensors";
+pub(crate) const WEIGHTS: &str = "weights.safetensors";
 
 /// Writes the file, so that it outlives a power cut.
 ///
@@ -25,7 +26,7 @@ pub(crate) fn write_weights(folder: &Path, weights: &NetworkWeights) -> Result<(
 }
 
 /// Bytes of the file, if there is one.
-pub(super) fn size(folder: &Path) -> Option<u64> {
+pub(crate) fn size(folder: &Path) -> Option<u64> {
     fs::metadata(folder.join(WEIGHTS)).ok().map(|file| file.len())
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn remove_weights(folder: &Path) -> Result<()> {
 
 /// Lets weights that were copied from another trial be those of `id`. What cannot be read stays as it is:
 /// it is refused when somebody wants it.
-pub(super) fn rename_trial(folder: &Path, id: &str) -> Result<()> {
+pub(crate) fn rename_trial(folder: &Path, id: &str) -> Result<()> {
     let Ok(bytes) = fs::read(folder.join(WEIGHTS)) else { return Ok(()) };
     match NetworkWeights::from_bytes(&bytes) {
         Ok(weights) => write_weights(folder, &NetworkWeights { trial: id.to_owned(), ..weights }),
@@ -73,18 +74,15 @@ impl Store {
             )));
         };
         let path = folder.join(WEIGHTS);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(self.without_weights(&spec, &result));
-            }
-            Err(error) => return Err(Error::io("read", &path, &error)),
-        };
-        let damaged = |error: Error| {
-            error.at(path.display().to_string()).hint(format!(
+        let unaffected = |error: Error| {
+            error.hint(format!(
                 "the result is not affected; to have the weights again, {}",
                 again(&folder)
             ))
+        };
+        let damaged = |error: Error| unaffected(error.at(path.display().to_string()));
+        let Some(bytes) = read_counted(&folder, WEIGHTS, &result).map_err(unaffected)? else {
+            return Err(self.without_weights(&spec, &result));
         };
         let weights = NetworkWeights::from_bytes(&bytes).map_err(damaged)?;
         if weights.trial != id {
@@ -106,7 +104,7 @@ impl Store {
     }
 
     /// Bytes of the file of kept weights, if there is one.
-    pub(crate) fn weights_size(&self, id: &str) -> Option<u64> {
+    pub fn weights_size(&self, id: &str) -> Option<u64> {
         size(&self.folder(id))
     }
 
@@ -162,7 +160,7 @@ impl Store {
                     .hint(format!("to have them, {again}"))
             }
             Keep::Best => {
-                let seeds = self.specs().unwrap_or_default();
+                let seeds = self.specs().map(|specs| specs.all).unwrap_or_default();
                 let group: Vec<_> =
                     seeds.into_iter().filter(|it| is_same_but_seed(it, spec)).collect();
                 let best = self.best_of(&group).ok().flatten().map(TrialSpec::id);
@@ -206,11 +204,11 @@ fn rank(status: Status, outcome: &Outcome) -> (bool, f64) {
 mod tests {
     use std::collections::BTreeMap;
 
-    use dst_core::network_weights::{Role, WeightTensor};
+    use dst_record::network_weights::{Role, WeightTensor};
 
-    use super::super::tests::{failure, spec, success};
-    use super::super::write_result;
     use super::*;
+    use crate::testing::{failure, spec, success};
+    use crate::trial::write_result;
 
     fn network(spec: &TrialSpec) -> NetworkWeights {
         let bias = WeightTensor::dense(Role::Parameter, vec![2], vec![0.5, 1.0]).unwrap();
@@ -253,7 +251,7 @@ mod tests {
         assert!(error.contains("another seed is better on validation"), "{error}");
         assert!(error.contains(&format!("{} is that trial", trials[1].id())), "{error}");
         // A result that says nothing of its network is as good as none.
-        assert_eq!(store.records().unwrap().len(), 4);
+        assert_eq!(store.records().unwrap().all.len(), 4);
     }
 
     #[test]
@@ -288,8 +286,22 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         let error = refusal();
-        assert!(error.contains("weights.safetensors: these are no whole weights"), "{error}");
+        assert!(
+            error.contains(
+                "weights.safetensors: this is not the file that the result was written with"
+            ),
+            "{error}"
+        );
         assert!(error.contains("the result is not affected"), "{error}");
+        // Without digests, as earlier versions wrote results.
+        let result = store.folder(&id).join("result.json");
+        let mut value: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&result).unwrap()).unwrap();
+        for key in ["digest", "files"] {
+            value.as_object_mut().unwrap().remove(key).unwrap();
+        }
+        fs::write(&result, value.to_string()).unwrap();
+        assert!(refusal().contains("these are no whole weights"));
         fs::copy(store.folder(&trials[1].id()).join(WEIGHTS), &path).unwrap();
         assert!(refusal().contains(&format!("the weights of trial {}", trials[1].id())));
         let other = NetworkWeights { epoch: 2, ..network(&trials[0]) };
@@ -297,7 +309,7 @@ mod tests {
         assert!(refusal().contains("of epoch 2, and the result is of epoch 1"));
         fs::remove_file(&path).unwrap();
         assert!(refusal().contains(&format!("the weights of trial {id} are gone")));
-        assert_eq!(store.records().unwrap().len(), 2);
+        assert_eq!(store.records().unwrap().all.len(), 2);
     }
 
     #[test]

@@ -4,20 +4,18 @@
 //! `U16` for classes, by their number, and `F32` for regression. A table in text would take five
 //! times the space, and a report of ten thousand trials reads them all.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Mutex;
 
-use dst_core::predictions::Values;
-use dst_core::record::TrialRecord;
-use dst_core::{Error, Predictions, Result};
+use dst_record::predictions::Values;
+use dst_record::record::TrialRecord;
+use dst_record::{Error, Predictions, Result};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use super::file::{self, Durability};
+use crate::file::{self, Durability};
 
-const PREDICTIONS: &str = "predictions.safetensors";
+pub(crate) const PREDICTIONS: &str = "predictions.safetensors";
 const TARGET: &str = "target";
 const PREDICTION: &str = "prediction";
 
@@ -37,27 +35,18 @@ pub(crate) fn write_predictions(folder: &Path, predictions: &Predictions) -> Res
     file::replace(&folder.join(PREDICTIONS), &bytes, Durability::Synced)
 }
 
-/// Reads the file; `samples` says how many the result counted, and `confusion` how many of each true
-/// class were taken for each (empty for numbers).
+/// Reads the bytes of the file; `samples` says how many the result counted, and `confusion` how many
+/// of each true class were taken for each (empty for numbers).
 ///
 /// # Errors
-/// If it is missing, damaged, or says something else than the result.
-pub(super) fn read_predictions(
-    folder: &Path,
+/// If they are damaged, or say something else than the result.
+pub(crate) fn parse_predictions(
+    bytes: &[u8],
     samples: usize,
     confusion: &[Vec<u64>],
 ) -> Result<Predictions> {
-    let path = folder.join(PREDICTIONS);
-    let damaged = |what: String| {
-        Error::data(what)
-            .at(path.display().to_string())
-            .hint(format!("delete {} to have the trial trained again", folder.display()))
-    };
-    let bytes = fs::read(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => damaged("the predictions of this trial are missing".into()),
-        _ => Error::io("read", &path, &error),
-    })?;
-    let archive = SafeTensors::deserialize(&bytes)
+    let damaged = |what: String| Error::data(what);
+    let archive = SafeTensors::deserialize(bytes)
         .map_err(|error| damaged(format!("these are no whole predictions: {error}")))?;
     let values = |name: &str| {
         let view = archive.tensor(name).map_err(|error| damaged(error.to_string()))?;
@@ -145,11 +134,11 @@ fn values(view: &TensorView<'_>) -> Option<Values> {
 
 /// Targets that trials of one data set share, so that they are in memory once.
 #[derive(Default)]
-pub(super) struct SharedTargets(Mutex<Vec<Predictions>>);
+pub(crate) struct SharedTargets(Mutex<Vec<Predictions>>);
 
 impl SharedTargets {
     /// Lets the record use the targets of an earlier one, if they are equal.
-    pub(super) fn share(&self, record: &mut TrialRecord) {
+    pub(crate) fn share(&self, record: &mut TrialRecord) {
         let Some(predictions) = &mut record.predictions else { return };
         let mut known = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if !known.iter().any(|known| predictions.share_targets(known)) {
@@ -162,6 +151,15 @@ impl SharedTargets {
 mod tests {
     use super::*;
 
+    fn read_predictions(
+        folder: &Path,
+        samples: usize,
+        confusion: &[Vec<u64>],
+    ) -> Result<Predictions> {
+        let bytes = file::read_bytes(&folder.join(PREDICTIONS))?.unwrap();
+        parse_predictions(&bytes, samples, confusion)
+    }
+
     fn round_trip(values: fn() -> Values) {
         let folder = tempfile::tempdir().unwrap();
         let predictions = Predictions::new(values(), values()).unwrap();
@@ -169,17 +167,13 @@ mod tests {
         let samples = predictions.len();
         assert_eq!(read_predictions(folder.path(), samples, &[]).unwrap(), predictions);
         let error = read_predictions(folder.path(), samples + 1, &[]).unwrap_err().to_string();
-        assert!(error.contains("predictions.safetensors: the result was written with"), "{error}");
+        assert!(error.contains("the result was written with"), "{error}");
 
         let path = folder.path().join(PREDICTIONS);
-        let bytes = fs::read(&path).unwrap();
-        fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         let error = read_predictions(folder.path(), samples, &[]).unwrap_err().to_string();
         assert!(error.contains("these are no whole predictions"), "{error}");
-        assert!(error.contains("to have the trial trained again"), "{error}");
-        fs::remove_file(&path).unwrap();
-        let error = read_predictions(folder.path(), samples, &[]).unwrap_err().to_string();
-        assert!(error.contains("the predictions of this trial are missing"), "{error}");
     }
 
     #[test]
@@ -218,7 +212,7 @@ mod tests {
         let view = || TensorView::new(Dtype::F64, vec![1], &bytes).unwrap();
         let tensors = [(TARGET, view()), (PREDICTION, view())];
         let bytes = safetensors::serialize(tensors, None).unwrap();
-        fs::write(folder.path().join(PREDICTIONS), bytes).unwrap();
+        std::fs::write(folder.path().join(PREDICTIONS), bytes).unwrap();
         let error = read_predictions(folder.path(), 1, &[]).unwrap_err().to_string();
         assert!(error.contains("target cannot be F64"), "{error}");
     }

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use dst_core::{Error, Result};
+use dst_record::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::file::{self, Durability};
-use super::table;
+use crate::file::{self, Durability};
+use crate::table;
 
 const PROGRESS: &str = "progress.json";
 
 /// How far a trial is, or was when it was interrupted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrialProgress {
     /// The epoch at work, from 1.
     pub epoch: u32,
@@ -44,7 +44,7 @@ pub(crate) fn remove_progress(folder: &Path) {
 
 /// How far the trial of a folder is: what its worker said last, or its whole epochs. Nothing is
 /// known of one that said nothing, and what cannot be read is not known.
-pub(super) fn read_progress(folder: &Path, epochs: u32) -> Option<TrialProgress> {
+pub(crate) fn read_progress(folder: &Path, epochs: u32) -> Option<TrialProgress> {
     let said = file::read_optional(&folder.join(PROGRESS)).ok().flatten();
     let said = said.and_then(|text| serde_json::from_str::<TrialProgress>(&text).ok());
     if let Some(said) = said.filter(|said| (0.0..=1.0).contains(&said.fraction)) {
@@ -65,10 +65,10 @@ pub(super) fn read_progress(folder: &Path, epochs: u32) -> Option<TrialProgress>
 
 #[cfg(test)]
 mod tests {
-    use dst_core::record::{EpochRecord, Scores};
+    use dst_record::record::{EpochRecord, Scores};
 
     use super::*;
-    use crate::store::write_tables;
+    use crate::trial::write_tables;
 
     fn epochs(count: u32) -> Vec<EpochRecord> {
         let epoch = |epoch: u32| EpochRecord {

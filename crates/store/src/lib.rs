@@ -21,45 +21,64 @@
 //! A result is written beside, brought to the disk and only then given its name, so it is whole
 //! or absent; the first attempt that completes wins.
 
-pub(crate) mod file;
+pub mod clock;
+pub mod file;
+pub mod lease;
+pub mod testing;
+
+mod check;
 mod grid;
+mod held;
 mod looks;
 mod lookup;
+mod maintenance;
+mod marker;
 mod masks;
+mod merge;
 mod predictions;
 mod progress;
+mod seal;
 mod table;
 mod trial;
 mod weights;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use dst_analysis::Seen;
-use dst_core::record::{Collapse, Provenance, Status, TrialRecord, TrialSpec};
-use dst_core::{Error, Keep, Result};
-use serde::{Deserialize, Serialize};
+use dst_record::record::{Collapse, Provenance, Status, TrialRecord, TrialSpec};
+use dst_record::{Error, Keep, Result};
+use serde::Serialize;
 
-use crate::lease::{self, Attempts, Holder};
 use file::Durability;
-pub use grid::GridRecord;
-pub(crate) use masks::write_masks;
-use predictions::SharedTargets;
-pub(crate) use predictions::write_predictions;
-pub use progress::TrialProgress;
-pub(crate) use progress::{remove_progress, write_progress};
-pub use trial::{RowCounts, TrialResult};
-pub(crate) use trial::{table_rows, write_result, write_tables};
-pub(crate) use weights::{remove_weights, write_weights};
+use lease::{Attempts, Holder};
 
-/// The format that this version writes and the newest that it reads.
-const FORMAT: u32 = 1;
+pub use grid::GridRecord;
+pub use held::{Claim, HeldTrial};
+pub use maintenance::{Finding, FindingKind, Waste, WasteOptions};
+pub use merge::Merged;
+use predictions::SharedTargets;
+pub use progress::TrialProgress;
+pub use trial::{RowCounts, TrialResult};
+
+/// Records of grids.
+const GRIDS: &str = "grids";
 
 /// A folder of trials.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+}
+
+/// What could be read, and why the rest could not: a reader stops for no file that it can do without.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// What could be read.
+    pub all: Vec<T>,
+    /// What is damaged, each with its place and what to do.
+    pub damaged: Vec<Error>,
 }
 
 /// Where a trial stands.
@@ -84,79 +103,7 @@ pub enum TrialState {
     Damaged(String),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Marker {
-    format: u32,
-}
-
 impl Store {
-    /// Opens a store that exists.
-    ///
-    /// # Errors
-    /// If there is none, or it is of a newer format.
-    pub fn open(root: &Path) -> Result<Self> {
-        let path = root.join("store.json");
-        let Some(text) = file::read_optional(&path)? else {
-            let what = if root.is_dir() { "is no run store" } else { "does not exist" };
-            return Err(Error::usage(format!("{} {what}", root.display()))
-                .hint("pass --store with the folder of a grid, or start a grid to make one"));
-        };
-        // Only the format is looked at: what else a newer version keeps here is its own affair.
-        let marker: Marker = serde_json::from_str(&text).map_err(|error| {
-            Error::data(format!("this does not name a format: {error}"))
-                .at(path.display().to_string())
-                .hint("if the folder is a run store, write {\"format\": 1} into that file")
-        })?;
-        if marker.format > FORMAT {
-            return Err(Error::usage(format!(
-                "{} has format {}, and this version reads up to {FORMAT}",
-                root.display(),
-                marker.format
-            ))
-            .hint("use the newer harness that wrote it, or another --store"));
-        }
-        Ok(Self { root: root.to_owned() })
-    }
-
-    /// Opens a store, making it if the folder is absent or empty, and checks that it can be
-    /// written.
-    ///
-    /// # Errors
-    /// If the folder holds something else, is a file, or cannot be written.
-    pub fn create(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => not_a_folder(root),
-            _ => Error::io("create", root, &error),
-        })?;
-        let path = root.join("store.json");
-        if !path.exists() {
-            refuse_foreign(root)?;
-            let mut bytes = to_json(&Marker { format: FORMAT })?;
-            bytes.push(b'\n');
-            file::create(&path, &bytes, Durability::Synced)?;
-        }
-        let store = Self::open(root)?;
-        tempfile::NamedTempFile::new_in(root)
-            .map_err(|error| Error::io("write to", root, &error))?;
-        Ok(store)
-    }
-
-    /// The store at `root`, if there is one yet; makes nothing.
-    ///
-    /// # Errors
-    /// If [`Store::create`] would not take the folder.
-    pub fn open_if_there(root: &Path) -> Result<Option<Self>> {
-        if root.join("store.json").exists() {
-            return Self::open(root).map(Some);
-        }
-        if root.is_dir() {
-            refuse_foreign(root)?;
-        } else if root.exists() {
-            return Err(not_a_folder(root));
-        }
-        Ok(None)
-    }
-
     /// Its folder.
     pub fn root(&self) -> &Path {
         &self.root
@@ -192,10 +139,10 @@ impl Store {
     /// What all trials train, sorted as [`Store::records`].
     ///
     /// # Errors
-    /// As [`Store::spec`].
-    pub fn specs(&self) -> Result<Vec<TrialSpec>> {
+    /// If the system refuses to read.
+    pub fn specs(&self) -> Result<Found<TrialSpec>> {
         let mut specs = in_parallel(&self.ids()?, |id| trial::read_spec(&self.folder(id), id))?;
-        specs.sort_by_cached_key(sort_key);
+        specs.all.sort_by_cached_key(sort_key);
         Ok(specs)
     }
 
@@ -214,7 +161,7 @@ impl Store {
     /// If its folder holds another specification or cannot be written.
     pub fn refuse(&self, spec: &TrialSpec, reason: &str, provenance: Provenance) -> Result<()> {
         self.add(spec)?;
-        let (id, folder) = (spec.id(), self.folder(&spec.id()));
+        let id = spec.id();
         match self.state(&id)? {
             TrialState::Ended { status: Status::Refused, reason: earlier, .. } => {
                 if earlier == reason {
@@ -233,10 +180,23 @@ impl Store {
             outcome: None,
             confusion: Vec::new(),
             rows: RowCounts::default(),
+            files: BTreeMap::new(),
             keep: Keep::None,
             provenance,
         };
-        write_result(&folder, &result).map(|_| ())
+        self.end(&result).map(|_| ())
+    }
+
+    /// Writes a result that no worker writes. Says whether it did: not if there is one already, or
+    /// somebody works on the trial.
+    fn end(&self, result: &TrialResult) -> Result<bool> {
+        match self.claim(&result.trial)? {
+            Claim::Held(_) => Ok(false),
+            Claim::Ours(held) => {
+                let is_first = held.write_result(result)?;
+                held.end("ended").map(|()| is_first)
+            }
+        }
     }
 
     /// Makes the trial `earlier`, which ended, the trial `spec`: the same training, whose parameters have
@@ -273,31 +233,71 @@ impl Store {
                 .at(format!("trial {}", record.id)));
         }
         self.add(&record.spec)?;
-        trial::write_record(&self.folder(&record.id), record)
+        match self.claim(&record.id)? {
+            Claim::Held(_) => Ok(false),
+            Claim::Ours(held) => {
+                let is_first = trial::write_record(&self.folder(&record.id), record)?;
+                held.end("ended").map(|()| is_first)
+            }
+        }
     }
 
-    /// Where the trial of that id stands.
+    /// Where the trial of that id stands, by its result; see [`Store::checked_state`].
     ///
     /// # Errors
     /// If its folder cannot be read.
     pub fn state(&self, id: &str) -> Result<TrialState> {
         let folder = self.folder(id);
         match trial::read_result(&folder, id) {
-            Ok(Some(result)) => {
-                let TrialResult { status, reason, collapse, .. } = result;
-                return Ok(TrialState::Ended { status, reason, collapse });
-            }
-            Err(error) if error.kind() == dst_core::ErrorKind::Data => {
-                return Ok(TrialState::Damaged(error.one_line()));
-            }
+            Ok(Some(result)) => return Ok(ended(result)),
+            Err(error) if error.kind() == DATA => return Ok(TrialState::Damaged(error.one_line())),
             Err(error) => return Err(error),
             Ok(None) => {}
         }
         Ok(match lease::attempts(&folder)? {
             Attempts::None => TrialState::Pending,
             Attempts::Held(holder) => TrialState::Running(holder),
-            Attempts::Idle(_) => TrialState::Interrupted,
+            Attempts::Idle { .. } => TrialState::Interrupted,
         })
+    }
+
+    /// The same, by the result and every file that it counts: before a grid believes it.
+    ///
+    /// # Errors
+    /// If its folder cannot be read.
+    pub fn checked_state(&self, id: &str) -> Result<TrialState> {
+        let folder = self.folder(id);
+        let checked = trial::read_result(&folder, id).and_then(|result| {
+            let check = |result| trial::check_files(&folder, id, &result).map(|()| ended(result));
+            result.map(check).transpose()
+        });
+        match checked {
+            Ok(Some(state)) => Ok(state),
+            Ok(None) => self.state(id),
+            Err(error) if error.kind() == DATA => Ok(TrialState::Damaged(error.one_line())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Refuses a result that cannot be one of the trial of that id, as far as it is known.
+    fn belongs(&self, id: &str, result: &TrialResult) -> Result<()> {
+        match trial::read_spec(&self.folder(id), id) {
+            Ok(Some(spec)) => check::belongs(result, &spec),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is known of the attempts at a trial.
+    ///
+    /// # Errors
+    /// If its folder cannot be read.
+    pub fn attempts(&self, id: &str) -> Result<Attempts> {
+        lease::attempts(&self.folder(id))
+    }
+
+    /// Rows that the tables of a trial have now, for the result of one whose process died.
+    pub fn table_rows(&self, id: &str) -> RowCounts {
+        trial::table_rows(&self.folder(id))
     }
 
     /// How the trial of that id ended, without its tables; none if it has not, or if its result
@@ -307,7 +307,7 @@ impl Store {
     /// If its folder cannot be read.
     pub fn result(&self, id: &str) -> Result<Option<TrialResult>> {
         match trial::read_result(&self.folder(id), id) {
-            Err(error) if error.kind() == dst_core::ErrorKind::Data => Ok(None),
+            Err(error) if error.kind() == DATA => Ok(None),
             result => result,
         }
     }
@@ -329,16 +329,16 @@ impl Store {
     /// seed.
     ///
     /// # Errors
-    /// As [`Store::record`].
-    pub fn records(&self) -> Result<Vec<TrialRecord>> {
+    /// If the system refuses to read.
+    pub fn records(&self) -> Result<Found<TrialRecord>> {
         self.records_of(&self.ids()?)
     }
 
     /// Those of the given trials that ended, sorted as [`Store::records`].
     ///
     /// # Errors
-    /// As [`Store::record`].
-    pub fn records_of(&self, ids: &[String]) -> Result<Vec<TrialRecord>> {
+    /// If the system refuses to read.
+    pub fn records_of(&self, ids: &[String]) -> Result<Found<TrialRecord>> {
         let targets = SharedTargets::default();
         let read = |id: &str| {
             let mut record = self.record(id)?;
@@ -346,7 +346,7 @@ impl Store {
             Ok(record)
         };
         let mut records = in_parallel(ids, read)?;
-        records.sort_by_cached_key(|record| sort_key(&record.spec));
+        records.all.sort_by_cached_key(|record| sort_key(&record.spec));
         Ok(records)
     }
 
@@ -355,10 +355,15 @@ impl Store {
     /// # Errors
     /// If the store cannot be written.
     pub fn remember_grid(&self, grid: &GridRecord) -> Result<()> {
-        let folder = self.root.join("grids");
+        let folder = self.root.join(GRIDS);
         fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, &error))?;
         let path = folder.join(format!("{}.json", grid.id()));
-        file::create(&path, &to_json(grid)?, Durability::Synced).map(|_| ())
+        match grid::read(&path) {
+            Err(error) if error.kind() == DATA => trial::move_aside(&path, "damaged")?,
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        file::create(&path, &seal::sealed(grid)?, Durability::Synced).map(|_| ())
     }
 
     /// After how many seeds verdicts were shown, by family.
@@ -380,24 +385,21 @@ impl Store {
     /// All grids that were planned, the oldest first.
     ///
     /// # Errors
-    /// If a record of one is damaged.
-    pub fn grids(&self) -> Result<Vec<GridRecord>> {
-        let folder = self.root.join("grids");
-        let mut grids = Vec::new();
-        for name in names(&folder)? {
-            if name.starts_with('.') || !name.ends_with(".json") {
-                continue;
+    /// If the system refuses to read.
+    pub fn grids(&self) -> Result<Found<GridRecord>> {
+        let folder = self.root.join(GRIDS);
+        let mut grids = Found { all: Vec::new(), damaged: Vec::new() };
+        let mut names = names(&folder)?;
+        names.retain(|name| !name.starts_with('.') && name.ends_with(".json"));
+        names.sort();
+        for name in names {
+            match grid::read(&folder.join(name)) {
+                Ok(grid) => grids.all.extend(grid),
+                Err(error) if error.kind() == DATA => grids.damaged.push(error),
+                Err(error) => return Err(error),
             }
-            let path = folder.join(name);
-            let text = file::read_optional(&path)?.unwrap_or_default();
-            let grid: GridRecord = serde_json::from_str(&text).map_err(|error| {
-                Error::data(format!("this is no record of a grid: {error}"))
-                    .at(path.display().to_string())
-                    .hint("delete the file and start that grid again: finished trials are kept")
-            })?;
-            grids.push(grid);
         }
-        grids.sort_by(|a, b| (&a.started, &a.command).cmp(&(&b.started, &b.command)));
+        grids.all.sort_by(|a, b| (&a.started, &a.command).cmp(&(&b.started, &b.command)));
         Ok(grids)
     }
 
@@ -407,26 +409,6 @@ impl Store {
     /// If the store cannot be written.
     pub fn set_aside(&self, id: &str, why: &str) -> Result<()> {
         trial::set_aside(&self.folder(id), why)
-    }
-}
-
-fn not_a_folder(root: &Path) -> Error {
-    Error::usage(format!("{} is not a folder", root.display()))
-        .hint("pass another place with --store")
-}
-
-/// Refuses a folder that is in use for something else.
-fn refuse_foreign(root: &Path) -> Result<()> {
-    // Another grid may be making the store at this moment; its file has a hidden name.
-    match names(root)?.into_iter().find(|name| !name.starts_with(".store.json.")) {
-        None => Ok(()),
-        // The other grid was faster.
-        Some(_) if root.join("store.json").exists() => Ok(()),
-        Some(name) => Err(Error::usage(format!(
-            "{} is not a run store and not empty: it holds {name}",
-            root.display()
-        ))
-        .hint("pass a new or empty folder with --store")),
     }
 }
 
@@ -469,26 +451,41 @@ fn sort_key(spec: &TrialSpec) -> (String, String, String, String, u64, u64, Stri
 fn in_parallel<T: Send>(
     ids: &[String],
     read: impl Fn(&str) -> Result<Option<T>> + Sync,
-) -> Result<Vec<T>> {
+) -> Result<Found<T>> {
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let share = ids.len().div_ceil(threads).max(64);
     let read = &read;
+    let read_all = |ids: &[String]| {
+        let mut found = Found { all: Vec::new(), damaged: Vec::new() };
+        for id in ids {
+            match read(id) {
+                Ok(one) => found.all.extend(one),
+                Err(error) if error.kind() == DATA => found.damaged.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    };
     std::thread::scope(|scope| {
-        let parts: Vec<_> = ids
-            .chunks(share)
-            .map(|ids| {
-                scope.spawn(move || {
-                    ids.iter().filter_map(|id| read(id).transpose()).collect::<Result<Vec<T>>>()
-                })
-            })
-            .collect();
-        let mut all = Vec::with_capacity(ids.len());
+        let parts: Vec<_> =
+            ids.chunks(share).map(|ids| scope.spawn(move || read_all(ids))).collect();
+        let mut all = Found { all: Vec::with_capacity(ids.len()), damaged: Vec::new() };
         for part in parts {
-            all.extend(part.join().expect("reading does not panic")?);
+            let found = part.join().expect("reading does not panic")?;
+            all.all.extend(found.all);
+            all.damaged.extend(found.damaged);
         }
         Ok(all)
     })
 }
 
+fn ended(result: TrialResult) -> TrialState {
+    let TrialResult { status, reason, collapse, .. } = result;
+    TrialState::Ended { status, reason, collapse }
+}
+
+/// Damage, which concerns one file, unlike a system that refuses.
+const DATA: dst_record::ErrorKind = dst_record::ErrorKind::Data;
+
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

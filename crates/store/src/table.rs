@@ -1,9 +1,9 @@
 //! `history.csv`, `layers.csv` and `ages.csv` of one trial.
 
-use dst_core::NetworkRecord;
-use dst_core::network::NetworkCells;
-use dst_core::record::{AgeRecord, EpochRecord, LayerRecord, Scores};
-use dst_core::{Error, Result};
+use dst_record::NetworkRecord;
+use dst_record::network::NetworkCells;
+use dst_record::record::{AgeRecord, EpochRecord, LayerRecord, Scores};
+use dst_record::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -77,34 +77,34 @@ impl From<EpochRow> for EpochRecord {
 
 /// `history.csv` as bytes: behind the epoch what its layers have together, so that nobody need add
 /// them up. These columns are not read again; `layers.csv` has what they were made from.
-pub(super) fn write_history(history: &[EpochRecord], layers: &[LayerRecord]) -> Result<Vec<u8>> {
+pub(crate) fn write_history(history: &[EpochRecord], layers: &[LayerRecord]) -> Result<Vec<u8>> {
     let networks = NetworkRecord::by_epoch(layers);
     let network = |epoch| NetworkCells(networks.get(&epoch).copied());
     write(history.iter().map(|record| (EpochRow::from(record), network(record.epoch))))
 }
 
 /// The epochs in `history.csv`.
-pub(super) fn read_history(text: &str) -> Result<Vec<EpochRecord>> {
+pub(crate) fn read_history(text: &str) -> Result<Vec<EpochRecord>> {
     Ok(read::<EpochRow>(text)?.into_iter().map(EpochRecord::from).collect())
 }
 
 /// `layers.csv` as bytes.
-pub(super) fn write_layers(layers: &[LayerRecord]) -> Result<Vec<u8>> {
+pub(crate) fn write_layers(layers: &[LayerRecord]) -> Result<Vec<u8>> {
     write(layers.iter())
 }
 
 /// The rows of `layers.csv`.
-pub(super) fn read_layers(text: &str) -> Result<Vec<LayerRecord>> {
+pub(crate) fn read_layers(text: &str) -> Result<Vec<LayerRecord>> {
     read(text)
 }
 
 /// `ages.csv` as bytes.
-pub(super) fn write_ages(ages: &[AgeRecord]) -> Result<Vec<u8>> {
+pub(crate) fn write_ages(ages: &[AgeRecord]) -> Result<Vec<u8>> {
     write(ages.iter())
 }
 
 /// The rows of `ages.csv`.
-pub(super) fn read_ages(text: &str) -> Result<Vec<AgeRecord>> {
+pub(crate) fn read_ages(text: &str) -> Result<Vec<AgeRecord>> {
     read(text)
 }
 

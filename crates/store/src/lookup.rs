@@ -1,8 +1,8 @@
 //! Trials as people name them: by an id or its beginning.
 
-use dst_core::{Error, Result};
+use dst_record::{Error, Result};
 
-use super::Store;
+use crate::Store;
 
 /// How many trials a message lists.
 const LISTED: usize = 8;
@@ -66,8 +66,8 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::spec;
     use super::*;
+    use crate::testing::spec;
 
     #[test]
     fn a_beginning_that_is_unique_suffices() {

@@ -1,0 +1,138 @@
+//! `store.json`, the file that names the format of a store, and what is a store without it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use dst_record::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::file::{self, Durability};
+use crate::{DATA, Store, is_id, names, to_json, trial};
+
+/// The format that this version writes and the newest that it reads.
+const FORMAT: u32 = 1;
+
+/// The file that names it.
+pub(crate) const MARKER: &str = "store.json";
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Marker {
+    format: u32,
+}
+
+impl Store {
+    /// Opens a store that exists. Trials without the file that names its format are one too.
+    ///
+    /// # Errors
+    /// If there is none, or it is of a newer format.
+    pub fn open(root: &Path) -> Result<Self> {
+        match read_marker(root)? {
+            Some(Marker { format }) if format > FORMAT => Err(Error::usage(format!(
+                "{} has format {format}, and this version reads up to {FORMAT}",
+                root.display(),
+            ))
+            .hint("use the newer harness that wrote it, or another --store")),
+            Some(_) => Ok(Self { root: root.to_owned() }),
+            None if holds_trials(root)? => Ok(Self { root: root.to_owned() }),
+            None => {
+                let what = if root.is_dir() { "is no run store" } else { "does not exist" };
+                Err(Error::usage(format!("{} {what}", root.display()))
+                    .hint("pass --store with the folder of a grid, or start a grid to make one"))
+            }
+        }
+    }
+
+    /// Opens a store, making it if the folder is absent or empty, and checks that it can be
+    /// written. The file that names its format is written anew where trials lack it.
+    ///
+    /// # Errors
+    /// If the folder holds something else, is a file, or cannot be written.
+    pub fn create(root: &Path) -> Result<Self> {
+        fs::create_dir_all(root).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => not_a_folder(root),
+            _ => Error::io("create", root, &error),
+        })?;
+        if read_marker(root)?.is_none() {
+            if !holds_trials(root)? {
+                refuse_foreign(root)?;
+            }
+            let path = root.join(MARKER);
+            // One that is no marker is replaced: what it should say is known. It may have come from
+            // another grid meanwhile.
+            if path.exists() && read_marker(root)?.is_none() {
+                trial::move_aside(&path, "damaged")?;
+            }
+            let mut bytes = to_json(&Marker { format: FORMAT })?;
+            bytes.push(b'\n');
+            file::create(&path, &bytes, Durability::Synced)?;
+        }
+        let store = Self::open(root)?;
+        tempfile::NamedTempFile::new_in(root)
+            .map_err(|error| Error::io("write to", root, &error))?;
+        Ok(store)
+    }
+
+    /// The store at `root`, if there is one yet; makes nothing.
+    ///
+    /// # Errors
+    /// If [`Store::create`] would not take the folder.
+    pub fn open_if_there(root: &Path) -> Result<Option<Self>> {
+        if read_marker(root)?.is_some() || holds_trials(root)? {
+            return Self::open(root).map(Some);
+        }
+        if root.is_dir() {
+            refuse_foreign(root)?;
+        } else if root.exists() {
+            return Err(not_a_folder(root));
+        }
+        Ok(None)
+    }
+}
+
+fn not_a_folder(root: &Path) -> Error {
+    Error::usage(format!("{} is not a folder", root.display()))
+        .hint("pass another place with --store")
+}
+
+/// The marker of a store; none if there is none, or it is no marker.
+pub(crate) fn read_marker(root: &Path) -> Result<Option<Marker>> {
+    match file::read_bytes(&root.join(MARKER)) {
+        // Only the format is looked at: what else a newer version keeps here is its own affair.
+        Ok(bytes) => Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok())),
+        Err(error) if error.kind() == DATA => Ok(None),
+        // A folder that is a file.
+        Err(_) if !root.is_dir() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Are there trials, or grids that were planned?
+fn holds_trials(root: &Path) -> Result<bool> {
+    if !root.is_dir() {
+        return Ok(false);
+    }
+    let is_trial = |name: &String| is_id(name) && root.join(name).join("spec.json").exists();
+    Ok(names(root)?.iter().any(is_trial))
+}
+
+/// Refuses a folder that is in use for something else.
+fn refuse_foreign(root: &Path) -> Result<()> {
+    // Another grid may be making the store at this moment; its file has a hidden name. A marker that is
+    // none is replaced.
+    let is_ours = |name: &String| {
+        name.starts_with(".store.json.")
+            || name == MARKER
+            || name.starts_with("store.json.damaged-")
+    };
+    match names(root)?.into_iter().find(|name| !is_ours(name)) {
+        None => Ok(()),
+        // The other grid was faster.
+        Some(_) if read_marker(root)?.is_some() => Ok(()),
+        Some(name) => Err(Error::usage(format!(
+            "{} is not a run store and not empty: it holds {name}",
+            root.display()
+        ))
+        .hint("pass a new or empty folder with --store")),
+    }
+}
