@@ -209,9 +209,10 @@ impl TerminalTable {
     /// The width below which a number or a name would be broken.
     fn least(&self, column: usize) -> usize {
         let longest = |text: &str| pieces(text).iter().map(|p| length(p)).max().unwrap_or(0);
+        let is_numeric = self.is_numeric(column);
         let cells = self.cells(column).map(|cell| {
             // The parts of a number belong together: `98.12 ± 0.10`.
-            if self.is_numeric(column) { length(&cell.text) } else { longest(&cell.text) }
+            if is_numeric { length(&cell.text) } else { longest(&cell.text) }
         });
         cells.chain([longest(&self.columns[column].title)]).max().unwrap_or(0)
     }

@@ -81,6 +81,18 @@ pub struct Found<T> {
     pub damaged: Vec<Error>,
 }
 
+/// What is read to tell where a trial stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Its result.
+    Result,
+    /// Its result, and whether the files that it counts are those that it was written with.
+    Files,
+}
+
+/// Where a trial stands, with its result if it ended.
+pub type TrialStanding = (TrialState, Option<TrialResult>);
+
 /// Where a trial stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrialState {
@@ -152,6 +164,17 @@ impl Store {
     /// If the folder holds another specification, or cannot be written.
     pub fn add(&self, spec: &TrialSpec) -> Result<()> {
         trial::write_spec(&self.folder(&spec.id()), spec)
+    }
+
+    /// The same for many trials.
+    ///
+    /// # Errors
+    /// As [`Store::add`].
+    pub fn add_all(&self, specs: &[TrialSpec]) -> Result<()> {
+        let by_id: BTreeMap<String, &TrialSpec> =
+            specs.iter().map(|spec| (spec.id(), spec)).collect();
+        let ids: Vec<String> = by_id.keys().cloned().collect();
+        in_parallel(&ids, |id| self.add(by_id[id]).map(Some)).map(|_| ())
     }
 
     /// Keeps that a trial was refused before anything was trained, and why, unless it ended in another
@@ -247,18 +270,7 @@ impl Store {
     /// # Errors
     /// If its folder cannot be read.
     pub fn state(&self, id: &str) -> Result<TrialState> {
-        let folder = self.folder(id);
-        match trial::read_result(&folder, id) {
-            Ok(Some(result)) => return Ok(ended(result)),
-            Err(error) if error.kind() == DATA => return Ok(TrialState::Damaged(error.one_line())),
-            Err(error) => return Err(error),
-            Ok(None) => {}
-        }
-        Ok(match lease::attempts(&folder)? {
-            Attempts::None => TrialState::Pending,
-            Attempts::Held(holder) => TrialState::Running(holder),
-            Attempts::Idle { .. } => TrialState::Interrupted,
-        })
+        Ok(self.look(id, Depth::Result)?.0)
     }
 
     /// The same, by the result and every file that it counts: before a grid believes it.
@@ -266,17 +278,39 @@ impl Store {
     /// # Errors
     /// If its folder cannot be read.
     pub fn checked_state(&self, id: &str) -> Result<TrialState> {
+        Ok(self.look(id, Depth::Files)?.0)
+    }
+
+    /// Where trials stand, in their order, each with its result if it ended.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub fn states(&self, ids: &[String], depth: Depth) -> Result<Vec<TrialStanding>> {
+        Ok(in_parallel(ids, |id| self.look(id, depth).map(Some))?.all)
+    }
+
+    fn look(&self, id: &str, depth: Depth) -> Result<TrialStanding> {
         let folder = self.folder(id);
-        let checked = trial::read_result(&folder, id).and_then(|result| {
-            let check = |result| trial::check_files(&folder, id, &result).map(|()| ended(result));
-            result.map(check).transpose()
+        let read = trial::read_result(&folder, id).and_then(|result| match (result, depth) {
+            (Some(result), Depth::Files) => {
+                trial::check_files(&folder, id, &result).map(|()| Some(result))
+            }
+            (result, _) => Ok(result),
         });
-        match checked {
-            Ok(Some(state)) => Ok(state),
-            Ok(None) => self.state(id),
-            Err(error) if error.kind() == DATA => Ok(TrialState::Damaged(error.one_line())),
-            Err(error) => Err(error),
+        match read {
+            Ok(Some(result)) => return Ok((ended(&result), Some(result))),
+            Ok(None) => {}
+            Err(error) if error.kind() == DATA => {
+                return Ok((TrialState::Damaged(error.one_line()), None));
+            }
+            Err(error) => return Err(error),
         }
+        let state = match lease::attempts(&folder)? {
+            Attempts::None => TrialState::Pending,
+            Attempts::Held(holder) => TrialState::Running(holder),
+            Attempts::Idle { .. } => TrialState::Interrupted,
+        };
+        Ok((state, None))
     }
 
     /// Refuses a result that cannot be one of the trial of that id, as far as it is known.
@@ -479,9 +513,9 @@ fn in_parallel<T: Send>(
     })
 }
 
-fn ended(result: TrialResult) -> TrialState {
+fn ended(result: &TrialResult) -> TrialState {
     let TrialResult { status, reason, collapse, .. } = result;
-    TrialState::Ended { status, reason, collapse }
+    TrialState::Ended { status: *status, reason: reason.clone(), collapse: *collapse }
 }
 
 /// Damage, which concerns one file, unlike a system that refuses.

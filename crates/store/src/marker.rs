@@ -119,8 +119,14 @@ fn holds_trials(root: &Path) -> Result<bool> {
 /// Refuses a folder that is in use for something else.
 fn refuse_foreign(root: &Path) -> Result<()> {
     // Another grid may be making the store at this moment; its file has a hidden name. A marker that is
-    // none is replaced.
+    // none is replaced, and an empty folder with the name of a trial is nobody's work.
+    let is_empty = |name: &String| {
+        is_id(name) && names(&root.join(name)).is_ok_and(|inside| inside.is_empty())
+    };
     let is_ours = |name: &String| {
+        if is_empty(name) {
+            return true;
+        }
         name.starts_with(".store.json.")
             || name == MARKER
             || name.starts_with("store.json.damaged-")

@@ -78,7 +78,8 @@ fn trials_without_the_file_that_names_their_format_are_a_store() {
     let (_folder, store) = store();
     let marker = store.root().join("store.json");
     let wanted = spec("set", 0);
-    // An empty store whose marker is damaged is empty.
+    // An empty store whose marker is damaged is empty; a folder named like a trial changes nothing.
+    fs::create_dir(store.root().join("00000000000000ff")).unwrap();
     fs::write(&marker, "{").unwrap();
     assert!(text(Store::open(store.root()).unwrap_err()).contains("is no run store"));
     Store::create(store.root()).unwrap();

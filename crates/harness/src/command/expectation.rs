@@ -5,7 +5,7 @@ use dst_core::record::{Status, TrialSpec};
 
 use super::epoch_times::{EpochTimes, seconds};
 use crate::progress::span;
-use dst_store::Store;
+use dst_store::{Depth, Store};
 
 /// How long these trials will take, as many at once, by what finished ones of their networks took in
 /// this store: in words, with what is not known. None if there are no trials, or nothing is known.
@@ -19,8 +19,10 @@ pub(super) fn of_trials(
 ) -> Result<Option<String>> {
     let mut times = EpochTimes::default();
     if let Some(store) = store {
-        for spec in super::readable::specs(store)? {
-            let result = store.result(&spec.id())?;
+        let specs = super::readable::specs(store)?;
+        let ids: Vec<String> = specs.iter().map(TrialSpec::id).collect();
+        let states = store.states(&ids, Depth::Result)?;
+        for (spec, (_, result)) in specs.into_iter().zip(states) {
             if let Some(result) = result.filter(|result| result.status == Status::Finished) {
                 times.finished(&spec, seconds(store, &result));
             }

@@ -139,11 +139,13 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
         code,
         ..executor_options(&execution, args)?
     };
-    let (trained, mut to_execute) = standings.accepted();
+    let (done, mut to_execute) = (standings.done(), pending);
     let refused: BTreeSet<String> = checked.refused.iter().map(|(spec, _)| spec.id()).collect();
     to_execute.retain(|spec| !refused.contains(&spec.id()));
-    for spec in &trained {
-        progress.event(&Event::Skipped { id: spec.id(), status: Status::Finished });
+    // What a trial trained must be known for the report, too.
+    store.add_all(&done.iter().map(|(spec, _)| spec.clone()).collect::<Vec<_>>())?;
+    for (spec, status) in &done {
+        progress.event(&Event::Skipped { id: spec.id(), status: *status });
     }
     let executed = execute(&store, &to_execute, &options, &mut |event| {
         if let Event::Ended { id, .. } = &event {
@@ -173,7 +175,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
             count(executed.finished + executed.failed, "trial"),
             span(started.elapsed().as_secs_f64()),
             executed.failed,
-            executed.skipped + trained.len(),
+            executed.skipped + done.len(),
         ));
     }
     kept.all_ended()?;

@@ -13,7 +13,7 @@ use super::preflight::Inputs;
 use crate::cli::Rerun;
 use crate::code;
 use crate::executor::Outdated;
-use dst_store::{Store, TrialState};
+use dst_store::{Depth, Store, TrialStanding, TrialState};
 
 /// What users may decide about results that are there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,12 +101,13 @@ impl<'a> Standings<'a> {
         policy: ReusePolicy,
         analysis: &Analysis,
     ) -> Result<Self> {
-        let read = |spec: &TrialSpec| {
-            let (mut state, mut provenance) = (TrialState::Pending, None);
-            if let Some(store) = store {
-                state = store.checked_state(&spec.id())?;
-                provenance = store.result(&spec.id())?.map(|result| result.provenance);
-            }
+        let ids: Vec<String> = trials.iter().map(TrialSpec::id).collect();
+        let states = match store {
+            Some(store) => store.states(&ids, Depth::Files)?,
+            None => vec![(TrialState::Pending, None); trials.len()],
+        };
+        let read = |(spec, (state, result)): (&TrialSpec, TrialStanding)| {
+            let provenance = result.map(|result| result.provenance);
             let is_trained = match &state {
                 TrialState::Ended { status, collapse, .. } => {
                     analysis.counts_as_trained(&spec.dataset, *status, *collapse)
@@ -124,7 +125,7 @@ impl<'a> Standings<'a> {
                 policy,
             })
         };
-        Ok(Self { trials, list: trials.iter().map(read).collect::<Result<_>>()? })
+        Ok(Self { trials, list: trials.iter().zip(states).map(read).collect::<Result<_>>()? })
     }
 
     /// Each trial with where it stands.
@@ -166,17 +167,16 @@ impl<'a> Standings<'a> {
             .collect()
     }
 
-    /// Of trials whose failures are trained again, those whose collapse is accepted, and all others.
-    pub(super) fn accepted(&self) -> (Vec<TrialSpec>, Vec<TrialSpec>) {
-        let is_accepted = |standing: &Standing| {
-            let reruns = standing.policy.rerun == Rerun::Failed;
-            reruns && standing.is_trained && !standing.is_outdated()
-        };
-        let of = |accepted: bool| {
-            let belonging = self.iter().filter(|(_, standing)| is_accepted(standing) == accepted);
-            belonging.map(|(spec, _)| spec.clone()).collect()
-        };
-        (of(true), of(false))
+    /// The trials whose results stay, each with how it ended; an accepted collapse has finished.
+    pub(super) fn done(&self) -> Vec<(TrialSpec, Status)> {
+        let done = self.iter().filter_map(|(spec, standing)| match standing.state {
+            TrialState::Ended { status, .. } if !standing.trains() => {
+                let status = if standing.is_trained { Status::Finished } else { status };
+                Some((spec.clone(), status))
+            }
+            _ => None,
+        });
+        done.collect()
     }
 
     /// Results that are there and do not count, by trial.

@@ -28,7 +28,7 @@ use crate::screen::Screen;
 use crate::table::{Cell, Column, TerminalTable};
 use crate::text::hanging;
 use dst_store::clock;
-use dst_store::{Store, TrialProgress, TrialState};
+use dst_store::{Depth, Store, TrialProgress, TrialState};
 use group::{Counts, RemainingTime, Score, bar};
 
 /// A trial as the store knows it.
@@ -110,14 +110,16 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
     let mut epoch_times = EpochTimes::default();
     let mut trials = Vec::new();
     let analysis = readable::grids(store)?.pop().map(|grid| grid.analysis).unwrap_or_default();
-    for spec in readable::specs(store)? {
-        let id = spec.id();
-        let state = accepted_is_finished(store.state(&id)?, &spec, &analysis);
+    let specs = readable::specs(store)?;
+    let ids: Vec<String> = specs.iter().map(TrialSpec::id).collect();
+    let states = store.states(&ids, Depth::Result)?;
+    for ((spec, id), (state, result)) in specs.into_iter().zip(ids).zip(states) {
+        let state = accepted_is_finished(state, &spec, &analysis);
         let is_begun = matches!(state, TrialState::Running(_) | TrialState::Interrupted);
         let progress = if is_begun { store.progress(&spec) } else { None };
         let (mut outcome, mut other_code) = (None, BTreeSet::new());
         if let TrialState::Ended { status, .. } = state
-            && let Some(result) = store.result(&id)?
+            && let Some(result) = result
         {
             other_code = code::changes(&result.provenance)?;
             if status == Status::Finished {
