@@ -28,10 +28,9 @@ pub(super) fn check(bytes: &[u8], metadata: &ParquetMetaData) -> Result<()> {
     let mut unpacked: u64 = 0;
     for group in metadata.row_groups() {
         for column in group.columns() {
-            let start = match column.dictionary_page_offset() {
-                Some(dictionary) => dictionary.min(column.data_page_offset()),
-                None => column.data_page_offset(),
-            };
+            // Where the crate begins to read; a column without rows may say that its data are at 0.
+            let dictionary = column.dictionary_page_offset();
+            let start = dictionary.unwrap_or_else(|| column.data_page_offset());
             let length = usize::try_from(column.compressed_size()).map_err(|_| broken())?;
             let start = usize::try_from(start).map_err(|_| broken())?;
             let end = start.checked_add(length).ok_or_else(broken)?;

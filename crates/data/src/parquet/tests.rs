@@ -55,6 +55,15 @@ fn write(path: &Path, rows: &[(&[u8], i64, Option<&str>, f32)]) {
     writer.close().unwrap();
 }
 
+#[test]
+fn a_table_without_rows_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.parquet");
+    crate::testing::write_parquet(&path, &[("label", crate::testing::Column::Integers(vec![]))]);
+    let table = ParquetTable::open(&[path]).unwrap();
+    assert_eq!((table.rows(), table.integers("label").unwrap()), (0, vec![]));
+}
+
 const ROWS: [(&[u8], i64, Option<&str>, f32); 3] =
     [(b"one", 1, Some("eins"), 0.5), (b"", 0, Some(""), 5.0), (b"\xff", 2, Some("drei"), 3.8)];
 
