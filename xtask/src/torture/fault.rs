@@ -116,9 +116,7 @@ impl Fault<'_> {
             }
             FaultKind::FullDisk => {
                 let bytes = random.random_range(100..60_000);
-                let mut started = Harness::start_on_full_disk(self.program, self.folder, bytes)?;
-                started.struck = true;
-                running.push(started);
+                running.push(Harness::start_on_full_disk(self.program, self.folder, bytes)?);
             }
             FaultKind::StrangeFolder => {
                 let name = format!("{:016x}", random.next_u64());

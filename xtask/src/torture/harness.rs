@@ -20,6 +20,8 @@ const GRID: &str = "grid --strategies set,rigl,dense --models mlp --set mlp.hidd
 pub(super) struct Harness {
     child: Child,
     log: PathBuf,
+    /// The largest file that it may write, in bytes, what it says included.
+    limit: Option<u64>,
     /// Was it struck, so that its end says nothing?
     pub(super) struck: bool,
 }
@@ -30,7 +32,9 @@ pub(super) struct EndedHarness {
     pub(super) code: Option<i32>,
     signal: Option<i32>,
     pub(super) stderr: String,
-    pub(super) struck: bool,
+    /// Was there no room for all that it said?
+    pub(super) is_cut: bool,
+    struck: bool,
 }
 
 impl EndedHarness {
@@ -63,7 +67,9 @@ impl Harness {
         unsafe {
             command.pre_exec(before_exec);
         }
-        Self::spawn((command, log))
+        let mut started = Self::spawn((command, log))?;
+        (started.limit, started.struck) = (Some(bytes), true);
+        Ok(started)
     }
 
     fn command(program: &Path, folder: &Path, rest: Option<&str>) -> Result<(Command, PathBuf)> {
@@ -84,7 +90,7 @@ impl Harness {
 
     fn spawn((mut command, log): (Command, PathBuf)) -> Result<Self> {
         let child = command.spawn().map_err(|e| format!("the harness does not start: {e}"))?;
-        Ok(Self { child, log, struck: false })
+        Ok(Self { child, log, limit: None, struck: false })
     }
 
     /// How it ended, if it has.
@@ -113,12 +119,12 @@ impl Harness {
     }
 
     fn ended(&self, status: ExitStatus) -> EndedHarness {
+        let said = fs::read(&self.log).unwrap_or_default();
         EndedHarness {
             code: status.code(),
             signal: status.signal(),
-            stderr: fs::read(&self.log)
-                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-                .unwrap_or_default(),
+            is_cut: self.limit.is_some_and(|limit| said.len() as u64 >= limit),
+            stderr: String::from_utf8_lossy(&said).into_owned(),
             struck: self.struck,
         }
     }

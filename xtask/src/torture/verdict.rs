@@ -65,7 +65,7 @@ impl Verdict {
             return;
         }
         // Done, trials failed, interrupted, or killed.
-        if matches!(code, Some(0 | 1 | 130) | None) {
+        if matches!(code, Some(0 | 1 | 130) | None) || ended.is_cut {
             return;
         }
         // Errors say what, and in a further line what to do; those that a trial said have it in one.
