@@ -153,13 +153,15 @@ pub fn read_optional(path: &Path) -> Result<Option<String>> {
 /// # Errors
 /// If it is something else than a file, such as a pipe that nobody writes to, or the system refuses.
 pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        _ => {}
+    // What cannot be asked for, such as below a folder that may not be read, is not taken for absent.
+    let is_absent =
+        || matches!(fs::metadata(path), Err(error) if error.kind() == ErrorKind::NotFound);
+    if is_absent() {
+        return Ok(None);
     }
     match dst_record::file::read(path) {
         // It went away meanwhile.
-        Err(_) if !path.exists() => Ok(None),
+        Err(_) if is_absent() => Ok(None),
         read => read.map(Some),
     }
 }
@@ -199,6 +201,18 @@ mod tests {
         let error = rename_to_new_name(&a, &b).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         assert_eq!(fs::read_to_string(&b).unwrap(), "a");
+    }
+
+    #[test]
+    fn only_what_is_absent_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert_eq!(read_bytes(&file).unwrap(), None);
+        fs::write(&file, "text").unwrap();
+        assert_eq!(read_optional(&file).unwrap().as_deref(), Some("text"));
+        let refused = |path: &Path| read_bytes(path).unwrap_err().kind();
+        assert_eq!(refused(&file.join("below")), dst_record::ErrorKind::Io);
+        assert_eq!(refused(folder.path()), dst_record::ErrorKind::Data);
     }
 
     #[test]

@@ -81,6 +81,13 @@ pub struct Found<T> {
     pub damaged: Vec<Error>,
 }
 
+impl<T> Found<T> {
+    /// All of it, or the first damage.
+    fn whole(self) -> Result<Vec<T>> {
+        self.damaged.into_iter().next().map_or(Ok(self.all), Err)
+    }
+}
+
 /// What is read to tell where a trial stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
@@ -174,7 +181,7 @@ impl Store {
         let by_id: BTreeMap<String, &TrialSpec> =
             specs.iter().map(|spec| (spec.id(), spec)).collect();
         let ids: Vec<String> = by_id.keys().cloned().collect();
-        in_parallel(&ids, |id| self.add(by_id[id]).map(Some)).map(|_| ())
+        in_parallel(&ids, |id| self.add(by_id[id]).map(Some))?.whole().map(|_| ())
     }
 
     /// Keeps that a trial was refused before anything was trained, and why, unless it ended in another
@@ -212,7 +219,7 @@ impl Store {
 
     /// Writes a result that no worker writes. Says whether it did: not if there is one already, or
     /// somebody works on the trial.
-    fn end(&self, result: &TrialResult) -> Result<bool> {
+    pub(crate) fn end(&self, result: &TrialResult) -> Result<bool> {
         match self.claim(&result.trial)? {
             Claim::Held(_) => Ok(false),
             Claim::Ours(held) => {
@@ -286,7 +293,7 @@ impl Store {
     /// # Errors
     /// If a folder cannot be read.
     pub fn states(&self, ids: &[String], depth: Depth) -> Result<Vec<TrialStanding>> {
-        Ok(in_parallel(ids, |id| self.look(id, depth).map(Some))?.all)
+        in_parallel(ids, |id| self.look(id, depth).map(Some))?.whole()
     }
 
     fn look(&self, id: &str, depth: Depth) -> Result<TrialStanding> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dst_record::{Error, Result};
 use serde::Serialize;
@@ -10,6 +11,9 @@ use crate::lease::{self, Attempts};
 use crate::marker::{MARKER, read_marker};
 use crate::seal::Seal;
 use crate::{DATA, GRIDS, Store, grid, looks, names, trial, weights};
+
+/// How long a file must lie that looks half written before it counts as left by a process that died.
+const SETTLED: Duration = Duration::from_secs(600);
 
 /// Something that is wrong at one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -196,7 +200,7 @@ impl Store {
         }
         for folder in folders {
             for name in names(&folder)? {
-                if is_half_written(&name) {
+                if is_half_written(&name) && is_settled(&folder.join(&name)) {
                     add(folder.join(name), "left by a process that was killed");
                 } else if options.set_aside && is_set_aside(&name) {
                     add(folder.join(name), "set aside");
@@ -248,6 +252,12 @@ fn is_half_written(name: &str) -> bool {
     name.ends_with(".partial")
         || name.starts_with("tmp")
         || (is_number(parts.next()) && is_number(parts.next()))
+}
+
+/// Has nobody written to it for a while? A file that is not whole may be of a process that writes it.
+fn is_settled(path: &Path) -> bool {
+    let written = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    written.is_ok_and(|at| at.elapsed().is_ok_and(|passed| passed >= SETTLED))
 }
 
 /// Names such as `result.json.failed-1`.
@@ -371,6 +381,18 @@ mod tests {
         fs::write(store.root().join(".store.json.host.1.0"), [0; 5]).unwrap();
         fs::write(ended.join("result.json.failed-1"), [0; 7]).unwrap();
         fs::write(ended.join("result.json.other-code-12"), [0; 7]).unwrap();
+        let half_written = |folder: &Path| {
+            let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            let hidden =
+                entries.filter(|path| path.file_name().unwrap().as_encoded_bytes()[0] == b'.');
+            hidden.collect::<Vec<_>>()
+        };
+        let now = store.waste(WasteOptions::default()).unwrap();
+        assert_eq!(now.iter().map(|waste| waste.bytes).collect::<Vec<_>>(), [100], "{now:?}");
+        for path in half_written(&ended).into_iter().chain(half_written(store.root())) {
+            let before = std::time::SystemTime::now() - SETTLED;
+            fs::File::options().write(true).open(path).unwrap().set_modified(before).unwrap();
+        }
         let sizes = |options| -> Vec<u64> {
             let mut sizes: Vec<u64> =
                 store.waste(options).unwrap().iter().map(|waste| waste.bytes).collect();

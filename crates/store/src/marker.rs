@@ -107,7 +107,7 @@ pub(crate) fn read_marker(root: &Path) -> Result<Option<Marker>> {
     }
 }
 
-/// Are there trials, or grids that were planned?
+/// Is there a folder of a trial with its specification?
 fn holds_trials(root: &Path) -> Result<bool> {
     if !root.is_dir() {
         return Ok(false);

@@ -6,23 +6,14 @@ use dst_record::record::{MemoryKind, Outcome, Provenance, Scores, Status, TrialS
 use dst_record::{Keep, Metric, Result, Training};
 use serde_json::json;
 
-use crate::{Claim, RowCounts, Store, TrialResult};
+use crate::{RowCounts, Store, TrialResult};
 
-/// Stores a result as a worker does; says whether it was the first.
+/// Stores a result as a worker does; says whether it was the first, and nobody works on the trial.
 ///
 /// # Errors
 /// As [`HeldTrial::write_result`](crate::HeldTrial::write_result).
-///
-/// # Panics
-/// If somebody works on the trial.
 pub fn end(store: &Store, result: &TrialResult) -> Result<bool> {
-    match store.claim(&result.trial)? {
-        Claim::Ours(held) => {
-            let is_first = held.write_result(result)?;
-            held.end("ended").map(|()| is_first)
-        }
-        Claim::Held(holder) => panic!("held by {holder}"),
-    }
+    store.end(result)
 }
 
 /// A trial of a strategy `name` that no crate need provide.

@@ -9,7 +9,7 @@ use dst_record::record::{
     AgeRecord, Collapse, EpochRecord, LayerRecord, Outcome, Provenance, Status, TrialRecord,
     TrialSpec,
 };
-use dst_record::{Error, ErrorKind as Kind, Keep, Predictions, Result};
+use dst_record::{Error, Keep, Predictions, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::file::{self, Durability};
@@ -17,9 +17,7 @@ use crate::masks::{MASKS, parse_masks, write_masks};
 use crate::predictions::{PREDICTIONS, parse_predictions, write_predictions};
 use crate::seal::{self, Seal, sha256};
 use crate::weights::{self, WEIGHTS};
-use crate::{check, table, to_json};
-
-const DATA: Kind = Kind::Data;
+use crate::{DATA, check, table, to_json};
 
 const SPEC: &str = "spec.json";
 pub(crate) const RESULT: &str = "result.json";

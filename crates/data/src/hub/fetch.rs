@@ -108,11 +108,11 @@ pub fn fetch_with(
     cached(&hub.at(&commit), repository, patterns)
 }
 
-/// `models/org/name` or `datasets/org/name`, and what it is called in addresses of files.
-fn addresses(repository: &str) -> (String, &str) {
-    match repository.strip_prefix("datasets/") {
-        Some(name) => (format!("datasets/{name}"), repository),
-        None => (format!("models/{repository}"), repository),
+/// What describes a repository: a model is named without its kind, but here.
+fn described_as(repository: &str) -> String {
+    match repository.starts_with("datasets/") {
+        true => repository.to_owned(),
+        false => format!("models/{repository}"),
     }
 }
 
@@ -122,7 +122,7 @@ fn describe(
     repository: &str,
     revision: &str,
 ) -> Result<(String, Vec<Remote>)> {
-    let (name, _) = addresses(repository);
+    let name = described_as(repository);
     let revision_in_address = client::encoded(revision, false);
     let text =
         client.text(&format!("api/{name}/revision/{revision_in_address}?blobs=true"), revision)?;
@@ -172,9 +172,8 @@ fn download(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<()> {
     let place = Place::claim(folder, commit, file)?;
-    let (_, name) = addresses(repository);
     let path = client::encoded(&file.path, true);
-    let address = format!("{name}/resolve/{}/{path}", client::encoded(commit, false));
+    let address = format!("{repository}/resolve/{}/{path}", client::encoded(commit, false));
     if !place.is_there(file.size) {
         let mut said = |done, size| progress(Progress { file: &file.path, done, size });
         client.download(&address, commit, place.part(), file.size, &mut said)?;

@@ -160,7 +160,12 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     let executed = executed?;
 
     if executed.interrupted {
-        output::note("interrupted; the same command continues where it stopped");
+        output::note(match args.rerun {
+            Rerun::All => {
+                "interrupted; the same command without --rerun all continues where it stopped"
+            }
+            _ => "interrupted; the same command continues where it stopped",
+        });
         return Ok(Exit::Interrupted);
     }
     if executed.given_up {
