@@ -162,7 +162,8 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     if executed.interrupted {
         output::note(match args.rerun {
             Rerun::All => {
-                "interrupted; the same command without --rerun all continues where it stopped"
+                "interrupted; what was not started keeps its earlier results, and --rerun all begins \
+                 with all trials again"
             }
             _ => "interrupted; the same command continues where it stopped",
         });
