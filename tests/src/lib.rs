@@ -1,6 +1,7 @@
 //! Runs built binaries in a folder of their own, as a user would.
 
 pub mod hub;
+pub mod slurm;
 pub mod terminal;
 
 use std::collections::BTreeMap;
@@ -126,9 +127,7 @@ impl Sandbox {
     /// If it cannot be started.
     #[must_use]
     pub fn start(&self, line: &str) -> Running {
-        let mut command = self.command(line);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running(command.spawn().expect("the program starts"))
+        Running::of(&mut self.command(line))
     }
 
     /// As [`Sandbox::start`], with stdout in a file, which can be read while the program works.
@@ -185,6 +184,16 @@ impl Sandbox {
 pub struct Running(Child);
 
 impl Running {
+    /// Starts a command.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn of(command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("the program starts"))
+    }
+
     /// Sends a signal of the system.
     pub fn signal(&self, signal: i32) {
         // SAFETY: no memory is involved; the child is ours and not yet collected.
@@ -242,14 +251,15 @@ pub fn assert_same_reports(one: &Sandbox, other: &Sandbox) {
     }
 }
 
-/// Parts of the names of columns that differ from run to run: times, memory, how often a trial was begun, and
-/// what follows from times.
-const MEASURED: [&str; 11] = [
+/// Parts of the names of columns that differ from run to run: times, memory, where and how often a trial was begun,
+/// and what follows from times.
+const MEASURED: [&str; 12] = [
     "second",
     "ms_per_sample",
     "inference_ms",
     "memory",
     "started",
+    "host",
     "attempt",
     "on_front",
     "dominated_by",

@@ -59,11 +59,12 @@ const SPARSITIES: [f64; 3] = [0.0, 0.5, 0.98];
 /// - training that was stopped and is resumed in another process, with the config read from JSON,
 ///   gives what the uninterrupted one gives, bit for bit.
 ///
-/// All this on a network of linear layers with Adam; counts, values, forecasts and announcements
-/// also at sparsities 0, 0.5 and 0.98, with accumulated and clipped gradients, and on a network with
-/// convolutions and a layer of two weights, with SGD with momentum and in bfloat16. There, and not in
-/// the main training, a layer may lose all connections, with an error of kind `Collapsed`, and `init`
-/// may refuse the highest sparsity with one of kind `Usage` if the record says in `reaches` what it takes.
+/// All this on a network of linear layers with Adam, and resuming also with sparse kernels on one with
+/// convolutions; counts, values, forecasts and announcements also at sparsities 0, 0.5 and 0.98, with
+/// accumulated and clipped gradients, and on a network with convolutions and a layer of two weights, with
+/// SGD with momentum and in bfloat16. There, and not in the main training, a layer may lose all
+/// connections, with an error of kind `Collapsed`, and `init` may refuse the highest sparsity with one of
+/// kind `Usage` if the record says in `reaches` what it takes.
 ///
 /// The test binary starts itself once more, so this must be called on the thread of a test.
 ///
@@ -248,6 +249,11 @@ impl Suite<'_> {
             self.judge(&course, &foreseen, &run, &tape)?;
             if course.network == Network::Convolution && sparsity > 0.0 {
                 judge::convolutions(&course, &run)?;
+            }
+            if course.training.backend == BackendKind::Sparse {
+                // Compact weights and their moments are saved and restored in another way.
+                let record = course.run(self.strategy, None, None).finished()?;
+                child::check(self.strategy, &course, &record, &stops(&tape))?;
             }
         }
         Ok(())

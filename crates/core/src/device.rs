@@ -16,24 +16,35 @@ pub fn parse(text: &str) -> Result<Device> {
     if text != "cpu" {
         load_cuda();
     }
-    let available = |index: usize| {
-        let count = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
-        if index < count {
-            return Ok(Device::Cuda(index));
-        }
-        let seen = match count {
-            1 => "1 accelerator, cuda:0".to_owned(),
-            several => format!("{several} accelerators"),
-        };
-        Err(Error::usage(format!("device {text} is not there: libtorch sees {seen}"))
-            .hint("pass --device cpu, or set up a CUDA build with `cargo xtask libtorch --cuda`"))
+    if text == "auto" {
+        return Ok(Device::cuda_if_available());
+    }
+    let device = elsewhere(text)?;
+    let Device::Cuda(index) = device else { return Ok(device) };
+    let count = if Cuda::is_available() { Cuda::device_count().max(0) as usize } else { 0 };
+    if index < count {
+        return Ok(device);
+    }
+    let seen = match count {
+        1 => "1 accelerator, cuda:0".to_owned(),
+        several => format!("{several} accelerators"),
     };
+    Err(Error::usage(format!("device {text} is not there: libtorch sees {seen}"))
+        .hint("pass --device cpu, or set up a CUDA build with `cargo xtask libtorch --cuda`"))
+}
+
+/// The same for a device of another machine: nobody looks whether it is there.
+///
+/// # Errors
+/// If it is something else, or `auto`, which only that machine can answer.
+pub fn elsewhere(text: &str) -> Result<Device> {
     match text {
         "cpu" => Ok(Device::Cpu),
-        "cuda" => available(0),
-        "auto" => Ok(Device::cuda_if_available()),
+        "cuda" => Ok(Device::Cuda(0)),
+        "auto" => Err(Error::usage("which device a node has is not known here")
+            .hint("pass --device cuda or --device cpu")),
         _ => match text.strip_prefix("cuda:").map(str::parse) {
-            Some(Ok(index)) => available(index),
+            Some(Ok(index)) => Ok(Device::Cuda(index)),
             _ => Err(Error::unknown("device", text, ["cpu", "cuda", "cuda:0", "auto"])),
         },
     }

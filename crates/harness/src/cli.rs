@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::exit::{self, Exit};
+use dst_executor::exit::{self, Exit};
 
 mod bench;
+mod cluster;
 mod compare;
 mod data;
 mod networks;
@@ -15,6 +16,7 @@ mod power;
 mod store;
 
 pub use bench::BenchArgs;
+pub use cluster::{CancelArgs, ConcludeArgs, WorkArgs};
 pub use compare::CompareArgs;
 pub use data::{DataAction, DataArgs, DataFetchArgs, DataNamesArgs};
 pub use networks::{ComputeBackend, ExportArgs, ExportFormat, PredictArgs, PredictedSplit};
@@ -70,6 +72,9 @@ pub enum Command {
     /// Fetch data sets from the Hugging Face Hub, verify them, or list where they are
     #[command(after_long_help = data::HELP)]
     Data(DataArgs),
+    /// Take the trials of a store from the queue of the cluster; those that run save a checkpoint
+    #[command(after_long_help = cluster::HELP)]
+    Cancel(CancelArgs),
     /// Verify a store, mend it, clear it up, or take trials of others
     #[command(after_long_help = store::HELP)]
     Store(StoreArgs),
@@ -85,6 +90,12 @@ pub enum Command {
     /// Print completions for a shell
     #[command(after_long_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
+    /// What a node of a cluster does with one task
+    #[command(hide = true, after_long_help = cluster::HELP)]
+    Work(WorkArgs),
+    /// What a cluster does when all tasks of a grid have ended
+    #[command(hide = true, after_long_help = cluster::HELP)]
+    Conclude(ConcludeArgs),
 }
 
 const GRID_HELP: &str = "\
@@ -99,6 +110,7 @@ Examples:
   harness grid --grid snfs-lenet5 --data-dir data --dry-run
   harness grid --strategies rigl,dense --keep best
   harness grid --config grid.toml --print-config
+  harness grid --grid family-mnist --slurm partition=cpu,time=2:00:00,mem=4G
 
 Grids that ship with the harness begin with --grid: quick is the default, `harness list grids` has all.
 `harness describe snfs-lenet5` prints one with the source of its numbers; any flag changes it.
@@ -134,7 +146,7 @@ are choices: reports take the best on validation (analysis.tuned).
 
 These can be variables, too, each after HARNESS: _STRATEGIES, _DATASETS, _MODELS, _SPARSITY,
 _SEEDS, _EPOCHS, _BATCH_SIZE, _LEARNING_RATE, _PRECISION, _GRID, _STORE, _DATA (--data-dir),
-_INFERENCE_FLOPS, _TRAINING_FLOPS, _HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _KEEP, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
+_INFERENCE_FLOPS, _TRAINING_FLOPS, _HUB_REVISION, _DEVICE, _JOBS, _THREADS, _TIMEOUT, _KEEP, _EXECUTOR, _SLURM, _MARGIN, _ALPHA and _CONTROL, so HARNESS_SEEDS.
 Flags win over variables, those over the file, that over the grid that ships, that over defaults.";
 
 const RUN_HELP: &str = "\
@@ -345,6 +357,14 @@ pub struct GridArgs {
     /// on validation) or all; for `harness export` and `harness predict` [default: none]
     #[arg(long, value_name = "WHICH")]
     pub keep: Option<String>,
+    /// Who brings trials to their end: local (processes of this machine) or slurm (jobs of a cluster)
+    /// [default: local, or slurm with --slurm]
+    #[arg(long, value_name = "NAME")]
+    pub executor: Option<String>,
+    /// What jobs of the cluster need, such as partition=gpu,time=4:00:00,mem=16G: long options of sbatch;
+    /// and trials-per-task, tasks-at-once, notice (seconds) and setup (a line of shell)
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub slurm: Vec<String>,
     /// Which trials are trained: those without a result, those that failed too, or all anew
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     pub rerun: Rerun,

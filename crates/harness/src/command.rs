@@ -2,6 +2,7 @@
 
 mod adoption;
 mod bench;
+mod cluster;
 mod compare;
 mod completions;
 mod data;
@@ -34,7 +35,7 @@ use dst_core::Result;
 use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 
 use crate::cli::{Cli, Command};
-use crate::exit::Exit;
+use dst_executor::Exit;
 
 /// Does what was typed.
 ///
@@ -60,6 +61,9 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::List(args) => list::run(args),
         Command::Describe(args) => describe::run(args),
         Command::Data(args) => data::run(&args.action),
+        Command::Cancel(args) => cluster::cancel(args),
+        Command::Work(args) => cluster::work(args),
+        Command::Conclude(args) => cluster::conclude(args),
         Command::Store(args) => store::run(&args.action),
         Command::NewStrategy(args) => scaffold::run(&scaffold::STRATEGY, args),
         Command::NewDataset(args) => scaffold::run(&scaffold::DATASET, args),

@@ -26,6 +26,7 @@ use dst_core::record::TrialSpec;
 use dst_core::tch::Device;
 use dst_core::{DataSources, Error, Keep, Result, device};
 use dst_data::hub::{self, Hub};
+use dst_executor::slurm::SlurmSettings;
 
 pub(crate) use environment::mistyped;
 pub(crate) use parameters::ParameterSet;
@@ -76,9 +77,29 @@ pub struct ExecutionConfig {
     pub timeout: Option<Duration>,
     /// Of which trials the weights stay in the store.
     pub keep: Keep,
+    /// Who brings trials to their end.
+    pub place: Place,
+}
+
+/// Where trials run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Place {
+    /// In processes of this machine.
+    #[default]
+    Local,
+    /// As jobs of a cluster.
+    Slurm(SlurmSettings),
 }
 
 impl ExecutionConfig {
+    /// The device. Only that of this machine must be there.
+    ///
+    /// # Errors
+    /// If there is no such device.
+    pub fn device(&self) -> Result<Device> {
+        self.place.device(&self.device)
+    }
+
     /// Where data sets look: in the data folder, then in the cache of the Hub.
     pub fn sources(&self) -> DataSources {
         let revision = self.hub_revision.as_deref().unwrap_or(hub::MAIN);
@@ -86,6 +107,15 @@ impl ExecutionConfig {
             data_dir: self.data_dir.clone(),
             hub: Hub::from_env().map(|hub| hub.at(revision)),
             model_folder: None,
+        }
+    }
+}
+
+impl Place {
+    fn device(&self, name: &str) -> Result<Device> {
+        match self {
+            Self::Local => device::parse(name),
+            Self::Slurm(_) => device::elsewhere(name),
         }
     }
 }
@@ -144,19 +174,19 @@ impl ResolvedSettings {
         let (mut trials, budgets): (Vec<TrialSpec>, Vec<Budget>) =
             trials::expand(self)?.into_iter().unzip();
         let execution = self.execution()?;
-        if device::parse(&execution.device)? == Device::Cpu {
+        let device = execution.device()?;
+        if device == Device::Cpu {
             let threads = u32::try_from(execution.threads).unwrap_or(u32::MAX);
             trials.iter_mut().for_each(|trial| trial.training.threads = threads);
         }
-        self.check_arithmetic(&trials, &execution.device)?;
+        self.check_arithmetic(&trials, device)?;
         let mut analysis = self.analysis()?;
         self.keep_present(&mut analysis, &trials)?;
         Ok(GridConfig { trials, budgets, analysis, execution })
     }
 
     /// Refuses a precision or a backend that the device does not have.
-    fn check_arithmetic(&self, trials: &[TrialSpec], device: &str) -> Result<()> {
-        let device = device::parse(device)?;
+    fn check_arithmetic(&self, trials: &[TrialSpec], device: Device) -> Result<()> {
         let located = |key: &str, error: Error| match self.settings.get(&Key::Training(key.into()))
         {
             Some(setting) => error.at(setting.source.to_string()),
@@ -179,9 +209,14 @@ impl ResolvedSettings {
             Some(setting) => error.at(setting.source.to_string()),
             None => error,
         };
+        let place = self.place()?;
         let device_name = settings.text("device").unwrap_or("cpu").to_owned();
-        let device = device::parse(&device_name).map_err(|error| located(error, "device"))?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let device = place.device(&device_name).map_err(|error| located(error, "device"))?;
+        let cores = match place {
+            Place::Local => std::thread::available_parallelism().map_or(1, usize::from),
+            // How many a node has is not known: a task asks for those that its trials use.
+            Place::Slurm(_) => 1,
+        };
         let given = |key| {
             let count = settings.plain(key)?.values.first()?.as_u64()?;
             usize::try_from(count).ok()
@@ -206,7 +241,25 @@ impl ResolvedSettings {
             jobs_asked: given("jobs").is_some(),
             timeout: timeout.map_err(|error| located(error, "timeout"))?,
             keep: settings.text("keep").map(Keep::parse).transpose()?.unwrap_or_default(),
+            place,
         })
+    }
+
+    /// Who brings trials to their end: whoever says what jobs of a cluster need means a cluster.
+    fn place(&self) -> Result<Place> {
+        let options = self.settings.plain("slurm");
+        match self.settings.text("executor") {
+            Some("local") => return Ok(Place::Local),
+            None if options.is_none() => return Ok(Place::Local),
+            _ => {}
+        }
+        let mut settings = SlurmSettings::default();
+        if let Some(options) = options {
+            for text in options.values.iter().filter_map(|value| value.as_str()) {
+                settings.add(text).map_err(|error| error.at(options.source.to_string()))?;
+            }
+        }
+        Ok(Place::Slurm(settings))
     }
 
     /// The settings as a grid file, each with its source as a comment.

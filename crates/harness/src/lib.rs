@@ -1,4 +1,4 @@
-//! The harness: a command line over grids of trials, executors and the run store.
+//! The harness: a command line over grids of trials.
 //!
 //! The binary `harness` is one call of [`main`]. A binary of your own with further plug-ins is
 //! two lines:
@@ -23,8 +23,6 @@ pub use inventory;
 pub mod cli;
 pub mod code;
 pub mod config;
-pub mod executor;
-pub mod exit;
 pub mod run;
 
 mod catalog;
@@ -39,14 +37,14 @@ mod text;
 
 use std::process::ExitCode;
 
-/// Runs the command line of this process and returns its exit code; see [`exit`].
+/// Runs the command line of this process and returns its exit code; see [`dst_executor::exit`].
 pub fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Ok(typed) => match command::run(&typed) {
             Ok(exit) => exit.into(),
             Err(error) => {
                 output::complain(&error);
-                exit::Exit::from(&error).into()
+                dst_executor::Exit::from(&error).into()
             }
         },
         Err(exit) => exit.into(),

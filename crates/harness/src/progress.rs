@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use dst_core::record::Status;
 
-use crate::executor::Event;
 use crate::output;
 use crate::screen::Screen;
+use dst_executor::Event;
 
 pub(crate) mod eta;
 mod layout;
@@ -127,6 +127,8 @@ impl Progress {
                     self.say(&line);
                 }
             }
+            // Nothing of it is seen here from now on.
+            Event::Queued { .. } => is_small = true,
             Event::Held { id, holder } => {
                 self.over(id);
                 if !matches!(self.display, Display::Quiet) {

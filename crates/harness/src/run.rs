@@ -22,8 +22,8 @@ use serde_json::{Map, Value};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 use crate::code;
-use crate::exit::Exit;
 pub use allocator::keep_freed_memory;
+use dst_executor::Exit;
 use dst_store::file::Durability;
 use dst_store::lease::{self, Attempts, Holder};
 use dst_store::{Claim, HeldTrial, RowCounts, Store, TrialResult, TrialState};
@@ -40,7 +40,7 @@ pub struct RunOptions {
     pub device: String,
     /// Was it started by an executor? Then stdout carries [`Event::Progress`] as JSON lines.
     ///
-    /// [`Event::Progress`]: crate::executor::Event::Progress
+    /// [`Event::Progress`]: dst_executor::Event::Progress
     pub worker: bool,
     /// A checkpoint that other code made is continued too.
     pub accept_code: bool,

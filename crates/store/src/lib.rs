@@ -24,6 +24,7 @@
 pub mod clock;
 pub mod file;
 pub mod lease;
+pub mod seal;
 pub mod testing;
 
 mod check;
@@ -37,7 +38,6 @@ mod masks;
 mod merge;
 mod predictions;
 mod progress;
-mod seal;
 mod table;
 mod trial;
 mod weights;

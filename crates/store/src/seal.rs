@@ -14,7 +14,7 @@ const DIGEST: &str = "digest";
 ///
 /// # Errors
 /// If the value is no object, or has a key that JSON cannot hold.
-pub(crate) fn sealed(value: &impl Serialize) -> Result<Vec<u8>> {
+pub fn sealed(value: &impl Serialize) -> Result<Vec<u8>> {
     let refused = |what: &dyn std::fmt::Display| {
         Error::contract(format!("a record cannot be written: {what}"))
     };
@@ -27,7 +27,7 @@ pub(crate) fn sealed(value: &impl Serialize) -> Result<Vec<u8>> {
 
 /// Whether a text is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seal {
+pub enum Seal {
     /// The digest is that of the contents.
     Whole,
     /// There is no digest: an earlier version wrote it.
@@ -38,7 +38,7 @@ pub(crate) enum Seal {
 ///
 /// # Errors
 /// If it is no JSON, or not what was written.
-pub(crate) fn opened(text: &str) -> Result<(Value, Seal)> {
+pub fn opened(text: &str) -> Result<(Value, Seal)> {
     let mut value: Value =
         serde_json::from_str(text).map_err(|error| Error::data(error.to_string()))?;
     let Some(stated) = value.as_object_mut().and_then(|fields| fields.remove(DIGEST)) else {

@@ -31,6 +31,7 @@ fn allowed(folder: &str) -> Option<Arrows> {
         "crates/augment" | "crates/data" => (&["dst-core"], &[]),
         "crates/analysis" => (&["dst-figures", "dst-record", "dst-stats"], &[]),
         "crates/store" => (&["dst-analysis", "dst-record"], &[]),
+        "crates/executor" => (&["dst-record", "dst-store"], &[]),
         // Golden trainings are of both backends, and the backend is tested in trainings.
         "crates/train" => (&["dst-core"], &["dst-models", "dst-sparse"]),
         // Weights come from the Hub's cache too.
@@ -53,8 +54,9 @@ fn allowed(folder: &str) -> Option<Arrows> {
 }
 
 /// Crates that must stay free of tch: they run before libtorch exists, or without it.
-const WITHOUT_TCH: [&str; 8] = [
+const WITHOUT_TCH: [&str; 9] = [
     "crates/analysis",
+    "crates/executor",
     "crates/figures",
     "crates/kernels",
     "crates/sources",

@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use super::preflight;
 use crate::cli::BenchArgs;
 use crate::config::{ResolvedSettings, flags};
-use crate::exit::Exit;
 use crate::output;
 use crate::run::keep_freed_memory;
 use crate::table::{Column, TerminalTable};
 use crate::text::wrapped;
+use dst_executor::Exit;
 
 /// Steps that pass before any is timed: caches fill, and weights take the form in which they stay.
 const WARM_UP: usize = 3;
@@ -73,7 +73,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
     let baseline = baseline.ok_or_else(|| Error::contract("no strategy is a baseline"))?;
     let resolved = ResolvedSettings::of_process(file, flags::bench(args, baseline.name)?)?;
     let grid = resolved.grid()?;
-    let device = device::parse(&grid.execution.device)?;
+    let device = grid.execution.device()?;
     if device::is_accelerator(device) {
         return Err(Error::usage("sparse kernels compute on the CPU only")
             .at("--device")

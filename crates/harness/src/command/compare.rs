@@ -26,7 +26,7 @@ use super::readable;
 use crate::catalog;
 use crate::cli::CompareArgs;
 use crate::config::{ResolvedSettings, flags};
-use crate::exit::Exit;
+use dst_executor::Exit;
 use dst_store::Store;
 use entry::Entry;
 use group::{DuplicateSeed, Group};

@@ -3,8 +3,8 @@
 use dst_core::Result;
 
 use crate::cli::{self, CompletionsArgs};
-use crate::exit::Exit;
 use crate::output;
+use dst_executor::Exit;
 
 pub(super) fn run(args: &CompletionsArgs) -> Result<Exit> {
     let mut script = Vec::new();

@@ -8,9 +8,9 @@ use serde_json::{Map, json};
 use super::fetch;
 use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, PlaceArgs};
 use crate::config::{ResolvedSettings, flags};
-use crate::exit::Exit;
 use crate::output;
 use crate::table::TerminalTable;
+use dst_executor::Exit;
 
 pub(super) fn run(action: &DataAction) -> Result<Exit> {
     match action {

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::cli::DescribeArgs;
 use crate::config::{ParameterSet, shipped};
-use crate::exit::Exit;
 use crate::output;
 use crate::schema::Parameter;
 use crate::text::{hanging, wrapped};
+use dst_executor::Exit;
 
 /// What there is to say about a name.
 #[derive(Debug, Serialize)]

@@ -8,8 +8,8 @@ use dst_core::{Error, Result};
 use dst_store::clock;
 use serde_json::Value;
 
-use crate::executor::Event;
 use crate::output;
+use dst_executor::Event;
 
 /// A file of events, to which each start of a grid adds.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use dst_core::{Result, plugin};
 use super::label::{self, Labels};
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::config::{ResolvedSettings, SettingLayer, flags};
-use crate::exit::Exit;
 use crate::output;
 use crate::run::parameters;
 use crate::text::bytes;
+use dst_executor::Exit;
 use dst_store::Store;
 use dst_store::file::{self, Durability};
 

@@ -16,15 +16,14 @@ use super::label::{self, Labels};
 use super::preflight::{self, Checked, Choices, Inputs};
 use super::report::default_folder;
 use super::standing::{ReusePolicy, Standings};
-use super::{adoption, expectation, report, results};
+use super::{adoption, cluster, expectation, report, results};
 use crate::cli::{GridArgs, Rerun};
 use crate::code;
-use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
-use crate::executor::{Event, ExecutorOptions, FailurePolicy, execute};
-use crate::exit::Exit;
+use crate::config::{ExecutionConfig, GridConfig, Place, ResolvedSettings, flags, mistyped};
 use crate::output;
 use crate::progress::{Progress, span};
 use crate::table::{Column, TerminalTable};
+use dst_executor::{Event, Executor, ExecutorOptions, Exit, FailurePolicy, Local, Slurm};
 use dst_store::{GridRecord, Store};
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
@@ -87,6 +86,9 @@ fn check_control(grid: &GridConfig) -> Result<()> {
 
 fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> {
     let mut execution = grid.execution.clone();
+    if let Place::Slurm(settings) = &grid.execution.place {
+        cluster::check(settings, &mut execution)?;
+    }
     let store = Store::create(&execution.store)?;
     let folder = default_folder(store.root());
     if !args.no_report {
@@ -136,7 +138,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     let options = ExecutorOptions {
         outdated: standings.outdated(),
         failures: failure_policy(grid, args),
-        code,
+        provenance: code.into_iter().map(|(id, code)| (id, code::present(code))).collect(),
         ..executor_options(&execution, args)?
     };
     let (done, mut to_execute) = (standings.done(), pending);
@@ -147,7 +149,14 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     for (spec, status) in &done {
         progress.event(&Event::Skipped { id: spec.id(), status: *status });
     }
-    let executed = execute(&store, &to_execute, &options, &mut |event| {
+    let executor: Box<dyn Executor> = match &execution.place {
+        Place::Local => Box::new(Local),
+        Place::Slurm(settings) => {
+            let conclusion = cluster::conclusion(&store, &record, execution.keep, args.no_report);
+            Box::new(Slurm::new(settings.clone()).with_conclusion(conclusion))
+        }
+    };
+    let executed = executor.execute(&store, &to_execute, &options, &mut |event| {
         if let Event::Ended { id, .. } = &event {
             kept.ended_while_others_run(id);
         }
@@ -159,6 +168,9 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     progress.finish();
     let executed = executed?;
 
+    if executed.queued > 0 {
+        return cluster::say_queued(&store, &record, executed.queued, args);
+    }
     if executed.interrupted {
         output::note(match args.rerun {
             Rerun::All => {
@@ -289,7 +301,7 @@ fn executor_options(execution: &ExecutionConfig, args: &GridArgs) -> Result<Exec
         accept_code: args.accept_code,
         keep: execution.keep,
         outdated: BTreeMap::new(),
-        code: BTreeMap::new(),
+        provenance: BTreeMap::new(),
     })
 }
 
@@ -333,12 +345,15 @@ fn announce(execution: &ExecutionConfig, all: usize, checked: &Checked) {
     }
     let flops: f64 = estimates.iter().map(|estimate| estimate.train_flops).sum();
     let ExecutionConfig { jobs, threads, device, store, .. } = execution;
+    let at_once = match &execution.place {
+        Place::Local => format!("{} at once", jobs.min(&new)),
+        Place::Slurm(_) => format!("on the cluster, {} at once in a task", jobs.min(&new)),
+    };
     let each = if *threads == 1 { "one thread".to_owned() } else { format!("{threads} threads") };
     output::note(&format!(
-        "{new} of {} to train, {} FLOPs; {} at once, {each} each on {device}; store: {}",
+        "{new} of {} to train, {} FLOPs; {at_once}, {each} each on {device}; store: {}",
         count(all, "trial"),
         operations(flops),
-        jobs.min(&new),
         store.display(),
     ));
 }

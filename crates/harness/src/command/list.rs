@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{Kind, ListArgs};
 use crate::config::shipped::GRIDS;
-use crate::exit::Exit;
 use crate::output;
 use crate::text::hanging;
+use dst_executor::Exit;
 
 pub(super) fn run(args: &ListArgs) -> Result<Exit> {
     let all = [

@@ -16,9 +16,9 @@ use tch::{Device, Tensor};
 use super::restart;
 use crate::cli::{PredictArgs, PredictedSplit};
 use crate::config::{ExecutionConfig, ResolvedSettings, flags};
-use crate::exit::Exit;
 use crate::output;
 use crate::run::{keep_freed_memory, parameters};
+use dst_executor::Exit;
 use dst_store::Store;
 
 /// Images of one forward pass.

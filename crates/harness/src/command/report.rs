@@ -22,8 +22,8 @@ use super::{preflight, results};
 use crate::catalog;
 use crate::cli::ReportArgs;
 use crate::config::{ResolvedSettings, flags};
-use crate::exit::Exit;
 use crate::output;
+use dst_executor::Exit;
 use dst_store::{GridRecord, Store, TrialState};
 
 /// Where reports go unless another place is named.

@@ -6,16 +6,16 @@ use dst_analysis::format::count;
 use dst_analysis::{Analysis, Budget};
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::tch::Device;
-use dst_core::{Error, Result, device};
+use dst_core::{Error, Result};
 
 use super::kept_networks::KeptNetworks;
 use super::standing::{ReusePolicy, Standings};
 use super::{preflight, restart, results};
 use crate::cli::RunArgs;
 use crate::config::{ExecutionConfig, ResolvedSettings, flags};
-use crate::exit::Exit;
 use crate::output;
 use crate::run::{RunOptions, RunOutcome, run_trial};
+use dst_executor::Exit;
 use dst_store::{Store, TrialState};
 
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
@@ -94,7 +94,7 @@ fn check_threads(
     execution: &ExecutionConfig,
 ) -> Result<()> {
     let own = spec.training.threads as usize;
-    let asked = resolved.has("threads") && device::parse(&execution.device)? == Device::Cpu;
+    let asked = resolved.has("threads") && execution.device()? == Device::Cpu;
     match asked && execution.threads != own {
         true => Err(Error::usage(format!("this trial is one of {}", count(own, "thread")))
             .at("--threads")
@@ -121,7 +121,7 @@ fn set_aside_if_outdated(
     }
     standings.notes().iter().for_each(|words| output::note(words));
     for (id, outdated) in standings.outdated() {
-        store.set_aside(&id, outdated.why)?;
+        store.set_aside(&id, &outdated.why)?;
     }
     Ok(())
 }

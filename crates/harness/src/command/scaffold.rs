@@ -6,8 +6,8 @@ use std::path::Path;
 use dst_core::{Error, Result, text};
 
 use crate::cli::ScaffoldArgs;
-use crate::exit::Exit;
 use crate::output;
+use dst_executor::Exit;
 use dst_store::file::{self, Durability};
 
 mod name;

@@ -12,7 +12,7 @@ use dst_data::file::sha256_of_file;
 use super::preflight::Inputs;
 use crate::cli::Rerun;
 use crate::code;
-use crate::executor::Outdated;
+use dst_executor::Outdated;
 use dst_store::{Depth, Store, TrialStanding, TrialState};
 
 /// What users may decide about results that are there.
@@ -190,7 +190,7 @@ impl<'a> Standings<'a> {
                 None => return None,
             };
             let provenance = standing.provenance.clone()?;
-            Some((spec.id(), Outdated { provenance, why }))
+            Some((spec.id(), Outdated { provenance, why: why.to_owned() }))
         });
         outdated.collect()
     }

@@ -21,12 +21,13 @@ use super::watch;
 use crate::cli::StatusArgs;
 use crate::code;
 use crate::config::{ResolvedSettings, SettingLayer, flags};
-use crate::exit::Exit;
 use crate::output::{self, style_of};
 use crate::progress::span;
 use crate::screen::Screen;
 use crate::table::{Cell, Column, TerminalTable};
 use crate::text::hanging;
+use dst_executor::slurm::QueuedTask;
+use dst_executor::{Exit, Slurm};
 use dst_store::clock;
 use dst_store::{Depth, Store, TrialProgress, TrialState};
 use group::{Counts, RemainingTime, Score, bar};
@@ -41,6 +42,8 @@ struct Trial {
     progress: Option<TrialProgress>,
     /// If it finished.
     outcome: Option<Outcome>,
+    /// Its task in the queue of a cluster.
+    queued: Option<QueuedTask>,
     /// Why its result is of other code than this program, in words.
     other_code: BTreeSet<String>,
     /// What the whole of it takes, as far as others tell.
@@ -113,6 +116,7 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
     let specs = readable::specs(store)?;
     let ids: Vec<String> = specs.iter().map(TrialSpec::id).collect();
     let states = store.states(&ids, Depth::Result)?;
+    let mut queued = queued(store);
     for ((spec, id), (state, result)) in specs.into_iter().zip(ids).zip(states) {
         let state = accepted_is_finished(state, &spec, &analysis);
         let is_begun = matches!(state, TrialState::Running(_) | TrialState::Interrupted);
@@ -133,12 +137,31 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             epoch_times.running(&spec, now.saturating_sub(since) as f64, progress.fraction);
         }
-        trials.push(Trial { id, spec, state, progress, outcome, other_code, seconds: None });
+        let queued = queued.remove(&id);
+        trials.push(Trial {
+            id,
+            spec,
+            state,
+            progress,
+            outcome,
+            queued,
+            other_code,
+            seconds: None,
+        });
     }
     for trial in trials.iter_mut().filter(|trial| trial.is_open()) {
         trial.seconds = epoch_times.of(&trial.spec);
     }
     Ok(trials)
+}
+
+/// The trials that wait in the queue of a cluster or that it works on. A cluster that does not answer is
+/// no reason to say nothing of the store.
+fn queued(store: &Store) -> BTreeMap<String, QueuedTask> {
+    Slurm::default().queued(store).unwrap_or_else(|error| {
+        output::note(&format!("warning: what waits in the queue is not known: {error}"));
+        BTreeMap::new()
+    })
 }
 
 /// Trials of one data set, model, strategy with its parameters, sparsity and training.
@@ -204,6 +227,9 @@ fn text(store: &Store, trials: &[Trial], width: usize) -> String {
     let mut text = table(trials, &labels, width);
     text.push('\n');
     text.push_str(&hanging(&summary(trials), "", "  ", width));
+    if let Some(words) = about_queue(trials) {
+        text.push_str(&hanging(&words, "", "  ", width));
+    }
     if let Some(words) = about_code(trials) {
         text.push_str(&hanging(&words, "", "  ", width));
     }
@@ -345,6 +371,21 @@ fn summary(trials: &[Trial]) -> String {
     text
 }
 
+/// Such as `in the queue: 12 trials queued (Resources), 3 running`.
+fn about_queue(trials: &[Trial]) -> Option<String> {
+    let mut states: BTreeMap<String, usize> = BTreeMap::new();
+    for task in
+        trials.iter().filter(|trial| trial.is_open()).filter_map(|trial| trial.queued.as_ref())
+    {
+        *states.entry(task.describe()).or_default() += 1;
+    }
+    if states.is_empty() {
+        return None;
+    }
+    let parts = states.iter().map(|(state, trials)| format!("{} {state}", count(*trials, "trial")));
+    Some(format!("in the queue of the cluster: {}", parts.collect::<Vec<_>>().join(", ")))
+}
+
 /// Such as `4 results are of other code (strategy-rigl changed): a grid trains them again`.
 fn about_code(trials: &[Trial]) -> Option<String> {
     let others: Vec<_> = trials.iter().filter(|trial| !trial.other_code.is_empty()).collect();
@@ -440,6 +481,11 @@ fn json(store: &Store, trials: &[Trial]) -> Value {
                 "state": word(&trial.state),
                 "detail": detail(trial),
                 "progress": trial.progress,
+                "queue": trial.queued.as_ref().map(|task| json!({
+                    "task": task.name,
+                    "state": task.state,
+                    "reason": task.reason,
+                })),
                 "other_code": trial.other_code,
                 "seconds_left": left(trial),
             })

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::cli::{StoreAction, StoreGcArgs, StoreMergeArgs, StorePlaceArgs};
 use crate::config::{ResolvedSettings, SettingLayer, flags};
-use crate::exit::Exit;
 use crate::output;
 use crate::text::bytes;
+use dst_executor::Exit;
 
 pub(super) fn run(action: &StoreAction) -> Result<Exit> {
     match action {

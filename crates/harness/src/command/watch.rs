@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use dst_core::Result;
 
-use crate::executor::Interrupts;
-use crate::exit::Exit;
+use dst_executor::Exit;
+use dst_executor::Interrupts;
 
 /// How long an interrupt waits at most.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);

@@ -36,6 +36,9 @@ pub(crate) fn grid(args: &GridArgs) -> Result<SettingLayer> {
     given.plain("--jobs", "jobs", &args.jobs)?;
     given.plain("--timeout", "timeout", &args.timeout)?;
     given.plain("--keep", "keep", &args.keep)?;
+    given.plain("--executor", "executor", &args.executor)?;
+    let slurm = (!args.slurm.is_empty()).then(|| args.slurm.join(","));
+    given.plain("--slurm", "slurm", &slurm)?;
     given.place(&args.place)?;
     given.analysis(&args.analysis)?;
     given.settings(settings)?;

@@ -56,6 +56,8 @@ pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
     PlainKey { name: "threads", variable: "HARNESS_THREADS", parse: count, single: true },
     PlainKey { name: "timeout", variable: "HARNESS_TIMEOUT", parse: text, single: true },
     PlainKey { name: "keep", variable: "HARNESS_KEEP", parse: keep, single: true },
+    PlainKey { name: "executor", variable: "HARNESS_EXECUTOR", parse: executor, single: true },
+    PlainKey { name: "slurm", variable: "HARNESS_SLURM", parse: text, single: true },
 ];
 
 /// The key that says in another way what this one says: the sparsity is given, or chosen for its cost.
@@ -103,6 +105,14 @@ fn text(text: &str) -> Result<Vec<Value>> {
 
 fn keep(text: &str) -> Result<Vec<Value>> {
     Ok(vec![Value::from(Keep::parse(text.trim())?.to_string())])
+}
+
+fn executor(text: &str) -> Result<Vec<Value>> {
+    let known = ["local", "slurm"];
+    match known.iter().find(|name| **name == text.trim()) {
+        Some(name) => Ok(vec![Value::from(*name)]),
+        None => Err(Error::unknown("executor", text, known)),
+    }
 }
 
 fn count(text: &str) -> Result<Vec<Value>> {

@@ -12,7 +12,7 @@ use super::parameters::{Axes, ParameterSet, takes_list};
 use super::path::{Path, quoted};
 use super::plain_key::PLAIN_KEYS;
 use super::setting::{Key, Setting, Source};
-use super::{ResolvedSettings, trials};
+use super::{Place, ResolvedSettings, trials};
 
 /// A grid file that gives the same trials; a comment on each line says where its value came from.
 ///
@@ -34,6 +34,10 @@ pub(super) fn to_toml(resolved: &ResolvedSettings) -> Result<String> {
                 let derived = match key.name {
                     "jobs" => execution.jobs.to_string(),
                     "threads" => execution.threads.to_string(),
+                    "executor" => match execution.place {
+                        Place::Local => "\"local\"".to_owned(),
+                        Place::Slurm(_) => "\"slurm\"".to_owned(),
+                    },
                     "models" => "the model of each data set".to_owned(),
                     "sparsity" => "chosen for inference_flops".to_owned(),
                     _ => "none".to_owned(),

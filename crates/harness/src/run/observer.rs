@@ -8,7 +8,7 @@ use dst_core::record::{AgeRecord, EpochRecord, LayerRecord};
 use dst_core::{NetworkWeights, Result};
 use dst_train::{Observer, Progress, TestedNetwork};
 
-use crate::executor::Event;
+use dst_executor::Event;
 use dst_store::file::Durability;
 use dst_store::{HeldTrial, TrialProgress};
 

@@ -9,7 +9,7 @@ use dst_train::Estimate;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::Checked;
-use crate::config::ExecutionConfig;
+use crate::config::{ExecutionConfig, Place};
 
 /// Bytes for one trial: its files, and a checkpoint while it runs.
 const BYTES_PER_TRIAL: u64 = 200_000;
@@ -98,8 +98,11 @@ pub(in crate::command) fn fit_memory(
     execution: &mut ExecutionConfig,
     estimates: &[Estimate],
 ) -> Option<Notice> {
-    // The memory of an accelerator is not known here, and one trial at once is the default there.
-    if device::parse(&execution.device).is_ok_and(device::is_accelerator) {
+    // The memory of an accelerator is not known here, and one trial at once is the default there; nor
+    // is that of the nodes of a cluster.
+    if matches!(execution.place, Place::Slurm(_))
+        || execution.device().is_ok_and(device::is_accelerator)
+    {
         return None;
     }
     fit_memory_of(available_memory()?, execution, estimates)
@@ -185,6 +188,7 @@ mod tests {
 
     fn fitted(available: u64, needs: &[u64], jobs_asked: bool) -> (usize, Option<Notice>) {
         let mut execution = ExecutionConfig {
+            place: Place::Local,
             store: "runs".into(),
             data_dir: None,
             hub_revision: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dst_analysis::format::percent;
 use dst_analysis::is_another_sparsity;
 use dst_core::record::TrialSpec;
-use dst_core::{BackendKind, Forecast, Result, device};
+use dst_core::{BackendKind, Forecast, Result};
 use dst_train::Estimate;
 
 use super::Checked;
@@ -28,7 +28,7 @@ pub(in crate::command) fn warnings(checked: &Checked, labels: &Labels) -> BTreeS
 /// # Errors
 /// If the device is not there.
 pub(in crate::command) fn without_kernels(grid: &GridConfig) -> Result<BTreeSet<String>> {
-    let device = device::parse(&grid.execution.device)?;
+    let device = grid.execution.device()?;
     let chosen = grid.trials.iter().filter(|spec| spec.training.backend == BackendKind::Auto);
     let lacking = chosen.filter_map(|spec| dst_sparse::lacking(spec.training.precision, device));
     let words = lacking.map(|(what, instead)| {

@@ -6,13 +6,12 @@ use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use dst_core::record::{Collapse, Provenance, Status};
-use dst_core::{Error, ErrorKind, Keep, Result};
+use dst_record::record::{Collapse, Provenance, Status};
+use dst_record::{Error, ErrorKind, Keep, Result};
 
 use super::child::{Stop, Worker, describe_end};
-use super::{Asked, Event, Execution, ExecutorOptions, FailurePolicy, Unfinished, ended_before};
-use crate::code;
-use crate::exit::Exit;
+use super::ended_before;
+use crate::{Asked, Event, Execution, ExecutorOptions, Exit, FailurePolicy, Unfinished};
 use dst_store::lease::{self, Attempts};
 use dst_store::{Claim, Store, TrialResult, TrialState};
 
@@ -366,7 +365,7 @@ impl<'a> Pool<'a> {
                 device: self.options.device.clone(),
                 threads: self.options.threads as u32,
                 attempt,
-                ..code::present(self.options.code.get(&worker.id).cloned().unwrap_or_default())
+                ..self.options.provenance.get(&worker.id).cloned().unwrap_or_default()
             },
         };
         held.write_result(&result)?;

@@ -1,15 +1,19 @@
 //! Tests of the executor with a shell script in place of trials.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use dst_record::Keep;
 
 use super::*;
+use crate::FailurePolicy;
 use dst_store::Claim;
 use dst_store::testing::{end, failure, spec, success};
 
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/executor/fake_trial.sh");
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/local/fake_trial.sh");
 const STORE_VARIABLE: &str = "HARNESS_TEST_EXECUTOR_STORE";
 
 fn options() -> ExecutorOptions {
@@ -26,7 +30,7 @@ fn options() -> ExecutorOptions {
         device: "cpu".into(),
         accept_code: false,
         outdated: BTreeMap::new(),
-        code: BTreeMap::new(),
+        provenance: BTreeMap::new(),
     }
 }
 
@@ -67,7 +71,7 @@ impl Scene {
         let root = self.store.root().to_owned();
         execute_until(&self.store, specs, options, &mut |event| events.push(event), &mut || Asked {
             stops: interrupts(&root),
-            saves: false,
+            ..Asked::default()
         })
     }
 
@@ -248,7 +252,7 @@ fn a_full_disk_stops_the_grid_and_is_no_result() {
     let specs = [scene.trial("full", 0), scene.trial("finish", 1), scene.trial("finish", 2)];
     let one = ExecutorOptions { workers: 1, ..options() };
     let error = scene.execute(&specs, &one).unwrap_err();
-    assert_eq!(error.kind(), dst_core::ErrorKind::Io);
+    assert_eq!(error.kind(), dst_record::ErrorKind::Io);
     assert!(error.to_string().contains("No space left on device"), "{error}");
     assert_eq!(specs.each_ref().map(|spec| scene.starts(spec)), [1, 0, 0]);
     assert_eq!(scene.state(&specs[0]), TrialState::Pending);
@@ -404,7 +408,7 @@ fn be_an_executor() {
     };
     let store = Store::open(Path::new(&root)).unwrap();
     let specs = store.specs().unwrap().all;
-    execute(&store, &specs, &options(), &mut |_| {}).unwrap();
+    Local.execute(&store, &specs, &options(), &mut |_| {}).unwrap();
 }
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
@@ -417,7 +421,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 
 fn executor_process(store: &Store) -> std::process::Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "executor::tests::be_an_executor", "--nocapture"])
+        .args(["--exact", "local::tests::be_an_executor", "--nocapture"])
         .env(STORE_VARIABLE, store.root())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

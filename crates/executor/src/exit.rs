@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dst_core::{Error, ErrorKind};
+use dst_record::{Error, ErrorKind};
 
 /// What the exit code of the harness says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,61 +4,83 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dst_core::{Error, Result};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use dst_record::{Error, Result};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 /// What signals asked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Asked {
+pub struct Asked {
     /// How often it was asked to stop, so far.
-    pub(crate) stops: usize,
+    pub stops: usize,
     /// Was it asked for checkpoints since it was looked at last?
-    pub(crate) saves: bool,
+    pub saves: bool,
+    /// Did the notice come that time is nearly over? [`Interrupts::listen_for_notice`] hears it.
+    pub is_time_over: bool,
 }
 
 /// Counts interrupts while it lives. Afterwards the signals end the process again.
-pub(crate) struct Interrupts {
+pub struct Interrupts {
     signals: Signals,
     count: usize,
+    is_time_over: bool,
     over: Arc<AtomicBool>,
 }
 
+impl std::fmt::Debug for Interrupts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Interrupts").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
 impl Interrupts {
-    /// Starts to listen.
+    /// Starts to listen to SIGINT, SIGTERM and SIGUSR1.
     ///
     /// # Errors
     /// If the system refuses.
-    pub(crate) fn listen() -> Result<Self> {
+    pub fn listen() -> Result<Self> {
+        Self::listen_to(&[SIGINT, SIGTERM, SIGUSR1])
+    }
+
+    /// Listens to SIGUSR2, too, by which a cluster announces that the time of a job is nearly over.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn listen_for_notice() -> Result<Self> {
+        Self::listen_to(&[SIGINT, SIGTERM, SIGUSR1, SIGUSR2])
+    }
+
+    fn listen_to(signals: &[libc::c_int]) -> Result<Self> {
         let refused = |error: std::io::Error| {
             Error::io("listen to signals on", Path::new("this process"), &error)
         };
-        let signals = [SIGINT, SIGTERM, SIGUSR1];
         let over = Arc::new(AtomicBool::new(false));
-        for signal in signals {
+        for &signal in signals {
             // A handler that is removed leaves the signal ignored; this one stays and puts the
             // usual behaviour back.
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&over))
                 .map_err(refused)?;
         }
-        Ok(Self { signals: Signals::new(signals).map_err(refused)?, count: 0, over })
+        let signals = Signals::new(signals).map_err(refused)?;
+        Ok(Self { signals, count: 0, is_time_over: false, over })
     }
 
     /// How many interrupts arrived so far.
-    pub(crate) fn count(&mut self) -> usize {
+    pub fn count(&mut self) -> usize {
         self.asked().stops
     }
 
     /// What was asked for so far.
-    pub(crate) fn asked(&mut self) -> Asked {
+    pub fn asked(&mut self) -> Asked {
         let mut saves = false;
         for signal in self.signals.pending() {
             match signal {
                 SIGUSR1 => saves = true,
+                SIGUSR2 => self.is_time_over = true,
                 _ => self.count += 1,
             }
         }
-        Asked { stops: self.count, saves }
+        Asked { stops: self.count, saves, is_time_over: self.is_time_over }
     }
 }
 

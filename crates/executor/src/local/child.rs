@@ -8,11 +8,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use dst_core::error::says_out_of_memory;
-use dst_core::record::Status;
-use dst_core::{Error, Result};
+use dst_record::error::says_out_of_memory;
+use dst_record::record::Status;
+use dst_record::{Error, Result};
 
-use super::{Event, ExecutorOptions};
+use crate::{Event, ExecutorOptions};
 use dst_store::Store;
 use dst_store::lease::Attempts;
 
