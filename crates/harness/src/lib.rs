@@ -22,17 +22,16 @@ pub use inventory;
 
 pub mod cli;
 pub mod code;
-pub mod config;
 pub mod executor;
 pub mod exit;
 pub mod run;
 
 mod catalog;
 mod command;
+mod flags;
 mod output;
 mod plugins;
 mod progress;
-mod schema;
 mod screen;
 mod table;
 mod text;

@@ -8,6 +8,7 @@ use dst_analysis::Budget;
 use dst_analysis::format::{count, operations, percent};
 use dst_core::record::{Collapse, Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
+use dst_settings::{ExecutionConfig, GridConfig, ResolvedSettings, mistyped};
 use serde_json::json;
 
 use super::event_log::EventLog;
@@ -19,9 +20,9 @@ use super::standing::{ReusePolicy, Standings};
 use super::{adoption, expectation, report, results};
 use crate::cli::{GridArgs, Rerun};
 use crate::code;
-use crate::config::{ExecutionConfig, GridConfig, ResolvedSettings, flags, mistyped};
 use crate::executor::{Event, ExecutorOptions, FailurePolicy, execute};
 use crate::exit::Exit;
+use crate::flags;
 use crate::output;
 use crate::progress::{Progress, span};
 use crate::table::{Column, TerminalTable};
