@@ -22,15 +22,14 @@ pub use inventory;
 
 pub mod cli;
 pub mod code;
-pub mod config;
 pub mod run;
 
 mod catalog;
 mod command;
+mod flags;
 mod output;
 mod plugins;
 mod progress;
-mod schema;
 mod screen;
 mod table;
 mod text;

@@ -36,6 +36,21 @@ fn allowed(folder: &str) -> Option<Arrows> {
         "crates/train" => (&["dst-core"], &["dst-models", "dst-sparse"]),
         // Weights come from the Hub's cache too.
         "crates/models" => (&["dst-core", "dst-data"], &["dst-train"]),
+        // Tests of grids name plug-ins.
+        "crates/settings" => (
+            &["dst-analysis", "dst-core", "dst-data", "dst-executor", "dst-sparse", "dst-train"],
+            &[
+                "dataset-cifar10",
+                "dataset-glue",
+                "dataset-mnist",
+                "dst-models",
+                "strategy-dense",
+                "strategy-prune-regrow",
+                "strategy-rigl",
+                "strategy-set",
+                "strategy-snfs",
+            ],
+        ),
         "crates/conformance" => (&["dst-core", "dst-sparse", "dst-train"], &["dst-models"]),
         "benches" | "crates/harness" | "tests" => return None,
         // Its tests compare all forms of the report.

@@ -9,13 +9,14 @@ use dst_core::record::TrialSpec;
 use dst_core::{
     BackendKind, DenseBackend, Distribution, Error, Probe, Result, Strategy, Topology, device,
 };
+use dst_settings::ResolvedSettings;
 use dst_train::{Setup, Trainer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::preflight;
 use crate::cli::BenchArgs;
-use crate::config::{ResolvedSettings, flags};
+use crate::flags;
 use crate::output;
 use crate::run::keep_freed_memory;
 use crate::table::{Column, TerminalTable};

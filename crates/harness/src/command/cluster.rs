@@ -8,6 +8,7 @@ use dst_core::record::{Status, TrialSpec};
 use dst_core::{Error, Keep, Result};
 use dst_executor::slurm::{self, SlurmSettings};
 use dst_executor::{Event, Executor, Exit, Slurm};
+use dst_settings::{CommandLine, ExecutionConfig, ResolvedSettings};
 use dst_store::{GridRecord, Store};
 use serde_json::json;
 
@@ -15,7 +16,7 @@ use super::kept_networks::KeptNetworks;
 use super::label::{self, Labels};
 use super::{preflight, readable, report};
 use crate::cli::{CancelArgs, ConcludeArgs, GridArgs, WorkArgs};
-use crate::config::{ExecutionConfig, ResolvedSettings, SettingLayer, flags};
+use crate::flags;
 use crate::output;
 use crate::progress::span;
 
@@ -160,7 +161,7 @@ pub(super) fn conclude(args: &ConcludeArgs) -> Result<Exit> {
 
 /// `harness cancel`
 pub(super) fn cancel(args: &CancelArgs) -> Result<Exit> {
-    let mut flags = SettingLayer::new();
+    let mut flags = CommandLine::new();
     flags::store(&mut flags, args.store.as_deref())?;
     let store = Store::open(&ResolvedSettings::of_process(None, flags)?.execution()?.store)?;
     let words = match Slurm::default().cancel(&store)? {

@@ -20,13 +20,13 @@ use dst_analysis::document::Page;
 use dst_analysis::{Analysis, Experiment, ReportPlugin, Study};
 use dst_core::plugin::{DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
+use dst_settings::ResolvedSettings;
 use serde_json::{Value, json};
 
 use super::readable;
 use crate::catalog;
 use crate::cli::CompareArgs;
-use crate::config::{ResolvedSettings, flags};
-use dst_executor::Exit;
+use crate::flags;
 use dst_store::Store;
 use entry::Entry;
 use group::{DuplicateSeed, Group};

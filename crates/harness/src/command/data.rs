@@ -3,11 +3,12 @@
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::{DataSources, Error, Result, Split};
 use dst_data::hub::{self, Hub};
+use dst_settings::ResolvedSettings;
 use serde_json::{Map, json};
 
 use super::fetch;
 use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, PlaceArgs};
-use crate::config::{ResolvedSettings, flags};
+use crate::flags;
 use crate::output;
 use crate::table::TerminalTable;
 use dst_executor::Exit;

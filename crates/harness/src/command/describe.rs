@@ -4,14 +4,13 @@ use dst_analysis::Analysis;
 use dst_analysis::ReportPlugin;
 use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Metric, Result};
+use dst_settings::{Parameter, ParameterSet, shipped};
 use dst_train::{OptimizerPlugin, SchedulePlugin};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::DescribeArgs;
-use crate::config::{ParameterSet, shipped};
 use crate::output;
-use crate::schema::Parameter;
 use crate::text::{hanging, wrapped};
 use dst_executor::Exit;
 

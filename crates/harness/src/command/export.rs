@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use dst_analysis::format::percent;
 use dst_core::{Result, plugin};
+use dst_settings::{CommandLine, ResolvedSettings};
 
 use super::label::{self, Labels};
 use crate::cli::{ExportArgs, ExportFormat};
-use crate::config::{ResolvedSettings, SettingLayer, flags};
+use crate::flags;
 use crate::output;
 use crate::run::parameters;
 use crate::text::bytes;
@@ -16,7 +17,7 @@ use dst_store::Store;
 use dst_store::file::{self, Durability};
 
 pub(super) fn run(args: &ExportArgs) -> Result<Exit> {
-    let mut flags = SettingLayer::new();
+    let mut flags = CommandLine::new();
     flags::store(&mut flags, args.store.as_deref())?;
     let store = Store::open(&ResolvedSettings::of_process(None, flags)?.execution()?.store)?;
     let id = store.find(&args.trial)?;

@@ -8,6 +8,7 @@ use dst_analysis::Budget;
 use dst_analysis::format::{count, operations, percent};
 use dst_core::record::{Collapse, Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
+use dst_settings::{ExecutionConfig, GridConfig, Place, ResolvedSettings, mistyped};
 use serde_json::json;
 
 use super::event_log::EventLog;
@@ -19,7 +20,7 @@ use super::standing::{ReusePolicy, Standings};
 use super::{adoption, cluster, expectation, report, results};
 use crate::cli::{GridArgs, Rerun};
 use crate::code;
-use crate::config::{ExecutionConfig, GridConfig, Place, ResolvedSettings, flags, mistyped};
+use crate::flags;
 use crate::output;
 use crate::progress::{Progress, span};
 use crate::table::{Column, TerminalTable};

@@ -3,11 +3,11 @@
 use dst_analysis::ReportPlugin;
 use dst_core::Result;
 use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_settings::shipped::GRIDS;
 use dst_train::{OptimizerPlugin, SchedulePlugin};
 use serde_json::{Map, Value, json};
 
 use crate::cli::{Kind, ListArgs};
-use crate::config::shipped::GRIDS;
 use crate::output;
 use crate::text::hanging;
 use dst_executor::Exit;

@@ -9,11 +9,12 @@ use std::path::Path;
 use dst_analysis::{Analysis, Margin};
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
+use dst_settings::{ResolvedSettings, axis};
 use serde_json::{Value, json};
 
 use super::readable;
 use crate::cli::PowerArgs;
-use crate::config::{ResolvedSettings, axis, flags};
+use crate::flags;
 use crate::output;
 use crate::progress::span;
 use crate::table::{Column, TerminalTable};

@@ -9,13 +9,14 @@ use dst_core::{
     BackendKind, Dataset, Error, ErrorKind, Input, Pass, Precision, Predictions, Result, Split,
     device, plugin,
 };
+use dst_settings::{ExecutionConfig, ResolvedSettings};
 use dst_train::{Prediction, RestoredNetwork};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
 use super::restart;
 use crate::cli::{PredictArgs, PredictedSplit};
-use crate::config::{ExecutionConfig, ResolvedSettings, flags};
+use crate::flags;
 use crate::output;
 use crate::run::{keep_freed_memory, parameters};
 use dst_executor::Exit;

@@ -16,12 +16,12 @@ use dst_core::record::TrialSpec;
 use dst_core::{
     Architecture, DataSources, Dataset, Error, ErrorKind, Metric, Result, Strategy, Training,
 };
+use dst_settings::ExecutionConfig;
 use dst_train::{Estimate, Estimator};
 use serde_json::{Map, Value};
 
 use super::fetch;
 use crate::code;
-use crate::config::ExecutionConfig;
 use crate::output;
 pub(super) use capacity::{Notice, fit_memory, space, writable};
 pub(super) use equal::{Choices, budgets, choose};

@@ -14,6 +14,7 @@ use dst_analysis::{Analysis, Budgets, Catalog, Document, Experiment, ReportPlugi
 use dst_core::plugin::Plugin;
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
+use dst_settings::ResolvedSettings;
 use serde::Serialize;
 use serde_json::json;
 
@@ -21,7 +22,7 @@ use super::readable;
 use super::{preflight, results};
 use crate::catalog;
 use crate::cli::ReportArgs;
-use crate::config::{ResolvedSettings, flags};
+use crate::flags;
 use crate::output;
 use dst_executor::Exit;
 use dst_store::{GridRecord, Store, TrialState};

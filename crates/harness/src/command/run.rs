@@ -7,12 +7,13 @@ use dst_analysis::{Analysis, Budget};
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::tch::Device;
 use dst_core::{Error, Result};
+use dst_settings::{ExecutionConfig, ResolvedSettings};
 
 use super::kept_networks::KeptNetworks;
 use super::standing::{ReusePolicy, Standings};
 use super::{preflight, restart, results};
 use crate::cli::RunArgs;
-use crate::config::{ExecutionConfig, ResolvedSettings, flags};
+use crate::flags;
 use crate::output;
 use crate::run::{RunOptions, RunOutcome, run_trial};
 use dst_executor::Exit;

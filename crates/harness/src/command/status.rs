@@ -12,6 +12,7 @@ use dst_analysis::Analysis;
 use dst_analysis::format::{count, percent};
 use dst_core::record::{Outcome, Status, TrialSpec};
 use dst_core::{Metric, Result, utc};
+use dst_settings::{CommandLine, ResolvedSettings};
 use serde_json::{Value, json};
 
 use super::epoch_times::{EpochTimes, seconds};
@@ -20,7 +21,7 @@ use super::readable;
 use super::watch;
 use crate::cli::StatusArgs;
 use crate::code;
-use crate::config::{ResolvedSettings, SettingLayer, flags};
+use crate::flags;
 use crate::output::{self, style_of};
 use crate::progress::span;
 use crate::screen::Screen;
@@ -57,7 +58,7 @@ impl Trial {
 }
 
 pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
-    let mut flags = SettingLayer::new();
+    let mut flags = CommandLine::new();
     flags::store(&mut flags, args.store.as_deref())?;
     let root = ResolvedSettings::of_process(None, flags)?.execution()?.store;
     let store = Store::open(&root)?;

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use dst_analysis::format::count;
 use dst_core::Result;
+use dst_settings::{CommandLine, ResolvedSettings};
 use dst_store::{Finding, Store, Waste, WasteOptions};
 use serde_json::json;
 
 use crate::cli::{StoreAction, StoreGcArgs, StoreMergeArgs, StorePlaceArgs};
-use crate::config::{ResolvedSettings, SettingLayer, flags};
+use crate::flags;
 use crate::output;
 use crate::text::bytes;
 use dst_executor::Exit;
@@ -23,7 +24,7 @@ pub(super) fn run(action: &StoreAction) -> Result<Exit> {
 }
 
 fn place(args: &StorePlaceArgs) -> Result<std::path::PathBuf> {
-    let mut flags = SettingLayer::new();
+    let mut flags = CommandLine::new();
     flags::store(&mut flags, args.store.as_deref())?;
     Ok(ResolvedSettings::of_process(None, flags)?.execution()?.store)
 }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
+use dst_settings::axis;
 use serde_json::Value;
 
 use super::entry::Entry;
 use super::foreign::normal;
 use super::names::{fold, is_one_sparsity};
-use crate::config::axis;
 use dst_store::Store;
 
 /// How a part of a source is named, for hints.

@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use dst_settings::CommandLine;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::SettingLayer;
 
 /// The inputs that were taken badly once.
 const OURS: &str = include_str!("cases/ours.csv");
@@ -24,7 +24,7 @@ fn compare(ours: &[u8], theirs: &[u8], part: &str) -> Result<(Vec<String>, Remar
     let sides = sides(&typed[0], &typed[1], folder.path())?;
     let sides = [&sides[0], &sides[1]];
     let rule = Rule::of(sides);
-    let resolved = ResolvedSettings::new(None, SettingLayer::default(), SettingLayer::default())?;
+    let resolved = ResolvedSettings::new(None, |_| None, CommandLine::new())?;
     let Prepared { matched, recorded, notes } = prepare(sides, &rule, &resolved)?;
     let names = relabel::names(sides, &rule);
     assert_eq!(names, ["ours", "theirs"]);

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use dst_core::record::TrialSpec;
 use dst_core::{Error, ErrorKind, Keep, Result, device};
+use dst_settings::{ExecutionConfig, Place};
 use dst_train::Estimate;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::Checked;
-use crate::config::{ExecutionConfig, Place};
 
 /// Bytes for one trial: its files, and a checkpoint while it runs.
 const BYTES_PER_TRIAL: u64 = 200_000;

@@ -6,11 +6,11 @@ use dst_analysis::format::percent;
 use dst_analysis::{Budget, Budgets};
 use dst_core::Result;
 use dst_core::record::TrialSpec;
+use dst_settings::GridConfig;
 use dst_train::{Estimate, Estimator};
 
 use super::{Inputs, Network, is_refusal, kind, strategy};
 use crate::command::label::Labels;
-use crate::config::GridConfig;
 
 /// Sparsities are chosen in these parts of 1.
 const STEPS: u64 = 10_000;

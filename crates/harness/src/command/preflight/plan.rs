@@ -6,9 +6,8 @@ use dst_analysis::{Analysis, PrimaryTest};
 use dst_core::Result;
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
+use dst_settings::GridConfig;
 use dst_stats::{Alternative, Design, detectable_effect, fewest_exact_pairs};
-
-use crate::config::GridConfig;
 
 /// The probability with which the smallest difference that is told of would be shown.
 const POWER: f64 = 0.8;

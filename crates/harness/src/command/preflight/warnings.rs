@@ -6,11 +6,11 @@ use dst_analysis::format::percent;
 use dst_analysis::is_another_sparsity;
 use dst_core::record::TrialSpec;
 use dst_core::{BackendKind, Forecast, Result};
+use dst_settings::GridConfig;
 use dst_train::Estimate;
 
 use super::Checked;
 use crate::command::label::Labels;
-use crate::config::GridConfig;
 
 /// What users should hear before anything is trained, in words, seeds together.
 pub(in crate::command) fn warnings(checked: &Checked, labels: &Labels) -> BTreeSet<String> {

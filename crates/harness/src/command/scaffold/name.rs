@@ -3,9 +3,9 @@
 use dst_analysis::ReportPlugin;
 use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
+use dst_settings::shipped::GRIDS;
 
 use super::Kind;
-use crate::config::shipped::GRIDS;
 
 /// Names that mean something else in a grid file or to `--set`.
 const TAKEN: [&str; 5] = ["analysis", "dataset", "model", "strategy", "training"];

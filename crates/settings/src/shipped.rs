@@ -2,17 +2,17 @@
 
 use dst_core::{Error, Result};
 
-use super::file;
-use super::setting::Key;
+use crate::file;
+use crate::setting::Key;
 
 /// A grid file that the harness carries.
-pub(crate) struct ShippedGrid {
+pub struct ShippedGrid {
     /// Its name.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// One sentence: what it is for.
-    pub(crate) summary: &'static str,
+    pub summary: &'static str,
     /// The file.
-    pub(crate) text: &'static str,
+    pub text: &'static str,
 }
 
 macro_rules! shipped {
@@ -20,13 +20,13 @@ macro_rules! shipped {
         &[$(ShippedGrid {
             name: $name,
             summary: $summary,
-            text: include_str!(concat!("../../../../grids/", $name, ".toml")),
+            text: include_str!(concat!("../../../grids/", $name, ".toml")),
         }),+]
     };
 }
 
 /// All of them; the first is the default.
-pub(crate) const GRIDS: &[ShippedGrid] = shipped! {
+pub const GRIDS: &[ShippedGrid] = shipped! {
     "quick": "two minutes on two cores: 10,000 real digits, LeNet-5, sparsity 0.9, 8 seeds",
     "plan": "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5, 8 seeds",
     "family-mnist": "every method at equal sparsity on MNIST: LeNet-300-100 and LeNet-5 at 0.9 and 0.95, 5 seeds",
@@ -51,7 +51,7 @@ pub(crate) const GRIDS: &[ShippedGrid] = shipped! {
 ///
 /// # Errors
 /// If there is none; the nearest is suggested.
-pub(crate) fn find(name: &str) -> Result<&'static ShippedGrid> {
+pub fn find(name: &str) -> Result<&'static ShippedGrid> {
     GRIDS
         .iter()
         .find(|grid| grid.name == name)
@@ -62,7 +62,7 @@ pub(crate) fn find(name: &str) -> Result<&'static ShippedGrid> {
 ///
 /// # Errors
 /// If a grid that ships cannot be read.
-pub(crate) fn with_strategy(name: &str) -> Result<Vec<&'static ShippedGrid>> {
+pub fn with_strategy(name: &str) -> Result<Vec<&'static ShippedGrid>> {
     let mut grids = Vec::new();
     for grid in GRIDS {
         let settings = file::shipped(grid.name)?;

@@ -6,7 +6,7 @@ use dst_core::{Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::{Axes, Combination, ParameterSet};
-use crate::config::path::Path;
+use crate::path::Path;
 use crate::schema::Node;
 
 /// Puts the values of a combination into tables.

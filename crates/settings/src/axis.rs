@@ -7,7 +7,7 @@ use serde_json::Value;
 const MOST_SEEDS: u64 = 100_000;
 
 /// Splits at commas that are outside brackets, braces and quotes. Empty pieces are left out.
-pub(crate) fn pieces(text: &str) -> Vec<&str> {
+pub fn pieces(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut depth, mut quote, mut start) = (0_usize, None, 0);
     for (at, character) in text.char_indices() {

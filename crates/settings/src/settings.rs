@@ -7,10 +7,10 @@ use dst_core::training::path_of;
 use dst_core::{Error, Result};
 use serde_json::Value;
 
-use super::parameters::ParameterSet;
-use super::path::Path;
-use super::plain_key::rival;
-use super::setting::{EVERY, Key, Setting, SettingLayer, Source};
+use crate::parameters::ParameterSet;
+use crate::path::Path;
+use crate::plain_key::rival;
+use crate::setting::{EVERY, Key, Setting, SettingLayer, Source};
 
 /// All settings, the strongest of each key.
 #[derive(Debug, Default)]

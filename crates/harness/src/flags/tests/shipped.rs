@@ -33,7 +33,7 @@ fn recipe(trial: &TrialSpec) -> String {
 #[test]
 fn every_grid_takes_every_strategy() {
     let names: Vec<&str> = StrategyPlugin::all().unwrap().iter().map(|p| p.name).collect();
-    for grid in crate::config::shipped::GRIDS {
+    for grid in dst_settings::shipped::GRIDS {
         let line = format!("--grid {} --seeds 0..2 --sparsity 0.5", grid.name);
         let trials = trials(&format!("{line} --strategies {}", names.join(",")));
         let mut taken: Vec<&str> = trials.iter().map(TrialSpec::strategy_name).collect();
@@ -144,4 +144,16 @@ fn flags_win_over_the_strategies_of_a_grid() {
     assert_eq!(found, [("set", 0.9, 2, 7), ("set", 0.98, 2, 7)]);
     let changed = self::trials("--grid snfs-lenet5 --set snfs.drop_fraction=0.2 --seeds 0");
     assert_eq!(changed[0].strategy["drop_fraction"], 0.2);
+}
+
+#[test]
+fn a_sparsity_wins_over_the_costs_of_a_grid() {
+    let sparsities = |line: &str| -> Vec<(f64, bool)> {
+        let line = format!("--grid equal-inference-flops --strategies rigl --seeds 0 {line}");
+        let grid = resolved(&line).unwrap().grid().unwrap();
+        let chosen = grid.budgets.iter().map(|budget| budget.is_some());
+        grid.trials.iter().map(|trial| trial.sparsity).zip(chosen).collect()
+    };
+    assert_eq!(sparsities(""), [(0.9, true)]);
+    assert_eq!(sparsities("--sparsity 0.8"), [(0.8, false)]);
 }

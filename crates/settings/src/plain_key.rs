@@ -3,8 +3,8 @@
 use dst_core::{Error, Keep, Result};
 use serde_json::Value;
 
-use super::axis;
-use super::setting::{Key, Setting, Source};
+use crate::axis;
+use crate::setting::{Key, Setting, Source};
 
 /// A key without a table, and how it is given elsewhere.
 pub(crate) struct PlainKey {
@@ -61,7 +61,7 @@ pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
 ];
 
 /// The key that says in another way what this one says: the sparsity is given, or chosen for its cost.
-pub(super) fn rival(name: &str) -> Option<&'static str> {
+pub(crate) fn rival(name: &str) -> Option<&'static str> {
     match name {
         "sparsity" => Some("inference_flops"),
         "inference_flops" => Some("sparsity"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-pub(crate) use super::key::{EVERY, Key};
+pub(crate) use crate::key::{EVERY, Key};
 
 /// Where a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,10 +48,10 @@ pub(crate) struct Setting {
     /// given for its key by name.
     pub(crate) group: Option<String>,
     /// Of two settings, the one of the stronger source has the higher rank.
-    pub(super) rank: usize,
+    pub(crate) rank: usize,
     /// Was it given by a key from before components had parameters of their own, such as
     /// `training.momentum`? Those were shared by all components, and each read its own.
-    pub(super) is_old_spelling: bool,
+    pub(crate) is_old_spelling: bool,
 }
 
 impl Setting {
@@ -59,7 +59,7 @@ impl Setting {
         Self { values, source, group: None, rank: 0, is_old_spelling: false }
     }
 
-    pub(super) fn of_group(&self, name: &str) -> Self {
+    pub(crate) fn of_group(&self, name: &str) -> Self {
         Self { group: Some(name.to_owned()), ..self.clone() }
     }
 }

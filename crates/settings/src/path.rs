@@ -69,7 +69,7 @@ impl fmt::Display for Path {
 }
 
 /// A key of TOML, in quotes unless it can do without.
-pub(super) fn quoted(key: &str) -> String {
+pub(crate) fn quoted(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare) {
         return key.to_owned();
@@ -81,7 +81,7 @@ pub(super) fn quoted(key: &str) -> String {
 ///
 /// # Errors
 /// If a key is empty, or a quote is not closed.
-pub(super) fn split(text: &str) -> Result<Vec<String>> {
+pub(crate) fn split(text: &str) -> Result<Vec<String>> {
     let text = text.trim();
     let mut keys = vec![String::new()];
     let mut quote = None;

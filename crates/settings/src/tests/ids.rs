@@ -47,7 +47,7 @@ fn trials_keep_the_ids_that_they_had() {
         assert_eq!(is.get(line), Some(was), "{line}");
     }
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/tests/ids.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/ids.json");
         std::fs::write(path, serde_json::to_string_pretty(&is).unwrap() + "\n").unwrap();
         return;
     }

@@ -10,28 +10,28 @@ pub(crate) use node::{Node, inlined};
 
 /// One parameter of a plug-in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Parameter {
+pub struct Parameter {
     /// Its key.
-    pub(crate) name: String,
+    pub name: String,
     /// Its type in words.
     #[serde(rename = "type")]
-    pub(crate) kind: String,
+    pub kind: String,
     /// Its value unless another is given.
-    pub(crate) default: Value,
+    pub default: Value,
     /// What it means.
-    pub(crate) documentation: String,
+    pub documentation: String,
     /// The only values it takes, with their meaning; empty if there are too many to list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) choices: Vec<Choice>,
+    pub choices: Vec<Choice>,
 }
 
 /// One of few values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Choice {
+pub struct Choice {
     /// The value.
-    pub(crate) value: String,
+    pub value: String,
     /// What it means; may be empty.
-    pub(crate) documentation: String,
+    pub documentation: String,
 }
 
 /// The parameters in a schema, with the values of `defaults`.
@@ -199,11 +199,11 @@ mod tests {
 
     #[test]
     fn parameters_have_a_type_in_words_and_their_documentation() {
-        let found = crate::config::ParameterSet::training().unwrap().parameters();
+        let found = crate::ParameterSet::training().unwrap().parameters();
         let by_name = |name: &str| found.iter().find(|p| p.name == name).unwrap();
         assert_eq!(by_name("epochs").kind, "whole number");
         assert_eq!(by_name("learning_rate").kind, "number");
-        let sgd = crate::config::ParameterSet::optimizer("sgd").unwrap().parameters();
+        let sgd = crate::ParameterSet::optimizer("sgd").unwrap().parameters();
         let nesterov = sgd.iter().find(|parameter| parameter.name == "nesterov").unwrap();
         assert_eq!(nesterov.kind, "true or false");
         assert_eq!(by_name("warmup").kind, "text such as \"100 steps\", \"10 epochs\", \"75%\"");

@@ -12,16 +12,16 @@ use dst_train::{OptimizerPlugin, SchedulePlugin};
 use schemars::{Schema, schema_for};
 use serde_json::{Map, Value, json};
 
-use super::path::Path;
-use super::setting::{Key, Setting, Source};
+use crate::path::Path;
 use crate::schema::{self, Node, inlined};
+use crate::setting::{Key, Setting, Source};
 use tables::Tables;
 
 /// Makes a complete config from some of its parameters.
 type Build = Box<dyn Fn(&Map<String, Value>) -> Result<Value>>;
 
 /// Something with parameters.
-pub(crate) struct ParameterSet {
+pub struct ParameterSet {
     defaults: Map<String, Value>,
     schema: Schema,
     build: Build,
@@ -35,7 +35,7 @@ type Combination<'a> = BTreeMap<&'a Path, &'a Value>;
 
 impl ParameterSet {
     /// The strategy `name`.
-    pub(crate) fn strategy(name: &str) -> Result<Self> {
+    pub fn strategy(name: &str) -> Result<Self> {
         let plugin = StrategyPlugin::find(name)?;
         Ok(Self {
             defaults: parameters_of(&(plugin.default)(), &(plugin.schema)())?,
@@ -48,7 +48,7 @@ impl ParameterSet {
     }
 
     /// The architecture `name`.
-    pub(crate) fn model(name: &str) -> Result<Self> {
+    pub fn model(name: &str) -> Result<Self> {
         let plugin = ModelPlugin::find(name)?;
         Ok(Self {
             defaults: parameters_of(&(plugin.default)(), &(plugin.schema)())?,
@@ -59,7 +59,7 @@ impl ParameterSet {
 
     /// The data set `name`. Its configs hold only the options that are not at their default, as
     /// a specification does.
-    pub(crate) fn dataset(name: &str) -> Result<Self> {
+    pub fn dataset(name: &str) -> Result<Self> {
         let plugin = DatasetPlugin::find(name)?;
         Ok(Self {
             defaults: plugin.options.default()?,
@@ -69,7 +69,7 @@ impl ParameterSet {
     }
 
     /// The optimiser `name` by itself; in a grid its parameters are those of a training.
-    pub(crate) fn optimizer(name: &str) -> Result<Self> {
+    pub fn optimizer(name: &str) -> Result<Self> {
         let plugin = OptimizerPlugin::find(name)?;
         Ok(Self {
             defaults: plugin.parameters.defaults()?,
@@ -79,7 +79,7 @@ impl ParameterSet {
     }
 
     /// The schedule of the learning rate `name`, as [`ParameterSet::optimizer`].
-    pub(crate) fn schedule(name: &str) -> Result<Self> {
+    pub fn schedule(name: &str) -> Result<Self> {
         let plugin = SchedulePlugin::find(name)?;
         Ok(Self {
             defaults: plugin.parameters.defaults()?,
@@ -89,7 +89,7 @@ impl ParameterSet {
     }
 
     /// How trials train.
-    pub(crate) fn training() -> Result<Self> {
+    pub fn training() -> Result<Self> {
         let mut schema = schema_for!(Training).to_value();
         let mut defaults = parameters_of(&Training::default(), &schema_for!(Training))?;
         // Whatever the form of files is, parameters of a component are below its key.
@@ -123,7 +123,7 @@ impl ParameterSet {
     }
 
     /// How trials are compared, with `defaults` for what is not set.
-    pub(crate) fn analysis(defaults: &Analysis) -> Result<Self> {
+    pub fn analysis(defaults: &Analysis) -> Result<Self> {
         let schema = schema_for!(Analysis);
         let defaults = parameters_of(defaults, &schema)?;
         let base = defaults.clone();
@@ -140,7 +140,7 @@ impl ParameterSet {
 
     /// That to which a key belongs, with the path in it; none if there is no such thing, or it has no
     /// paths.
-    pub(super) fn of(key: &Key) -> Option<(Self, &Path)> {
+    pub(crate) fn of(key: &Key) -> Option<(Self, &Path)> {
         let (parameters, path) = match key {
             Key::Strategy(name, path) => (Self::strategy(name), path),
             Key::Model(name, path) => (Self::model(name), path),
@@ -160,17 +160,17 @@ impl ParameterSet {
     }
 
     /// The parameters with types and documentation.
-    pub(crate) fn parameters(&self) -> Vec<schema::Parameter> {
+    pub fn parameters(&self) -> Vec<schema::Parameter> {
         schema::parameters(&self.schema, &self.defaults)
     }
 
     /// What the schema says of the place at a path; none if there is no such place.
-    pub(super) fn node(&self, path: &Path) -> Option<Node<'_>> {
+    pub(crate) fn node(&self, path: &Path) -> Option<Node<'_>> {
         Node::of(self.schema.as_value()).descend(path.keys())
     }
 
     /// Is the value there a list, so that an array is not an axis?
-    pub(super) fn is_list(&self, path: &Path) -> bool {
+    pub(crate) fn is_list(&self, path: &Path) -> bool {
         match path.parent() {
             None => self.defaults.get(path.first()).is_some_and(Value::is_array),
             Some(_) => self.node(path).is_some_and(Node::is_list),
@@ -178,7 +178,7 @@ impl ParameterSet {
     }
 
     /// Is the path that of the key that says which variant its table is, such as `optimizer.name`?
-    pub(super) fn is_tag(&self, path: &Path) -> bool {
+    pub(crate) fn is_tag(&self, path: &Path) -> bool {
         let variants = path.parent().and_then(|parent| self.node(&parent)?.variants());
         variants.is_some_and(|(tag, _)| tag == path.last())
     }
@@ -187,7 +187,7 @@ impl ParameterSet {
     ///
     /// # Errors
     /// If there is not: what is known at the level where the path goes wrong, and the nearest of it.
-    pub(super) fn check_path(&self, path: &Path) -> Result<()> {
+    pub(crate) fn check_path(&self, path: &Path) -> Result<()> {
         if !self.defaults.contains_key(path.first()) {
             let known = self.defaults.keys().map(String::as_str);
             return Err(Error::unknown("parameter", path.first(), known));
@@ -219,7 +219,7 @@ impl ParameterSet {
     ///
     /// # Errors
     /// As [`ParameterSet::check_path`].
-    pub(super) fn check_values(&self, path: &Path, values: &[Value]) -> Result<()> {
+    pub(crate) fn check_values(&self, path: &Path, values: &[Value]) -> Result<()> {
         self.check_path(path)?;
         for (key, value) in values.iter().filter_map(Value::as_object).flatten() {
             self.check_values(&path.child(key), std::slice::from_ref(value))?;

@@ -280,10 +280,9 @@ fn a_grid_file_in_another_encoding_says_so() {
     let path = folder.path().join("grid.toml");
     let wide: Vec<u8> = "strategies = ['rigl']".encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(&path, [&[0xFF, 0xFE], &wide[..]].concat()).unwrap();
-    let error =
-        ResolvedSettings::new(Some(&path), SettingLayer::new(), SettingLayer::new()).unwrap_err();
+    let error = ResolvedSettings::new(Some(&path), |_| None, CommandLine::new()).unwrap_err();
     assert_eq!(error.kind(), dst_core::ErrorKind::Usage);
     assert!(error.to_string().contains("grid.toml: this is UTF-16 text, not UTF-8"), "{error}");
     std::fs::write(&path, "\u{feff}strategies = ['rigl']").unwrap();
-    assert!(ResolvedSettings::new(Some(&path), SettingLayer::new(), SettingLayer::new()).is_ok());
+    assert!(ResolvedSettings::new(Some(&path), |_| None, CommandLine::new()).is_ok());
 }

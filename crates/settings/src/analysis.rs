@@ -8,24 +8,24 @@ use dst_core::record::TrialSpec;
 use dst_core::{Error, Metric, Result};
 use serde_json::{Map, Value};
 
-use super::parameters::{Axes, ParameterSet};
-use super::path::Path;
-use super::setting::{Key, Setting, Source};
-use super::trials::strategy_names;
-use super::{GridConfig, ResolvedSettings};
+use crate::parameters::{Axes, ParameterSet};
+use crate::path::Path;
+use crate::setting::{Key, Setting, Source};
+use crate::trials::strategy_names;
+use crate::{GridConfig, ResolvedSettings};
 
 /// Parameters of the analysis that name data sets.
 const NAMING: [&str; 3] = ["metrics", "margins", "accept_collapse"];
 
 /// The settings of the analysis by parameter, each table in one piece.
-pub(super) type Whole = BTreeMap<String, (Key, Setting)>;
+pub(crate) type Whole = BTreeMap<String, (Key, Setting)>;
 
 impl ResolvedSettings {
     /// How trials are compared.
     ///
     /// # Errors
     /// If a value is out of range, or a name is unknown.
-    pub(crate) fn analysis(&self) -> Result<Analysis> {
+    pub fn analysis(&self) -> Result<Analysis> {
         self.analysis_over(Analysis::default())
     }
 
@@ -33,7 +33,7 @@ impl ResolvedSettings {
     ///
     /// # Errors
     /// As [`ResolvedSettings::analysis`].
-    pub(crate) fn analysis_over(&self, base: Analysis) -> Result<Analysis> {
+    pub fn analysis_over(&self, base: Analysis) -> Result<Analysis> {
         let whole = self.analysis_settings(&base)?;
         let axes = axes_of(&whole);
         let config = ParameterSet::analysis(&base)?.expand(&axes)?.remove(0);
@@ -58,7 +58,7 @@ impl ResolvedSettings {
     ///
     /// # Errors
     /// If a parameter has several values, or an entry is not usable.
-    pub(super) fn analysis_settings(&self, base: &Analysis) -> Result<Whole> {
+    pub(crate) fn analysis_settings(&self, base: &Analysis) -> Result<Whole> {
         let parameters = ParameterSet::analysis(base)?;
         let mut whole = Whole::new();
         // A table comes before its entries, because its name is the beginning of theirs.
@@ -97,7 +97,7 @@ impl ResolvedSettings {
     ///
     /// # Errors
     /// If the command line names a data set that is not part of the grid.
-    pub(super) fn keep_present(&self, analysis: &mut Analysis, trials: &[TrialSpec]) -> Result<()> {
+    pub(crate) fn keep_present(&self, analysis: &mut Analysis, trials: &[TrialSpec]) -> Result<()> {
         let mut present: BTreeSet<String> = BTreeSet::new();
         for trial in trials {
             present.insert(trial.dataset.clone());
@@ -125,7 +125,7 @@ impl ResolvedSettings {
     ///
     /// # Errors
     /// If not.
-    pub(crate) fn check_looks(&self, grid: &GridConfig) -> Result<()> {
+    pub fn check_looks(&self, grid: &GridConfig) -> Result<()> {
         let seeds: BTreeSet<u64> = grid.trials.iter().map(|trial| trial.seed).collect();
         let Some(last) = grid.analysis.looks.last().filter(|last| **last != seeds.len()) else {
             return Ok(());
@@ -148,7 +148,7 @@ impl ResolvedSettings {
     ///
     /// # Errors
     /// If two plug-ins have one name.
-    pub(super) fn derive_tuned(&mut self) -> Result<()> {
+    pub(crate) fn derive_tuned(&mut self) -> Result<()> {
         let key = Key::Analysis("tuned".to_owned());
         if self.settings.get(&key).is_some() {
             return Ok(());
@@ -230,7 +230,7 @@ impl ResolvedSettings {
 }
 
 /// The settings as axes.
-pub(super) fn axes_of(whole: &Whole) -> Axes<'_> {
+pub(crate) fn axes_of(whole: &Whole) -> Axes<'_> {
     whole
         .iter()
         .map(|(parameter, (key, setting))| (parameter.as_str().into(), (key, setting)))

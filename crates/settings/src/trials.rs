@@ -8,11 +8,11 @@ use dst_core::record::TrialSpec;
 use dst_core::{Error, Result, Training};
 use serde_json::{Map, Value};
 
-use super::ResolvedSettings;
-use super::axis;
-use super::parameters::ParameterSet;
-use super::setting::{EVERY, Key, Source};
-use super::settings::Settings;
+use crate::ResolvedSettings;
+use crate::axis;
+use crate::parameters::ParameterSet;
+use crate::setting::{EVERY, Key, Source};
+use crate::settings::Settings;
 
 /// A grid beyond this size is taken for a typing mistake.
 const MOST_TRIALS: usize = 100_000;
@@ -177,13 +177,13 @@ fn found<P: Plugin>(settings: &Settings, key: &'static str) -> Result<Vec<&'stat
 }
 
 /// Names of the strategies that the grid uses.
-pub(super) fn strategy_names(settings: &Settings) -> Result<Vec<&'static str>> {
+pub(crate) fn strategy_names(settings: &Settings) -> Result<Vec<&'static str>> {
     let plugins: Vec<&StrategyPlugin> = found(settings, "strategies")?;
     Ok(plugins.iter().map(|plugin| plugin.name).collect())
 }
 
 /// Names of the architectures that the grid uses.
-pub(super) fn model_names(settings: &Settings) -> Result<Vec<&'static str>> {
+pub(crate) fn model_names(settings: &Settings) -> Result<Vec<&'static str>> {
     let models: Vec<&ModelPlugin> = found(settings, "models")?;
     if !models.is_empty() {
         return Ok(models.iter().map(|plugin| plugin.name).collect());
@@ -195,7 +195,7 @@ pub(super) fn model_names(settings: &Settings) -> Result<Vec<&'static str>> {
 }
 
 /// Names of the data sets that the grid uses.
-pub(super) fn dataset_names(settings: &Settings) -> Result<Vec<&'static str>> {
+pub(crate) fn dataset_names(settings: &Settings) -> Result<Vec<&'static str>> {
     Ok(datasets(settings)?.iter().map(|plugin| plugin.name).collect())
 }
 

@@ -1,28 +1,61 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::setting::EVERY;
-use super::*;
-use crate::cli::{Cli, Command};
+// Linked, so that their plug-ins are known.
+use dataset_cifar10 as _;
+use dataset_glue as _;
+use dataset_mnist as _;
+use dst_analysis::Analysis;
+use dst_core::Result;
+use dst_core::record::TrialSpec;
+use dst_models as _;
+use strategy_dense as _;
+use strategy_prune_regrow as _;
+use strategy_rigl as _;
+use strategy_set as _;
+use strategy_snfs as _;
+
+use crate::plain_key::plain;
+use crate::setting::EVERY;
+use crate::*;
 
 mod budgets;
 mod comparison;
 mod components;
 mod ids;
-mod shipped;
 
-/// What `harness grid …` means, with an environment and a grid file.
+/// What flags as those of `harness grid` set.
+fn typed(line: &str) -> Result<CommandLine> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut typed = CommandLine::new();
+    for pair in words.chunks(2) {
+        let &[flag, text] = pair else { panic!("{flag} has no value", flag = pair[0]) };
+        let key = flag.trim_start_matches('-').replace('-', "_");
+        let is_short = |path: &&str| path.rsplit('.').next() == Some(&key);
+        let analysis = ["test", "correction", "looks", "accept_collapse"];
+        let paths = environment::SHORTCUTS.iter().map(|(path, _)| *path);
+        match paths.into_iter().find(is_short) {
+            _ if flag == "--set" => typed.set(text)?,
+            Some(path) => typed.shortcut(flag, path, Some(text))?,
+            None if analysis.contains(&&*key) => {
+                typed.shortcut(flag, &format!("analysis.{key}"), Some(text))?;
+            }
+            None => typed.plain(flag, plain(&key).unwrap().name, Some(text))?,
+        }
+    }
+    Ok(typed)
+}
+
+/// What a line of flags means, with an environment and a grid file.
 fn resolved(line: &str, environment: &[(&str, &str)], file: &str) -> Result<ResolvedSettings> {
-    let words = ["harness", "grid"].into_iter().chain(line.split_whitespace());
-    let typed = <Cli as clap::Parser>::try_parse_from(words).expect("clap accepts the line");
-    let Command::Grid(args) = typed.command else { panic!("not a grid") };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("grid.toml");
     std::fs::write(&path, file).unwrap();
-    let environment = environment::read(|name| {
+    let environment = |name: &str| {
         environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
-    })?;
-    ResolvedSettings::new(Some(&path), environment, flags::grid(&args)?)
+    };
+    ResolvedSettings::new(Some(&path), environment, typed(line)?)
 }
 
 fn trials(line: &str) -> Vec<TrialSpec> {
@@ -38,16 +71,6 @@ fn error(line: &str) -> String {
 
 fn ids(trials: &[TrialSpec]) -> BTreeSet<String> {
     trials.iter().map(TrialSpec::id).collect()
-}
-
-#[test]
-fn durations_have_units() {
-    assert_eq!(duration("90").unwrap(), Duration::from_secs(90));
-    assert_eq!(duration("1.5m").unwrap(), Duration::from_secs(90));
-    assert_eq!(duration("2h").unwrap(), Duration::from_secs(7200));
-    for bad in ["0", "-1s", "soon", "5 days", "", "1e300h"] {
-        assert!(duration(bad).is_err(), "{bad:?} was accepted");
-    }
 }
 
 #[test]

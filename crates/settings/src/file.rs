@@ -7,12 +7,12 @@ use dst_core::text;
 use dst_core::{Error, Result};
 use toml::{Table, Value};
 
-use super::axis;
-use super::parameters::as_one_list;
-use super::path::{Path as KeyPath, quoted};
-use super::plain_key::plain;
-use super::setting::{Key, Setting, SettingLayer, Source};
-use super::{parameters, shipped as ships};
+use crate::axis;
+use crate::parameters::as_one_list;
+use crate::path::{Path as KeyPath, quoted};
+use crate::plain_key::plain;
+use crate::setting::{Key, Setting, SettingLayer, Source};
+use crate::{parameters, shipped as ships};
 
 /// Reads the grid file at `path`.
 ///

@@ -2,10 +2,10 @@
 
 use dst_core::Result;
 
-use super::axis;
-use super::parameters::as_one_list;
-use super::plain_key::PLAIN_KEYS;
-use super::setting::{Key, Setting, SettingLayer, Source};
+use crate::axis;
+use crate::parameters::as_one_list;
+use crate::plain_key::PLAIN_KEYS;
+use crate::setting::{Key, Setting, SettingLayer, Source};
 
 /// Keys of tables that have a variable and a flag of their own.
 pub(crate) const SHORTCUTS: &[(&str, &str)] = &[
@@ -44,7 +44,7 @@ pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<SettingLayer>
 }
 
 /// Variables that look like a mistyped one of ours: `(typed, meant)`.
-pub(crate) fn mistyped(variables: impl Iterator<Item = String>) -> Vec<(String, &'static str)> {
+pub fn mistyped(variables: impl Iterator<Item = String>) -> Vec<(String, &'static str)> {
     let known: Vec<&'static str> = PLAIN_KEYS
         .iter()
         .map(|key| key.variable)

@@ -5,7 +5,7 @@ use std::fmt;
 use dst_core::plugin::{DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::{Error, Result};
 
-use super::path::{self, Path, quoted};
+use crate::path::{self, Path, quoted};
 
 /// What a setting is about. Its text is its path in a grid file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,7 +127,7 @@ impl Key {
     }
 
     /// The key of another path in the same thing.
-    pub(super) fn at(&self, path: Path) -> Self {
+    pub(crate) fn at(&self, path: Path) -> Self {
         match self {
             Self::Training(_) => Self::Training(path),
             Self::Model(name, _) => Self::Model(name.clone(), path),
@@ -140,7 +140,7 @@ impl Key {
     }
 
     /// The path in whatever the key belongs to, if it has one.
-    pub(super) fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Training(path)
             | Self::Model(_, path)
@@ -153,13 +153,13 @@ impl Key {
     }
 
     /// Does it say how trials train, all of them or some?
-    pub(super) fn is_training(&self) -> bool {
+    pub(crate) fn is_training(&self) -> bool {
         matches!(self, Self::Training(_) | Self::TrainingOn(..) | Self::TrainingFor(..))
     }
 
     /// What is set for the trainings of one strategy is more special than what is set for those on a
     /// data set, and that than what is set for all.
-    pub(super) fn specificity(&self) -> u8 {
+    pub(crate) fn specificity(&self) -> u8 {
         match self {
             Self::TrainingFor(..) => 2,
             Self::TrainingOn(..) => 1,
@@ -168,7 +168,7 @@ impl Key {
     }
 
     /// Is it below `other`, in the same thing or, for a training, in one of fewer trials?
-    pub(super) fn is_below(&self, other: &Self) -> bool {
+    pub(crate) fn is_below(&self, other: &Self) -> bool {
         let (Some(own), Some(outer)) = (self.path(), other.path()) else { return false };
         let is_same = self.at(outer.clone()) == *other;
         let is_part = matches!(other, Self::Training(_)) && self.is_training();

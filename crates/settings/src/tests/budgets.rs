@@ -6,8 +6,8 @@ use super::*;
 
 const LINE: &str = "--strategies rigl,dense --seeds 0..2";
 
-fn budgeted(line: &str) -> Vec<(&'static str, f64, Budget)> {
-    let grid = resolved(&format!("{LINE} {line}"), &[], "").unwrap().grid().unwrap();
+fn budgeted(line: &str, file: &str) -> Vec<(&'static str, f64, Budget)> {
+    let grid = resolved(&format!("{LINE} {line}"), &[], file).unwrap().grid().unwrap();
     assert_eq!(grid.trials.len(), grid.budgets.len());
     let first = grid.trials.iter().zip(&grid.budgets).filter(|(spec, _)| spec.seed == 0);
     let name = |spec: &TrialSpec| if spec.strategy_name() == "rigl" { "rigl" } else { "dense" };
@@ -19,26 +19,27 @@ fn shares_are_an_axis_of_all_but_the_baseline() {
     let inference = |share| Budget { inference: Some(share), training: None };
     let dense = ("dense", 0.0, Budget::default());
     assert_eq!(
-        budgeted("--inference-flops 10%,0.05"),
+        budgeted("--inference-flops 10%,0.05", ""),
         [("rigl", 0.9, inference(0.1)), ("rigl", 0.95, inference(0.05)), dense]
     );
     let training = |share| Budget { inference: None, training: Some(share) };
     assert_eq!(
-        budgeted("--sparsity 0.9 --training-flops 50%,200%"),
+        budgeted("--sparsity 0.9 --training-flops 50%,200%", ""),
         [("rigl", 0.9, training(0.5)), ("rigl", 0.9, training(2.0)), dense]
     );
-    assert_eq!(budgeted("--sparsity 0.9"), [("rigl", 0.9, Budget::default()), dense]);
+    assert_eq!(budgeted("--sparsity 0.9", ""), [("rigl", 0.9, Budget::default()), dense]);
 }
 
 #[test]
 fn the_strongest_source_says_how_sparse_networks_are() {
-    let sparsities = |line: &str| -> Vec<(f64, bool)> {
-        let all = budgeted(line).into_iter().filter(|(name, ..)| *name == "rigl");
+    let sparsities = |line: &str, file: &str| -> Vec<(f64, bool)> {
+        let all = budgeted(line, file).into_iter().filter(|(name, ..)| *name == "rigl");
         all.map(|(_, sparsity, budget)| (sparsity, budget.is_some())).collect()
     };
-    assert_eq!(sparsities("--grid equal-inference-flops"), [(0.9, true)]);
-    assert_eq!(sparsities("--grid equal-inference-flops --sparsity 0.8"), [(0.8, false)]);
-    assert_eq!(sparsities("--grid plan --inference-flops 20%"), [(0.8, true)]);
+    let file = "inference_flops = 0.1";
+    assert_eq!(sparsities("", file), [(0.9, true)]);
+    assert_eq!(sparsities("--sparsity 0.8", file), [(0.8, false)]);
+    assert_eq!(sparsities("--grid plan --inference-flops 20%", ""), [(0.8, true)]);
     let both = error(&format!("{LINE} --sparsity 0.9 --inference-flops 10%"));
     assert!(both.contains("inference_flops and sparsity are both set"), "{both}");
     assert!(both.contains("inference_flops chooses the sparsity"), "{both}");

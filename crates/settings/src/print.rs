@@ -7,18 +7,18 @@ use dst_core::Result;
 use dst_core::training::old_spelling_of;
 use serde_json::Value;
 
-use super::analysis::axes_of;
-use super::parameters::{Axes, ParameterSet, takes_list};
-use super::path::{Path, quoted};
-use super::plain_key::PLAIN_KEYS;
-use super::setting::{Key, Setting, Source};
-use super::{Place, ResolvedSettings, trials};
+use crate::analysis::axes_of;
+use crate::parameters::{Axes, ParameterSet, takes_list};
+use crate::path::{Path, quoted};
+use crate::plain_key::PLAIN_KEYS;
+use crate::setting::{Key, Setting, Source};
+use crate::{Place, ResolvedSettings, trials};
 
 /// A grid file that gives the same trials; a comment on each line says where its value came from.
 ///
 /// # Errors
 /// If a name is unknown.
-pub(super) fn to_toml(resolved: &ResolvedSettings) -> Result<String> {
+pub(crate) fn to_toml(resolved: &ResolvedSettings) -> Result<String> {
     let mut text = String::from("# The settings in force, and where each came from.\n");
     let execution = resolved.execution()?;
     for key in PLAIN_KEYS {
