@@ -109,7 +109,7 @@ fn measure(architecture: &dyn Architecture) -> Cost {
             }
         }
         let start = Stopwatch::start();
-        let layers = telemetry::layer_records(trainer.topology_mut(), epoch as u32);
+        let layers = telemetry::layer_records(trainer.topology_mut(), &DenseBackend, epoch as u32);
         let by_age = ages.records(trainer.topology(), epoch * STEPS, STEPS);
         rows.push(start.elapsed());
         let by_age = by_age.expect("memory suffices");

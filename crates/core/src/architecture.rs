@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::path::PathBuf;
 
-use dst_record::{Precision, Task};
+use dst_record::{LayerBackend, Precision, Task};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -98,6 +98,13 @@ pub trait Backend: Debug {
     fn activate(&self, weight: &Weight, active: &Tensor) -> Result<()> {
         let _ = (weight, active);
         Ok(())
+    }
+
+    /// With what the layer of this weight was last computed, for the record: the backend may choose layer by
+    /// layer, and anew when an active set changes.
+    fn last_used(&self, weight: &Weight) -> LayerBackend {
+        let _ = weight;
+        LayerBackend::Masked
     }
 
     /// Called by the loop when the first topology was chosen or restored, and after every commit that

@@ -7,10 +7,10 @@ use crate::{
         ABOVE, BELOW, EndLabel, FIELD, Frame, LEAD, Side, axis_margin, end_labels, labels_height,
         labels_width,
     },
-    palette::Look,
+    palette::{Fill, Look},
     scale::{Axis, Scale, Spacing},
     sheet::{Point, Sheet, figure, sentence},
-    style::SERIES_LIMIT,
+    style::{DASHED, Paint, SERIES_LIMIT},
 };
 
 /// One value of a curve, such as the mean over seeds after an epoch.
@@ -33,8 +33,20 @@ pub struct Curve {
     pub points: Vec<CurvePoint>,
 }
 
+/// A value that lines are read against, such as a target: a dashed line across the field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// What it is.
+    pub label: String,
+    /// Where it lies on the vertical axis.
+    pub value: f64,
+}
+
 /// With more lines than this, bands would cover one another.
 const BANDS: usize = 6;
+
+/// Unlike any method: [`Palette`] gives muted paint only to strangers, whose lines have markers.
+const REFERENCE: Look = Look { paint: Paint::Muted, dash: DASHED, shape: 0, fill: Fill::Full };
 
 /// Lines are told apart by markers too, about so many on each.
 const MARKERS: usize = 5;
@@ -89,19 +101,42 @@ fn epochs() -> Axis {
 /// lines are cut; the CSV has all.
 #[must_use]
 pub fn curves(heading: &Heading, palette: &Palette, x: &Axis, y: &Axis, lines: &[Curve]) -> Figure {
+    curves_against(heading, palette, x, y, lines, &[])
+}
+
+/// As [`curves`], with values that the lines are read against. In the CSV they are rows without a place on
+/// the horizontal axis.
+#[must_use]
+pub fn curves_against(
+    heading: &Heading,
+    palette: &Palette,
+    x: &Axis,
+    y: &Axis,
+    lines: &[Curve],
+    references: &[Reference],
+) -> Figure {
     let mut table = CsvTable::new(&[&METHOD[..], &[&x.label, &y.label, "lower", "upper"]].concat());
     for line in lines {
         write(&mut table, &[], line);
     }
+    for reference in references {
+        let mut row = vec![String::new(); METHOD.len() + 4];
+        row[METHOD.len() - 1].clone_from(&reference.label);
+        row[METHOD.len() + 1] = cell(reference.value);
+        table.row(row);
+    }
     let csv = table.finish();
     let shown = &lines[..lines.len().min(SERIES_LIMIT)];
     let field = match Field::new(x, y, &[shown]) {
-        Ok(field) => field,
+        Ok(field) => field.including(references),
         Err(reason) => return sentence(heading, &reason, csv),
     };
-    let text = describe(&field, lines, shown);
+    let text = describe(&field, lines, shown, references);
     figure(heading, text, csv, |format| {
-        let labels = || shown.iter().map(|line| line.series.label.as_str());
+        let labels = || {
+            let of_lines = shown.iter().map(|line| line.series.label.as_str());
+            of_lines.chain(references.iter().map(|reference| reference.label.as_str()))
+        };
         let room = labels_width(labels(), format.pick(170.0, 104.0));
         let least = format.pick(FIELD, 250.0);
         let (top, bottom) = (ABOVE, ABOVE + least.max(labels_height(labels(), room)));
@@ -112,7 +147,7 @@ pub fn curves(heading: &Heading, palette: &Palette, x: &Axis, y: &Axis, lines: &
         let (along, up) = (field.along((left, right)), field.up((bottom, top)));
         frame.vertical_axis(&sheet, &up, &y.label, Side::Left);
         frame.horizontal_axis(&sheet, &along, &x.label);
-        field.draw(&sheet, palette, &frame, shown, Some(room));
+        field.draw(&sheet, palette, &frame, shown, references, Some(room));
         sheet
     })
 }
@@ -164,6 +199,12 @@ impl Field {
         Ok(Self { x: x.clone(), y, xs, ys, banded })
     }
 
+    /// With room for these values too.
+    fn including(mut self, references: &[Reference]) -> Self {
+        self.ys.extend(references.iter().map(|reference| reference.value));
+        self
+    }
+
     pub(crate) fn along(&self, ends: (f64, f64)) -> Scale {
         self.scale(&self.x, &self.xs, 0.0, ends)
     }
@@ -183,6 +224,7 @@ impl Field {
         palette: &Palette,
         frame: &Frame,
         lines: &[Curve],
+        references: &[Reference],
         room: Option<f64>,
     ) {
         let along = self.along((frame.left, frame.right));
@@ -196,19 +238,27 @@ impl Field {
                 draw_band(sheet, *look, line);
             }
         }
+        let crossed: Vec<(&Reference, f64)> = references
+            .iter()
+            .filter_map(|reference| Some((reference, up.at(reference.value)?)))
+            .collect();
+        for (_, y) in &crossed {
+            sheet.line(&[(frame.left, *y), (frame.right, *y)], REFERENCE.pen(), 1.2);
+        }
         // The first line is often the control and should lie on top.
         for (index, (look, line)) in placed.iter().enumerate().rev() {
             draw_line(sheet, index, *look, line);
         }
         let Some(room) = room else { return };
-        let labels: Vec<EndLabel> = placed
-            .iter()
-            .zip(lines)
-            .filter_map(|((look, placed), line)| {
-                let end = placed.iter().flatten().last()?.0;
-                Some(EndLabel::new(end, *look, &line.series.label, room))
-            })
-            .collect();
+        let of_lines = placed.iter().zip(lines).filter_map(|((look, placed), line)| {
+            let end = placed.iter().flatten().last()?.0;
+            Some(EndLabel::new(end, *look, &line.series.label, room))
+        });
+        let of_references = crossed.iter().map(|(reference, y)| EndLabel {
+            marked: false,
+            ..EndLabel::new((frame.right, *y), REFERENCE, &reference.label, room)
+        });
+        let labels: Vec<EndLabel> = of_lines.chain(of_references).collect();
         end_labels(sheet, frame, Side::Right, &labels);
     }
 
@@ -285,7 +335,7 @@ pub(crate) fn draw_line(sheet: &Sheet, index: usize, look: Look, line: &[Placed]
     sheet.markers(&places, look, 3.6);
 }
 
-fn describe(field: &Field, all: &[Curve], shown: &[Curve]) -> String {
+fn describe(field: &Field, all: &[Curve], shown: &[Curve], references: &[Reference]) -> String {
     let count = crate::count(shown.len(), "line");
     let last: Vec<String> =
         shown.iter().map(|line| format!("{} {}", line.series.label, field.last(line))).collect();
@@ -295,6 +345,11 @@ fn describe(field: &Field, all: &[Curve], shown: &[Curve]) -> String {
         field.x.label,
         last.join("; ")
     );
+    let up = field.up((0.0, 1.0));
+    for reference in references.iter().filter(|reference| up.at(reference.value).is_some()) {
+        let value = field.y.notation.text(reference.value);
+        text.push_str(&format!(" A dashed line is at {value}: {}.", reference.label));
+    }
     if !field.banded && shown.iter().any(|line| line.points.iter().any(|p| p.interval.is_some())) {
         text.push_str(" Intervals are in the CSV, not in the figure.");
     }

@@ -63,8 +63,8 @@ pub use ages::{AgeBin, AgeHistogram, age_histograms};
 pub use conclusion::Conclusion;
 pub use confusion::{ConfusionMatrix, confusion_matrix};
 pub use curves::{
-    Curve, CurvePoint, churn_curves, curves, exploration_curves, idle_neuron_curves,
-    learning_curves, return_curves,
+    Curve, CurvePoint, Reference, churn_curves, curves, curves_against, exploration_curves,
+    idle_neuron_curves, learning_curves, return_curves,
 };
 pub use density::{DensityMap, density_map};
 pub use distances::{DistanceMap, distance_map};

@@ -132,7 +132,7 @@ fn draw(
         sheet.text((left + 4.0, top - 15.0), &title, Label::left().bold());
         frame.grid_lines(&sheet, &field.up((bottom, top)), 5, Side::Left);
         frame.ticks_below(&sheet, &field.along((frame.left, frame.right)));
-        field.draw(&sheet, palette, &frame, lines, room);
+        field.draw(&sheet, palette, &frame, lines, &[], room);
     }
     let label = fit(&x.label, FONT, sheet.width - 8.0);
     sheet.text((sheet.width / 2.0, grid.bottom() + 6.0), &label, Label::centre());

@@ -53,6 +53,26 @@ impl fmt::Display for BackendKind {
     }
 }
 
+/// What a [`BackendKind`] came to in one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerBackend {
+    /// Dense arithmetic on a masked weight.
+    Masked,
+    /// Kernels that multiply by active weights only.
+    Sparse,
+}
+
+/// As in files, such as `masked`.
+impl fmt::Display for LayerBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Masked => "masked",
+            Self::Sparse => "sparse",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +80,9 @@ mod tests {
     #[test]
     fn files_name_a_backend_as_it_is_displayed() {
         for backend in [BackendKind::Masked, BackendKind::Sparse, BackendKind::Auto] {
+            assert_eq!(serde_json::to_value(backend).unwrap(), backend.to_string());
+        }
+        for backend in [LayerBackend::Masked, LayerBackend::Sparse] {
             assert_eq!(serde_json::to_value(backend).unwrap(), backend.to_string());
         }
     }

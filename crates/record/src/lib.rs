@@ -26,7 +26,7 @@ pub mod text;
 pub mod training;
 pub mod utc;
 
-pub use backend::BackendKind;
+pub use backend::{BackendKind, LayerBackend};
 pub use confusion::Confusion;
 pub use error::{Error, ErrorKind, Result};
 pub use keep::Keep;

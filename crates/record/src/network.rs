@@ -202,6 +202,7 @@ mod tests {
             regrown,
             neurons_without_input: idle,
             neurons_without_output: None,
+            backend: None,
         }
     }
 

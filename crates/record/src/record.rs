@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::backend::LayerBackend;
 use crate::mask_sample::LayerMask;
 use crate::metric::Metric;
 use crate::predictions::Predictions;
@@ -343,6 +344,10 @@ pub struct LayerRecord {
     /// feed, and in results written before it was counted.
     #[serde(default)]
     pub neurons_without_output: Option<u64>,
+    /// With what the layer was computed at the end of the epoch. None before the first step, when nothing
+    /// has been computed yet, and in results written before it was recorded.
+    #[serde(default)]
+    pub backend: Option<LayerBackend>,
 }
 
 /// Connections of one layer by their age, over a whole trial.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use dst_core::layers::is_samples_innermost;
 use dst_core::{
-    Backend, Conv2d, DenseBackend, Error, ErrorKind, GradientScope, Linear, Pass, Pooling,
-    Precision, Result, Weight, selection,
+    Backend, Conv2d, DenseBackend, Error, ErrorKind, GradientScope, LayerBackend, Linear, Pass,
+    Pooling, Precision, Result, Weight, selection,
 };
 use dst_kernels::{Geometry, Pattern, Workspace};
 use tch::{Device, Kind, Tensor};
@@ -39,7 +39,7 @@ struct Prepared {
     /// `Bool`, shape of the weight.
     active: Tensor,
     active_count: usize,
-    /// One for each size of the input that came by; most layers see one.
+    /// One for each size of the input that kernels were given; most layers see one.
     patterns: Vec<Arc<Pattern>>,
 }
 
@@ -188,6 +188,15 @@ impl Backend for SparseBackend {
         }
         pooling::apply(input, pooling, size as usize, &self.workspace)
             .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn last_used(&self, weight: &Weight) -> LayerBackend {
+        let layers = self.layers.borrow();
+        let prepared = layers.iter().find(|prepared| prepared.weight.is_same(weight));
+        match prepared.is_some_and(|prepared| !prepared.patterns.is_empty()) {
+            true => LayerBackend::Sparse,
+            false => LayerBackend::Masked,
+        }
     }
 
     fn activate(&self, weight: &Weight, active: &Tensor) -> Result<()> {

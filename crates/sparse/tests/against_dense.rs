@@ -4,7 +4,7 @@ use dst_core::layers::{Builder, Parameters, Pooling, pool2d};
 use dst_core::tch::{self, Device, Kind, Tensor};
 use dst_core::{
     Architecture, Backend, Conv2d, Convolution, DenseBackend, GradientScope, Input, InputShape,
-    Linear, Model, Pass, SeedStreams, Start, Task, Topology,
+    LayerBackend, Linear, Model, Pass, SeedStreams, Start, Task, Topology,
 };
 use dst_models::{LeNet5, Mlp, ResNet20, SmallCnn};
 use dst_sparse::SparseBackend;
@@ -235,6 +235,33 @@ fn a_layer_without_an_inactive_weight_uses_kernels_where_others_have_some_and_it
         case.topology.commit().unwrap();
     });
     assert!(is_inner(&mut case, &backend()));
+}
+
+/// A record says what was chosen, and again after every change.
+#[test]
+fn a_backend_tells_with_what_it_computed_each_layer() {
+    let (mut case, [wide, small]): (Case, [Linear; 2]) =
+        Case::new(0.6, |builder| [builder.linear("wide", 100, 90), builder.linear("small", 90, 4)]);
+    let input = noise(&[5, 100]);
+    let used = |case: &Case, backend: &dyn Backend| {
+        backend.committed(&case.topology).unwrap();
+        let pass = Pass { backend, ..Pass::EVALUATION };
+        tch::no_grad(|| small.forward(&wide.forward(&input, &pass), &pass));
+        [&wide, &small].map(|layer| backend.last_used(&layer.weight))
+    };
+    let [sparse, auto] = [(); 2].map(|()| SparseBackend::new(1).unwrap());
+    let auto = auto.where_it_pays();
+    assert_eq!(used(&case, &DenseBackend), [LayerBackend::Masked; 2]);
+    assert_eq!(used(&case, &sparse), [LayerBackend::Sparse; 2]);
+    assert_eq!(used(&case, &auto), [LayerBackend::Masked, LayerBackend::Sparse]);
+    tch::no_grad(|| {
+        // Layers are sorted by name.
+        let wide = &mut case.topology.layers_mut()[1];
+        wide.set_target(900).unwrap();
+        wide.activate_random().unwrap();
+        case.topology.commit().unwrap();
+    });
+    assert_eq!(used(&case, &auto), [LayerBackend::Sparse; 2]);
 }
 
 /// The lists follow the active set, and one that is out of date is not used.

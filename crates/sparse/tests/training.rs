@@ -1,87 +1,17 @@
 //! Trainings on sparse kernels: what they store, how they resume, and that they are those of masks.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use dst_core::tch::{self, Device, Tensor};
-use dst_core::{
-    Backend, DenseBackend, Distribution, GradientScope, Growth, Moments, Probe, Regrowth, Result,
-    Step, Strategy, Topology, Training,
-};
+use common::{Rewires, with_setup};
+use dst_core::tch::Tensor;
+use dst_core::{Backend, DenseBackend, LayerBackend, Moments};
 use dst_sparse::SparseBackend;
-use dst_train::toy::{Blobs, TinyConvNet};
-use dst_train::{Ended, Observer, Progress, Setup, Silent, Trainer, train};
+use dst_train::{Ended, Observer, Progress, Silent, Trainer, train};
 use safetensors::SafeTensors;
-use serde::{Deserialize, Serialize};
-
-/// Drops by magnitude every so many steps, and grows by gradient and at random in turn.
-#[derive(Debug, Serialize, Deserialize)]
-struct Rewires {
-    interval: u64,
-    moments: Moments,
-}
-
-impl Rewires {
-    fn is_due(&self, step: &Step) -> bool {
-        step.index > 0 && step.index.is_multiple_of(self.interval)
-    }
-
-    fn looks(&self, step: &Step) -> bool {
-        self.is_due(step) && step.index.is_multiple_of(2 * self.interval)
-    }
-}
-
-#[typetag::serde(name = "test-rewires-on-kernels")]
-impl Strategy for Rewires {
-    fn init(&self, topology: &mut Topology, _: &mut dyn Probe) -> Result<()> {
-        topology.moments = self.moments;
-        topology.allocate(Distribution::Uniform)?;
-        topology.activate_random()
-    }
-
-    fn gradient_scope(&self, step: &Step) -> GradientScope {
-        GradientScope::all_if(self.looks(step))
-    }
-
-    fn after_step(&self, step: &Step, topology: &mut Topology) -> Result<()> {
-        if !self.is_due(step) {
-            return Ok(());
-        }
-        for layer in topology.layers_mut() {
-            let drop = layer.active_count() / 3;
-            let growth = match self.looks(step) {
-                true => Growth::Largest(layer.dense_gradient()?.abs()),
-                false => Growth::Random,
-            };
-            layer.drop_and_grow(drop, &layer.magnitude(), &growth, Regrowth::Allowed)?;
-        }
-        Ok(())
-    }
-}
-
-fn with_setup<T>(
-    strategy: &Rewires,
-    backend: &dyn Backend,
-    action: impl FnOnce(&Setup<'_>) -> T,
-) -> T {
-    tch::set_num_threads(1);
-    let training =
-        Training { epochs: 3, batch_size: 16, learning_rate: 0.01, ..Training::default() };
-    action(&Setup {
-        strategy,
-        architecture: &TinyConvNet::default(),
-        dataset: &Blobs::default(),
-        training: &training,
-        sparsity: 0.8,
-        seed: 1,
-        backend,
-        device: Device::Cpu,
-        weights_digest: "",
-        code: "",
-        accept_code: false,
-    })
-}
 
 /// Weights and moments after so many steps, and the bytes of moments as they are stored.
 fn after(strategy: &Rewires, backend: &dyn Backend, steps: usize) -> (Vec<Tensor>, usize) {
@@ -183,4 +113,20 @@ fn an_interrupted_training_ends_with_the_same_bits() {
     for (name, bytes) in &straight {
         assert!(broken[name] == *bytes, "{name} differs");
     }
+}
+
+#[test]
+fn rows_of_layers_say_with_what_they_were_computed() {
+    let strategy = Rewires { interval: 4, moments: Moments::ZeroNewborn };
+    let recorded = |backend: &dyn Backend| -> Vec<Option<LayerBackend>> {
+        let ended = with_setup(&strategy, backend, |setup| train(setup, None, &mut Silent));
+        let Ended::Complete(trained) = ended.unwrap() else { panic!("nobody stopped it") };
+        let first = trained.layers[0].layer.clone();
+        let rows = trained.layers.iter().filter(|row| row.layer == first);
+        rows.map(|row| row.backend).collect()
+    };
+    let (masked, sparse) = (Some(LayerBackend::Masked), Some(LayerBackend::Sparse));
+    // Nothing is computed before the first of three epochs.
+    assert_eq!(recorded(&DenseBackend), [None, masked, masked, masked]);
+    assert_eq!(recorded(&SparseBackend::new(1).unwrap()), [None, sparse, sparse, sparse]);
 }

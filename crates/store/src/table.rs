@@ -130,6 +130,8 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
+    use dst_record::LayerBackend;
+
     use super::*;
 
     #[test]
@@ -162,6 +164,7 @@ mod tests {
             regrown: Some(7),
             neurons_without_input: Some(2),
             neurons_without_output: None,
+            backend: Some(LayerBackend::Sparse),
         };
         let written = write_history(std::slice::from_ref(&record), &[layer]).unwrap();
         let text = String::from_utf8(written).unwrap();
@@ -206,6 +209,35 @@ mod tests {
         };
         let bytes = write_layers(std::slice::from_ref(&row)).unwrap();
         assert_eq!(read_layers(std::str::from_utf8(&bytes).unwrap()).unwrap(), [row]);
+    }
+
+    #[test]
+    fn layers_say_with_what_they_were_computed_and_older_ones_do_not() {
+        let row = |backend| LayerRecord {
+            epoch: 1,
+            layer: "fc".into(),
+            shape: "4x5".into(),
+            size: 20,
+            active: 2,
+            ever_active_share: 0.1,
+            backend,
+            ..LayerRecord::default()
+        };
+        let rows = [Some(LayerBackend::Masked), Some(LayerBackend::Sparse), None].map(row);
+        let text = String::from_utf8(write_layers(&rows).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            "epoch,layer,shape,size,active,born,dropped,ever_active_share,regrown,\
+             neurons_without_input,neurons_without_output,backend\n\
+             1,fc,4x5,20,2,0,0,0.1,,,,masked\n\
+             1,fc,4x5,20,2,0,0,0.1,,,,sparse\n\
+             1,fc,4x5,20,2,0,0,0.1,,,,\n"
+        );
+        assert_eq!(read_layers(&text).unwrap(), rows);
+        let older = "epoch,layer,shape,size,active,born,dropped,ever_active_share\n\
+                     1,fc,4x5,20,2,0,0,0.1\n";
+        assert_eq!(read_layers(older).unwrap(), [row(None)]);
+        assert!(read_layers(&text.replace("masked", "auto")).is_err());
     }
 
     #[test]

@@ -7,13 +7,18 @@
 use dst_core::mask_sample::{self, LayerMask};
 use dst_core::record::LayerRecord;
 use dst_core::topology::Churn;
-use dst_core::{Result, Topology};
+use dst_core::{Backend, Result, Topology};
 use tch::{Device, Tensor};
 
 pub use crate::connection_ages::Ages;
 
-/// A row for every layer at the end of `epoch`, 0 before the first step. Churn begins anew with it.
-pub fn layer_records(topology: &mut Topology, epoch: u32) -> Vec<LayerRecord> {
+/// A row for every layer at the end of `epoch`, 0 before the first step, computed with `backend`. Churn
+/// begins anew with it.
+pub fn layer_records(
+    topology: &mut Topology,
+    backend: &dyn Backend,
+    epoch: u32,
+) -> Vec<LayerRecord> {
     let mut records = Vec::with_capacity(topology.layers().len());
     for index in 0..topology.layers().len() {
         let neurons = topology.neurons(index);
@@ -31,6 +36,7 @@ pub fn layer_records(topology: &mut Topology, epoch: u32) -> Vec<LayerRecord> {
             regrown: Some(regrown),
             neurons_without_input: Some(neurons.without_input as u64),
             neurons_without_output: neurons.without_output.map(|count| count as u64),
+            backend: (epoch > 0).then(|| backend.last_used(layer.weight())),
         });
     }
     records

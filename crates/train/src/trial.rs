@@ -279,7 +279,8 @@ impl<'a> Trial<'a> {
     }
 
     fn record_layers(&mut self, epoch: u32) {
-        self.layers.extend(telemetry::layer_records(self.trainer.topology_mut(), epoch));
+        let topology = self.trainer.topology_mut();
+        self.layers.extend(telemetry::layer_records(topology, self.setup.backend, epoch));
     }
 
     /// None if the observer stops.

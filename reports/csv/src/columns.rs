@@ -141,6 +141,10 @@ pub(crate) const LAYER: &[Column<LayerRecord>] = &[
     ("neurons_without_output", |row| whole(row.neurons_without_output)),
 ];
 
+/// What came after the label of the group.
+pub(crate) const LATER_LAYER: &[Column<LayerRecord>] =
+    &[("backend", |row| row.backend.map(|backend| backend.to_string()).unwrap_or_default())];
+
 /// What all layers of an epoch have together, behind [`EPOCH`] in `history.csv`; empty if it is not known.
 pub(crate) fn network(column: NetworkColumn, record: Option<&NetworkRecord>) -> String {
     match record.and_then(column.value) {

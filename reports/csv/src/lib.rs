@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use dst_analysis::document::Page;
 use dst_analysis::spreadsheet::{self, Parameters};
 use dst_analysis::{Document, Rendering, Report, ReportPlugin, Study};
-use dst_record::record::{EpochRecord, TrialRecord};
+use dst_record::record::{EpochRecord, LayerRecord, TrialRecord};
 use dst_record::{NetworkRecord, Result, network};
 
 mod cell;
@@ -115,13 +115,14 @@ fn label(labels: &BTreeMap<&str, &str>, trial: &TrialRecord) -> String {
 /// A row per trial and epoch: the epoch, and what its layers have together.
 fn history_table(name: &str, trials: &[&TrialRecord], labels: &BTreeMap<&str, &str>) -> Document {
     let networks = network::COLUMNS.iter().map(|column| column.name);
-    let header = columns::EPOCH.iter().map(|(name, _)| *name).chain(networks);
-    course_table(name, trials, labels, header, |trial| {
+    let header = columns::EPOCH.iter().map(|(name, _)| *name).chain(networks).chain(["label"]);
+    course_table(name, trials, header, |trial| {
         let by_epoch = NetworkRecord::by_epoch(&trial.layers);
         let cells = |row: &EpochRecord| {
             let network = by_epoch.get(&row.epoch);
             let own = columns::EPOCH.iter().map(|(_, cell)| cell(row));
             own.chain(network::COLUMNS.iter().map(|column| columns::network(*column, network)))
+                .chain([label(labels, trial)])
                 .collect()
         };
         trial.history.iter().map(cells).collect()
@@ -130,9 +131,14 @@ fn history_table(name: &str, trials: &[&TrialRecord], labels: &BTreeMap<&str, &s
 
 /// A row per trial, epoch and layer.
 fn layers_table(name: &str, trials: &[&TrialRecord], labels: &BTreeMap<&str, &str>) -> Document {
-    let header = columns::LAYER.iter().map(|(name, _)| *name);
-    course_table(name, trials, labels, header, |trial| {
-        let cells = |row| columns::LAYER.iter().map(|(_, cell)| cell(row)).collect();
+    let header = columns::LAYER.iter().map(|(name, _)| *name).chain(["label"]);
+    let header = header.chain(columns::LATER_LAYER.iter().map(|(name, _)| *name));
+    course_table(name, trials, header, |trial| {
+        let cells = |row: &LayerRecord| {
+            let own = columns::LAYER.iter().map(|(_, cell)| cell(row));
+            let later = columns::LATER_LAYER.iter().map(|(_, cell)| cell(row));
+            own.chain([label(labels, trial)]).chain(later).collect()
+        };
         trial.layers.iter().map(cells).collect()
     })
 }
@@ -141,16 +147,14 @@ fn layers_table(name: &str, trials: &[&TrialRecord], labels: &BTreeMap<&str, &st
 fn course_table(
     name: &str,
     trials: &[&TrialRecord],
-    labels: &BTreeMap<&str, &str>,
     header: impl Iterator<Item = &'static str>,
     rows_of: impl Fn(&TrialRecord) -> Vec<Cells>,
 ) -> Document {
-    let header = identity_names().chain(header).chain(["label"]);
+    let header = identity_names().chain(header);
     let rows = trials.iter().flat_map(|trial| {
         let identity: Cells = identity(trial).collect();
-        rows_of(trial).into_iter().map(move |cells| {
-            identity.iter().cloned().chain(cells).chain([label(labels, trial)]).collect()
-        })
+        let rows = rows_of(trial).into_iter();
+        rows.map(move |cells| identity.iter().cloned().chain(cells).collect())
     });
     document(name, header.map(str::to_owned).collect(), rows)
 }

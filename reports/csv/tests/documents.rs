@@ -9,7 +9,7 @@ use dst_record::record::{
     EpochRecord, LayerRecord, MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord,
     TrialSpec,
 };
-use dst_record::{BackendKind, LayerMask, Metric, Training};
+use dst_record::{BackendKind, LayerBackend, LayerMask, Metric, Training};
 use proptest::prelude::*;
 use report_csv as _;
 use serde_json::json;
@@ -89,6 +89,7 @@ fn finished(spec: TrialSpec, accuracy: f64) -> TrialRecord {
             born: 3,
             dropped: 4,
             ever_active_share: 0.3,
+            backend: Some(LayerBackend::Masked),
             ..LayerRecord::default()
         }],
         ages: Vec::new(),
@@ -238,9 +239,9 @@ sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,10,1e-6,0.5,0.25,0.75,0.74,
     );
     assert_eq!(
         document(trials, "layers.csv"),
-        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,layer,shape,size,active,density,born,dropped,ever_active_share,regrown,neurons_without_input,neurons_without_output,label
-dense-0,toy,mlp,dense,{},0,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3,,,,dense
-sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3,,,,sparse at 50 %
+        r#"trial,dataset,model,strategy,params,sparsity,seed,epoch,layer,shape,size,active,density,born,dropped,ever_active_share,regrown,neurons_without_input,neurons_without_output,label,backend
+dense-0,toy,mlp,dense,{},0,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3,,,,dense,masked
+sparse-0,toy,mlp,sparse,"{""fraction"":0.3}",0.5,0,1,hidden.0,8x100,800,200,0.25,3,4,0.3,,,,sparse at 50 %,masked
 "#
     );
 }

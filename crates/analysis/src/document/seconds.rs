@@ -2,8 +2,9 @@
 //! the control's score, and their figures.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use dst_figures::{Axis, Curve, Estimate, Figure, IntervalPlot, Spacing};
+use dst_figures::{Axis, Curve, Estimate, Figure, IntervalPlot, Reference, Spacing};
 use dst_record::BackendKind;
 use dst_stats::Interval;
 
@@ -383,15 +384,44 @@ impl Drawn<'_, '_> {
         if lines.iter().all(|line| line.points.is_empty()) {
             return None;
         }
+        let targets = self.targets();
         let title = format!(
-            "Validation {} over seconds of training, mean over seeds after each epoch",
-            metric.title()
+            "Validation {} over seconds of training, mean over seeds after each epoch{}",
+            metric.title(),
+            if targets.is_empty() { "" } else { "; dashed: the target, mean over seeds" }
         );
         let score = super::figures::of_metric(metric, format!("validation {}", metric.title()));
         // Dense and sparse trainings are read by their ratio.
         let seconds = Axis::new("measured training time (s)").spaced(Spacing::Auto);
         let heading = self.heading("validation-seconds", title);
-        Some(dst_figures::curves(&heading, self.palette, &seconds, &score, &lines))
+        let palette = self.palette;
+        Some(dst_figures::curves_against(&heading, palette, &seconds, &score, &lines, &targets))
+    }
+
+    /// The mean of the seeds' targets, for every control that others are compared with.
+    fn targets(&self) -> Vec<Reference> {
+        let target = &self.judgement.seconds.target;
+        let Some(size) = target.margin else { return Vec::new() };
+        let metric = self.metric();
+        let controls = target.times.iter().filter(|time| {
+            let is_control = |other: &TimeToTarget<'_>| {
+                other.control.as_ref().is_some_and(|control| Arc::ptr_eq(control, &time.group))
+            };
+            target.times.iter().any(is_control)
+        });
+        let controls = controls.filter_map(|time| {
+            let scores: Vec<f64> = time.seeds.iter().map(|seed| seed.target).collect();
+            Some(Reference {
+                label: format!(
+                    "{} minus {}{}",
+                    time.group.label,
+                    margin(metric, size),
+                    points(metric)
+                ),
+                value: dst_stats::summary(&scores).ok()?.mean,
+            })
+        });
+        controls.collect()
     }
 
     /// Seconds until the control's score divided by the control's, of the methods whose median seed gets

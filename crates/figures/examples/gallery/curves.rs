@@ -3,9 +3,9 @@
 use crate::{around, dense, many, noise, palette, series, tuned};
 use dst_figures::{
     AgeBin, AgeHistogram, Axis, Better, Curve, CurvePanel, CurvePoint, Estimate, Figure, Heading,
-    Interval, IntervalPlot, Series, Spacing, TradeOff, TradeOffPoint, age_histograms, churn_curves,
-    curve_panels, exploration_curves, interval_plot, learning_curves, performance_profiles,
-    trade_off,
+    Interval, IntervalPlot, Reference, Series, Spacing, TradeOff, TradeOffPoint, age_histograms,
+    churn_curves, curve_panels, curves_against, exploration_curves, interval_plot, learning_curves,
+    performance_profiles, trade_off,
 };
 
 pub(crate) fn figures() -> Vec<Figure> {
@@ -89,6 +89,14 @@ fn curves() -> Vec<Figure> {
             &lines(&few()[..2], 5, |_, _| (0.1, 0.0)),
         ),
         learning("nothing", "No data", &metric, &[]),
+        curves_against(
+            &Heading::new("target", "A target"),
+            &palette,
+            &Axis::new("epoch").whole(),
+            &metric,
+            &lines(&few(), 30, accuracy),
+            &[Reference { label: "dense minus 0.5 points".to_owned(), value: 0.98 }],
+        ),
         churn_curves(&Heading::new("churn", "Churn"), &palette, &lines(&moving(), 30, churn)),
         exploration_curves(
             &Heading::new("exploration", "In-time over-parameterisation"),

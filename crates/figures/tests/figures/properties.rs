@@ -3,11 +3,11 @@
 use dst_figures::{
     AgeBin, AgeHistogram, Axis, Better, Conclusion, ConfusionMatrix, CriticalDifferenceDiagram,
     Curve, CurvePanel, CurvePoint, DensityMap, DistanceMap, Estimate, ForestPlot, ForestRow,
-    Heading, Interval, IntervalPlot, Notation, PairKind, PairMap, Palette, RankedMethod, SeedPair,
-    Series, SlopeCharts, SlopePanel, Spacing, TradeOff, TradeOffPoint, age_histograms,
-    confusion_matrix, critical_difference_diagram, curve_panels, curves, density_map, distance_map,
-    forest_plot, interval_plot, pair_map, pareto_front, performance_profiles, slope_charts,
-    trade_off,
+    Heading, Interval, IntervalPlot, Notation, PairKind, PairMap, Palette, RankedMethod, Reference,
+    SeedPair, Series, SlopeCharts, SlopePanel, Spacing, TradeOff, TradeOffPoint, age_histograms,
+    confusion_matrix, critical_difference_diagram, curve_panels, curves, curves_against,
+    density_map, distance_map, forest_plot, interval_plot, pair_map, pareto_front,
+    performance_profiles, slope_charts, trade_off,
 };
 use proptest::{collection::vec, prelude::*, test_runner::RngSeed};
 
@@ -100,8 +100,18 @@ proptest! {
     #![proptest_config(settings())]
 
     #[test]
-    fn curves_stay_inside(x in axis(), y in axis(), lines in lines(30)) {
+    fn curves_stay_inside(
+        x in axis(),
+        y in axis(),
+        lines in lines(30),
+        references in vec((label(), number()), 0..3),
+    ) {
         check(&curves(&heading("curves"), &palette(), &x, &y, &lines), point_count(&lines));
+        let references: Vec<Reference> =
+            references.into_iter().map(|(label, value)| Reference { label, value }).collect();
+        let against =
+            curves_against(&heading("targets"), &palette(), &x, &y, &lines, &references);
+        check(&against, point_count(&lines) + references.len());
         let profiles = performance_profiles(&heading("profiles"), &palette(), &x, &lines);
         check(&profiles, point_count(&lines));
     }
