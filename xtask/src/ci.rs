@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Instant, SystemTime};
 
 use crate::scratch::Scratch;
-use crate::{Result, cannot, cargo, libtorch, minilm, note, tidy, torture};
+use crate::{Result, cannot, cargo, disk, libtorch, minilm, note, tidy, torture};
 
 type Step = (&'static str, fn(&Path) -> Result);
 
@@ -25,12 +25,18 @@ const STEPS: [Step; 8] = [
     ("torture", torture),
 ];
 
+/// What is left of a disk that is full for linkers, in bytes.
+const FULL: u64 = 1 << 30;
+
 /// Runs the steps in order, up to the first that fails.
 ///
 /// # Errors
 /// When a step fails: which, and why.
 pub(crate) fn run(workspace: &Path) -> Result {
     let start = Instant::now();
+    if let Ok(free) = disk::free_bytes(workspace) {
+        note!("{:.1} GB are free on the disk", free as f64 / 1e9);
+    }
     for (index, (title, step)) in STEPS.iter().enumerate() {
         note!("\n== {title} ({} of {})", index + 1, STEPS.len());
         let start = Instant::now();
@@ -38,7 +44,16 @@ pub(crate) fn run(workspace: &Path) -> Result {
         let seconds = start.elapsed().as_secs_f64();
         match outcome {
             Ok(()) => note!("== {title}: passed in {seconds:.1} s"),
-            Err(reason) => return Err(format!("{title} failed after {seconds:.1} s: {reason}")),
+            Err(reason) => {
+                let reason = format!("{title} failed after {seconds:.1} s: {reason}");
+                // Linkers die of it in many ways, and seldom say so.
+                return Err(match disk::free_bytes(workspace) {
+                    Ok(free) if free < FULL => {
+                        format!("{reason}; only {:.1} GB are left on the disk", free as f64 / 1e9)
+                    }
+                    _ => reason,
+                });
+            }
         }
     }
     note!("\n== all {} steps passed in {:.0} s", STEPS.len(), start.elapsed().as_secs_f64());

@@ -20,7 +20,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::scratch::{Scratch, sweep};
-use crate::{Result, cannot, cargo, note};
+use crate::{Result, cannot, cargo, disk, note};
 
 mod archive;
 mod child;
@@ -250,7 +250,8 @@ fn fetch(home: &Home, build: Build) -> Result {
 /// # Errors
 /// When the file system of `folder` has less than `needed` bytes for this user.
 fn enough_space(folder: &Path, needed: u64) -> Result {
-    let free = free_bytes(folder).map_err(|e| cannot("look at the free space of", folder, &e))?;
+    let free =
+        disk::free_bytes(folder).map_err(|e| cannot("look at the free space of", folder, &e))?;
     if free >= needed {
         return Ok(());
     }
@@ -260,20 +261,6 @@ fn enough_space(folder: &Path, needed: u64) -> Result {
         folder.display(),
         free as f64 / 1e9
     ))
-}
-
-fn free_bytes(folder: &Path) -> std::io::Result<u64> {
-    use std::os::unix::ffi::OsStrExt;
-    let path = std::ffi::CString::new(folder.as_os_str().as_bytes())?;
-    let mut facts = std::mem::MaybeUninit::<libc::statvfs>::uninit();
-    // SAFETY: `path` ends with NUL and `facts` is writable memory of the right type.
-    if unsafe { libc::statvfs(path.as_ptr(), facts.as_mut_ptr()) } != 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    // SAFETY: statvfs returned 0 and has therefore filled the structure.
-    let facts = unsafe { facts.assume_init() };
-    #[allow(clippy::unnecessary_cast)] // the field types differ between platforms
-    Ok(facts.f_bavail as u64 * facts.f_frsize as u64)
 }
 
 #[cfg(test)]

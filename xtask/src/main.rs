@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 mod cargo;
 mod ci;
 mod digest;
+mod disk;
 mod libtorch;
 mod minilm;
 mod mnist;

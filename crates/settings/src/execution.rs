@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dst_core::{DataSources, Error, Keep, Result, device};
 use dst_core::tch::Device;
+use dst_core::{DataSources, Error, Keep, Result, device};
 use dst_data::hub::{self, Hub};
 use dst_executor::slurm::SlurmSettings;
 

@@ -401,3 +401,37 @@ fn printed_options_of_data_sets_are_read_back() {
     let again = super::tests::resolved("", &[], &text).unwrap();
     assert_eq!(resolved.grid().unwrap().trials, again.grid().unwrap().trials);
 }
+
+#[test]
+fn whoever_describes_jobs_of_a_cluster_means_a_cluster() {
+    let place = |line: &str, environment: &[(&str, &str)], file: &str| {
+        resolved(line, environment, file).unwrap().execution().unwrap().place
+    };
+    assert_eq!(place("", &[], ""), Place::Local);
+    let described = |text: &str| {
+        let mut settings = dst_executor::slurm::SlurmSettings::default();
+        settings.add(text).unwrap();
+        Place::Slurm(settings)
+    };
+    let options = "partition=cpu,time=2:00:00,setup=module load a, b";
+    let expected = described(options);
+    let file = "slurm = [\"partition=cpu\", \"time=2:00:00\", \"setup=module load a, b\"]";
+    assert_eq!(place("", &[], file), expected);
+    assert_eq!(place("", &[("HARNESS_SLURM", options)], ""), expected);
+    assert_eq!(place("--slurm time=1", &[("HARNESS_SLURM", options)], file), described("time=1"));
+    assert_eq!(place("--executor local", &[], file), Place::Local);
+    assert!(matches!(place("--executor slurm", &[], ""), Place::Slurm(_)));
+}
+
+#[test]
+fn a_node_of_a_cluster_is_not_this_machine() {
+    let execution = |line: &str| resolved(line, &[], "").unwrap().execution();
+    let there = execution("--executor slurm --device cuda:3 --threads 4").unwrap();
+    assert_eq!((there.jobs, there.threads), (1, 4));
+    assert_eq!(there.device().unwrap(), dst_core::tch::Device::Cuda(3));
+    assert_eq!(execution("--executor slurm").unwrap().jobs, 1, "however many cores are here");
+    let error = execution("--executor slurm --device auto").unwrap_err().to_string();
+    assert!(error.contains("--device: which device a node has is not known here"), "{error}");
+    let error = execution("--slurm array=3").unwrap_err().to_string();
+    assert!(error.contains("--slurm: slurm.array: this cannot be chosen"), "{error}");
+}

@@ -27,6 +27,7 @@ use super::readable;
 use crate::catalog;
 use crate::cli::CompareArgs;
 use crate::flags;
+use dst_executor::Exit;
 use dst_store::Store;
 use entry::Entry;
 use group::{DuplicateSeed, Group};

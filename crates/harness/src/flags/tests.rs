@@ -31,6 +31,8 @@ fn printed_settings_name_the_flags_they_came_from() {
         ("--jobs", "1"),
         ("--timeout", "2h"),
         ("--keep", "all"),
+        ("--executor", "slurm"),
+        ("--slurm", "partition=gpu,time=4:00:00"),
         ("--store", "elsewhere"),
         ("--data-dir", "data"),
         ("--hub-revision", "next"),

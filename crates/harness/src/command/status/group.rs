@@ -204,7 +204,16 @@ mod tests {
             accuracy: None,
         });
         let other_code = BTreeSet::new();
-        Trial { id: spec.id(), spec, state, progress, outcome: None, other_code, seconds }
+        Trial {
+            id: spec.id(),
+            spec,
+            state,
+            progress,
+            outcome: None,
+            queued: None,
+            other_code,
+            seconds,
+        }
     }
 
     #[test]
