@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dst_core::tch::Device;
 use dst_core::{DataSources, Error, Keep, Result, device};
 use dst_data::hub::{self, Hub};
 
@@ -43,6 +44,17 @@ impl ExecutionConfig {
             data_dir: self.data_dir.clone(),
             hub: Hub::from_env().map(|hub| hub.at(revision)),
             model_folder: None,
+        }
+    }
+}
+
+impl ExecutionConfig {
+    /// The threads that are part of what a training is: those of its operations on a CPU, whose sums
+    /// depend on them, and 1 on accelerators.
+    pub(crate) fn threads_of_trainings(&self) -> u32 {
+        match device::parse(&self.device) {
+            Ok(Device::Cpu) => u32::try_from(self.threads).unwrap_or(u32::MAX),
+            _ => 1,
         }
     }
 }
