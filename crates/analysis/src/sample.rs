@@ -20,11 +20,11 @@ pub fn baseline() -> Value {
 pub fn spec(strategy: Value, sparsity: f64, seed: u64) -> TrialSpec {
     TrialSpec {
         dataset: "toy".to_owned(),
-        dataset_options: Map::new(),
-        model: json!({"name": "mlp", "hidden": [8]}),
-        strategy,
+        dataset_options: Map::new().into(),
+        model: json!({"name": "mlp", "hidden": [8]}).into(),
+        strategy: strategy.into(),
         sparsity,
-        training: Training { epochs: 2, ..Training::default() },
+        training: Training { epochs: 2, ..Training::default() }.into(),
         seed,
     }
 }

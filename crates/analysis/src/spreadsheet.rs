@@ -72,7 +72,7 @@ impl Parameters {
 
 fn flat(spec: &TrialSpec) -> BTreeMap<String, String> {
     let training = Value::Object(spec.training.settings());
-    let parts = [("strategy", &spec.strategy), ("model", &spec.model), ("training", &training)];
+    let parts = [("strategy", &*spec.strategy), ("model", &*spec.model), ("training", &training)];
     let mut cells = BTreeMap::new();
     for (prefix, part) in parts {
         for (key, value) in part.as_object().into_iter().flatten() {

@@ -336,7 +336,7 @@ fn groups<'a>(
 fn label(spec: &TrialSpec, firsts: &[&TrialSpec]) -> String {
     let name = spec.strategy_name();
     let siblings = || firsts.iter().filter(|other| other.strategy_name() == name);
-    let configs: Vec<&Value> = siblings().map(|other| &other.strategy).collect();
+    let configs: Vec<&Value> = siblings().map(|other| &*other.strategy).collect();
     // A backend is named even where it is the default, which settings leave out.
     let settings = |spec: &TrialSpec| {
         let mut settings = spec.training.settings();
@@ -372,7 +372,7 @@ fn places(firsts: &[&TrialSpec]) -> Vec<String> {
             let models: Vec<&Value> = siblings
                 .iter()
                 .filter(|other| other.model_name() == spec.model_name())
-                .map(|other| &other.model)
+                .map(|other| &*other.model)
                 .collect();
             let mut parts = vec![spec.model_name().to_owned()];
             parts.extend(differing(&spec.model, &models));

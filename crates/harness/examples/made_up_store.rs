@@ -54,7 +54,7 @@ fn run(arguments: &[String]) -> Result<()> {
     for trial in &mut trials {
         // The sample's control is not a strategy of the harness.
         if trial.spec.strategy == sample::baseline() {
-            trial.spec.strategy = json!({"name": "dense"});
+            trial.spec.strategy = json!({"name": "dense"}).into();
             trial.id = trial.spec.id();
         }
         kept += usize::from(store.put(trial)?);

@@ -1,11 +1,12 @@
 //! What is written for programs (stdout) and for people (stderr).
 
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Effects, Style};
 use dst_core::{Error, Result};
+use serde::Serialize;
 use terminal_size::{Width, terminal_size_of};
 
 use crate::text::hanging;
@@ -32,7 +33,12 @@ pub(crate) fn print_styled(text: &str) -> Result<()> {
 }
 
 fn print_to(mut stdout: impl Write, text: &str) -> Result<()> {
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    unless_unread(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// A reader that went away is no error.
+fn unless_unread(written: std::io::Result<()>) -> Result<()> {
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io("write to", Path::new("stdout"), &error))
         }
@@ -44,8 +50,14 @@ fn print_to(mut stdout: impl Write, text: &str) -> Result<()> {
 ///
 /// # Errors
 /// As [`print`].
-pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
-    print(&format!("{value:#}\n"))
+pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
+    // What has 100,000 trials is not put together in memory first.
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    let written = serde_json::to_writer_pretty(&mut stdout, value)
+        .map_err(std::io::Error::from)
+        .and_then(|()| stdout.write_all(b"\n"))
+        .and_then(|()| stdout.flush());
+    unless_unread(written)
 }
 
 /// One line for people, broken between words if the terminal is narrower. Nobody reading is no

@@ -1,5 +1,6 @@
 //! Tables of text, aligned by column, in the width that there is.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use anstyle::Style;
@@ -11,7 +12,39 @@ use crate::text::length;
 #[derive(Debug)]
 pub(crate) struct TerminalTable {
     columns: Vec<Column>,
-    rows: Vec<Vec<Cell>>,
+    /// Row by row.
+    cells: Cells,
+}
+
+/// Cells one after another, in one text: a table of 100,000 rows has a million of them.
+#[derive(Debug, Default)]
+struct Cells {
+    text: String,
+    /// For each cell where its text ends, and its style among `styles`.
+    ends: Vec<(usize, u8)>,
+    styles: Vec<Style>,
+}
+
+impl Cells {
+    fn push(&mut self, cell: &Cell) {
+        let known = self.styles.iter().position(|style| *style == cell.style);
+        let style = known.unwrap_or_else(|| {
+            self.styles.push(cell.style);
+            self.styles.len() - 1
+        });
+        self.text.push_str(&cell.text);
+        self.ends.push((self.text.len(), u8::try_from(style).expect("styles are few")));
+    }
+
+    fn get(&self, index: usize) -> (&str, Style) {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before].0);
+        let (end, style) = self.ends[index];
+        (&self.text[start..end], self.styles[usize::from(style)])
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
 }
 
 /// One column.
@@ -69,10 +102,6 @@ impl Cell {
     pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style }
     }
-
-    fn is_number(&self) -> bool {
-        begins_number(&self.text)
-    }
 }
 
 impl From<String> for Cell {
@@ -90,17 +119,22 @@ const LONG_WORD: usize = 24;
 impl TerminalTable {
     /// An empty table.
     pub(crate) fn new<C: Into<Column> + Clone>(columns: &[C]) -> Self {
-        Self { columns: columns.iter().cloned().map(Into::into).collect(), rows: Vec::new() }
+        let columns = columns.iter().cloned().map(Into::into).collect();
+        Self { columns, cells: Cells::default() }
     }
 
-    /// Adds a row, one cell for each column.
+    /// Adds a row, one cell for each column; those that are missing at its end are empty.
     pub(crate) fn row<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        let row = self.cells.len();
+        cells.into_iter().take(self.columns.len()).for_each(|cell| self.cells.push(&cell.into()));
+        while self.cells.len() < row + self.columns.len() {
+            self.cells.push(&Cell::default());
+        }
     }
 
     /// Has it no rows?
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.cells.len() == 0
     }
 
     /// The table in lines of at most `width` characters. If it is wider, ornaments go first; then
@@ -148,24 +182,27 @@ impl TerminalTable {
 
     fn lines(&self, shown: &[usize], widths: &[usize]) -> String {
         let mut text = String::new();
-        let header: Vec<Cell> =
-            self.columns.iter().map(|column| Cell::from(column.title.clone())).collect();
         let numeric: Vec<bool> = (0..self.columns.len()).map(|c| self.is_numeric(c)).collect();
-        for cells in std::iter::once(&header).chain(&self.rows) {
-            let empty = Cell::default();
-            let wrapped: Vec<(usize, &Cell, Vec<String>)> = shown
+        // The header comes before the first row.
+        let rows = self.cells.len() / self.columns.len().max(1);
+        for row in std::iter::once(None).chain((0..rows).map(Some)) {
+            let cell = |column: usize| match row {
+                Some(row) => self.cells.get(row * self.columns.len() + column),
+                None => (self.columns[column].title.as_str(), Style::new()),
+            };
+            let wrapped: Vec<(usize, Style, Vec<Cow<'_, str>>)> = shown
                 .iter()
                 .map(|column| {
-                    let cell = cells.get(*column).unwrap_or(&empty);
-                    (*column, cell, broken(&cell.text, widths[*column]))
+                    let (text, style) = cell(*column);
+                    (*column, style, broken(text, widths[*column]))
                 })
                 .collect();
             let height = wrapped.iter().map(|(_, _, lines)| lines.len()).max().unwrap_or(1);
-            for row in 0..height.max(1) {
+            for index in 0..height.max(1) {
                 let mut line = String::new();
                 let mut padding = 0;
-                for (column, cell, lines) in &wrapped {
-                    let words = lines.get(row).map_or("", String::as_str);
+                for (column, style, lines) in &wrapped {
+                    let words = lines.get(index).map_or("", |words| &**words);
                     let rest = widths[*column].saturating_sub(length(words));
                     let before = if numeric[*column] { rest } else { 0 };
                     if words.is_empty() {
@@ -173,7 +210,6 @@ impl TerminalTable {
                         continue;
                     }
                     line.push_str(&" ".repeat(padding + before));
-                    let style = cell.style;
                     let _ = write!(line, "{style}{words}{style:#}");
                     padding = rest - before + GAP.len();
                 }
@@ -184,35 +220,35 @@ impl TerminalTable {
         text
     }
 
-    fn cells(&self, column: usize) -> impl Iterator<Item = &Cell> {
-        self.rows.iter().filter_map(move |row| row.get(column))
+    /// The texts of a column, without its title.
+    fn texts(&self, column: usize) -> impl Iterator<Item = &str> {
+        let indices = (column..self.cells.len()).step_by(self.columns.len());
+        indices.map(|index| self.cells.get(index).0)
     }
 
     fn is_numeric(&self, column: usize) -> bool {
-        !self.rows.is_empty()
-            && self.cells(column).all(|cell| cell.text.is_empty() || cell.is_number())
+        !self.is_empty() && self.texts(column).all(|text| text.is_empty() || begins_number(text))
     }
 
     /// The width of a column of which nothing is wrapped.
     fn natural(&self, column: usize) -> usize {
-        let texts = self.cells(column).map(|cell| cell.text.as_str());
-        texts.chain([self.columns[column].title.as_str()]).map(length).max().unwrap_or(0)
+        let title = self.columns[column].title.as_str();
+        self.texts(column).chain([title]).map(length).max().unwrap_or(0)
     }
 
     /// The width that a column takes if its cells are wrapped at this one.
     fn used(&self, column: usize, width: usize) -> usize {
-        let texts = self.cells(column).map(|cell| cell.text.as_str());
-        let lines = texts.chain([self.columns[column].title.as_str()]);
-        lines.flat_map(|text| broken(text, width)).map(|line| length(&line)).max().unwrap_or(0)
+        let texts = self.texts(column).chain([self.columns[column].title.as_str()]);
+        texts.flat_map(|text| broken(text, width)).map(|line| length(&line)).max().unwrap_or(0)
     }
 
     /// The width below which a number or a name would be broken.
     fn least(&self, column: usize) -> usize {
         let longest = |text: &str| pieces(text).iter().map(|p| length(p)).max().unwrap_or(0);
         let is_numeric = self.is_numeric(column);
-        let cells = self.cells(column).map(|cell| {
+        let cells = self.texts(column).map(|text| {
             // The parts of a number belong together: `98.12 ± 0.10`.
-            if is_numeric { length(&cell.text) } else { longest(&cell.text) }
+            if is_numeric { length(text) } else { longest(text) }
         });
         cells.chain([longest(&self.columns[column].title)]).max().unwrap_or(0)
     }
@@ -262,9 +298,9 @@ fn spaced(text: &str) -> Vec<&str> {
 }
 
 /// Lines of at most `width` characters, unless a piece is longer.
-fn broken(text: &str, width: usize) -> Vec<String> {
+fn broken(text: &str, width: usize) -> Vec<Cow<'_, str>> {
     if length(text) <= width {
-        return vec![text.to_owned()];
+        return vec![Cow::Borrowed(text)];
     }
     let mut lines = vec![String::new()];
     for piece in spaced(text) {
@@ -278,7 +314,7 @@ fn broken(text: &str, width: usize) -> Vec<String> {
             line.push_str(piece);
         }
     }
-    lines
+    lines.into_iter().map(Cow::Owned).collect()
 }
 
 #[cfg(test)]

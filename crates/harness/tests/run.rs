@@ -114,9 +114,9 @@ inventory::submit! {
 fn trial(fault: Fault, at: u64) -> TrialSpec {
     TrialSpec {
         dataset: "test-blobs".into(),
-        dataset_options: serde_json::Map::new(),
-        model: json!({ "name": "mlp", "hidden": [12], "dropout": 0.1 }),
-        strategy: json!({ "name": "test-wrench", "fault": fault, "at": at }),
+        dataset_options: serde_json::Map::new().into(),
+        model: json!({ "name": "mlp", "hidden": [12], "dropout": 0.1 }).into(),
+        strategy: json!({ "name": "test-wrench", "fault": fault, "at": at }).into(),
         sparsity: 0.5,
         // 240 samples: 15 steps in an epoch.
         training: Training {
@@ -124,7 +124,8 @@ fn trial(fault: Fault, at: u64) -> TrialSpec {
             batch_size: 16,
             learning_rate: 0.01,
             ..Training::default()
-        },
+        }
+        .into(),
         seed: 1,
     }
 }
@@ -268,10 +269,10 @@ fn what_the_user_can_mend_is_no_result() {
     assert_eq!(kind, ErrorKind::Usage);
     assert!(text.contains("did you mean 'test-blobs'?"), "{text}");
 
-    let strategy = json!({ "name": "test-wrench", "att": 3 });
+    let strategy = json!({ "name": "test-wrench", "att": 3 }).into();
     let mistyped = TrialSpec { strategy, ..plain.clone() };
     assert!(scene.refusal(&mistyped).1.contains("did you mean 'at'?"));
-    let nameless = TrialSpec { model: json!("mlp"), ..plain.clone() };
+    let nameless = TrialSpec { model: json!("mlp").into(), ..plain.clone() };
     assert!(scene.refusal(&nameless).1.contains("neither a strategy nor a model"));
     let mut endless = plain.clone();
     endless.training.batch_size = 0;

@@ -8,6 +8,7 @@
 pub mod backend;
 pub mod confusion;
 pub mod correlation;
+pub mod cow_arc;
 pub mod error;
 pub mod file;
 pub mod keep;
@@ -28,6 +29,7 @@ pub mod utc;
 
 pub use backend::{BackendKind, LayerBackend};
 pub use confusion::Confusion;
+pub use cow_arc::CowArc;
 pub use error::{Error, ErrorKind, Result};
 pub use keep::Keep;
 pub use mask_sample::LayerMask;

@@ -9,7 +9,20 @@ use serde::{Deserialize, Serialize};
 ///
 /// Weights, gradients, moments, norms, softmax and the loss are 32-bit floats whatever it is. It
 /// changes results, so it belongs to a trial as the learning rate does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// 32-bit floats.

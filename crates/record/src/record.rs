@@ -1,13 +1,14 @@
 //! What is stored about a trial: its specification, its course and its outcome.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::backend::LayerBackend;
+use crate::cow_arc::CowArc;
 use crate::mask_sample::LayerMask;
 use crate::metric::Metric;
 use crate::predictions::Predictions;
@@ -22,15 +23,15 @@ pub struct TrialSpec {
     /// Its options that are not at their default. Left out when there are none, so that a new
     /// option changes no id.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub dataset_options: Map<String, Value>,
+    pub dataset_options: CowArc<Map<String, Value>>,
     /// The architecture with all its parameters, tagged with its `name`.
-    pub model: Value,
+    pub model: CowArc<Value>,
     /// The strategy with all its parameters, tagged with its `name`.
-    pub strategy: Value,
+    pub strategy: CowArc<Value>,
     /// The sparsity to reach, of all prunable weights, in [0, 1).
     pub sparsity: f64,
     /// How it trains.
-    pub training: Training,
+    pub training: CowArc<Training>,
     /// The seed of all its random streams.
     pub seed: u64,
 }
@@ -42,10 +43,32 @@ impl TrialSpec {
     /// Keys are sorted and defaults written out, so the id does not depend on how a grid was
     /// typed.
     pub fn id(&self) -> String {
-        // `serde_json::Value` keeps maps sorted by key, which makes the text canonical.
-        let canonical = serde_json::to_value(self).expect("a specification is plain data");
-        let digest = Sha256::digest(canonical.to_string().as_bytes());
-        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut digest = Sha256::new();
+        self.canonical(|piece| digest.update(piece));
+        let mut id = String::with_capacity(16);
+        for byte in &digest.finalize()[..8] {
+            let _ = write!(id, "{byte:02x}");
+        }
+        id
+    }
+
+    /// The specification as compact JSON with sorted keys, piece by piece: what trials share was
+    /// written once for all of them.
+    fn canonical(&self, mut piece: impl FnMut(&str)) {
+        let Self { dataset, dataset_options, model, strategy, sparsity, training, seed } = self;
+        piece("{\"dataset\":");
+        piece(&Value::from(dataset.as_str()).to_string());
+        if !dataset_options.is_empty() {
+            piece(",\"dataset_options\":");
+            piece(dataset_options.json());
+        }
+        piece(",\"model\":");
+        piece(model.json());
+        piece(&format!(",\"seed\":{seed},\"sparsity\":{},\"strategy\":", Value::from(*sparsity)));
+        piece(strategy.json());
+        piece(",\"training\":");
+        piece(training.json());
+        piece("}");
     }
 
     /// The data set, and in brackets its options that are not at their default, such as
@@ -84,7 +107,8 @@ impl TrialSpec {
     }
 }
 
-fn name_of(tagged: &Value) -> &str {
+/// The name with which the config of a strategy or a model is tagged; empty if it has none.
+pub fn name_of(tagged: &Value) -> &str {
     tagged.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -454,6 +478,8 @@ pub struct TrialRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::Component;
+    use serde_json::json;
 
     /// An outcome as version 0.1.0 wrote it at first.
     #[test]
@@ -503,6 +529,33 @@ mod tests {
         assert_ne!(new.id(), old.id());
         let read = serde_json::from_str(&serde_json::to_string(&new).unwrap()).unwrap();
         assert_eq!(new, read);
+    }
+
+    /// Ids hash a text that is put together from what trials share: it is that of the whole.
+    #[test]
+    fn the_canonical_text_is_that_of_the_whole_with_sorted_keys() {
+        let plain = TrialSpec {
+            dataset: "a \"quoted\" name".to_owned(),
+            dataset_options: Map::new().into(),
+            model: json!({ "name": "mlp", "hidden": [300, 100], "dropout": 0.1 }).into(),
+            strategy: json!({ "name": "set", "begin": null, "decay": { "b": 1e-30, "a": 1e21 } })
+                .into(),
+            sparsity: 0.9,
+            training: Training::default().into(),
+            seed: u64::MAX,
+        };
+        let mut other = plain.clone();
+        other.dataset_options.insert("rotation".into(), 15.0.into());
+        other.training.threads = 2;
+        other.training.optimizer = Component::new("lion", Map::new()).with("beta", 0.95);
+        for sparsity in [0.9, 0.0, -0.0, 0.1 + 0.2, f64::NAN] {
+            for spec in [&plain, &other] {
+                let spec = TrialSpec { sparsity, ..spec.clone() };
+                let mut text = String::new();
+                spec.canonical(|piece| text.push_str(piece));
+                assert_eq!(text, serde_json::to_value(&spec).unwrap().to_string());
+            }
+        }
     }
 
     /// Files and reports spell a status alike, and what stands before `Crashed` is an outcome.

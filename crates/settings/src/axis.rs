@@ -3,7 +3,7 @@
 use dst_core::{Error, Result};
 use serde_json::Value;
 
-/// Seeds beyond this many are taken for a typing mistake.
+/// Seeds beyond this many, of all ranges together, are taken for a typing mistake.
 const MOST_SEEDS: u64 = 100_000;
 
 /// Splits at commas that are outside brackets, braces and quotes. Empty pieces are left out.
@@ -60,6 +60,10 @@ pub(crate) fn seeds(text: &str) -> Result<Vec<Value>> {
                 "the range {piece} has {} seeds, more than {MOST_SEEDS}",
                 end - first
             )));
+        }
+        if seeds.len() as u64 + (end - first) > MOST_SEEDS {
+            return Err(Error::usage(format!("more than {MOST_SEEDS} seeds are listed"))
+                .hint("split them into several grids"));
         }
         seeds.extend((first..end).map(Value::from));
     }
@@ -178,6 +182,9 @@ mod tests {
         assert_eq!(seeds("0..=2").unwrap(), [0, 1, 2]);
         assert_eq!(seeds("7, 1..3").unwrap(), [7, 1, 2]);
         assert_eq!(seeds("").unwrap(), [] as [Value; 0]);
+        assert_eq!(seeds("0..99999,7").unwrap().len(), 100_000);
+        let error = seeds("0..100000,100000..200000").unwrap_err().to_string();
+        assert!(error.starts_with("more than 100000 seeds are listed"), "{error}");
         for bad in ["x", "-1", "1..x", "3..3", "5..2", "0..1000000000000", "1.5", "0...3"] {
             assert!(seeds(bad).is_err(), "{bad} was accepted");
         }

@@ -78,6 +78,17 @@ impl ExecutionConfig {
     }
 }
 
+impl ExecutionConfig {
+    /// The threads that are part of what a training is: those of its operations on a CPU, whose sums
+    /// depend on them, and 1 on accelerators.
+    pub(crate) fn threads_of_trainings(&self) -> u32 {
+        match self.device() {
+            Ok(Device::Cpu) => u32::try_from(self.threads).unwrap_or(u32::MAX),
+            _ => 1,
+        }
+    }
+}
+
 impl ResolvedSettings {
     /// Where and how trials run.
     ///

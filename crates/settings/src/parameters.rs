@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::path::Path;
 use crate::schema::{self, Node, inlined};
 use crate::setting::{Key, Setting, Source};
+use crate::trials;
 use tables::Tables;
 
 /// Makes a complete config from some of its parameters.
@@ -236,6 +237,9 @@ impl ParameterSet {
         for (path, (key, setting)) in axes {
             self.check(path, setting).map_err(|error| locate(error, key, setting))?;
         }
+        // Each is a trial or more, and is refused before it takes memory.
+        let mut counts = axes.values().map(|(_, setting)| setting.values.len());
+        trials::check_count(counts.try_fold(1, usize::checked_mul))?;
         let mut combinations = vec![Combination::new()];
         for (path, (_, setting)) in axes {
             combinations = combinations

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use dst_analysis::Budget;
 use dst_core::record::TrialSpec;
-use dst_core::tch::Device;
 use dst_core::{Error, Result, device};
 
 use crate::parameters::Axes;
@@ -12,7 +10,10 @@ use crate::path::Path as KeyPath;
 use crate::plain_key::plain;
 use crate::setting::{Key, SettingLayer, Source};
 use crate::settings::Settings;
-use crate::{CommandLine, DEFAULT_STORE, GridConfig, environment, file, print, shipped, trials};
+use crate::{
+    CommandLine, DEFAULT_STORE, ExecutionConfig, GridConfig, environment, file, print, shipped,
+    trials,
+};
 
 /// The settings in force, with the source of each.
 #[derive(Debug)]
@@ -65,15 +66,12 @@ impl ResolvedSettings {
     /// # Errors
     /// If a name, key or value is not usable, or the grid is empty.
     pub fn grid(&self) -> Result<GridConfig> {
-        let (mut trials, budgets): (Vec<TrialSpec>, Vec<Budget>) =
-            trials::expand(self)?.into_iter().unzip();
-        let execution = self.execution()?;
-        let device = execution.device()?;
-        if device == Device::Cpu {
-            let threads = u32::try_from(execution.threads).unwrap_or(u32::MAX);
-            trials.iter_mut().for_each(|trial| trial.training.threads = threads);
-        }
-        self.check_arithmetic(&trials, device)?;
+        // What is wrong with the trials is said before what is wrong with how they run.
+        let execution = self.execution();
+        let threads = execution.as_ref().map_or(1, ExecutionConfig::threads_of_trainings);
+        let (trials, budgets) = trials::expand(self, threads)?;
+        let execution = execution?;
+        self.check_arithmetic(&trials, execution.device()?)?;
         let mut analysis = self.analysis()?;
         self.keep_present(&mut analysis, &trials)?;
         Ok(GridConfig { trials, budgets, analysis, execution })

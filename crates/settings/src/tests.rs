@@ -7,8 +7,8 @@ use dataset_cifar10 as _;
 use dataset_glue as _;
 use dataset_mnist as _;
 use dst_analysis::Analysis;
-use dst_core::Result;
 use dst_core::record::TrialSpec;
+use dst_core::{CowArc, Result};
 use dst_models as _;
 use strategy_dense as _;
 use strategy_prune_regrow as _;
@@ -82,6 +82,31 @@ fn axes_multiply_and_a_baseline_has_no_sparsity() {
     assert!(names("dense").all(|trial| trial.sparsity == 0.0));
     let seeds: Vec<u64> = trials.iter().map(|trial| trial.seed).collect();
     assert_eq!(seeds, [0, 0, 0, 1, 1, 1, 2, 2, 2], "one seed is complete before the next");
+}
+
+/// 10,000 times 10,000 parameters are not made to be counted.
+#[test]
+fn a_grid_with_too_many_trials_is_refused_before_it_takes_memory() {
+    let values: Vec<String> = (1..=10_000).map(|value| value.to_string()).collect();
+    let values = values.join(",");
+    let said = error(&format!(
+        "--strategies rigl --seeds 0 --set rigl.interval={values} --set rigl.begin={values}"
+    ));
+    assert!(said.starts_with("the grid has more than 100000 trials"), "{said}");
+    let said = error("--strategies rigl,set --seeds 0..50001");
+    assert!(said.starts_with("the grid has more than 100000 trials"), "{said}");
+}
+
+/// What trials have in common is stored once, so that 100,000 of them fit into memory.
+#[test]
+fn trials_of_a_grid_share_what_they_have_in_common() {
+    let trials = trials("--strategies rigl,set --seeds 0..50 --set rigl.drop_fraction=0.1,0.3");
+    assert_eq!(trials.len(), 150);
+    let stored = |part: fn(&TrialSpec) -> &CowArc<serde_json::Value>| {
+        CowArc::stored(trials.iter().map(part)).len()
+    };
+    assert_eq!((stored(|spec| &spec.strategy), stored(|spec| &spec.model)), (3, 1));
+    assert_eq!(CowArc::stored(trials.iter().map(|spec| &spec.training)).len(), 1);
 }
 
 #[test]

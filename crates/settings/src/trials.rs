@@ -1,11 +1,11 @@
 //! From settings to trials.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::Budget;
 use dst_core::plugin::{self, DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
-use dst_core::{Error, Result, Training};
+use dst_core::{CowArc, Error, Result, Training};
 use serde_json::{Map, Value};
 
 use crate::ResolvedSettings;
@@ -17,10 +17,22 @@ use crate::settings::Settings;
 /// A grid beyond this size is taken for a typing mistake.
 const MOST_TRIALS: usize = 100_000;
 
+/// Refuses a grid of so many trials, if they are too many.
+///
+/// # Errors
+/// As it says; `None` is more than a `usize` counts.
+pub(crate) fn check_count(count: Option<usize>) -> Result<()> {
+    match count {
+        Some(..=MOST_TRIALS) => Ok(()),
+        _ => Err(Error::usage(format!("the grid has more than {MOST_TRIALS} trials"))
+            .hint("leave out an axis, or split it into several grids")),
+    }
+}
+
 /// A strategy with one set of parameters.
 struct Candidate {
     name: &'static str,
-    config: Value,
+    config: CowArc<Value>,
     baseline: bool,
 }
 
@@ -28,14 +40,18 @@ struct Candidate {
 struct DatasetConfig {
     plugin: &'static DatasetPlugin,
     /// Those that are not at their default.
-    options: Map<String, Value>,
+    options: CowArc<Map<String, Value>>,
 }
 
-/// Every trial of the grid once, with what its sparsity or its epochs are to be chosen for.
+/// Every trial of the grid once, and what its sparsity or its epochs are to be chosen for. Trainings
+/// have so many threads.
 ///
 /// # Errors
 /// If a name, key or value is not usable, or there is no trial at all.
-pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<(TrialSpec, Budget)>> {
+pub(crate) fn expand(
+    resolved: &ResolvedSettings,
+    threads: u32,
+) -> Result<(Vec<TrialSpec>, Vec<Budget>)> {
     let settings = &resolved.settings;
     let strategies = strategies(resolved)?;
     let datasets = data(resolved)?;
@@ -56,10 +72,10 @@ pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<(TrialSpec, Budg
 
     let places: Vec<DatasetGrid> = datasets
         .iter()
-        .map(|dataset| DatasetGrid::new(resolved, dataset.plugin, &models, &strategies))
+        .map(|dataset| DatasetGrid::new(resolved, dataset.plugin, &models, &strategies, threads))
         .collect::<Result<_>>()?;
     let mut seen = BTreeSet::new();
-    let mut trials = Vec::new();
+    let (mut trials, mut budgets) = (Vec::new(), Vec::new());
     for &seed in &seeds {
         for (dataset, place) in datasets.iter().zip(&places) {
             for model in &place.networks {
@@ -82,21 +98,17 @@ pub(crate) fn expand(resolved: &ResolvedSettings) -> Result<Vec<(TrialSpec, Budg
                                 seed,
                             };
                             if seen.insert((trial.id(), budget)) {
-                                trials.push((trial, budget));
+                                check_count(Some(trials.len() + 1))?;
+                                trials.push(trial);
+                                budgets.push(budget);
                             }
                         }
-                    }
-                    if trials.len() > MOST_TRIALS {
-                        return Err(Error::usage(format!(
-                            "the grid has more than {MOST_TRIALS} trials"
-                        ))
-                        .hint("leave out an axis, or split it into several grids"));
                     }
                 }
             }
         }
     }
-    Ok(trials)
+    Ok((trials, budgets))
 }
 
 /// The sparsities of a grid with what they cost. One that is to be chosen is at first that at which
@@ -119,9 +131,9 @@ fn levels(settings: &Settings) -> Vec<(f64, Budget)> {
 /// What trials on one data set are made of.
 struct DatasetGrid {
     /// Architectures.
-    networks: Vec<Value>,
+    networks: Vec<CowArc<Value>>,
     /// How each candidate trains, in the order of candidates.
-    trainings: Vec<Vec<Training>>,
+    trainings: Vec<Vec<CowArc<Training>>>,
 }
 
 impl DatasetGrid {
@@ -130,9 +142,17 @@ impl DatasetGrid {
         dataset: &DatasetPlugin,
         models: &[&ModelPlugin],
         candidates: &[Candidate],
+        threads: u32,
     ) -> Result<Self> {
-        let trainings =
-            candidates.iter().map(|candidate| trainings(resolved, dataset.name, candidate.name));
+        // Most strategies train alike.
+        let mut stored: BTreeMap<String, CowArc<Training>> = BTreeMap::new();
+        let trainings = candidates.iter().map(|candidate| {
+            let own = trainings(resolved, dataset.name, candidate.name, threads)?.into_iter();
+            let shared = |training: CowArc<Training>| {
+                stored.entry(training.json().to_owned()).or_insert(training).clone()
+            };
+            Ok(own.map(shared).collect())
+        });
         Ok(Self {
             networks: networks(resolved, dataset, models)?,
             trainings: trainings.collect::<Result<_>>()?,
@@ -223,7 +243,7 @@ fn data(resolved: &ResolvedSettings) -> Result<Vec<DatasetConfig>> {
         let axes = resolved.axes_of_dataset(plugin.name);
         for options in ParameterSet::dataset(plugin.name)?.expand(&axes)? {
             let options = options.as_object().cloned().unwrap_or_default();
-            data.push(DatasetConfig { plugin, options });
+            data.push(DatasetConfig { plugin, options: options.into() });
         }
     }
     Ok(data)
@@ -235,6 +255,7 @@ fn strategies(resolved: &ResolvedSettings) -> Result<Vec<Candidate>> {
     for plugin in plugins {
         let axes = resolved.axes_of_strategy(plugin.name);
         for config in ParameterSet::strategy(plugin.name)?.expand(&axes)? {
+            let config = config.into();
             candidates.push(Candidate { name: plugin.name, config, baseline: plugin.baseline });
         }
     }
@@ -245,14 +266,15 @@ fn networks(
     resolved: &ResolvedSettings,
     dataset: &DatasetPlugin,
     models: &[&ModelPlugin],
-) -> Result<Vec<Value>> {
+) -> Result<Vec<CowArc<Value>>> {
     let names: Vec<&str> = match models {
         [] => vec![dataset.model],
         named => named.iter().map(|plugin| plugin.name).collect(),
     };
     let mut configs = Vec::new();
     for name in names {
-        configs.extend(ParameterSet::model(name)?.expand(&resolved.axes_of_model(name))?);
+        let own = ParameterSet::model(name)?.expand(&resolved.axes_of_model(name))?;
+        configs.extend(own.into_iter().map(CowArc::from));
     }
     Ok(configs)
 }
@@ -262,7 +284,12 @@ fn networks(
 /// # Errors
 /// If a stronger source has set something for the data set, which would be hidden, or a value is not
 /// usable.
-fn trainings(resolved: &ResolvedSettings, dataset: &str, strategy: &str) -> Result<Vec<Training>> {
+fn trainings(
+    resolved: &ResolvedSettings,
+    dataset: &str,
+    strategy: &str,
+    threads: u32,
+) -> Result<Vec<CowArc<Training>>> {
     let on = resolved.axes_of_training_on(dataset);
     let own = resolved.axes_of_training_for(strategy);
     for (parameter, (key, setting)) in &on {
@@ -285,8 +312,9 @@ fn trainings(resolved: &ResolvedSettings, dataset: &str, strategy: &str) -> Resu
         .expand(&axes)?
         .into_iter()
         .map(|config| {
-            serde_json::from_value(config)
-                .map_err(|error| Error::contract(format!("training cannot be read: {error}")))
+            let training: Training = serde_json::from_value(config)
+                .map_err(|error| Error::contract(format!("training cannot be read: {error}")))?;
+            Ok(Training { threads, ..training }.into())
         })
         .collect()
 }

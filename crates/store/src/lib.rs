@@ -98,7 +98,7 @@ pub enum Depth {
 }
 
 /// Where a trial stands, with its result if it ended.
-pub type TrialStanding = (TrialState, Option<TrialResult>);
+pub type TrialStanding = (TrialState, Option<Box<TrialResult>>);
 
 /// Where a trial stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -305,7 +305,7 @@ impl Store {
             (result, _) => Ok(result),
         });
         match read {
-            Ok(Some(result)) => return Ok((ended(&result), Some(result))),
+            Ok(Some(result)) => return Ok((ended(&result), Some(Box::new(result)))),
             Ok(None) => {}
             Err(error) if error.kind() == DATA => {
                 return Ok((TrialState::Damaged(error.one_line()), None));

@@ -20,11 +20,11 @@ pub fn end(store: &Store, result: &TrialResult) -> Result<bool> {
 pub fn spec(name: &str, seed: u64) -> TrialSpec {
     TrialSpec {
         dataset: "digits".into(),
-        dataset_options: serde_json::Map::new(),
-        model: json!({ "name": "mlp" }),
-        strategy: json!({ "name": name }),
+        dataset_options: serde_json::Map::new().into(),
+        model: json!({ "name": "mlp" }).into(),
+        strategy: json!({ "name": name }).into(),
         sparsity: 0.9,
-        training: Training::default(),
+        training: Training::default().into(),
         seed,
     }
 }

@@ -28,13 +28,13 @@ pub(crate) fn model_parameters(spec: &TrialSpec) -> String {
 pub(crate) fn dataset_options(spec: &TrialSpec) -> String {
     match spec.dataset_options.is_empty() {
         true => String::new(),
-        false => serde_json::Value::Object(spec.dataset_options.clone()).to_string(),
+        false => spec.dataset_options.json().to_owned(),
     }
 }
 
 /// The training as compact JSON with sorted keys.
 pub(crate) fn training(spec: &TrialSpec) -> String {
-    serde_json::to_value(&spec.training).expect("a training is plain data").to_string()
+    spec.training.json().to_owned()
 }
 
 #[cfg(test)]

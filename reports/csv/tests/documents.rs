@@ -28,11 +28,11 @@ fn scores(accuracy: f64) -> Scores {
 fn spec(strategy: serde_json::Value, sparsity: f64, seed: u64) -> TrialSpec {
     TrialSpec {
         dataset: "toy".to_owned(),
-        dataset_options: serde_json::Map::new(),
-        model: json!({"name": "mlp", "hidden": [8]}),
-        strategy,
+        dataset_options: serde_json::Map::new().into(),
+        model: json!({"name": "mlp", "hidden": [8]}).into(),
+        strategy: strategy.into(),
         sparsity,
-        training: Training { epochs: 2, ..Training::default() },
+        training: Training { epochs: 2, ..Training::default() }.into(),
         seed,
     }
 }
@@ -309,7 +309,7 @@ fn a_different_training_or_model_is_another_group() {
     let mut trials = trials();
     trials[2].spec.training.epochs = 3;
     let mut other = trials[1].clone();
-    other.spec.model = json!({"name": "mlp", "hidden": [16]});
+    other.spec.model = json!({"name": "mlp", "hidden": [16]}).into();
     trials.push(other);
     let text = document(&trials, "summary.csv");
     let rows = columns(&text, &["strategy", "model_params", "planned", "finished"]);

@@ -63,8 +63,8 @@ fn parameters(spec: &TrialSpec) -> BTreeMap<String, HParam> {
     ]);
     let training = serde_json::to_value(&spec.training).unwrap_or_default();
     for (owner, config) in [
-        (spec.strategy_name(), &spec.strategy),
-        (spec.model_name(), &spec.model),
+        (spec.strategy_name(), &*spec.strategy),
+        (spec.model_name(), &*spec.model),
         ("training", &training),
     ] {
         for (key, value) in config.as_object().into_iter().flatten() {

@@ -134,7 +134,7 @@ fn names_are_readable_and_unique_paths() {
     // Both become `a-b`.
     for (trial, dataset) in trials.iter_mut().zip(["a/b", "a:b"]) {
         trial.spec.dataset = dataset.to_owned();
-        trial.spec.strategy = dense();
+        trial.spec.strategy = dense().into();
         trial.spec.sparsity = 0.0;
     }
     let documents = render(&trials);

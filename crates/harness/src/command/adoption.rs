@@ -62,13 +62,14 @@ mod tests {
     fn a_result_is_found_under_the_present_names() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(&folder.path().join("runs")).unwrap();
-        let old = TrialSpec { strategy: earlier(), ..spec("snfs", 3) };
+        let old = TrialSpec { strategy: earlier().into(), ..spec("snfs", 3) };
         store.add(&old).unwrap();
         end(&store, &success(&old)).unwrap();
 
         let parameters = Map::from_iter([("drop_fraction".to_owned(), json!(0.3))]);
         let strategy = plugin::strategy("snfs", &parameters).unwrap();
-        let new = TrialSpec { strategy: serde_json::to_value(strategy).unwrap(), ..old.clone() };
+        let new =
+            TrialSpec { strategy: serde_json::to_value(strategy).unwrap().into(), ..old.clone() };
         assert_ne!(old.id(), new.id());
         assert_eq!(under_earlier_names(&new).unwrap().unwrap().id(), old.id());
         assert_eq!(adopt(&store, std::slice::from_ref(&new)).unwrap(), 1);

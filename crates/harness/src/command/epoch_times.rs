@@ -134,7 +134,7 @@ mod tests {
         }
         assert_eq!(epoch_times.of(&trained("rigl", 5)), Some(25.0));
         let mut other = trained("rigl", 5);
-        other.model = serde_json::json!({ "name": "lenet5" });
+        other.model = serde_json::json!({ "name": "lenet5" }).into();
         assert_eq!(epoch_times.of(&other), None);
     }
 }

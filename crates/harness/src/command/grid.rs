@@ -1,11 +1,13 @@
 //! `harness grid`
 
+mod dry_run;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
 use dst_analysis::Budget;
-use dst_analysis::format::{count, operations, percent};
+use dst_analysis::format::{count, operations};
 use dst_core::record::{Collapse, Provenance, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use dst_settings::{ExecutionConfig, GridConfig, Place, ResolvedSettings, mistyped};
@@ -23,7 +25,6 @@ use crate::code;
 use crate::flags;
 use crate::output;
 use crate::progress::{Progress, span};
-use crate::table::{Column, TerminalTable};
 use dst_executor::{Event, Executor, ExecutorOptions, Exit, FailurePolicy, Local, Slurm};
 use dst_store::{GridRecord, Store};
 
@@ -44,7 +45,7 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     check_control(&grid)?;
     let equal = EqualCosts::choose(&mut grid, args.quiet)?;
     if args.dry_run {
-        return dry_run(&grid, equal, args);
+        return dry_run::run(&grid, equal, args);
     }
     train(&grid, equal, args)
 }
@@ -396,92 +397,4 @@ fn command_line() -> String {
         if !word.is_empty() && word.chars().all(plain) { word } else { format!("{word:?}") }
     });
     format!("harness {}", words.collect::<Vec<_>>().join(" "))
-}
-
-fn dry_run(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> {
-    let store = Store::open_if_there(&grid.execution.store)?;
-    let (standings, inputs) = stand(store.as_ref(), grid, equal.inputs, args)?;
-    let checked = preflight::check(&grid.trials, &inputs, &equal.refused, args.quiet)?;
-    refuse_all(grid, &checked)?;
-    let mut estimates = checked.trials.iter().zip(&checked.estimates).peekable();
-    let labels = Labels::of(grid.trials.iter());
-    let mut columns = vec![Column::new("trial"), Column::detail("data set")];
-    columns.extend([Column::detail("model"), Column::new("strategy"), Column::new("sparsity")]);
-    if labels.has_training() {
-        columns.push(Column::new("training"));
-    }
-    columns.extend([Column::new("seed"), Column::new("state"), Column::detail("train FLOPs")]);
-    let mut table = TerminalTable::new(&columns);
-    let row = |id: String, spec: &TrialSpec, state: String, cost: String| {
-        let mut cells = vec![id, spec.dataset_label(), labels.model(spec), labels.strategy(spec)];
-        cells.push(percent(spec.sparsity));
-        if labels.has_training() {
-            cells.push(labels.training(spec));
-        }
-        cells.extend([spec.seed.to_string(), state, cost]);
-        cells
-    };
-    let mut list = Vec::new();
-    let (mut to_train, mut specs_to_train) = (Vec::new(), Vec::new());
-    for ((spec, standing), budget) in standings.iter().zip(&grid.budgets) {
-        let id = spec.id();
-        // Both are in the order of the grid.
-        let estimate = estimates.next_if(|(accepted, _)| *accepted == spec).map(|pair| pair.1);
-        let Some(estimate) = estimate else {
-            let state = Status::Refused.to_string();
-            let reason = checked.refused.iter().find(|(refused, _)| refused == spec);
-            let reason = reason.map(|(_, words)| words);
-            list.push(json!({ "id": id, "spec": spec, "state": state, "reason": reason }));
-            table.row(row(id, spec, state, "–".to_owned()));
-            continue;
-        };
-        if standing.trains() {
-            to_train.push(*estimate);
-            specs_to_train.push(spec.clone());
-        }
-        let state = standing.word();
-        list.push(json!({
-            "id": id,
-            "spec": spec,
-            "budget": budget.is_some().then_some(budget),
-            "state": state,
-            "train_flops": estimate.train_flops,
-            "inference_flops": estimate.inference_flops,
-            "final_sparsity": 1.0 - estimate.final_density,
-            "active_parameters": estimate.active_parameters,
-            "prunable_parameters": estimate.prunable_parameters,
-            "total_parameters": estimate.total_parameters,
-            "memory_bytes": estimate.memory_bytes,
-        }));
-        table.row(row(id, spec, state, operations(estimate.train_flops)));
-    }
-    standings.notes().iter().for_each(|words| output::note(words));
-    say(preflight::fit_memory(&mut grid.execution.clone(), &to_train), args.quiet);
-    advise(grid, args.quiet)?;
-    warn(&checked, &labels);
-    let expected = expectation::of_trials(store.as_ref(), &specs_to_train, grid.execution.jobs)?;
-    let to_do = to_train.len();
-    let total: f64 = to_train.iter().map(|estimate| estimate.train_flops).sum();
-    if args.json {
-        output::print_json(&json!({
-            "trials": list,
-            "to_do": to_do,
-            "train_flops_to_do": total,
-        }))?;
-    } else {
-        let unknown = || {
-            "how long it takes is not known before a trial of each network has finished in this store"
-                .to_owned()
-        };
-        let time = match to_do {
-            0 => String::new(),
-            _ => format!("; {}", expected.unwrap_or_else(unknown)),
-        };
-        output::print(&format!(
-            "{table}\n{}, {to_do} to train, {} FLOPs{time}\n",
-            count(grid.trials.len(), "trial"),
-            operations(total)
-        ))?;
-    }
-    Ok(Exit::Success)
 }

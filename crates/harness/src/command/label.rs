@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::format::percent;
-use dst_core::record::TrialSpec;
+use dst_core::record::{TrialSpec, name_of};
+use dst_core::{CowArc, Training};
 use serde_json::{Map, Value};
 
 /// Knows which parameters differ among a set of trials.
@@ -18,17 +19,20 @@ pub(super) struct Labels {
 impl Labels {
     /// Labels for trials that are shown together.
     pub(super) fn of<'a>(specs: impl Iterator<Item = &'a TrialSpec> + Clone) -> Self {
-        let mut configs: BTreeMap<(&'static str, String), Vec<&Value>> = BTreeMap::new();
-        let mut trainings = Vec::new();
-        for spec in specs {
-            let model = ("model", spec.model_name().to_owned());
-            configs.entry(model).or_default().push(&spec.model);
-            let strategy = ("strategy", spec.strategy_name().to_owned());
-            configs.entry(strategy).or_default().push(&spec.strategy);
-            trainings.push(training(spec));
+        let mut configs: BTreeMap<(&'static str, &str), Vec<&Value>> = BTreeMap::new();
+        for model in CowArc::stored(specs.clone().map(|spec| &spec.model)) {
+            configs.entry(("model", name_of(model))).or_default().push(model);
         }
+        for strategy in CowArc::stored(specs.clone().map(|spec| &spec.strategy)) {
+            configs.entry(("strategy", name_of(strategy))).or_default().push(strategy);
+        }
+        let trainings = CowArc::stored(specs.map(|spec| &spec.training));
+        let trainings: Vec<Value> = trainings.into_iter().map(|one| settings(one)).collect();
         Self {
-            varying: configs.into_iter().map(|(key, list)| (key, varying(&list))).collect(),
+            varying: configs
+                .into_iter()
+                .map(|((kind, name), list)| ((kind, name.to_owned()), varying(&list)))
+                .collect(),
             training: varying(&trainings.iter().collect::<Vec<_>>()),
         }
     }
@@ -45,7 +49,10 @@ impl Labels {
 
     /// Such as `epochs=5`; empty if all trials train alike.
     pub(super) fn training(&self, spec: &TrialSpec) -> String {
-        spelled(&self.training, &training(spec))
+        if self.training.is_empty() {
+            return String::new();
+        }
+        spelled(&self.training, &settings(&spec.training))
     }
 
     /// Do trials differ in how they train?
@@ -73,8 +80,8 @@ pub(super) fn trial(labels: &Labels, spec: &TrialSpec) -> String {
     words.join(", ")
 }
 
-fn training(spec: &TrialSpec) -> Value {
-    Value::Object(spec.training.settings())
+fn settings(training: &Training) -> Value {
+    Value::Object(training.settings())
 }
 
 /// Keys under which the configs do not all agree.
@@ -100,17 +107,16 @@ fn spelled(keys: &BTreeSet<String>, config: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dst_core::Training;
     use serde_json::json;
 
     fn spec(strategy: Value, epochs: u32) -> TrialSpec {
         TrialSpec {
             dataset: "digits".to_owned(),
-            dataset_options: Map::new(),
-            model: json!({ "name": "mlp", "hidden": [10] }),
-            strategy,
+            dataset_options: Map::new().into(),
+            model: json!({ "name": "mlp", "hidden": [10] }).into(),
+            strategy: strategy.into(),
             sparsity: 0.5,
-            training: Training { epochs, ..Training::default() },
+            training: Training { epochs, ..Training::default() }.into(),
             seed: 3,
         }
     }

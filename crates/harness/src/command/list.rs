@@ -33,7 +33,7 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit> {
                 .collect();
             object.insert(heading(kind).to_owned(), list.into());
         }
-        output::print_json(&object.into())?;
+        output::print_json(&object)?;
         return Ok(Exit::Success);
     }
     let columns = output::width();

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::record::TrialSpec;
 use dst_core::{
-    Architecture, DataSources, Dataset, Error, ErrorKind, Metric, Result, Strategy, Training,
+    Architecture, BackendKind, CowArc, DataSources, Dataset, Error, ErrorKind, Metric, Precision,
+    Result, Strategy, Training,
 };
 use dst_settings::ExecutionConfig;
 use dst_train::{Estimate, Estimator};
@@ -69,14 +70,16 @@ pub(super) fn check(
     unequal: &BTreeMap<String, String>,
     quiet: bool,
 ) -> Result<Checked> {
-    let mut kinds: BTreeMap<Network, BTreeMap<String, &TrialSpec>> = BTreeMap::new();
+    for training in CowArc::stored(trials.iter().map(|spec| &spec.training)) {
+        dst_train::validate(training).map_err(|error| error.at("training"))?;
+    }
+    let mut kinds: BTreeMap<Network, BTreeMap<Kind<'_>, &TrialSpec>> = BTreeMap::new();
     for spec in trials {
-        dst_train::validate(&spec.training).map_err(|error| error.at("training"))?;
-        kinds.entry(Network::of(spec)).or_default().entry(kind(spec)).or_insert(spec);
+        kinds.entry(Network::of(spec)).or_default().entry(Kind::of(spec)).or_insert(spec);
     }
     let all: usize = kinds.values().map(BTreeMap::len).sum();
     let mut said = Instant::now();
-    let mut known: BTreeMap<&str, std::result::Result<Estimate, String>> = BTreeMap::new();
+    let mut known: BTreeMap<Kind<'_>, std::result::Result<Estimate, String>> = BTreeMap::new();
     let mut warnings = inputs.warnings.clone();
     for (network, kinds) in &kinds {
         let loaded = inputs.networks.get(network).ok_or_else(|| {
@@ -93,7 +96,7 @@ pub(super) fn check(
                 Err(error) if is_refusal(&error) => Err(error.to_string().replace("\n  ", "; ")),
                 Err(error) => return Err(error),
             };
-            known.insert(kind, estimate);
+            known.insert(*kind, estimate);
             if !quiet && said.elapsed() >= PROGRESS_INTERVAL {
                 said = Instant::now();
                 output::note(&format!("checked {} of {all} kinds of trial", known.len()));
@@ -103,7 +106,8 @@ pub(super) fn check(
     let mut checked =
         Checked { trials: Vec::new(), estimates: Vec::new(), refused: Vec::new(), warnings };
     for spec in trials {
-        match (unequal.get(&spec.id()), &known[&*kind(spec)]) {
+        let unequal = if unequal.is_empty() { None } else { unequal.get(&spec.id()) };
+        match (unequal, &known[&Kind::of(spec)]) {
             (None, Ok(estimate)) => {
                 checked.trials.push(spec.clone());
                 checked.estimates.push(*estimate);
@@ -131,7 +135,7 @@ impl Network {
         Self {
             dataset: spec.dataset_label(),
             name: spec.model_name().to_owned(),
-            config: spec.model.to_string(),
+            config: spec.model.json().to_owned(),
         }
     }
 }
@@ -142,12 +146,61 @@ impl fmt::Display for Network {
     }
 }
 
-/// Trials with one such text cost the same: neither the seed nor the optimiser matters.
-fn kind(spec: &TrialSpec) -> String {
-    let Training { epochs, batch_size, accumulate, precision, backend, .. } = spec.training;
-    let training =
-        Training { epochs, batch_size, accumulate, precision, backend, ..Training::default() };
-    TrialSpec { seed: 0, training, ..spec.clone() }.id()
+/// What decides how much a trial costs: neither the seed nor the optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind<'a> {
+    dataset: &'a str,
+    /// As JSON, as are the model and the strategy.
+    dataset_options: &'a str,
+    model: &'a str,
+    strategy: &'a str,
+    /// Its bits.
+    sparsity: u64,
+    epochs: u32,
+    batch_size: u32,
+    accumulate: u32,
+    precision: Precision,
+    backend: BackendKind,
+}
+
+impl<'a> Kind<'a> {
+    fn of(spec: &'a TrialSpec) -> Self {
+        let Training { epochs, batch_size, accumulate, precision, backend, .. } = *spec.training;
+        Self {
+            dataset: &spec.dataset,
+            dataset_options: spec.dataset_options.json(),
+            model: spec.model.json(),
+            strategy: spec.strategy.json(),
+            sparsity: spec.sparsity.to_bits(),
+            epochs,
+            batch_size,
+            accumulate,
+            precision,
+            backend,
+        }
+    }
+}
+
+/// Trainings with other numbers of epochs, stored once for all trials that get them.
+#[derive(Default)]
+struct Lengthened {
+    /// The training as it was, and as it is now.
+    known: Vec<(CowArc<Training>, CowArc<Training>)>,
+}
+
+impl Lengthened {
+    fn get(&mut self, training: &CowArc<Training>, epochs: u32) -> CowArc<Training> {
+        let mut known = self.known.iter();
+        match known.find(|(was, is)| was.is_same(training) && is.epochs == epochs) {
+            Some((_, is)) => is.clone(),
+            None => {
+                let mut is = training.clone();
+                is.epochs = epochs;
+                self.known.push((training.clone(), is.clone()));
+                is
+            }
+        }
+    }
 }
 
 /// What networks are built from, by network.

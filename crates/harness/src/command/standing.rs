@@ -28,8 +28,8 @@ pub(super) struct ReusePolicy {
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
     state: TrialState,
-    /// Of its result, if it has one.
-    provenance: Option<Provenance>,
+    /// Of its result, if it has one. In a box, because most of a large grid have none.
+    provenance: Option<Box<Provenance>>,
     /// Why that is of other code, in words.
     other_code: BTreeSet<String>,
     other_data: bool,
@@ -101,20 +101,22 @@ impl<'a> Standings<'a> {
         policy: ReusePolicy,
         analysis: &Analysis,
     ) -> Result<Self> {
-        let ids: Vec<String> = trials.iter().map(TrialSpec::id).collect();
-        let states = match store {
-            Some(store) => store.states(&ids, Depth::Files)?,
-            None => vec![(TrialState::Pending, None); trials.len()],
+        let states: Box<dyn Iterator<Item = TrialStanding>> = match store {
+            Some(store) => {
+                let ids: Vec<String> = trials.iter().map(TrialSpec::id).collect();
+                Box::new(store.states(&ids, Depth::Files)?.into_iter())
+            }
+            None => Box::new(std::iter::repeat_with(|| (TrialState::Pending, None))),
         };
         let read = |(spec, (state, result)): (&TrialSpec, TrialStanding)| {
-            let provenance = result.map(|result| result.provenance);
+            let provenance = result.map(|result| Box::new(result.provenance));
             let is_trained = match &state {
                 TrialState::Ended { status, collapse, .. } => {
                     analysis.counts_as_trained(&spec.dataset, *status, *collapse)
                 }
                 _ => false,
             };
-            let other_code = provenance.as_ref().map(code::changes).transpose()?;
+            let other_code = provenance.as_deref().map(code::changes).transpose()?;
             Ok(Standing {
                 state,
                 provenance,
@@ -189,7 +191,7 @@ impl<'a> Standings<'a> {
                 None if standing.policy.rerun == Rerun::All => "again",
                 None => return None,
             };
-            let provenance = standing.provenance.clone()?;
+            let provenance = (**standing.provenance.as_ref()?).clone();
             Some((spec.id(), Outdated { provenance, why: why.to_owned() }))
         });
         outdated.collect()

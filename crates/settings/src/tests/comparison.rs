@@ -263,11 +263,11 @@ fn a_sparsity_with_a_rounding_error_is_the_one_that_was_meant() {
     assert_eq!(ids(&one), ids(&other));
     let golden = TrialSpec {
         dataset: "digits".to_owned(),
-        dataset_options: serde_json::Map::new(),
-        model: serde_json::json!({ "name": "mlp" }),
-        strategy: serde_json::json!({ "name": "set" }),
+        dataset_options: serde_json::Map::new().into(),
+        model: serde_json::json!({ "name": "mlp" }).into(),
+        strategy: serde_json::json!({ "name": "set" }).into(),
         sparsity: axis::sparsities("0.30000000000000004").unwrap()[0].as_f64().unwrap(),
-        training: dst_core::Training::default(),
+        training: dst_core::Training::default().into(),
         seed: 3,
     };
     assert_eq!(golden.id(), TrialSpec { sparsity: 0.3, ..golden.clone() }.id());

@@ -251,7 +251,7 @@ fn parameters_of_strategies_are_paths_of_any_depth() {
     let line = "--strategies test-deep --seeds 0 --sparsity 0.5";
     let configs = |set: &str, file: &str| -> Vec<Value> {
         let grid = resolved(&format!("{line} {set}"), &[], file).unwrap().grid().unwrap();
-        grid.trials.into_iter().map(|trial| trial.strategy).collect()
+        grid.trials.iter().map(|trial| Value::clone(&trial.strategy)).collect()
     };
     let found =
         configs("--set test-deep.drop.scope.rows=true,false --set test-deep.drop.fraction=0.1", "");

@@ -134,8 +134,8 @@ pub(super) mod tests {
     #[test]
     fn settings_are_called_as_in_brackets() {
         let mut entry = entry("toy", "rigl", 0.9, 0, 0.5);
-        entry.trial.spec.strategy = json!({"name": "rigl", "drop_fraction": 0.3});
-        entry.trial.spec.model = json!({"name": "mlp", "hidden": [8]});
+        entry.trial.spec.strategy = json!({"name": "rigl", "drop_fraction": 0.3}).into();
+        entry.trial.spec.model = json!({"name": "mlp", "hidden": [8]}).into();
         let all = settings(&entry.trial.spec, Reported::ALL);
         assert_eq!(all["drop_fraction"], 0.3);
         assert_eq!((&all["model"], &all["model.hidden"]), (&json!("mlp"), &json!([8])));

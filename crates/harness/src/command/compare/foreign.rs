@@ -189,11 +189,11 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
     };
     let spec = TrialSpec {
         dataset,
-        dataset_options,
-        model: Value::Object(model),
-        strategy,
+        dataset_options: dataset_options.into(),
+        model: Value::Object(model).into(),
+        strategy: strategy.into(),
         sparsity: cells.sparsity()?,
-        training: training.unwrap_or_default(),
+        training: training.unwrap_or_default().into(),
         seed: cells.seed()?,
     };
     let scores = scores(cells)?;

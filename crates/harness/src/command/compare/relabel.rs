@@ -48,10 +48,10 @@ pub(super) fn trials(pairings: &[Pairing], names: &[String; 2], rule: &Rule) -> 
                 let spec = &mut trial.spec;
                 spec.dataset.clone_from(&pairing.candidate.spec.dataset);
                 spec.dataset_options.clone_from(&pairing.candidate.spec.dataset_options);
-                spec.model = json!({ "name": place });
-                spec.training = Training::default();
+                spec.model = json!({ "name": place }).into();
+                spec.training = Training::default().into();
                 match rule.same_strategy {
-                    true => spec.strategy = json!({ "name": name }),
+                    true => spec.strategy = json!({ "name": name }).into(),
                     false => rename(&mut spec.strategy, name.clone()),
                 }
                 trial.id = spec.id();

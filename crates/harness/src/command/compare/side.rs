@@ -377,7 +377,7 @@ mod tests {
             (0..2).map(|seed| entry("m", "RigL", 0.9, seed, 0.5)).collect();
         for (entry, fraction) in entries.iter_mut().zip([0.1, 0.3]) {
             entry.trial.spec.strategy =
-                json!({"name": "RigL", "drop_fraction": fraction, "every": "100 steps"});
+                json!({"name": "RigL", "drop_fraction": fraction, "every": "100 steps"}).into();
             entry.cells.insert("lr".to_owned(), "1e-3".to_owned());
         }
         let source = Source::File("their runs.csv".into());

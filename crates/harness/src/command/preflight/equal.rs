@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::format::percent;
 use dst_analysis::{Budget, Budgets};
-use dst_core::Result;
 use dst_core::record::TrialSpec;
+use dst_core::{Result, Training};
 use dst_settings::GridConfig;
 use dst_train::{Estimate, Estimator};
 
-use super::{Inputs, Network, is_refusal, kind, strategy};
+use super::{Inputs, Kind, Lengthened, Network, is_refusal, strategy};
 use crate::command::label::Labels;
 
 /// Sparsities are chosen in these parts of 1.
@@ -62,10 +62,10 @@ pub(in crate::command) fn choose(grid: &mut GridConfig, inputs: &Inputs) -> Resu
         let seed = grid.trials[indices[0]].seed;
         let estimator = Estimator::new(&*loaded.architecture, &*loaded.dataset, seed)
             .map_err(|error| error.at(network.to_string()))?;
-        let mut known: BTreeMap<(String, Budget), _> = BTreeMap::new();
+        let mut known: BTreeMap<(Kind<'_>, Budget), _> = BTreeMap::new();
         for index in indices {
             let (spec, budget) = (&grid.trials[index], grid.budgets[index]);
-            let key = (kind(spec), budget);
+            let key = (Kind::of(spec), budget);
             let choice = match known.get(&key) {
                 Some(choice) => Option::clone(choice),
                 None => match fit(spec, budget, &estimator) {
@@ -77,10 +77,12 @@ pub(in crate::command) fn choose(grid: &mut GridConfig, inputs: &Inputs) -> Resu
             chosen.extend(choice.map(|choice| (index, choice)));
         }
     }
+    let mut trainings = Lengthened::default();
     for (index, choice) in &chosen {
         if let Ok(Choice { sparsity, epochs, .. }) = choice {
-            grid.trials[*index].sparsity = *sparsity;
-            grid.trials[*index].training.epochs = *epochs;
+            let spec = &mut grid.trials[*index];
+            spec.sparsity = *sparsity;
+            spec.training = trainings.get(&spec.training, *epochs);
         }
     }
     let choices = in_words(grid, &chosen);
@@ -158,7 +160,7 @@ fn fit(
     let strategy = strategy(spec)?;
     let configured = spec.training.epochs;
     let estimate = |sparsity: f64, epochs: u32| -> Result<Estimate> {
-        let mut training = spec.training.clone();
+        let mut training = Training::clone(&spec.training);
         training.epochs = epochs;
         estimator.estimate(&*strategy, &training, sparsity)
     };

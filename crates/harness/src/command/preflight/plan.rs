@@ -9,6 +9,8 @@ use dst_core::record::TrialSpec;
 use dst_settings::GridConfig;
 use dst_stats::{Alternative, Design, detectable_effect, fewest_exact_pairs};
 
+use super::Lengthened;
+
 /// The probability with which the smallest difference that is told of would be shown.
 const POWER: f64 = 0.8;
 
@@ -41,10 +43,11 @@ pub(in crate::command) struct Advice {
 pub(in crate::command) fn advice(grid: &GridConfig) -> Result<Advice> {
     let GridConfig { trials, budgets, analysis, .. } = grid;
     // Epochs that were chosen for a cost are no choice between trainings.
+    let mut trainings = Lengthened::default();
     let planned = trials.iter().zip(budgets).map(|(spec, budget)| {
         let mut spec = spec.clone();
         if budget.training.is_some() {
-            spec.training.epochs = 0;
+            spec.training = trainings.get(&spec.training, 0);
         }
         spec
     });
@@ -87,7 +90,8 @@ pub(in crate::command) fn advice(grid: &GridConfig) -> Result<Advice> {
 fn families(trials: &[TrialSpec], control: &str) -> BTreeMap<String, Family> {
     let mut places: BTreeMap<(String, String), Vec<&TrialSpec>> = BTreeMap::new();
     for spec in trials {
-        places.entry((spec.dataset_label(), spec.model.to_string())).or_default().push(spec);
+        let place = (spec.dataset_label(), spec.model.json().to_owned());
+        places.entry(place).or_default().push(spec);
     }
     let mut families = BTreeMap::new();
     for ((dataset, model), specs) in places {
@@ -101,12 +105,12 @@ fn families(trials: &[TrialSpec], control: &str) -> BTreeMap<String, Family> {
 
 fn family(specs: &[&TrialSpec], control: &str) -> Family {
     let (mut groups, mut seeds) = (BTreeSet::new(), BTreeSet::new());
-    let mut sets: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut sets: BTreeMap<&str, BTreeSet<[&str; 2]>> = BTreeMap::new();
     for spec in specs {
         // A set is what could have been chosen: everything but sparsity and seed.
-        let set = TrialSpec { sparsity: 0.0, seed: 0, ..(*spec).clone() }.id();
+        let set = [spec.strategy.json(), spec.training.json()];
         if spec.strategy_name() != control {
-            groups.insert((set.clone(), spec.sparsity.to_bits()));
+            groups.insert((set, spec.sparsity.to_bits()));
         }
         seeds.insert(spec.seed);
         sets.entry(spec.strategy_name()).or_default().insert(set);
@@ -202,11 +206,11 @@ mod tests {
     fn spec(strategy: &str, parameter: f64, sparsity: f64, seed: u64) -> TrialSpec {
         TrialSpec {
             dataset: "digits".to_owned(),
-            dataset_options: Map::new(),
-            model: json!({ "name": "mlp" }),
-            strategy: json!({ "name": strategy, "rate": parameter }),
+            dataset_options: Map::new().into(),
+            model: json!({ "name": "mlp" }).into(),
+            strategy: json!({ "name": strategy, "rate": parameter }).into(),
             sparsity,
-            training: Training::default(),
+            training: Training::default().into(),
             seed,
         }
     }

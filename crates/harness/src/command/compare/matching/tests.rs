@@ -52,7 +52,7 @@ fn unmatched(matched: &Matched) -> Vec<String> {
 fn rigl(fractions: &[f64]) -> Vec<Entry> {
     let one = |fraction: &f64| {
         let mut entry = entry("m", "rigl", 0.9, 0, 0.5);
-        entry.trial.spec.strategy = json!({"name": "rigl", "drop_fraction": fraction});
+        entry.trial.spec.strategy = json!({"name": "rigl", "drop_fraction": fraction}).into();
         entry
     };
     fractions.iter().map(one).collect()
