@@ -103,9 +103,20 @@ fn images_of_a_user_are_predicted_like_those_of_the_data_set() {
         let (file, sample) = (format!("{row}.png"), format!("test:{row}"));
         assert_eq!(predicted[&file], stored[&sample], "{file}");
     }
+    let images = rows.map(|row| pixels(&*data, row)).concat();
+    let header = [0x803, rows.len() as u32, 28, 28].map(u32::to_be_bytes).concat();
+    fs::write(sandbox.path("digits-idx3-ubyte"), [header, images].concat()).unwrap();
+    let said = sandbox.run(&format!("predict {} digits-idx3-ubyte 7.png", kept[0])).well();
+    let predicted = classes(&said.stdout);
+    for (position, row) in rows.iter().enumerate() {
+        let (name, sample) = (format!("digits-idx3-ubyte:{position}"), format!("test:{row}"));
+        assert_eq!(predicted[&name], stored[&sample], "{name}");
+    }
+    assert_eq!(predicted["7.png"], stored["test:7"]);
     fs::write(sandbox.path("photo.png"), "no image").unwrap();
     let message = sandbox.run(&format!("predict {} 0.png photo.png", kept[0])).refused(DATA);
     assert!(message.contains("photo.png: this is not a whole PNG image"), "{message}");
+    assert!(message.contains("and from IDX files of images"), "{message}");
     let message = sandbox.run(&format!("predict {}", kept[0])).refused(USAGE);
     assert!(message.contains("<FILES>") || message.contains("FILES"), "{message}");
 }

@@ -40,10 +40,11 @@ pub struct Batch {
 /// Samples that a user brings, as a model takes them.
 #[derive(Debug)]
 pub struct UserSamples {
-    /// One batch or several, in the order of the file.
+    /// One batch or several, of any size, in the order of the file.
     pub batches: Vec<Input>,
-    /// The line of each sample, from 1, in the same order; empty if the file is one sample.
-    pub lines: Vec<usize>,
+    /// Where each sample stands, in the same order: its line, from 1, or its row, from 0 as in a split.
+    /// Empty if the file is one sample.
+    pub positions: Vec<usize>,
 }
 
 /// A loaded and verified data set.
@@ -125,7 +126,7 @@ pub trait Dataset: FromCrate + Debug + Send {
     }
 
     /// Reads samples that a user brings, without targets, and normalises them as those of the data set:
-    /// an image from a PNG file, texts from lines or tables.
+    /// an image from a PNG file, images from a file of the data set's own format, texts from lines or tables.
     ///
     /// # Errors
     /// If the file cannot be read or holds no such samples, and by default.

@@ -31,10 +31,10 @@ pub mod weight;
 
 /// What a trial is and what it measured; re-exported so that plug-ins depend on this crate alone.
 pub use dst_record::{
-    BackendKind, Confusion, CowArc, Error, ErrorKind, Keep, LayerBackend, LayerMask, Metric, NetworkRecord,
-    NetworkWeights, Precision, Predictions, Result, Span, Task, Training, correlation, error, file,
-    mask_sample, measure, metric, network, network_weights, predictions, record, registry, text,
-    training, utc,
+    BackendKind, Confusion, CowArc, Error, ErrorKind, Keep, LayerBackend, LayerMask, Metric,
+    NetworkRecord, NetworkWeights, Precision, Predictions, Result, Span, Task, Training,
+    correlation, error, file, mask_sample, measure, metric, network, network_weights, predictions,
+    record, registry, text, training, utc,
 };
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};

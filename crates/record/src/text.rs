@@ -19,7 +19,7 @@ pub fn read(path: &Path) -> Result<String> {
 /// The text in the bytes of the file `path`, as [`read`] takes it.
 ///
 /// # Errors
-/// If it has another encoding (kind `Usage`).
+/// If it has another encoding or is no text (kind `Usage`).
 pub fn decode(bytes: &[u8], path: &Path) -> Result<String> {
     let refused = |what: String, encoding: &str| {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
@@ -42,6 +42,10 @@ pub fn decode(bytes: &[u8], path: &Path) -> Result<String> {
 
 fn utf8(bytes: &[u8], refused: impl Fn(String, &str) -> Error) -> Result<String> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
+        // An image or an archive, say: no encoding of one byte a letter has them.
+        if bytes.contains(&0) {
+            return Error::usage("this is not a text file: it contains zero bytes");
+        }
         let before = &bytes[..error.valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
@@ -95,5 +99,14 @@ mod tests {
             "{latin}"
         );
         assert!(latin.contains("iconv -f WINDOWS-1252"), "{latin}");
+    }
+
+    #[test]
+    fn what_is_no_text_has_no_encoding() {
+        let image = b"\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\0\x1C";
+        assert_eq!(
+            decoded(image).unwrap_err().to_string(),
+            "this is not a text file: it contains zero bytes"
+        );
     }
 }

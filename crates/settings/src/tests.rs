@@ -453,7 +453,7 @@ fn a_node_of_a_cluster_is_not_this_machine() {
     let execution = |line: &str| resolved(line, &[], "").unwrap().execution();
     let there = execution("--executor slurm --device cuda:3 --threads 4").unwrap();
     assert_eq!((there.jobs, there.threads), (1, 4));
-    assert_eq!(there.device().unwrap(), dst_core::tch::Device::Cuda(3));
+    assert!(dst_core::device::is_accelerator(there.device().unwrap()));
     assert_eq!(execution("--executor slurm").unwrap().jobs, 1, "however many cores are here");
     let error = execution("--executor slurm --device auto").unwrap_err().to_string();
     assert!(error.contains("--device: which device a node has is not known here"), "{error}");

@@ -222,7 +222,7 @@ impl Dataset for Cifar10 {
         let pixels = image::read_png(file, shape.map(|side| side as usize))?;
         let bytes = Tensor::f_from_slice(&pixels)?.f_view([1, CHANNELS, SIDE, SIDE])?;
         let images = normalise(&device::upload(&bytes, device)?)?;
-        Ok(UserSamples { batches: vec![Input::Image(images)], lines: Vec::new() })
+        Ok(UserSamples { batches: vec![Input::Image(images)], positions: Vec::new() })
     }
 
     fn fork(&self) -> Option<Box<dyn Dataset>> {

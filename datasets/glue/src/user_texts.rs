@@ -55,7 +55,7 @@ pub(crate) fn read(
     let sample = |row: usize| Some((encoded.row(row)?, encoded.firsts[row] as usize));
     let samples: Vec<_> = (0..encoded.len()).filter_map(sample).collect();
     let batches = samples.chunks(BATCH).map(|texts| padded(texts, vocabulary.pad, device));
-    Ok(UserSamples { batches: batches.collect::<Result<_>>()?, lines: texts.lines })
+    Ok(UserSamples { batches: batches.collect::<Result<_>>()?, positions: texts.lines })
 }
 
 fn parse(content: &str, file: &Path, task: &Task) -> Result<Texts> {
@@ -170,7 +170,7 @@ mod tests {
         std::fs::write(&file, "a b\n".repeat(BATCH) + "A abb.\n").unwrap();
         let read = |file: &Path| read(file, &SST2, &vocabulary, 128, Device::Cpu);
         let samples = read(&file).unwrap();
-        assert_eq!(samples.lines, (1..=BATCH + 1).collect::<Vec<_>>());
+        assert_eq!(samples.positions, (1..=BATCH + 1).collect::<Vec<_>>());
         let [whole, rest] = &samples.batches[..] else { panic!("65 texts are two batches") };
         assert_eq!((whole.len(), rest.len()), (BATCH as i64, 1));
         let Input::Tokens { ids, .. } = rest else { panic!("texts become tokens") };

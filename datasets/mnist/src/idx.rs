@@ -6,8 +6,8 @@
 
 use std::io::Read;
 
-use dst_core::Result;
 use dst_core::tch::{Device, Kind, Tensor};
+use dst_core::{Error, Result};
 use dst_data::file::{self, damaged};
 
 /// Rows and columns of an image.
@@ -57,6 +57,36 @@ pub(crate) fn images(source: impl Read, expected: Expected<'_>) -> Result<Tensor
     reader.end()?;
     reader.compare(expected.sha256, FORMAT)?;
     Ok(images)
+}
+
+/// Is this the beginning of an unpacked IDX file of bytes, whatever their dimensions?
+pub(crate) fn is_idx(start: &[u8]) -> bool {
+    start.starts_with(&UNSIGNED_BYTES.to_be_bytes()[..3])
+}
+
+/// Images of a user, `Uint8 [count, 1, 28, 28]`, as many as there are.
+///
+/// # Errors
+/// If the file is damaged, truncated, too long, of another kind, or holds no image.
+pub(crate) fn images_of_user(mut source: impl Read) -> Result<Tensor> {
+    let mut begin = [0; 8];
+    file::Reader::new(&mut source, header(&[0; 3]).len() as u64).fill(&mut begin)?;
+    let count = u32::from_be_bytes([begin[4], begin[5], begin[6], begin[7]]) as usize;
+    let sizes = [("images", count), ("rows", SIDE), ("columns", SIDE)];
+    let mut reader = start((&begin[..]).chain(source), &sizes)?;
+    // Grows with what is there, which may be less than is announced.
+    let mut pixels = Vec::new();
+    for first in (0..count).step_by(CHUNK) {
+        let filled = pixels.len();
+        pixels.resize(filled + CHUNK.min(count - first) * SIDE * SIDE, 0);
+        reader.fill(&mut pixels[filled..])?;
+    }
+    reader.end()?;
+    if count == 0 {
+        return Err(Error::data("it holds no image"));
+    }
+    let side = SIDE as i64;
+    Ok(Tensor::f_from_slice(&pixels)?.f_view([count as i64, 1, side, side])?)
 }
 
 /// Labels, `Int64 [count]`, each below [`CLASSES`].
@@ -261,6 +291,33 @@ mod tests {
         assert_eq!(with(11, 32), "it announces 32 rows at byte 8, where 28 are expected");
         assert_eq!(with(15, 32), "it announces 32 columns at byte 12, where 28 are expected");
         assert_eq!(with(4, 255), "it announces 4278190082 images at byte 4, where 2 are expected");
+    }
+
+    #[test]
+    fn a_user_may_bring_any_number_of_images() {
+        for bytes in [two_images(), gzip(&two_images())] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("images");
+            std::fs::write(&path, bytes).unwrap();
+            let images = images_of_user(open(&path).unwrap()).unwrap();
+            assert_eq!((images.size(), images.kind()), (vec![2, 1, 28, 28], Kind::Uint8));
+            assert_eq!(images.int64_value(&[1, 0, 0, 0]), 784 % 251);
+        }
+        let refused = |bytes: &[u8]| first_line(images_of_user(bytes));
+        // What is announced is not believed: this would be 3.4 TB.
+        let many = [&two_images()[..4], &[255; 4], &two_images()[8..]].concat();
+        assert_eq!(refused(&many), "it is truncated: it ends at byte 1584 of 3367254359296");
+        assert_eq!(refused(&two_images()[..6]), "it is truncated: it ends at byte 6 of 16");
+        assert_eq!(
+            refused(&[two_images(), vec![0]].concat()),
+            "more bytes follow byte 1584, its end"
+        );
+        assert_eq!(refused(&header(&[0, 28, 28])), "it holds no image");
+        let labels = three_labels([7, 0, 9]);
+        assert!(
+            is_idx(&labels) && is_idx(&two_images()) && !is_idx(b"\x89PNG") && !is_idx(&[0, 0])
+        );
+        assert!(refused(&labels).ends_with("the mark of IDX image files"));
     }
 
     #[test]

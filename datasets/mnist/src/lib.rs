@@ -262,12 +262,10 @@ impl Dataset for Mnist {
         Ok(Batch { input: Input::Image(normalise(&bytes)?), target })
     }
 
-    fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
-        let pixels = image::read_png(file, [1, idx::SIDE, idx::SIDE])?;
-        let side = idx::SIDE as i64;
-        let bytes = Tensor::f_from_slice(&pixels)?.f_view([1, 1, side, side])?;
+    fn read_samples(&self, path: &Path, device: Device) -> Result<UserSamples> {
+        let (bytes, positions) = images_of_user(path)?;
         let images = normalise(&device::upload(&bytes, device)?)?;
-        Ok(UserSamples { batches: vec![Input::Image(images)], lines: Vec::new() })
+        Ok(UserSamples { batches: vec![Input::Image(images)], positions })
     }
 
     fn fork(&self) -> Option<Box<dyn Dataset>> {
@@ -300,6 +298,28 @@ impl Dataset for Mnist {
     fn origin(&self) -> &str {
         &self.origin
     }
+}
+
+/// The image of a PNG file or those of an IDX file, `Uint8 [count, 1, 28, 28]`, and the rows of the latter.
+fn images_of_user(path: &Path) -> Result<(Tensor, Vec<usize>)> {
+    let mut begin = Vec::new();
+    let read = file::open(path)?.take(4).read_to_end(&mut begin);
+    read.map_err(|error| Error::io("read", path, &error))?;
+    let refused = |error: Error| {
+        error.hint(
+            "digits are read from PNG files of 28 × 28 grey pixels, white on black, and from IDX files \
+             of images",
+        )
+    };
+    if idx::is_idx(&begin) {
+        let images = idx::images_of_user(file::open(path)?);
+        let images = images.map_err(|error| refused(error).at(path.display().to_string()))?;
+        let rows = (0..images.size()[0] as usize).collect();
+        return Ok((images, rows));
+    }
+    let pixels = image::read_png(path, [1, idx::SIDE, idx::SIDE]).map_err(refused)?;
+    let side = idx::SIDE as i64;
+    Ok((Tensor::f_from_slice(&pixels)?.f_view([1, 1, side, side])?, Vec::new()))
 }
 
 /// Bytes `[batch, 1, 28, 28]` as normalised floats, on the same device.

@@ -14,11 +14,11 @@ Examples:
   harness export 0123abcd --format csr --out sparse.safetensors
   harness export 0123abcd --store runs -o dense.safetensors
 
-A trial is named by its id or the beginning of it. It has a network if it was trained with --keep. Both
-formats are safetensors files of 32-bit floats: safetensors has dense tensors under the names of the
-parameters (those of Hugging Face for a BERT); csr has every prunable weight as a matrix by rows,
-[out, in] or [out, in·height·width], in NAME.crow_indices, NAME.col_indices and NAME.values, as
-torch.sparse_csr_tensor takes them, and the shape of the dense weight in NAME.shape.";
+A trial is named by its id or the beginning of it. It has a network if it was trained with --keep.
+Both formats are safetensors files of 32-bit floats: safetensors has dense tensors under the names
+of the parameters (those of Hugging Face for a BERT); csr has every prunable weight as a matrix by
+rows, [out, in] or [out, in·height·width], in NAME.crow_indices, NAME.col_indices and NAME.values,
+as torch.sparse_csr_tensor takes them, and the shape of the dense weight in NAME.shape.";
 
 /// What `harness predict --help` ends with.
 pub(super) const PREDICT_HELP: &str = "\
@@ -28,9 +28,10 @@ Examples:
   harness predict 0123abcd --split test
 
 One line for each input: its name, the class (or the number of a regression) and the probability.
-Images are PNG files of the size of the data set. Texts are lines of a file, with a tab between the two
-of a pair, or a .csv or .tsv with the columns of the data set's own files. Data are read and normalised
-as the trial's were, so its data set must be where a grid finds it.
+Images are PNG files of the size of the data set, and for MNIST also IDX files, whose images are
+called FILE:0, FILE:1 and so on. Texts are lines of a file, with a tab between the two of a pair,
+or a .csv or .tsv with the columns of the data set's own files. Data are read and normalised as
+the trial's were, so its data set must be where a grid finds it.
 
 --split test predicts the test set and compares with what is stored; the exit code is 1 if a
 prediction differs.";

@@ -23,7 +23,7 @@ use dst_executor::Exit;
 use dst_store::Store;
 
 /// Images of one forward pass.
-const BATCH: usize = 256;
+const BATCH: i64 = 256;
 
 /// How far two numbers of a regression may be apart, as a share of the larger of the stored one and 1:
 /// kernels add in another order than dense arithmetic.
@@ -152,9 +152,10 @@ impl Inputs {
         for file in files {
             let samples = dataset.read_samples(file, device)?;
             let path = file.display();
-            match samples.lines.is_empty() {
+            let positions = samples.positions.iter();
+            match samples.positions.is_empty() {
                 true => names.push(path.to_string()),
-                false => names.extend(samples.lines.iter().map(|line| format!("{path}:{line}"))),
+                false => names.extend(positions.map(|position| format!("{path}:{position}"))),
             }
             for batch in samples.batches {
                 match batch {
@@ -163,8 +164,9 @@ impl Inputs {
                 }
             }
         }
-        for images in images.chunks(BATCH) {
-            batches.push(Input::Image(Tensor::f_cat(images, 0)?));
+        if !images.is_empty() {
+            let images = Tensor::f_cat(&images, 0)?;
+            batches.extend(images.f_split(BATCH, 0)?.into_iter().map(Input::Image));
         }
         let count: i64 = batches.iter().map(Input::len).sum();
         if count as usize != names.len() {

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dst_core::plugin;
@@ -447,4 +448,16 @@ fn published_names_are_those_of_the_classifier_of_hugging_face() {
             ]
         );
     }
+}
+
+/// What `harness export` writes loads into that classifier with nothing missing and nothing left over.
+#[test]
+fn an_exported_network_has_the_tensors_of_the_classifier_of_hugging_face() {
+    let (_, parameters) = build(&tiny(), CLASSES).unwrap();
+    let own = parameters.iter();
+    let own: BTreeMap<String, Vec<i64>> =
+        own.map(|(name, own)| (Bert::published_name(name), own.values().size())).collect();
+    let theirs = Tensor::read_safetensors(golden("bert-tiny-random.safetensors")).unwrap();
+    let theirs = theirs.into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
+    assert_eq!(own, theirs);
 }

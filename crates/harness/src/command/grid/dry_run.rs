@@ -16,9 +16,9 @@ use crate::command::label::Labels;
 use crate::command::preflight::Checked;
 use crate::command::standing::{Standing, Standings};
 use crate::command::{expectation, preflight};
-use dst_executor::Exit;
 use crate::output;
 use crate::table::{Column, TerminalTable};
+use dst_executor::Exit;
 
 pub(super) fn run(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> {
     let store = Store::open_if_there(&grid.execution.store)?;
