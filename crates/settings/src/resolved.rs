@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use dst_core::record::TrialSpec;
+use dst_core::tch::Device;
 use dst_core::{Error, Result, device};
 
 use crate::parameters::Axes;
