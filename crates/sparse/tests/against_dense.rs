@@ -246,7 +246,7 @@ fn a_backend_tells_with_what_it_computed_each_layer() {
     let used = |case: &Case, backend: &dyn Backend| {
         backend.committed(&case.topology).unwrap();
         let pass = Pass { backend, ..Pass::EVALUATION };
-        tch::no_grad(|| small.forward(&wide.forward(&input, &pass), &pass));
+        let _ = tch::no_grad(|| small.forward(&wide.forward(&input, &pass), &pass));
         [&wide, &small].map(|layer| backend.last_used(&layer.weight))
     };
     let [sparse, auto] = [(); 2].map(|()| SparseBackend::new(1).unwrap());

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 /// Drops by magnitude every so many steps, and grows by gradient and at random in turn.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Rewires {
-    pub interval: u64,
-    pub moments: Moments,
+pub(crate) struct Rewires {
+    pub(crate) interval: u64,
+    pub(crate) moments: Moments,
 }
 
 impl Rewires {
@@ -55,7 +55,7 @@ impl Strategy for Rewires {
 }
 
 /// The set-up of three epochs of 15 steps, on one thread.
-pub fn with_setup<T>(
+pub(crate) fn with_setup<T>(
     strategy: &Rewires,
     backend: &dyn Backend,
     action: impl FnOnce(&Setup<'_>) -> T,
