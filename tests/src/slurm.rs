@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -18,11 +19,15 @@ const PROGRAMS: [&str; 8] =
 /// The nodes.
 pub const NODES: [&str; 2] = ["n1", "n2"];
 
+/// There is one cluster at a time in a process: each has the ports of the process.
+static ONE: Mutex<()> = Mutex::new(());
+
 /// A cluster, for as long as this lives.
 #[derive(Debug)]
 pub struct SlurmCluster {
     folder: TempDir,
     daemons: Vec<Child>,
+    _one: MutexGuard<'static, ()>,
 }
 
 impl SlurmCluster {
@@ -46,7 +51,8 @@ impl SlurmCluster {
         let folder = tempfile::tempdir().expect("a folder");
         // The daemon of MUNGE is not root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("open folder");
-        let mut cluster = Self { folder, daemons: Vec::new() };
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cluster = Self { folder, daemons: Vec::new(), _one };
         cluster.configure();
         cluster.start_munge();
         cluster.daemon("slurmctld", &["-D", "-c"]);
@@ -125,7 +131,7 @@ impl SlurmCluster {
         let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
         let host = host.trim().split('.').next().unwrap_or_default();
         // Ports of their own, so that tests of two clones do not meet.
-        let port = 20_000 + std::process::id() % 20_000;
+        let port = 20_000 + std::process::id() % 4_000 * 3;
         let text = format!(
             "ClusterName=trial
 SlurmctldHost={host}(127.0.0.1)
