@@ -235,7 +235,7 @@ impl Executor for Slurm {
             let mut array = Array { job: 0, first, tasks: most.min(tasks.len() - first) };
             array.job = self.submit(&submission, &array, cpus).map_err(|error| {
                 let arrays = tasks.len().div_ceil(most);
-                error.hint(&format!(
+                error.hint(format!(
                     "{} of {arrays} arrays are in the queue; the same command submits the others",
                     jobs.arrays.len()
                 ))
