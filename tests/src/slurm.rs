@@ -95,6 +95,16 @@ impl SlurmCluster {
         processes().into_iter().filter(is_there).collect()
     }
 
+    /// Trainings that run on a node.
+    #[must_use]
+    pub fn trainings_on(&self, node: &str) -> Vec<i32> {
+        let trains = |process: &i32| {
+            let words = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            words.split(|byte| *byte == 0).any(|word| word == b"--worker")
+        };
+        self.processes_on(node).into_iter().filter(trains).collect()
+    }
+
     /// Loses a node: its daemon, what watches over its jobs, and the jobs, at once.
     ///
     /// # Panics

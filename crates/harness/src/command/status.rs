@@ -1,6 +1,7 @@
 //! `harness status`
 
 mod group;
+mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -27,11 +28,12 @@ use crate::progress::span;
 use crate::screen::Screen;
 use crate::table::{Cell, Column, TerminalTable};
 use crate::text::hanging;
+use dst_executor::Exit;
 use dst_executor::slurm::QueuedTask;
-use dst_executor::{Exit, Slurm};
 use dst_store::clock;
 use dst_store::{Depth, Store, TrialProgress, TrialState};
 use group::{Counts, RemainingTime, Score, bar};
+use queue::Queue;
 
 /// A trial as the store knows it.
 #[derive(Debug, Clone)]
@@ -65,7 +67,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
     if let Some(seconds) = args.watch {
         return follow(&store, Duration::from_secs(seconds));
     }
-    let trials = trials(&store)?;
+    let trials = trials(&store, &mut Queue::default())?;
     if args.json {
         output::print_json(&json(&store, &trials))?;
     } else {
@@ -78,8 +80,9 @@ pub(super) fn run(args: &StatusArgs) -> Result<Exit> {
 fn follow(store: &Store, pause: Duration) -> Result<Exit> {
     let mut screen = Screen::on_stdout();
     let mut last = String::new();
+    let mut queue = Queue::default();
     let exit = watch::watch(pause, || {
-        let trials = trials(store)?;
+        let trials = trials(store, &mut queue)?;
         let over = trials.iter().all(|trial| !trial.is_open());
         match &mut screen {
             Some(screen) => {
@@ -110,14 +113,14 @@ fn follow(store: &Store, pause: Duration) -> Result<Exit> {
 }
 
 /// All trials of a store with what they still take.
-fn trials(store: &Store) -> Result<Vec<Trial>> {
+fn trials(store: &Store, queue: &mut Queue) -> Result<Vec<Trial>> {
     let mut epoch_times = EpochTimes::default();
     let mut trials = Vec::new();
     let analysis = readable::grids(store)?.pop().map(|grid| grid.analysis).unwrap_or_default();
     let specs = readable::specs(store)?;
     let ids: Vec<String> = specs.iter().map(TrialSpec::id).collect();
     let states = store.states(&ids, Depth::Result)?;
-    let mut queued = queued(store);
+    let queue = queue.tasks(store);
     for ((spec, id), (state, result)) in specs.into_iter().zip(ids).zip(states) {
         let state = accepted_is_finished(state, &spec, &analysis);
         let is_begun = matches!(state, TrialState::Running(_) | TrialState::Interrupted);
@@ -138,7 +141,7 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             epoch_times.running(&spec, now.saturating_sub(since) as f64, progress.fraction);
         }
-        let queued = queued.remove(&id);
+        let queued = queue.get(&id).cloned();
         trials.push(Trial {
             id,
             spec,
@@ -154,15 +157,6 @@ fn trials(store: &Store) -> Result<Vec<Trial>> {
         trial.seconds = epoch_times.of(&trial.spec);
     }
     Ok(trials)
-}
-
-/// The trials that wait in the queue of a cluster or that it works on. A cluster that does not answer is
-/// no reason to say nothing of the store.
-fn queued(store: &Store) -> BTreeMap<String, QueuedTask> {
-    Slurm::default().queued(store).unwrap_or_else(|error| {
-        output::note(&format!("warning: what waits in the queue is not known: {error}"));
-        BTreeMap::new()
-    })
 }
 
 /// Trials of one data set, model, strategy with its parameters, sparsity and training.
