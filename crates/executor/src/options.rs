@@ -75,3 +75,27 @@ fn only<T: Clone>(all: &BTreeMap<String, T>, ids: &[String]) -> BTreeMap<String,
     let found = ids.iter().filter_map(|id| Some((id.clone(), all.get(id)?.clone())));
     found.collect()
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// One trial at once, with a shell script in place of trials.
+    pub(crate) fn options() -> ExecutorOptions {
+        ExecutorOptions {
+            workers: 1,
+            threads: 1,
+            data_dir: None,
+            hub_revision: None,
+            timeout: None,
+            retry_failed: false,
+            failures: FailurePolicy::default(),
+            program: concat!(env!("CARGO_MANIFEST_DIR"), "/src/local/fake_trial.sh").into(),
+            device: "cpu".into(),
+            accept_code: false,
+            keep: Keep::None,
+            outdated: BTreeMap::new(),
+            provenance: BTreeMap::new(),
+        }
+    }
+}

@@ -137,9 +137,16 @@ impl Slurm {
         job_number(&self.commands.run("sbatch", &arguments)?)
     }
 
-    /// Submits the job that comes after all others.
-    fn submit_conclusion(&self, submission: &Submission, jobs: &Jobs) -> Result<u64> {
-        let others = jobs.arrays.iter().map(|array| array.job.to_string());
+    /// Submits the job that comes after all others: those of this submission, and those of `earlier` ones
+    /// that have trials of the same grid.
+    fn submit_conclusion(
+        &self,
+        submission: &Submission,
+        jobs: &Jobs,
+        earlier: &BTreeSet<u64>,
+    ) -> Result<u64> {
+        let own = jobs.arrays.iter().map(|array| &array.job);
+        let others = earlier.iter().chain(own).map(u64::to_string);
         let mut arguments = self.settings.for_report();
         arguments.extend([
             "--parsable".to_owned(),
@@ -210,12 +217,13 @@ impl Executor for Slurm {
         }
         let mut execution = Execution::default();
         let before = self.queued(store)?;
-        let mut fresh = Vec::new();
+        let (mut fresh, mut earlier) = (Vec::new(), BTreeSet::new());
         for (spec, id) in in_order(specs) {
             store.add(spec)?;
             match before.get(&id) {
                 Some(task) => {
                     execution.queued += 1;
+                    earlier.insert(task.job);
                     events(Event::Queued { id, task: task.name.clone() });
                 }
                 None => fresh.push(id),
@@ -252,7 +260,7 @@ impl Executor for Slurm {
             }
         }
         if !self.conclusion.is_empty() {
-            jobs.report = Some(self.submit_conclusion(&submission, &jobs)?);
+            jobs.report = Some(self.submit_conclusion(&submission, &jobs, &earlier)?);
             submission.write_jobs(&jobs)?;
         }
         Ok(execution)

@@ -1,37 +1,21 @@
 //! Tests of the executor with a shell script in place of trials.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dst_record::Keep;
-
 use super::*;
 use crate::FailurePolicy;
+use crate::options::testing;
 use dst_store::Claim;
 use dst_store::testing::{end, failure, spec, success};
 
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/local/fake_trial.sh");
 const STORE_VARIABLE: &str = "HARNESS_TEST_EXECUTOR_STORE";
 
+/// Two trials at once.
 fn options() -> ExecutorOptions {
-    ExecutorOptions {
-        workers: 2,
-        threads: 1,
-        data_dir: None,
-        hub_revision: None,
-        keep: Keep::None,
-        timeout: None,
-        retry_failed: false,
-        failures: FailurePolicy::default(),
-        program: PROGRAM.into(),
-        device: "cpu".into(),
-        accept_code: false,
-        outdated: BTreeMap::new(),
-        provenance: BTreeMap::new(),
-    }
+    ExecutorOptions { workers: 2, ..testing::options() }
 }
 
 struct Scene {

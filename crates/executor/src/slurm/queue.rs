@@ -9,6 +9,8 @@ use super::commands::Commands;
 /// One task of an array in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedTask {
+    /// The job whose task it is.
+    pub(super) job: u64,
     /// The job and the task in it, such as `17_3`.
     pub name: String,
     /// In Slurm's words, such as `PENDING`, `RUNNING` or `SUSPENDED`.
@@ -45,7 +47,7 @@ fn read(text: &str) -> BTreeMap<(u64, usize), QueuedTask> {
         let key = (job.parse().ok()?, task.parse().ok()?);
         let state = parts.next()?.to_owned();
         let reason = parts.next().unwrap_or_default().trim_matches(['(', ')']).to_owned();
-        Some((key, QueuedTask { name: name.to_owned(), state, reason }))
+        Some((key, QueuedTask { job: key.0, name: name.to_owned(), state, reason }))
     };
     text.lines().filter_map(line).collect()
 }

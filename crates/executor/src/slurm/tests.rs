@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use dst_record::Keep;
 use dst_store::testing::spec;
 
 use super::*;
 use crate::Outdated;
+use crate::options::testing::options;
 
 /// A cluster whose programs note their arguments, one call a line, and answer from files.
 pub(super) struct Cluster {
@@ -62,24 +62,6 @@ impl Cluster {
             read.add(settings).unwrap();
         }
         Slurm { commands: self.commands(), ..Slurm::new(read) }
-    }
-}
-
-pub(super) fn options() -> ExecutorOptions {
-    ExecutorOptions {
-        workers: 1,
-        threads: 1,
-        data_dir: None,
-        hub_revision: None,
-        keep: Keep::None,
-        timeout: None,
-        retry_failed: false,
-        failures: FailurePolicy::default(),
-        program: concat!(env!("CARGO_MANIFEST_DIR"), "/src/local/fake_trial.sh").into(),
-        device: "cpu".into(),
-        accept_code: false,
-        outdated: BTreeMap::new(),
-        provenance: BTreeMap::new(),
     }
 }
 
@@ -180,6 +162,19 @@ fn what_is_in_the_queue_is_not_submitted_again() {
 
     assert_eq!(slurm.cancel(&cluster.store).unwrap(), 2);
     assert_eq!(cluster.calls("scancel"), ["101"], "what has ended is not cancelled");
+}
+
+/// Seeds are added while the first ones are in the queue.
+#[test]
+fn the_report_waits_for_trials_of_earlier_submissions_too() {
+    let cluster = Cluster::new("runs");
+    let slurm = cluster.slurm("").with_conclusion(vec!["conclude".into()]);
+    let specs = specs(4);
+    submit(&cluster, &slurm, &specs[..2]).unwrap();
+    fs::write(cluster.path("squeue.answer"), "101_1|RUNNING|None\n102|PENDING|None\n").unwrap();
+    submit(&cluster, &slurm, &specs).unwrap();
+    let last = cluster.calls("sbatch").pop().unwrap();
+    assert!(last.contains("--dependency=afterany:101:103"), "{last}");
 }
 
 #[test]

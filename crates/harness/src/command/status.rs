@@ -366,7 +366,7 @@ fn summary(trials: &[Trial]) -> String {
     text
 }
 
-/// Such as `in the queue: 12 trials queued (Resources), 3 running`.
+/// Such as `in the queue of the cluster: 12 trials queued (Resources), 3 trials running`.
 fn about_queue(trials: &[Trial]) -> Option<String> {
     let mut states: BTreeMap<String, usize> = BTreeMap::new();
     for task in

@@ -5,9 +5,10 @@ use std::fs;
 use dst_store::testing::{spec, success};
 
 use super::super::submission::{Array, Jobs};
-use super::super::tests::{Cluster, options};
+use super::super::tests::Cluster;
 use super::*;
 use crate::ExecutorOptions;
+use crate::options::testing::options;
 
 struct Scene {
     cluster: Cluster,
