@@ -158,12 +158,17 @@ pub fn count(mask: &Tensor) -> usize {
 
 fn select(scores: &Tensor, candidates: Option<&Tensor>, k: usize, end: End) -> Result<Tensor> {
     let scores = scores.detach();
-    let is_indexed = u32::try_from(scores.numel()).is_ok();
-    if scores.device() == Device::Cpu && scores.kind() == Kind::Float && is_indexed {
+    if is_ranked_on_host(&scores) {
         select_on_host(&scores, candidates, k, end)
     } else {
         select_on_device(&scores, candidates, k, end)
     }
+}
+
+/// Are such scores ranked by their bits in the host's memory?
+fn is_ranked_on_host(scores: &Tensor) -> bool {
+    let is_indexed = u32::try_from(scores.numel()).is_ok();
+    scores.device() == Device::Cpu && scores.kind() == Kind::Float && is_indexed
 }
 
 fn select_on_host(

@@ -50,14 +50,17 @@ impl DeepR {
     fn walk(&self, layer: &mut Layer, sign: &Tensor, learning_rate: f64) -> Result<Tensor> {
         let active = layer.active().shallow_clone();
         // The active ones alone, as the paper has them: θ, positive while awake.
-        let sign = sign.f_masked_select(&active)?;
-        let mut theta = layer.values().f_masked_select(&active)? * &sign - learning_rate * self.l1;
+        let sign = selection::gather(sign, &active);
+        let mut theta =
+            selection::gather(&layer.values(), &active) * &sign - learning_rate * self.l1;
         if self.noise > 0.0 {
             theta += noise(layer) * (learning_rate * self.noise);
         }
-        layer.map_active(|values| Ok(values.f_masked_scatter(&active, &(&theta * sign))?))?;
         // What is not a number stays, so that the loop finds it.
-        Ok(active.f_masked_scatter(&active, &theta.le(0.0).logical_not())?)
+        let asleep = selection::scatter(&theta.le(0.0).to_kind(Kind::Float), &active);
+        let walked = selection::scatter(&(theta * sign), &active);
+        layer.map_active(|_| Ok(walked))?;
+        Ok(active.f_logical_and(&asleep.eq(0.0))?)
     }
 }
 

@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use super::structured::rows_of;
 use super::{random_k, top_k};
 use crate::error::Result;
+use crate::mask::{is_host, with_bytes, with_floats};
 
 /// How a weight falls into groups of equal size. It is seen as a matrix, whose columns are all that
 /// belongs to one output, as in [`row_counts`](super::row_counts): a convolution is
@@ -50,8 +51,7 @@ impl Groups {
         candidates: Option<&Tensor>,
         count: usize,
     ) -> Result<Tensor> {
-        let sums = self.members(&scores.detach())?;
-        let sums = sums.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?;
+        let sums = self.sums(&scores.detach())?;
         let candidates = candidates.map(|mask| self.whole(mask)).transpose()?;
         self.spread(&top_k(&sums, candidates.as_ref(), count)?, &scores.size())
     }
@@ -72,7 +72,80 @@ impl Groups {
 
     /// Which groups have all their entries set (`Bool`, `[groups]`).
     fn whole(self, mask: &Tensor) -> Result<Tensor> {
-        Ok(self.members(mask)?.f_all_dim(1, false)?)
+        if !is_host(mask, Kind::Bool) {
+            return Ok(self.members(mask)?.f_all_dim(1, false)?);
+        }
+        let size = self.size(&mask.size()) as u32;
+        let counts = with_bytes(mask, |entries| {
+            self.totals(entries, sides(&mask.size()), |count: u32, entry| count + u32::from(entry))
+        });
+        let whole: Vec<bool> = counts.into_iter().map(|count| count == size).collect();
+        Ok(Tensor::from_slice(&whole))
+    }
+
+    /// The sum of every group's scores, `[groups]`.
+    fn sums(self, scores: &Tensor) -> Result<Tensor> {
+        if !is_host(scores, Kind::Float) {
+            let members = self.members(scores)?;
+            return Ok(members.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?);
+        }
+        let sums = with_floats(scores, |entries| {
+            self.totals(entries, sides(&scores.size()), |sum: f64, entry| sum + f64::from(entry))
+        });
+        Ok(Tensor::from_slice(&sums).to_kind(Kind::Float))
+    }
+
+    /// What `add` makes of the entries of every group, in one pass over a matrix of so many rows and
+    /// columns.
+    fn totals<T: Copy, S: Copy + Default>(
+        self,
+        entries: &[T],
+        (rows, columns): (i64, i64),
+        add: impl Fn(S, T) -> S,
+    ) -> Vec<S> {
+        let (height, width) = self.block(rows, columns);
+        let (rows, columns) = (rows as usize, columns as usize);
+        let add_all = |totals: &mut [S], entries: &[T]| {
+            totals.iter_mut().zip(entries).for_each(|(total, entry)| *total = add(*total, *entry));
+        };
+        let matrix = entries.chunks_exact(columns.max(1)).enumerate();
+        match self {
+            Self::Blocks { .. } => {
+                let (height, width) = (height as usize, width as usize);
+                let across = columns / width;
+                let mut totals = vec![S::default(); rows / height * across];
+                for (row, entries) in matrix {
+                    let totals = &mut totals[row / height * across..][..across];
+                    for (total, entries) in totals.iter_mut().zip(entries.chunks_exact(width)) {
+                        *total = entries.iter().fold(*total, |total, entry| add(total, *entry));
+                    }
+                }
+                totals
+            }
+            // Entry (i, j) is on diagonal j − i of a wide matrix, modulo its columns.
+            Self::Diagonals if columns > rows => {
+                let mut totals = vec![S::default(); columns];
+                for (row, entries) in matrix {
+                    let (wrapped, straight) = entries.split_at(row);
+                    add_all(&mut totals[columns - row..], wrapped);
+                    add_all(&mut totals[..columns - row], straight);
+                }
+                totals
+            }
+            // And on diagonal i − j of a tall one, modulo its rows. They are counted backwards, so
+            // that they run as the columns do: the last entry is diagonal 0.
+            Self::Diagonals => {
+                let mut totals = vec![S::default(); rows];
+                for (row, entries) in matrix {
+                    let first = rows - 1 - row;
+                    let (straight, wrapped) = entries.split_at(columns.min(row + 1));
+                    add_all(&mut totals[first..], straight);
+                    add_all(&mut totals, wrapped);
+                }
+                totals.reverse();
+                totals
+            }
+        }
     }
 
     /// The entries by group, `[groups, size]`.
@@ -196,6 +269,27 @@ mod tests {
     }
 
     proptest! {
+        /// Sums and whole groups are those of the entries by group, which other devices work out.
+        #[test]
+        fn one_pass_adds_up_the_members(
+            rows in 1i64..9,
+            columns in 1i64..9,
+            side in 1usize..5,
+            values in prop::collection::vec(0i8..4, 64),
+        ) {
+            let count = (rows * columns) as usize;
+            let values: Vec<f32> = values[..count].iter().map(|value| f32::from(*value)).collect();
+            let scores = matrix(&values, rows);
+            let mask = scores.gt(0.0);
+            for groups in [Groups::Blocks { height: side, width: 3 }, Groups::Diagonals] {
+                let by_group = groups.members(&scores).unwrap();
+                let sums = by_group.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
+                prop_assert!(groups.sums(&scores).unwrap().equal(&sums));
+                let whole = groups.members(&mask).unwrap().all_dim(1, false);
+                prop_assert!(groups.whole(&mask).unwrap().equal(&whole));
+            }
+        }
+
         /// Every entry is in one group: all groups are everything, and k groups have k times the size.
         #[test]
         fn groups_tile_the_weight(

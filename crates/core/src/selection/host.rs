@@ -44,12 +44,12 @@ fn select_by(
     let wanted = if leaves { count.saturating_sub(k) } else { k };
     let order = Order { end, reversed: leaves };
     let bound = order.bound(scores, candidates, wanted as f64 / count as f64, sample);
-    let mut near = order.reaching(scores, candidates, bound)?;
+    let mut near = order.reaching(scores, candidates, bound, wanted)?;
     if k > count {
         return Err(too_few(k, count));
     }
     if near.len() < wanted {
-        near = order.reaching(scores, candidates, i32::MIN)?;
+        near = order.reaching(scores, candidates, i32::MIN, count)?;
     }
     let surplus = near.len() - wanted;
     if surplus > 0 && wanted > 0 {
@@ -123,12 +123,19 @@ impl Order {
         }
     }
 
-    /// The ranks of the candidates whose key reaches the bound.
+    /// The ranks of the candidates whose key reaches the bound, of which about so many are expected.
     ///
     /// # Errors
     /// If the score of any candidate is not a number.
-    fn reaching(self, scores: &[f32], candidates: &[u8], bound: i32) -> Result<Vec<i64>> {
-        let mut ranks = Vec::new();
+    fn reaching(
+        self,
+        scores: &[f32],
+        candidates: &[u8],
+        bound: i32,
+        expected: usize,
+    ) -> Result<Vec<i64>> {
+        // A bound from a sample lets somewhat more pass.
+        let mut ranks = Vec::with_capacity((expected + expected / 8).min(scores.len()));
         let mut is_valid = true;
         let (score_blocks, last_scores) = scores.as_chunks::<BLOCK>();
         let (candidate_blocks, last_candidates) = candidates.as_chunks::<BLOCK>();

@@ -3,17 +3,20 @@
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
-use super::host::Order;
-use super::{from_bytes, not_a_number, random_k, top_k};
+use super::host::{Order, select};
+use super::{End, from_bytes, host, is_ranked_on_host, not_a_number, random_k, top_k};
 use crate::error::{Error, Result};
-use crate::mask::with_floats;
+use crate::mask::{count_bytes, with_bytes, with_bytes_mut, with_floats};
 
 /// How many entries of every row of a `Bool` mask are set. A row is all that belongs to one output:
 /// one index of the first dimension.
 pub fn row_counts(mask: &Tensor) -> Result<Vec<usize>> {
-    let sums = rows_of(mask).f_sum_dim_intlist([1i64].as_slice(), false, Kind::Int64)?;
-    let sums = Vec::<i64>::try_from(sums)?;
-    Ok(sums.into_iter().map(|sum| sum as usize).collect())
+    let rows = rows_of(&host(mask));
+    let length = rows.size()[1] as usize;
+    if length == 0 {
+        return Ok(vec![0; rows.size()[0] as usize]);
+    }
+    Ok(with_bytes(&rows, |entries| entries.chunks_exact(length).map(count_bytes).collect()))
 }
 
 /// Of every row the `counts[row]` candidates with the largest scores, ties to the lower index.
@@ -26,9 +29,32 @@ pub fn top_k_rows(
     candidates: Option<&Tensor>,
     counts: &[usize],
 ) -> Result<Tensor> {
-    by_row(&scores.detach(), candidates, counts, |scores, candidates, count| {
-        top_k(scores, candidates, count)
-    })
+    let scores = scores.detach();
+    if !is_ranked_on_host(&scores) {
+        return by_row(&scores, candidates, counts, top_k);
+    }
+    check_rows(counts, &scores.size())?;
+    let scores = scores.contiguous();
+    let candidates = match candidates {
+        Some(candidates) => host(candidates),
+        None => Tensor::ones(scores.size(), (Kind::Bool, Device::Cpu)),
+    };
+    let mut mask = Tensor::zeros(scores.size(), (Kind::Bool, Device::Cpu));
+    let length = (scores.numel() / counts.len().max(1)).max(1);
+    with_floats(&scores, |scores| {
+        with_bytes(&candidates, |candidates| {
+            with_bytes_mut(&mut mask, |mask| {
+                let rows = scores.chunks(length).zip(candidates.chunks(length));
+                let rows = rows.zip(mask.chunks_mut(length)).zip(counts).enumerate();
+                rows.map(|(row, (((scores, candidates), mask), count))| {
+                    select(scores, candidates, *count, End::Largest, mask)
+                        .map_err(|error| error.at(format!("row {row}")))
+                })
+                .collect::<Result<()>>()
+            })
+        })
+    })?;
+    Ok(mask)
 }
 
 /// `counts[row]` candidates (`Bool`) of every row, every subset with the same probability.
@@ -50,13 +76,7 @@ fn by_row(
     mut select: impl FnMut(&Tensor, Option<&Tensor>, usize) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let shape = tensor.size();
-    if counts.len() as i64 != shape[0] {
-        return Err(Error::contract(format!(
-            "{} counts were given for {} rows",
-            counts.len(),
-            shape[0]
-        )));
-    }
+    check_rows(counts, &shape)?;
     let rows = rows_of(tensor);
     let candidates = candidates.map(rows_of);
     let selected = counts.iter().zip(0..).map(|(count, row)| {
@@ -66,6 +86,16 @@ fn by_row(
     });
     let selected = selected.collect::<Result<Vec<Tensor>>>()?;
     Ok(Tensor::f_stack(&selected, 0)?.reshape(shape))
+}
+
+/// # Errors
+/// If there is not one count for each row of a weight of this shape.
+fn check_rows(counts: &[usize], shape: &[i64]) -> Result<()> {
+    if counts.len() as i64 == shape[0] {
+        return Ok(());
+    }
+    let message = format!("{} counts were given for {} rows", counts.len(), shape[0]);
+    Err(Error::contract(message))
 }
 
 /// The first dimension, and all others as one.

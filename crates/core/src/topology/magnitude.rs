@@ -43,7 +43,10 @@ fn count_each<'a>(
     layers: impl Iterator<Item = &'a Layer> + Clone,
     total: usize,
 ) -> Result<Vec<usize>> {
-    let magnitudes = layers.clone().map(|layer| layer.values().masked_select(layer.active()).abs());
+    let magnitudes = layers.clone().map(|layer| match layer.is_dense() {
+        true => layer.magnitude().flatten(0, -1),
+        false => selection::gather(&layer.values(), layer.active()).abs_(),
+    });
     let largest = selection::top_k(&Tensor::cat(&magnitudes.collect::<Vec<_>>(), 0), None, total)?;
     let mut start = 0;
     let count = |layer: &Layer| {
