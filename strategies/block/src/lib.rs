@@ -7,7 +7,7 @@ use dst_core::{Exchange, Keys, Probe, Result, Rewiring, Shared, Strategy, Topolo
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the entries of a block add up to.
+/// What the entries of a block add up to, in double precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Norm {

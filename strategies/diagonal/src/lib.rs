@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// A matrix of m × n weights consists of max(m, n) diagonals of min(m, n) entries, which wrap around. A
 /// layer has as many of them as come nearest to its density, at least one. Every `interval` it drops the
 /// fraction f(t) of its diagonals whose weights are smallest and grows as many where the dense
-/// gradients are largest. A convolution is a matrix of `[out, in · height · width]`.
+/// gradients are largest, by sums that are worked out in double precision. A convolution is a matrix of
+/// `[out, in · height · width]`.
 ///
 /// The paper instead learns an importance for every diagonal by gradient descent through a soft top-k;
 /// see the README.
