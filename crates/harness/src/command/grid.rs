@@ -25,8 +25,8 @@ use crate::code;
 use crate::flags;
 use crate::output;
 use crate::progress::{Progress, span};
-use dst_executor::{Event, Executor, ExecutorOptions, Exit, FailurePolicy, Local, Slurm};
-use dst_store::{GridRecord, Store};
+use dst_executor::{Event, Executed, Executor, ExecutorOptions, Exit, FailurePolicy, Local, Slurm};
+use dst_store::{Depth, GridRecord, Store, TrialState};
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     for (name, meant) in
@@ -92,9 +92,8 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
         cluster::check(settings, &mut execution)?;
     }
     let store = Store::create(&execution.store)?;
-    let folder = default_folder(store.root());
     if !args.no_report {
-        preflight::writable(&folder)?;
+        preflight::writable(&default_folder(store.root()))?;
     }
     let mut events = args.events.as_deref().map(EventLog::open).transpose()?;
     let adopted = adoption::adopt(&store, &grid.trials)?;
@@ -202,7 +201,68 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     if let Some(words) = kept.summary().filter(|_| !args.quiet) {
         output::note(&words);
     }
-    let input = report::ReportInput::of_grid(&store, &record, grid.analysis.clone())?;
+    // JSON has the trials' results, reports or not.
+    let Ending { ended, failed, reasons } = if args.no_report && !args.json {
+        count_ended(&store, grid, args.quiet)?
+    } else {
+        conclude(&store, grid, &record, &executed, args)?
+    };
+    let refused = checked.refused.len();
+    if failed > refused {
+        output::note(&format!(
+            "{} of {} failed; {reasons}, and --rerun failed trains again what failed",
+            failed - refused,
+            count(ended, "trial")
+        ));
+    }
+    if refused > 0 {
+        output::note(&format!(
+            "{refused} of {} {} refused by their method; {reasons}",
+            count(ended, "trial"),
+            if refused == 1 { "was" } else { "were" },
+        ));
+    }
+    let complete = failed == 0 && executed.unfinished.is_empty();
+    Ok(if complete { Exit::Success } else { Exit::TrialsFailed })
+}
+
+/// How the trials of a grid ended.
+struct Ending {
+    ended: usize,
+    /// Those that do not count as trained.
+    failed: usize,
+    /// Where to read why.
+    reasons: &'static str,
+}
+
+/// Counts the trials that ended, by their results only: a report also needs tables and predictions, which take
+/// several times as long to read.
+fn count_ended(store: &Store, grid: &GridConfig, quiet: bool) -> Result<Ending> {
+    let ids: Vec<String> = grid.trials.iter().map(TrialSpec::id).collect();
+    let mut ending = Ending { ended: 0, failed: 0, reasons: "`harness report` shows why" };
+    for (spec, (state, _)) in grid.trials.iter().zip(store.states(&ids, Depth::Result)?) {
+        if let TrialState::Ended { status, collapse, .. } = state {
+            ending.ended += 1;
+            let is_trained = grid.analysis.counts_as_trained(&spec.dataset, status, collapse);
+            ending.failed += usize::from(!is_trained);
+        }
+    }
+    if !quiet && ending.ended > 0 {
+        let ended = count(ending.ended, "trial");
+        output::note(&format!("{ended} ended; `harness report` compares them"));
+    }
+    Ok(ending)
+}
+
+/// Builds the reports, and prints the comparison or the results.
+fn conclude(
+    store: &Store,
+    grid: &GridConfig,
+    record: &GridRecord,
+    executed: &Executed,
+    args: &GridArgs,
+) -> Result<Ending> {
+    let input = report::ReportInput::of_grid(store, record, grid.analysis.clone())?;
     let records = &input.records;
     let is_failed = |record: &&TrialRecord| {
         let TrialRecord { spec, status, collapse, .. } = record;
@@ -211,7 +271,8 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     let failed = records.iter().filter(is_failed).count();
     let mut files = Vec::new();
     if !records.is_empty() {
-        let built = report::build(&store, &input, (!args.no_report).then_some(&*folder))?;
+        let folder = default_folder(store.root());
+        let built = report::build(store, &input, (!args.no_report).then_some(&*folder))?;
         if !args.json {
             output::print_styled(&built.text)?;
         }
@@ -230,24 +291,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
             "files": files,
         }))?;
     }
-    let refused = checked.refused.len();
-    if failed > refused {
-        output::note(&format!(
-            "{} of {} failed; the reasons stand in the report, and --rerun failed trains again \
-             what failed",
-            failed - refused,
-            count(records.len(), "trial")
-        ));
-    }
-    if refused > 0 {
-        output::note(&format!(
-            "{refused} of {} {} refused by their method; the reasons stand in the report",
-            count(records.len(), "trial"),
-            if refused == 1 { "was" } else { "were" },
-        ));
-    }
-    let complete = failed == 0 && executed.unfinished.is_empty();
-    Ok(if complete { Exit::Success } else { Exit::TrialsFailed })
+    Ok(Ending { ended: records.len(), failed, reasons: "the reasons stand in the report" })
 }
 
 /// Where the trials stand, and what they are built from. A dry run shows all of them, so it needs
