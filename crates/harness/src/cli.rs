@@ -394,7 +394,7 @@ pub struct GridArgs {
     /// Add what happens to a file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// Build no reports at the end
+    /// Build no reports at the end and compare nothing; `harness report` does both later
     #[arg(long)]
     pub no_report: bool,
     /// Say only what went wrong

@@ -25,7 +25,9 @@ use crate::code;
 use crate::flags;
 use crate::output;
 use crate::progress::{Progress, span};
-use dst_executor::{Event, Executed, Executor, ExecutorOptions, Exit, FailurePolicy, Local, Slurm};
+use dst_executor::{
+    Event, Execution, Executor, ExecutorOptions, Exit, FailurePolicy, Local, Slurm,
+};
 use dst_store::{Depth, GridRecord, Store, TrialState};
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
@@ -259,7 +261,7 @@ fn conclude(
     store: &Store,
     grid: &GridConfig,
     record: &GridRecord,
-    executed: &Executed,
+    executed: &Execution,
     args: &GridArgs,
 ) -> Result<Ending> {
     let input = report::ReportInput::of_grid(store, record, grid.analysis.clone())?;
