@@ -28,7 +28,7 @@ use crate::progress::{Progress, span};
 use dst_executor::{
     Event, Execution, Executor, ExecutorOptions, Exit, FailurePolicy, Local, Slurm,
 };
-use dst_store::{Depth, GridRecord, Store, TrialState};
+use dst_store::{GridRecord, Store, TrialState};
 
 pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     for (name, meant) in
@@ -205,7 +205,8 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     }
     // JSON has the trials' results, reports or not.
     let Ending { ended, failed, reasons } = if args.no_report && !args.json {
-        count_ended(&store, grid, args.quiet)?
+        let others = to_execute.iter().chain(checked.refused.iter().map(|(spec, _)| spec));
+        count_ended(&store, grid, &done, others, args.quiet)?
     } else {
         conclude(&store, grid, &record, &executed, args)?
     };
@@ -237,13 +238,22 @@ struct Ending {
     reasons: &'static str,
 }
 
-/// Counts the trials that ended, by their results only: a report also needs tables and predictions, which take
-/// several times as long to read.
-fn count_ended(store: &Store, grid: &GridConfig, quiet: bool) -> Result<Ending> {
-    let ids: Vec<String> = grid.trials.iter().map(TrialSpec::id).collect();
-    let mut ending = Ending { ended: 0, failed: 0, reasons: "`harness report` shows why" };
-    for (spec, (state, _)) in grid.trials.iter().zip(store.states(&ids, Depth::Result)?) {
-        if let TrialState::Ended { status, collapse, .. } = state {
+/// Counts the trials that ended, by the results of those that were not `done` before: a report also needs tables
+/// and predictions of all, which take many times as long to read.
+fn count_ended<'a>(
+    store: &Store,
+    grid: &GridConfig,
+    done: &[(TrialSpec, Status)],
+    others: impl Iterator<Item = &'a TrialSpec>,
+    quiet: bool,
+) -> Result<Ending> {
+    let mut ending = Ending {
+        ended: done.len(),
+        failed: done.iter().filter(|(_, status)| *status != Status::Finished).count(),
+        reasons: "`harness report` shows why",
+    };
+    for spec in others {
+        if let TrialState::Ended { status, collapse, .. } = store.state(&spec.id())? {
             ending.ended += 1;
             let is_trained = grid.analysis.counts_as_trained(&spec.dataset, status, collapse);
             ending.failed += usize::from(!is_trained);
