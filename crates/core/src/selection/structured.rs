@@ -45,12 +45,11 @@ pub fn top_k_rows(
         with_bytes(&candidates, |candidates| {
             with_bytes_mut(&mut mask, |mask| {
                 let rows = scores.chunks(length).zip(candidates.chunks(length));
-                let rows = rows.zip(mask.chunks_mut(length)).zip(counts).enumerate();
-                rows.map(|(row, (((scores, candidates), mask), count))| {
+                let mut rows = rows.zip(mask.chunks_mut(length)).zip(counts).enumerate();
+                rows.try_for_each(|(row, (((scores, candidates), mask), count))| {
                     select(scores, candidates, *count, End::Largest, mask)
                         .map_err(|error| error.at(format!("row {row}")))
                 })
-                .collect::<Result<()>>()
             })
         })
     })?;
