@@ -117,7 +117,7 @@ fn memory_that_runs_out_costs_no_epoch_that_was_trained() {
                 --seeds 0 --no-report";
     let first = sandbox.run(line);
     assert_eq!(first.code, Some(1), "{first:#?}");
-    assert!(first.stdout.contains("can't allocate memory"), "{first:#?}");
+    assert!(first.stderr.contains("can't allocate memory"), "{first:#?}");
     let results = sandbox.results();
     let folder = sandbox.path("runs").join(results.keys().next().unwrap());
     assert!(folder.join("checkpoint").exists());
