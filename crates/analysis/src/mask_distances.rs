@@ -251,6 +251,17 @@ mod tests {
     }
 
     #[test]
+    fn of_many_seeds_the_first_are_compared() {
+        let mut trials = group(&baseline(), 0.0, &[0.9; 34]);
+        trials.extend(group(&json!({"name": "set"}), 0.5, &[0.9; 34]));
+        trials.iter_mut().for_each(|trial| trial.masks = vec![mask("fc1", &[1, 1, 0, 0])]);
+        // The last one would be another network.
+        trials.last_mut().unwrap().masks = vec![mask("fc1", &[0, 0, 1, 1])];
+        let found = distances(&trials);
+        assert_eq!((found.seeds[0].network.pairs, found.seeds[0].network.max), (496, 0.0));
+    }
+
+    #[test]
     fn dense_masks_have_no_relative_distance() {
         let dense = mask("fc1", &[1; 4]).overlap(&mask("fc1", &[1; 4])).unwrap();
         let distance = MaskDistance::of(&[dense, dense]).unwrap();
