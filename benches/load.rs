@@ -21,7 +21,7 @@ fn load(criterion: &mut Criterion) {
         println!("skipped: no SST-2");
         return;
     };
-    let sources = DataSources { data_dir: Some(data_dir), hub: None, model_folder: None };
+    let sources = DataSources { data_dir: Some(data_dir), hub: None, ..DataSources::default() };
     let load = || -> Box<dyn Dataset> {
         plugin::dataset("glue/sst2", &Map::new(), &sources).expect("the data are good")
     };

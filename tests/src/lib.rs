@@ -121,6 +121,15 @@ impl Sandbox {
         said(&mut self.command(line))
     }
 
+    /// Runs the program with arguments separated by spaces, and others as they are.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn run_with(&self, line: &str, others: &[&str]) -> ProcessOutput {
+        said(self.command(line).args(others))
+    }
+
     /// Starts the program with arguments separated by spaces and does not wait for it.
     ///
     /// # Panics

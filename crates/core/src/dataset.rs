@@ -1,5 +1,6 @@
 //! What a data set is and where its files come from.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
@@ -120,9 +121,16 @@ pub trait Dataset: FromCrate + Debug + Send {
         None
     }
 
-    /// Names of the classes in the order of their numbers; empty if they have none.
-    fn class_names(&self) -> &[&str] {
-        &[]
+    /// The name of a class; none if classes have only numbers.
+    fn class_name(&self, class: usize) -> Option<&str> {
+        let _ = class;
+        None
+    }
+
+    /// The crate whose code the samples depend on, as code names it: that of the type, unless a
+    /// general type holds what another crate reads.
+    fn library(&self) -> &'static str {
+        self.crate_name()
     }
 
     /// Reads samples that a user brings, without targets, and normalises them as those of the data set:
@@ -188,6 +196,11 @@ pub struct DataSources {
     /// The folder of the trained weights that the model starts from, if it does. A vocabulary that
     /// lies there comes first: ids mean something only to the model that was trained with them.
     pub model_folder: Option<PathBuf>,
+    /// Where data lie that users bring, by the names that trials have for them; see
+    /// [`own_data`](crate::own_data).
+    pub own: BTreeMap<String, PathBuf>,
+    /// The path that a user named, while a plug-in that takes one looks for its data.
+    pub place: Option<PathBuf>,
 }
 
 /// The cache on this machine that the tools of the Hugging Face Hub share. Reading it needs no

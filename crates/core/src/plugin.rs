@@ -10,6 +10,7 @@ use crate::dataset::{DataSources, Dataset, HubFiles};
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::options::{OptionValues, OptionsType};
+use crate::own_data::{self, OwnData};
 use crate::strategy::Strategy;
 
 /// A registered strategy.
@@ -158,6 +159,8 @@ pub struct DatasetPlugin {
     pub options: OptionsType,
     /// Finds its files without reading them, and says where they are, for people.
     pub find: fn(&DataSources) -> Result<String>,
+    /// If it reads whatever data a user names by a path, how.
+    pub own: Option<OwnData>,
     /// What it reads from the cache of the Hugging Face Hub if there is nothing else.
     pub hub: &'static [HubFiles],
     /// Finds, verifies and loads it. Called by [`dataset`], with every option, checked;
@@ -228,18 +231,33 @@ pub fn architecture(name: &str, parameters: &Map<String, Value>) -> Result<Box<d
     from_value(name, merged(name, defaults, &(plugin.schema)(), parameters)?)
 }
 
-/// The data set `name`, loaded from `sources` with `options` over its defaults.
+/// The data set that trials call `name`, loaded from `sources` with `options` over its defaults.
 ///
 /// # Errors
-/// As [`strategy`], and if its files are missing or damaged.
+/// As [`strategy`], and if its files are missing or damaged, or hold other data than the name says.
 pub fn dataset(
     name: &str,
     options: &OptionValues,
     sources: &DataSources,
 ) -> Result<Box<dyn Dataset>> {
-    let plugin = DatasetPlugin::find(name)?;
+    let plugin = own_data::plugin_of(name)?;
     let options = plugin.options.complete(options).map_err(|error| error.at(name))?;
-    (plugin.load)(sources, &options)
+    let sources = sources.for_dataset(plugin, name)?;
+    let dataset = (plugin.load)(&sources, &options)?;
+    if let Some(own) = &plugin.own {
+        own_data::check(name, own, sources.place()?, &*dataset)?;
+    }
+    Ok(dataset)
+}
+
+/// Finds the files of the data set that trials call `name`, without reading them, and says where they
+/// are, for people.
+///
+/// # Errors
+/// If there is no such data set, or its files are missing.
+pub fn find(name: &str, sources: &DataSources) -> Result<String> {
+    let plugin = own_data::plugin_of(name)?;
+    (plugin.find)(&sources.for_dataset(plugin, name)?)
 }
 
 /// Those of a data set's `options` that are not at their default, checked and written in one
@@ -249,7 +267,7 @@ pub fn dataset(
 /// If the data set or an option is unknown (the nearest is suggested), or a value is of the
 /// wrong type or out of range.
 pub fn dataset_options(name: &str, options: &OptionValues) -> Result<OptionValues> {
-    let plugin = DatasetPlugin::find(name)?;
+    let plugin = own_data::plugin_of(name)?;
     let defaults = plugin.options.default()?;
     let mut options = plugin.options.complete(options).map_err(|error| error.at(name))?;
     options.retain(|key, value| defaults.get(key) != Some(value));

@@ -75,6 +75,35 @@ pub fn sha256_of_file(path: &Path) -> Result<String> {
     }
 }
 
+/// SHA-256 of what a file holds when it is unpacked, as [`open`] does, in hexadecimal.
+///
+/// # Errors
+/// If the system refuses, or its compressed data are damaged.
+pub fn sha256_of_contents(path: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    let copied = io::copy(&mut open(path)?, &mut Hashing(&mut hash));
+    copied.map_err(|error| match error.raw_os_error() {
+        Some(_) => Error::io("read", path, &error),
+        None => damaged(format!("its compressed data are damaged: {error}"))
+            .at(path.display().to_string()),
+    })?;
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+/// A sum as something to write to.
+struct Hashing<'a>(&'a mut Sha256);
+
+impl io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// SHA-256 of what `sha256sum` prints for files with these sums and names: one digest for a data
 /// set of several files, `(sum, name)` in their order.
 pub fn digest<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {

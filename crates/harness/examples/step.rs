@@ -60,7 +60,7 @@ fn run() -> Result<()> {
     let sources = DataSources {
         data_dir: std::env::var_os("HARNESS_DATA").map(Into::into),
         hub: None,
-        model_folder: None,
+        ..DataSources::default()
     };
     let dataset: Box<dyn Dataset> = match dataset {
         Some(name) => plugin::dataset(name, &Map::new(), &sources)?,

@@ -14,6 +14,7 @@ mod data;
 mod networks;
 mod power;
 mod store;
+mod tools;
 
 pub use bench::BenchArgs;
 pub use cluster::{CancelArgs, ConcludeArgs, WorkArgs};
@@ -21,11 +22,14 @@ pub use compare::CompareArgs;
 pub use data::{DataAction, DataArgs, DataFetchArgs, DataNamesArgs};
 pub use networks::{ComputeBackend, ExportArgs, ExportFormat, PredictArgs, PredictedSplit};
 pub use power::PowerArgs;
-pub use store::{StoreAction, StoreArgs, StoreGcArgs, StoreMergeArgs, StorePlaceArgs};
+pub use store::{
+    StoreAction, StoreArgs, StoreGcArgs, StoreMergeArgs, StorePlaceArgs, StorePublishArgs,
+};
+pub use tools::{CompletionsArgs, DoctorArgs, ManArgs};
 
 /// Trains grids of sparse networks and tells whether the differences are real.
 #[derive(Debug, Parser)]
-#[command(name = "harness", version, after_help = exit::TABLE)]
+#[command(name = "harness", version, long_version = LONG_VERSION, after_help = exit::TABLE)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -87,9 +91,15 @@ pub enum Command {
     /// Begin a model: a crate with a small network and tests, to be filled in
     #[command(after_long_help = NEW_MODEL_HELP)]
     NewModel(ScaffoldArgs),
+    /// Look at this machine, its data and the store, and say what to do about what is missing
+    #[command(after_long_help = tools::DOCTOR_HELP)]
+    Doctor(DoctorArgs),
     /// Print completions for a shell
-    #[command(after_long_help = COMPLETIONS_HELP)]
+    #[command(after_long_help = tools::COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
+    /// Write manual pages
+    #[command(after_long_help = tools::MAN_HELP)]
+    Man(ManArgs),
     /// What a node of a cluster does with one task
     #[command(hide = true, after_long_help = cluster::HELP)]
     Work(WorkArgs),
@@ -208,10 +218,6 @@ const NEW_MODEL_HELP: &str = "\
 Examples:
   harness new-model my-net
   harness new-model my-net --project ../my-lab";
-
-const COMPLETIONS_HELP: &str = "\
-Examples:
-  harness completions bash > ~/.local/share/bash-completion/completions/harness";
 
 const SET_HELP: &str = "A parameter, such as rigl.drop_fraction=0.1,0.3, mlp.hidden=[300,100] or \
                         training.weight_decay=1e-4; several values are an axis of the grid";
@@ -551,13 +557,6 @@ pub struct ScaffoldArgs {
     pub workspace: Option<PathBuf>,
 }
 
-/// `harness completions`
-#[derive(Debug, Clone, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    pub shell: clap_complete::Shell,
-}
-
 /// Reads the command line. Help, the version and usage errors are printed here.
 ///
 /// # Errors
@@ -572,6 +571,10 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, Exit> {
         }
     })
 }
+
+/// The version and the commit that it was built from.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("HARNESS_COMMIT"), ")");
 
 /// The command as clap knows it, for completions.
 pub(crate) fn command() -> clap::Command {

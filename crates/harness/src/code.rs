@@ -49,7 +49,7 @@ pub fn of(
     let own = "dst_train";
     let components = [(*rule).crate_name(), (*schedule).crate_name()];
     let components = components.into_iter().filter(|library| *library != own);
-    let plugins = [strategy.crate_name(), architecture.crate_name(), dataset.crate_name()];
+    let plugins = [strategy.crate_name(), architecture.crate_name(), dataset.library()];
     let known =
         |library: &str| inventory::iter::<Sources>().find(|sources| sources.library == library);
     let digests = plugins.into_iter().chain(components).map(|library| match known(library) {

@@ -7,6 +7,7 @@ mod compare;
 mod completions;
 mod data;
 mod describe;
+mod doctor;
 mod epoch_times;
 mod event_log;
 mod expectation;
@@ -16,6 +17,7 @@ mod grid;
 mod kept_networks;
 mod label;
 mod list;
+mod man;
 mod power;
 mod predict;
 mod preflight;
@@ -68,6 +70,8 @@ pub(crate) fn run(typed: &Cli) -> Result<Exit> {
         Command::NewStrategy(args) => scaffold::run(&scaffold::STRATEGY, args),
         Command::NewDataset(args) => scaffold::run(&scaffold::DATASET, args),
         Command::NewModel(args) => scaffold::run(&scaffold::MODEL, args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }

@@ -27,6 +27,7 @@ use dst_executor::Exit;
 use dst_store::file::Durability;
 use dst_store::lease::{self, Attempts, Holder};
 use dst_store::{Claim, HeldTrial, RowCounts, Store, TrialResult, TrialState};
+pub(crate) use libtorch::version as libtorch_version;
 use observer::Recorder;
 
 /// How one trial is run.

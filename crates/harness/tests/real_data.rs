@@ -26,7 +26,8 @@ fn dataset(name: &str) -> Option<Box<dyn Dataset>> {
         return None;
     };
     let start = Instant::now();
-    let sources = DataSources { data_dir: Some(root.join(folder)), hub: None, model_folder: None };
+    let sources =
+        DataSources { data_dir: Some(root.join(folder)), hub: None, ..DataSources::default() };
     let dataset = plugin::dataset(name, &Map::new(), &sources).unwrap();
     println!("{name}: loaded in {:.1} s", start.elapsed().as_secs_f64());
     Some(dataset)

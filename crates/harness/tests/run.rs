@@ -105,6 +105,7 @@ inventory::submit! {
         metric: Metric::Accuracy,
         second_metric: None,
         find: |_| Ok("here".to_owned()),
+        own: None,
         hub: &[],
         options: OptionsType::of::<NoOptions>(),
         load: |_, _| Ok(Box::new(Blobs::default())),

@@ -30,7 +30,7 @@ pub enum BackendKind {
     Masked,
     /// Kernels that multiply by active weights only, on the CPU with 32-bit floats.
     Sparse,
-    /// [`BackendKind::Sparse`] in the layers that are sparse enough for it to pay.
+    /// These kernels in the layers that are sparse enough for them to pay, dense arithmetic in others.
     Auto,
 }
 

@@ -32,7 +32,7 @@ pub enum Precision {
     /// multiplies matrices and convolves (TensorFloat-32). There is no such thing on a CPU.
     Tf32,
     /// Products of bfloat16 copies of weights and inputs, added up in 32 bits. A processor without
-    /// instructions for them is slower than with [`Precision::F32`], not faster.
+    /// instructions for them is slower than with `f32`, not faster.
     Bf16,
 }
 

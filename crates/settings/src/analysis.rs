@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dst_analysis::Analysis;
 use dst_core::plugin::{self, DatasetGroup, DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
-use dst_core::{Error, Metric, Result};
+use dst_core::{Error, Metric, Result, own_data};
 use serde_json::{Map, Value};
 
 use crate::parameters::{Axes, ParameterSet};
@@ -257,11 +257,12 @@ fn is_metric(name: &str) -> bool {
 /// Is that something of which the parameter may speak?
 fn check_name(parameter: &str, name: &str) -> Result<()> {
     match parameter {
-        "metrics" => DatasetPlugin::find(name).map(|_| ()),
+        "metrics" => own_data::plugin_of(name).map(|_| ()),
         "margins" => {
             // With options, such as `cifar10 [rotation=15]`.
             let dataset = name.split_once(" [").map_or(name, |(dataset, _)| dataset);
-            if is_metric(name) || plugin::datasets(dataset).is_ok() {
+            let is_own = dataset.contains(':') && own_data::plugin_of(dataset).is_ok();
+            if is_metric(name) || is_own || plugin::datasets(dataset).is_ok() {
                 return Ok(());
             }
             let datasets = DatasetPlugin::all()?.iter().map(|plugin| plugin.name);
@@ -270,6 +271,7 @@ fn check_name(parameter: &str, name: &str) -> Result<()> {
             let metrics = metrics.iter().map(String::as_str);
             Err(Error::unknown("data set or metric", name, datasets.chain(groups).chain(metrics)))
         }
+        _ if name.contains(':') => own_data::plugin_of(name).map(|_| ()),
         _ => plugin::datasets(name).map(|_| ()),
     }
 }

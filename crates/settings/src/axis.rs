@@ -29,9 +29,15 @@ pub fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// Names: `rigl,set,dense`.
+/// Names: `rigl,set,dense`. One with a comma, such as a path, stands in quotes.
 pub(crate) fn names(text: &str) -> Result<Vec<Value>> {
-    Ok(pieces(text).into_iter().map(Value::from).collect())
+    let unquoted = |piece: &'_ str| {
+        let inner = ['"', '\''].into_iter().find_map(|quote| {
+            piece.strip_prefix(quote)?.strip_suffix(quote).filter(|inner| !inner.contains(quote))
+        });
+        Value::from(inner.unwrap_or(piece))
+    };
+    Ok(pieces(text).into_iter().map(unquoted).collect())
 }
 
 /// Seeds: `7`, `1,2,3`, `0..6` (six of them), `0..=5` (the same), and mixtures.
@@ -137,7 +143,11 @@ fn value(text: &str) -> Result<Value> {
     let parsed = toml::from_str::<toml::Table>(&format!("value = {text}"));
     match parsed {
         Ok(mut table) if table.len() == 1 => {
-            json(&table.remove("value").expect("the only key is `value`"))
+            match table.remove("value").expect("the only key is `value`") {
+                // No parameter takes a date, so this is a folder that is called like one.
+                toml::Value::Datetime(_) => Ok(Value::from(text)),
+                value => json(&value),
+            }
         }
         // TOML wants digits on both sides of the point; people write .5
         _ => Ok(match text.parse::<f64>() {
@@ -161,7 +171,8 @@ pub(crate) fn json(value: &toml::Value) -> Result<Value> {
         toml::Value::Float(number) => Err(Error::usage(format!("{number} is not a finite number"))),
         toml::Value::Boolean(truth) => Ok(Value::from(*truth)),
         toml::Value::Datetime(date) => {
-            Err(Error::usage(format!("{date} is a date; no parameter takes one")))
+            Err(Error::usage(format!("{date} is a date; no parameter takes one"))
+                .hint("a text, such as a path, stands in quotes"))
         }
         toml::Value::Array(list) => list.iter().map(json).collect(),
         toml::Value::Table(table) => {
@@ -188,6 +199,16 @@ mod tests {
         for bad in ["x", "-1", "1..x", "3..3", "5..2", "0..1000000000000", "1.5", "0...3"] {
             assert!(seeds(bad).is_err(), "{bad} was accepted");
         }
+    }
+
+    #[test]
+    fn a_name_with_a_comma_stands_in_quotes() {
+        assert_eq!(names("rigl, set").unwrap(), ["rigl", "set"]);
+        assert_eq!(
+            names("'csv:a,b.csv',\"csv:it's.csv\"").unwrap(),
+            ["csv:a,b.csv", "csv:it's.csv"]
+        );
+        assert_eq!(names("csv:\"odd").unwrap(), ["csv:\"odd"]);
     }
 
     #[test]

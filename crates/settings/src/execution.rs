@@ -1,5 +1,6 @@
 //! Where and how trials run.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct ExecutionConfig {
     pub store: PathBuf,
     /// Where data sets look for their files.
     pub data_dir: Option<PathBuf>,
+    /// Where data lie that users bring, by the names that trials have for them.
+    pub own_data: BTreeMap<String, PathBuf>,
     /// The branch, tag or commit of data sets to read from the cache of the Hub, if not `main`.
     pub hub_revision: Option<String>,
     /// `cpu`, `cuda`, `cuda:N` or `auto`.
@@ -73,7 +76,8 @@ impl ExecutionConfig {
         DataSources {
             data_dir: self.data_dir.clone(),
             hub: Hub::from_env().map(|hub| hub.at(revision)),
-            model_folder: None,
+            own: self.own_data.clone(),
+            ..DataSources::default()
         }
     }
 }
@@ -125,6 +129,7 @@ impl ResolvedSettings {
         Ok(ExecutionConfig {
             store: settings.text("store").unwrap_or(DEFAULT_STORE).into(),
             data_dir: settings.text("data_dir").map(PathBuf::from),
+            own_data: BTreeMap::new(),
             hub_revision: settings.text("hub_revision").map(str::to_owned),
             device: device_name,
             jobs,

@@ -125,7 +125,13 @@ fn joined(key: &str, value: &Value) -> Result<String> {
         Value::Float(number) => Ok(number.to_string()),
         Value::Array(list) => {
             let texts: Result<Vec<String>> = list.iter().map(|value| joined(key, value)).collect();
-            Ok(texts?.join(","))
+            // An address of data may be any path, and stands in its quotes already.
+            let whole = |text: String| match text.contains(':') && text.contains([',', '[', '{']) {
+                true if !text.contains('"') => format!("\"{text}\""),
+                true => format!("'{text}'"),
+                false => text,
+            };
+            Ok(texts?.into_iter().map(whole).collect::<Vec<_>>().join(","))
         }
         _ => Err(Error::usage(format!("{key} cannot be a {}", value.type_str()))),
     }
@@ -148,6 +154,12 @@ mod tests {
         let seeds = ("seeds".to_owned(), &vec![json!(0), json!(1)]);
         let sparsity = ("sparsity".to_owned(), &vec![json!(0.5), json!(0.0)]);
         assert!(found.contains(&seeds) && found.contains(&sparsity), "{found:?}");
+    }
+
+    #[test]
+    fn a_path_in_an_array_may_have_commas() {
+        let layer = parse("datasets = [\"csv:a,b.csv\", \"mnist\"]", &source()).unwrap();
+        assert_eq!(layer[0].1.values, ["csv:a,b.csv", "mnist"]);
     }
 
     #[test]

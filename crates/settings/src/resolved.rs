@@ -11,6 +11,7 @@ use crate::path::Path as KeyPath;
 use crate::plain_key::plain;
 use crate::setting::{Key, SettingLayer, Source};
 use crate::settings::Settings;
+use crate::trials::Expansion;
 use crate::{
     CommandLine, DEFAULT_STORE, ExecutionConfig, GridConfig, environment, file, print, shipped,
     trials,
@@ -70,8 +71,8 @@ impl ResolvedSettings {
         // What is wrong with the trials is said before what is wrong with how they run.
         let execution = self.execution();
         let threads = execution.as_ref().map_or(1, ExecutionConfig::threads_of_trainings);
-        let (trials, budgets) = trials::expand(self, threads)?;
-        let execution = execution?;
+        let Expansion { trials, budgets, own_data } = trials::expand(self, threads)?;
+        let execution = ExecutionConfig { own_data, ..execution? };
         self.check_arithmetic(&trials, execution.device()?)?;
         let mut analysis = self.analysis()?;
         self.keep_present(&mut analysis, &trials)?;

@@ -1,11 +1,12 @@
 //! From settings to trials.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use dst_analysis::Budget;
 use dst_core::plugin::{self, DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
-use dst_core::{CowArc, Error, Result, Training};
+use dst_core::{CowArc, Error, Result, Training, own_data};
 use serde_json::{Map, Value};
 
 use crate::ResolvedSettings;
@@ -38,23 +39,33 @@ struct Candidate {
 
 /// A data set with one set of options.
 struct DatasetConfig {
+    /// What trials call it.
+    name: String,
     plugin: &'static DatasetPlugin,
     /// Those that are not at their default.
     options: CowArc<Map<String, Value>>,
 }
 
-/// Every trial of the grid once, and what its sparsity or its epochs are to be chosen for. Trainings
-/// have so many threads.
+/// What a grid consists of.
+#[derive(Default)]
+pub(crate) struct Expansion {
+    /// Every trial once.
+    pub(crate) trials: Vec<TrialSpec>,
+    /// What the sparsity or the epochs of each are to be chosen for.
+    pub(crate) budgets: Vec<Budget>,
+    /// Where data lie that users bring, by the names that trials have for them.
+    pub(crate) own_data: BTreeMap<String, PathBuf>,
+}
+
+/// The trials of a grid, whose trainings have so many threads.
 ///
 /// # Errors
-/// If a name, key or value is not usable, or there is no trial at all.
-pub(crate) fn expand(
-    resolved: &ResolvedSettings,
-    threads: u32,
-) -> Result<(Vec<TrialSpec>, Vec<Budget>)> {
+/// If a name, key or value is not usable, data of the user cannot be read, or there is no trial at all.
+pub(crate) fn expand(resolved: &ResolvedSettings, threads: u32) -> Result<Expansion> {
     let settings = &resolved.settings;
     let strategies = strategies(resolved)?;
-    let datasets = data(resolved)?;
+    let mut expansion = Expansion::default();
+    let datasets = data(resolved, &mut expansion.own_data)?;
     let models: Vec<&ModelPlugin> = found(settings, "models")?;
     check_unused(resolved)?;
     let levels = levels(settings);
@@ -75,7 +86,7 @@ pub(crate) fn expand(
         .map(|dataset| DatasetGrid::new(resolved, dataset.plugin, &models, &strategies, threads))
         .collect::<Result<_>>()?;
     let mut seen = BTreeSet::new();
-    let (mut trials, mut budgets) = (Vec::new(), Vec::new());
+    let Expansion { trials, budgets, .. } = &mut expansion;
     for &seed in &seeds {
         for (dataset, place) in datasets.iter().zip(&places) {
             for model in &place.networks {
@@ -89,7 +100,7 @@ pub(crate) fn expand(
                         let own = if candidate.baseline { &dense[..] } else { &levels[..] };
                         for &(sparsity, budget) in own {
                             let trial = TrialSpec {
-                                dataset: dataset.plugin.name.to_owned(),
+                                dataset: dataset.name.clone(),
                                 dataset_options: dataset.options.clone(),
                                 model: model.clone(),
                                 strategy: candidate.config.clone(),
@@ -108,7 +119,7 @@ pub(crate) fn expand(
             }
         }
     }
-    Ok((trials, budgets))
+    Ok(expansion)
 }
 
 /// The sparsities of a grid with what they cost. One that is to be chosen is at first that at which
@@ -209,41 +220,84 @@ pub(crate) fn model_names(settings: &Settings) -> Result<Vec<&'static str>> {
         return Ok(models.iter().map(|plugin| plugin.name).collect());
     }
     let datasets = datasets(settings)?;
-    let mut names: Vec<&str> = datasets.iter().map(|plugin| plugin.model).collect();
+    let mut names: Vec<&str> = datasets.iter().map(|chosen| chosen.plugin.model).collect();
     names.dedup();
     Ok(names)
 }
 
-/// Names of the data sets that the grid uses.
+/// Names of the registered data sets that the grid uses, formats of users' data among them.
 pub(crate) fn dataset_names(settings: &Settings) -> Result<Vec<&'static str>> {
-    Ok(datasets(settings)?.iter().map(|plugin| plugin.name).collect())
+    let mut names: Vec<&str> =
+        datasets(settings)?.iter().map(|chosen| chosen.plugin.name).collect();
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    Ok(names)
+}
+
+/// A data set that a grid names.
+struct ChosenDataset {
+    plugin: &'static DatasetPlugin,
+    /// What a format is to read.
+    path: Option<PathBuf>,
+}
+
+impl PartialEq for ChosenDataset {
+    fn eq(&self, other: &Self) -> bool {
+        self.plugin.name == other.plugin.name && self.path == other.path
+    }
 }
 
 /// The data sets that the grid names, those of a group in its place, each once.
-fn datasets(settings: &Settings) -> Result<Vec<&'static DatasetPlugin>> {
-    let mut plugins: Vec<&'static DatasetPlugin> = Vec::new();
+fn datasets(settings: &Settings) -> Result<Vec<ChosenDataset>> {
+    let mut all: Vec<ChosenDataset> = Vec::new();
     for value in list(settings, "datasets") {
-        let members = plugin::datasets(value.as_str().unwrap_or_default());
-        let members = members.map_err(|error| match settings.plain("datasets") {
+        for chosen in chosen(value.as_str().unwrap_or_default()).map_err(|error| match settings
+            .plain("datasets")
+        {
             Some(setting) => error.at(setting.source.to_string()),
             None => error,
-        })?;
-        for plugin in members {
-            if plugins.iter().all(|earlier| earlier.name != plugin.name) {
-                plugins.push(plugin);
+        })? {
+            if !all.contains(&chosen) {
+                all.push(chosen);
             }
         }
     }
-    Ok(plugins)
+    Ok(all)
 }
 
-fn data(resolved: &ResolvedSettings) -> Result<Vec<DatasetConfig>> {
+/// The data sets that a name or a `format:PATH` means.
+fn chosen(text: &str) -> Result<Vec<ChosenDataset>> {
+    if let Some((plugin, path)) = own_data::address(text)? {
+        return Ok(vec![ChosenDataset { plugin, path: Some(path.to_owned()) }]);
+    }
+    let members = plugin::datasets(text)?.into_iter();
+    Ok(members.map(|plugin| ChosenDataset { plugin, path: None }).collect())
+}
+
+/// Every data set with its options. Where users' own lie is added to `own`.
+fn data(
+    resolved: &ResolvedSettings,
+    own: &mut BTreeMap<String, PathBuf>,
+) -> Result<Vec<DatasetConfig>> {
     let mut data = Vec::new();
-    for plugin in datasets(&resolved.settings)? {
+    let mut known = BTreeSet::new();
+    for ChosenDataset { plugin, path } in datasets(&resolved.settings)? {
+        let name = match path {
+            None => plugin.name.to_owned(),
+            Some(path) => {
+                let (name, place) = own_data::named(plugin, &path)?;
+                own.entry(name.clone()).or_insert(place);
+                name
+            }
+        };
+        // Two paths may hold the same data.
+        if !known.insert(name.clone()) {
+            continue;
+        }
         let axes = resolved.axes_of_dataset(plugin.name);
         for options in ParameterSet::dataset(plugin.name)?.expand(&axes)? {
-            let options = options.as_object().cloned().unwrap_or_default();
-            data.push(DatasetConfig { plugin, options: options.into() });
+            let options = options.as_object().cloned().unwrap_or_default().into();
+            data.push(DatasetConfig { name: name.clone(), plugin, options });
         }
     }
     Ok(data)

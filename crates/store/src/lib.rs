@@ -3,6 +3,7 @@
 //! ```text
 //! runs/
 //!   store.json                 format of the store
+//!   own-data.json              where data of users lay on this machine
 //!   grids/<id>.json            what was planned, and how it was to be compared
 //!   <trial>/spec.json          what is to be trained
 //!   <trial>/attempts/<n>.json  who works on it; see `lease`
@@ -36,8 +37,10 @@ mod maintenance;
 mod marker;
 mod masks;
 mod merge;
+mod own_data;
 mod predictions;
 mod progress;
+mod publish;
 mod table;
 mod trial;
 mod weights;
@@ -61,6 +64,7 @@ pub use maintenance::{Finding, FindingKind, Waste, WasteOptions};
 pub use merge::Merged;
 use predictions::SharedTargets;
 pub use progress::TrialProgress;
+pub use publish::Published;
 pub use trial::{RowCounts, TrialResult};
 
 /// Records of grids.

@@ -24,7 +24,7 @@ pub(crate) const RESULT: &str = "result.json";
 pub(crate) const HISTORY: &str = "history.csv";
 const LAYERS: &str = "layers.csv";
 const AGES: &str = "ages.csv";
-const LOG: &str = "log.txt";
+pub(crate) const LOG: &str = "log.txt";
 
 /// Is that the name of a file of a trial that ended, beside its specification and its result?
 pub(crate) fn belongs_to_a_trial(name: &str) -> bool {

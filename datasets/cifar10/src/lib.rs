@@ -21,18 +21,14 @@ mod records;
 
 use std::path::{Path, PathBuf};
 
-use dst_augment::{Augmentation, by_channel};
 use dst_core::dataset::train_part;
 use dst_core::options::{self, DatasetOptions, OptionsType};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task,
-    UserSamples, device,
-};
+use dst_core::{DataSources, Dataset, Metric, Result, Split};
 use dst_data::parquet::ParquetTable;
 use dst_data::{Source, file, image};
-use rand_chacha::ChaCha8Rng;
+use dst_images::{Augmentation, ImageDataset, Normalisation, ReadImages, Samples, UserImages};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +53,7 @@ inventory::submit! {
         metric: Metric::Accuracy,
         second_metric: None,
         find: |sources| Ok(find_all(sources)?.to_string()),
+        own: None,
         hub: &[hub::FILES],
         options: OptionsType::of::<Options>(),
         load: |sources, options| load(sources, &options::read(options)?),
@@ -139,15 +136,38 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
             }
         }
     }
-    let part = train_part(range(Split::Train).1 as usize, options.train_samples)?;
-    Ok(Box::new(Cifar10 {
+    let labels = Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?;
+    Ok(Box::new(split(&Samples { images, labels }, options, found.to_string())?))
+}
+
+/// The data set of all images in the order of the files.
+fn split(all: &Samples, options: &Options, origin: String) -> Result<ImageDataset> {
+    let split = |split| {
+        let (start, count) = range(split);
+        all.part(start, count)
+    };
+    Ok(ImageDataset {
+        train: split(Split::Train).kept(options.train_samples)?,
+        validation: split(Split::Validation),
+        test: split(Split::Test),
+        classes: CLASSES.into(),
+        class_names: CLASS_NAMES.map(str::to_owned).to_vec(),
+        normalisation: Normalisation::in_single_precision(&MEAN, &STANDARD_DEVIATION),
         augmentation: options.augmentation,
-        part: part.map(|rows| Tensor::f_from_slice(&rows)).transpose()?,
-        images,
-        labels: Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?,
+        read: ReadImages::new(image_of_user),
         digest: digest(),
-        origin: found.to_string(),
-    }))
+        origin,
+        warnings: Vec::new(),
+        library: env!("CARGO_CRATE_NAME"),
+    })
+}
+
+/// The image of a PNG file.
+fn image_of_user(file: &Path) -> Result<UserImages> {
+    let shape = [CHANNELS, SIDE, SIDE];
+    let pixels = image::read_png(file, shape.map(|side| side as usize))?;
+    let images = Tensor::f_from_slice(&pixels)?.f_view([1, CHANNELS, SIDE, SIDE])?;
+    Ok(UserImages { images, rows: Vec::new() })
 }
 
 /// Finds a file plain or compressed.
@@ -161,20 +181,6 @@ fn digest() -> String {
     file::digest(FILES.map(|(name, sha256)| (sha256, name)))
 }
 
-/// All images in the order of the files, in main memory.
-#[derive(Debug)]
-struct Cifar10 {
-    /// `Uint8 [60,000, 3, 32, 32]`.
-    images: Tensor,
-    /// `Int64 [60,000]`.
-    labels: Tensor,
-    augmentation: Augmentation,
-    /// Rows of the training split that are used, `Int64 [count]`, if not all are.
-    part: Option<Tensor>,
-    digest: String,
-    origin: String,
-}
-
 /// The first image of a split, and how many it has.
 const fn range(split: Split) -> (i64, i64) {
     match split {
@@ -182,95 +188,6 @@ const fn range(split: Split) -> (i64, i64) {
         Split::Validation => (45_000, 5_000),
         Split::Test => (50_000, 10_000),
     }
-}
-
-impl Dataset for Cifar10 {
-    fn input(&self) -> InputShape {
-        InputShape::Image { channels: CHANNELS, height: SIDE, width: SIDE }
-    }
-
-    fn task(&self) -> Task {
-        Task::Classification { classes: i64::from(CLASSES) }
-    }
-
-    fn len(&self, split: Split) -> usize {
-        match (&self.part, split) {
-            (Some(part), Split::Train) => part.numel(),
-            _ => range(split).1 as usize,
-        }
-    }
-
-    fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch> {
-        let (start, count) = range(split);
-        let mut rows = Tensor::f_from_slice(rows)?;
-        if let (Some(part), Split::Train) = (&self.part, split) {
-            rows = part.f_index_select(0, &rows)?;
-        }
-        // Bytes travel to the device, a quarter of the floats that they become there.
-        let images = self.images.f_narrow(0, start, count)?.f_index_select(0, &rows)?;
-        let images = normalise(&device::upload(&images, device)?)?;
-        let target = self.labels.f_narrow(0, start, count)?.f_index_select(0, &rows)?;
-        Ok(Batch { input: Input::Image(images), target: device::upload(&target, device)? })
-    }
-
-    fn class_names(&self) -> &[&str] {
-        &CLASS_NAMES
-    }
-
-    fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
-        let shape = [CHANNELS, SIDE, SIDE];
-        let pixels = image::read_png(file, shape.map(|side| side as usize))?;
-        let bytes = Tensor::f_from_slice(&pixels)?.f_view([1, CHANNELS, SIDE, SIDE])?;
-        let images = normalise(&device::upload(&bytes, device)?)?;
-        Ok(UserSamples { batches: vec![Input::Image(images)], positions: Vec::new() })
-    }
-
-    fn fork(&self) -> Option<Box<dyn Dataset>> {
-        Some(Box::new(Self {
-            images: self.images.shallow_clone(),
-            labels: self.labels.shallow_clone(),
-            augmentation: self.augmentation,
-            part: self.part.as_ref().map(Tensor::shallow_clone),
-            digest: self.digest.clone(),
-            origin: self.origin.clone(),
-        }))
-    }
-
-    fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {
-        let Input::Image(images) = &batch.input else {
-            return Err(Error::contract("a batch of CIFAR-10 holds tokens"));
-        };
-        let black = black(images.device())?;
-        if let Some(changed) = self.augmentation.apply(images, &black, rng)? {
-            batch.input = Input::Image(changed);
-        }
-        Ok(())
-    }
-
-    fn digest(&self) -> &str {
-        &self.digest
-    }
-
-    fn origin(&self) -> &str {
-        &self.origin
-    }
-}
-
-/// Bytes `[batch, 3, …]` as normalised floats, on the same device.
-fn normalise(bytes: &Tensor) -> Result<Tensor> {
-    let scale = STANDARD_DEVIATION.map(|deviation| 1.0 / (255.0 * deviation));
-    let device = bytes.device();
-    let mut images = bytes.f_to_kind(Kind::Float)?.f_mul_(&by_channel(&scale, device)?)?;
-    Ok(images.f_add_(&black(device)?)?)
-}
-
-/// What a black pixel becomes, `[1, 3, 1, 1]`.
-fn black(device: Device) -> Result<Tensor> {
-    let mut black = MEAN;
-    for (value, deviation) in black.iter_mut().zip(STANDARD_DEVIATION) {
-        *value /= -deviation;
-    }
-    by_channel(&black, device)
 }
 
 #[cfg(test)]

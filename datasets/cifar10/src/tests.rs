@@ -3,7 +3,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use dst_core::{ErrorKind, SeedStreams, plugin};
+use dst_core::{Batch, ErrorKind, Input, SeedStreams, plugin};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Map, json};
@@ -15,7 +15,7 @@ fn load_from(data_dir: Option<&Path>) -> Result<Box<dyn Dataset>> {
     plugin::dataset(
         "cifar10",
         &Map::new(),
-        &DataSources { data_dir, hub: None, model_folder: None },
+        &DataSources { data_dir, hub: None, ..DataSources::default() },
     )
 }
 
@@ -25,22 +25,16 @@ fn images(batch: &Batch) -> &Tensor {
 }
 
 /// Images that are the same throughout, with the number of the image in every pixel.
-fn flat_images() -> Cifar10 {
+fn flat_images(options: &Options) -> ImageDataset {
     let numbers = Tensor::arange(60_000, (Kind::Int64, Device::Cpu));
     let bytes = numbers.remainder(251).to_kind(Kind::Uint8).reshape([60_000, 1, 1, 1]);
-    Cifar10 {
-        images: bytes.expand([60_000, CHANNELS, SIDE, SIDE], false),
-        labels: numbers.remainder(10),
-        augmentation: Options::default().augmentation,
-        part: None,
-        digest: String::new(),
-        origin: String::new(),
-    }
+    let images = bytes.expand([60_000, CHANNELS, SIDE, SIDE], false);
+    split(&Samples { images, labels: numbers.remainder(10) }, options, String::new()).unwrap()
 }
 
 #[test]
 fn splits_follow_each_other() {
-    let dataset = flat_images();
+    let dataset = flat_images(&Options::default());
     assert_eq!(SPLITS.map(|split| dataset.len(split)), [45_000, 5_000, 10_000]);
     for (split, first) in SPLITS.into_iter().zip([0, 45_000, 50_000]) {
         let last = dataset.len(split) as i64 - 1;
@@ -63,7 +57,9 @@ fn splits_follow_each_other() {
 #[test]
 fn every_channel_is_normalised_by_its_own_numbers() {
     let bytes = Tensor::from_slice(&[0u8, 255, 0, 255, 0, 255]).reshape([1, 3, 1, 2]);
-    let values = Vec::<f32>::try_from(normalise(&bytes).unwrap().flatten(0, -1)).unwrap();
+    let normalisation = Normalisation::in_single_precision(&MEAN, &STANDARD_DEVIATION);
+    let normalised = normalisation.apply(&bytes).unwrap();
+    let values = Vec::<f32>::try_from(normalised.flatten(0, -1)).unwrap();
     for (channel, pair) in values.chunks(2).enumerate() {
         let (mean, deviation) = (MEAN[channel], STANDARD_DEVIATION[channel]);
         assert!((pair[0] + mean / deviation).abs() < 1e-6, "{values:?}");
@@ -73,7 +69,7 @@ fn every_channel_is_normalised_by_its_own_numbers() {
 
 #[test]
 fn augmentation_depends_on_its_stream_and_pads_with_black() {
-    let dataset = flat_images();
+    let dataset = flat_images(&Options::default());
     let rows: Vec<i64> = (200..264).collect();
     let augmented = |label: &str| {
         let mut batch = dataset.batch(Split::Train, &rows, Device::Cpu).unwrap();
@@ -89,7 +85,7 @@ fn augmentation_depends_on_its_stream_and_pads_with_black() {
     assert_eq!(first.target, plain.target);
     assert_eq!(images(&first).size(), [64, 3, 32, 32]);
     // In a flat image, a crop leaves the colour or black.
-    let black = black(Device::Cpu).unwrap();
+    let black = dataset.normalisation.black(Device::Cpu).unwrap();
     let kept = images(&first).eq_tensor(images(&plain));
     let padded = images(&first).eq_tensor(&black);
     assert_eq!(kept.logical_or(&padded).all().int64_value(&[]), 1);
@@ -101,8 +97,7 @@ fn augmentation_depends_on_its_stream_and_pads_with_black() {
 #[test]
 fn a_part_of_the_training_images_is_asked_for_by_its_own_rows() {
     let rows = train_part(45_000, Some(100)).unwrap().unwrap();
-    let part = Some(Tensor::from_slice(&rows));
-    let dataset = Cifar10 { part, ..flat_images() };
+    let dataset = flat_images(&Options { train_samples: Some(100), ..Options::default() });
     assert_eq!(SPLITS.map(|split| dataset.len(split)), [100, 5_000, 10_000]);
     let batch = dataset.batch(Split::Train, &[99, 0], Device::Cpu).unwrap();
     assert_eq!(Vec::<i64>::try_from(&batch.target).unwrap(), [rows[99] % 10, rows[0] % 10]);
@@ -209,7 +204,7 @@ fn the_readme_lists_the_sums() {
 pub(crate) fn real_data() -> Option<Box<dyn Dataset>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
-    let sources = DataSources { data_dir: folder, hub: None, model_folder: None };
+    let sources = DataSources { data_dir: folder, hub: None, ..DataSources::default() };
     if FILES.iter().any(|(name, _)| find(&sources, name).is_err()) {
         println!("skipped: no data");
         return None;

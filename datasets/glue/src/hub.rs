@@ -4,15 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use dst_core::{Error, Result};
+use dst_data::cache::sum;
 use dst_data::parquet::ParquetTable;
+use dst_texts::{Encoded, TextRows, Vocabulary};
 
-use crate::cache::sum;
-use crate::encoded::Encoded;
 use crate::kept;
 use crate::options::Options;
 use crate::task::{File, Hub, Labels, Task};
-use crate::tsv::{Rows, check_count};
-use crate::vocabulary::Vocabulary;
+use crate::tsv::check_count;
 
 /// The token ids of a table, from the cache if they are there, and `(sum, name)` of its files.
 ///
@@ -48,7 +47,7 @@ fn encode(
 ) -> Result<Encoded> {
     let first = table.strings(hub.first)?;
     let second = hub.second.map(|column| table.strings(column)).transpose()?.unwrap_or_default();
-    let rows = Rows {
+    let rows = TextRows {
         first: first.iter().map(String::as_str).collect(),
         second: second.iter().map(String::as_str).collect(),
         labels: labels(table, task.labels)?,

@@ -13,18 +13,12 @@
 //! part of the training data, `train.subset.tsv`, loads under a name of its own, such as
 //! `glue/sst2-subset`: its numbers are not comparable with published ones.
 
-mod batches;
-mod cache;
-mod encoded;
 mod hub;
 mod options;
 mod task;
 #[cfg(test)]
 mod tests;
 mod tsv;
-mod user_texts;
-mod vocabulary;
-mod wordpiece;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,20 +26,14 @@ use std::sync::Arc;
 use dst_core::dataset::{read_file, train_part};
 use dst_core::options::{OptionsType, read};
 use dst_core::plugin::{DatasetGroup, DatasetPlugin};
-use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task as Goal,
-    UserSamples, device,
-};
+use dst_core::{DataSources, Dataset, Error, Result};
 use dst_data::Source;
+use dst_data::cache::{Sum, sum};
 use dst_data::file::hexadecimal;
-use rand_chacha::ChaCha8Rng;
+use dst_texts::{Encoded, TextDataset, TextPart, Vocabulary, cache_folder, vocabulary};
 
-use cache::{Sum, sum};
-use encoded::Encoded;
 pub use options::Options;
 use task::{File, Task};
-use vocabulary::Vocabulary;
 
 /// At least every how many rows of the training data one is held out for validation.
 const HOLD_OUT: usize = 10;
@@ -69,10 +57,11 @@ macro_rules! plugins {
                 metric: $task.metric,
                 second_metric: $task.second_metric,
                 find: |sources| Ok(Found::find(&$task, sources, None)?.to_string()),
+                own: None,
                 hub: $task.hub_files(),
                 options: OptionsType::of::<Options>(),
                 load: |sources, options| {
-                    load(&$task, &read(options)?, sources, cache::folder().as_deref())
+                    load(&$task, &read(options)?, sources, cache_folder().as_deref())
                 },
             }
         }
@@ -160,7 +149,7 @@ fn load(
     let found = Found::find(task, sources, options.vocabulary.as_deref())?;
     let of_weights = sources.model_folder.as_deref().filter(|_| options.vocabulary.is_none());
     let beside = of_weights.map(|folder| found.vocabulary.parent() == Some(folder));
-    let loaded = || -> Result<Glue> {
+    let loaded = || -> Result<TextDataset> {
         let name_another = format!("--set {}.vocabulary=FILE", task.name);
         let vocabulary = Arc::new(Vocabulary::open(found.vocabulary.clone()).map_err(|error| match beside {
             Some(true) => error.also(&format!(
@@ -207,8 +196,8 @@ fn load(
                 ([train, test], digest(&[train_sums, test_sums].concat(), &vocabulary))
             }
         };
-        let glue = Glue::new(task, options, files, &vocabulary, digest, origin)?;
-        Ok(Glue { warnings, ..glue })
+        let texts = split(task, options, files, &vocabulary, digest, origin)?;
+        Ok(TextDataset { warnings, ..texts })
     };
     Ok(Box::new(loaded().map_err(|error| error.at(task.name))?))
 }
@@ -269,14 +258,7 @@ fn kept(
     // The name of a task decides about columns and labels.
     let length = options.cache_key();
     let key = sum(&[task.name.as_bytes(), b"\0", texts, &vocabulary.digest, &length].concat());
-    if let Some(kept) = cache.and_then(|folder| cache::read(folder, &key)) {
-        return Ok(kept);
-    }
-    let encoded = encode()?;
-    if let Some(folder) = cache {
-        cache::write(folder, &key, &encoded);
-    }
-    Ok(encoded)
+    dst_texts::kept(&key, cache, encode)
 }
 
 /// SHA-256 of what `sha256sum` prints for the files, given as sums with names, and the
@@ -287,195 +269,37 @@ fn digest(files: &[(String, String)], vocabulary: &Vocabulary) -> String {
     dst_data::file::digest(files.chain([(last.as_str(), vocabulary.name)]))
 }
 
-/// Rows of a file that form a split.
-#[derive(Debug)]
-struct Part {
-    /// Rows of the file.
-    rows: Vec<u32>,
-    /// Tokens of each.
-    lengths: Vec<u32>,
-}
-
-impl Part {
-    fn new(file: &Encoded, rows: impl Iterator<Item = usize>) -> Self {
-        let rows: Vec<u32> = rows.map(|row| row as u32).collect();
-        let length = |row: &u32| file.row(*row as usize).map_or(0, |ids| ids.len() as u32);
-        Self { lengths: rows.iter().map(length).collect(), rows }
-    }
-}
-
-/// Clones share the samples.
-#[derive(Debug, Clone)]
-struct Glue {
-    task: Task,
-    goal: Goal,
-    metric: Metric,
-    second_metric: Option<Metric>,
-    train_file: Arc<Encoded>,
-    test_file: Arc<Encoded>,
-    train: Arc<Part>,
-    validation: Arc<Part>,
-    test: Arc<Part>,
-    vocabulary: Arc<Vocabulary>,
-    /// Tokens of the longest row that there may be.
-    length: i64,
+/// The data set of a task's rows.
+fn split(
+    task: &Task,
+    options: &Options,
+    [train_file, test_file]: [Encoded; 2],
+    vocabulary: &Arc<Vocabulary>,
     digest: String,
     origin: String,
-    /// What is to be said before training.
-    warnings: Vec<String>,
-}
-
-impl Glue {
-    fn new(
-        task: &Task,
-        options: &Options,
-        [train_file, test_file]: [Encoded; 2],
-        vocabulary: &Arc<Vocabulary>,
-        digest: String,
-        origin: String,
-    ) -> Result<Self> {
-        let all = 0..train_file.len();
-        let every = HOLD_OUT.max(all.len().div_ceil(LARGEST_VALIDATION));
-        let held_out = |row: &usize| row % every == every - 1;
-        let mut train: Vec<usize> = all.clone().filter(|row| !held_out(row)).collect();
-        if let Some(part) = train_part(train.len(), options.train_samples)? {
-            train = part.into_iter().map(|row| train[row as usize]).collect();
-        }
-        Ok(Self {
-            task: *task,
-            goal: task.kind(),
-            metric: task.metric,
-            second_metric: task.second_metric,
-            train: Arc::new(Part::new(&train_file, train.into_iter())),
-            validation: Arc::new(Part::new(&train_file, all.filter(held_out))),
-            test: Arc::new(Part::new(&test_file, 0..test_file.len())),
-            train_file: Arc::new(train_file),
-            test_file: Arc::new(test_file),
-            vocabulary: Arc::clone(vocabulary),
-            length: options.length() as i64,
-            digest,
-            origin,
-            warnings: Vec::new(),
-        })
+) -> Result<TextDataset> {
+    let all = 0..train_file.len();
+    let every = HOLD_OUT.max(all.len().div_ceil(LARGEST_VALIDATION));
+    let held_out = |row: &usize| row % every == every - 1;
+    let mut train: Vec<usize> = all.clone().filter(|row| !held_out(row)).collect();
+    if let Some(part) = train_part(train.len(), options.train_samples)? {
+        train = part.into_iter().map(|row| train[row as usize]).collect();
     }
-
-    fn part(&self, split: Split) -> (&Encoded, &Part) {
-        match split {
-            Split::Train => (&self.train_file, &self.train),
-            Split::Validation => (&self.train_file, &self.validation),
-            Split::Test => (&self.test_file, &self.test),
-        }
-    }
-}
-
-impl Dataset for Glue {
-    fn input(&self) -> InputShape {
-        InputShape::Tokens { vocabulary: self.vocabulary.size, length: self.length }
-    }
-
-    fn task(&self) -> Goal {
-        self.goal
-    }
-
-    fn metric(&self) -> Metric {
-        self.metric
-    }
-
-    fn second_metric(&self) -> Option<Metric> {
-        self.second_metric
-    }
-
-    fn len(&self, split: Split) -> usize {
-        self.part(split).1.rows.len()
-    }
-
-    fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch> {
-        let (file, part) = self.part(split);
-        let mut samples = Vec::with_capacity(rows.len());
-        for row in rows {
-            let place = usize::try_from(*row).ok().and_then(|row| part.rows.get(row));
-            let sample = place.and_then(|place| {
-                let place = *place as usize;
-                Some((file.row(place)?, file.firsts[place] as usize, file.labels[place]))
-            });
-            samples.push(sample.ok_or_else(|| {
-                Error::contract(format!("row {row} was asked for, of {}", part.rows.len()))
-            })?);
-        }
-        let texts: Vec<_> = samples.iter().map(|(ids, first, _)| (*ids, *first)).collect();
-        let input = padded(&texts, self.vocabulary.pad, device)?;
-        let labels: Vec<f32> = samples.iter().map(|(.., label)| *label).collect();
-        let kind = match self.goal {
-            Goal::Classification { .. } => Kind::Int64,
-            Goal::Regression => Kind::Float,
-        };
-        let target = device::upload(&Tensor::f_from_slice(&labels)?.f_to_kind(kind)?, device)?;
-        Ok(Batch { input, target })
-    }
-
-    fn class_names(&self) -> &[&str] {
-        self.task.class_names()
-    }
-
-    fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
-        user_texts::read(file, &self.task, &self.vocabulary, self.length as usize, device)
-            .map_err(|error| error.at(file.display().to_string()))
-    }
-
-    fn fork(&self) -> Option<Box<dyn Dataset>> {
-        Some(Box::new(self.clone()))
-    }
-
-    fn batches(
-        &self,
-        split: Split,
-        batch_size: usize,
-        order: Option<&mut ChaCha8Rng>,
-    ) -> Vec<Vec<i64>> {
-        batches::by_length(&self.part(split).1.lengths, batch_size, order)
-    }
-
-    fn representative_row(&self) -> i64 {
-        let lengths = &self.train.lengths;
-        let sum: u64 = lengths.iter().map(|length| u64::from(*length)).sum();
-        let mean = (sum as f64 / lengths.len().max(1) as f64).round() as u32;
-        let nearest = lengths.iter().enumerate().min_by_key(|(_, length)| length.abs_diff(mean));
-        nearest.map_or(0, |(row, _)| row as i64)
-    }
-
-    fn digest(&self) -> &str {
-        &self.digest
-    }
-
-    fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-}
-
-/// Token ids of texts, each with how many of them are of the first segment, as a model takes them:
-/// padded on the right to the longest.
-fn padded(texts: &[(&[u32], usize)], pad: i64, device: Device) -> Result<Input> {
-    let width = texts.iter().map(|(ids, _)| ids.len()).max().unwrap_or(0);
-    let size = texts.len() * width;
-    let mut ids = vec![pad; size];
-    let mut segments = vec![0i64; size];
-    let mut present = vec![false; size];
-    for (index, (tokens, first)) in texts.iter().enumerate() {
-        let at = index * width;
-        for (id, token) in ids[at..].iter_mut().zip(*tokens) {
-            *id = i64::from(*token);
-        }
-        segments[at + first..at + tokens.len()].fill(1);
-        present[at..at + tokens.len()].fill(true);
-    }
-    let shape = [texts.len() as i64, width as i64];
-    Ok(Input::Tokens {
-        ids: device::upload(&Tensor::f_from_slice(&ids)?.f_view(shape)?, device)?,
-        segments: device::upload(&Tensor::f_from_slice(&segments)?.f_view(shape)?, device)?,
-        present: device::upload(&Tensor::f_from_slice(&present)?.f_view(shape)?, device)?,
+    let (train_file, test_file) = (Arc::new(train_file), Arc::new(test_file));
+    Ok(TextDataset {
+        task: task.kind(),
+        metric: task.metric,
+        second_metric: task.second_metric,
+        train: TextPart::new(&train_file, train),
+        validation: TextPart::new(&train_file, all.filter(held_out)),
+        test: TextPart::new(&test_file, 0..test_file.len()),
+        vocabulary: Arc::clone(vocabulary),
+        length: options.length(),
+        class_names: task.class_names().iter().map(|name| (*name).to_owned()).collect(),
+        columns: task.text_columns().into_iter().map(str::to_owned).collect(),
+        digest,
+        origin,
+        warnings: Vec::new(),
+        library: env!("CARGO_CRATE_NAME"),
     })
 }

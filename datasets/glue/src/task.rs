@@ -1,6 +1,7 @@
 //! The tasks: their files, columns and labels.
 
 use dst_core::{HubFiles, Metric, Task as Kind};
+use dst_texts::vocabulary::VOCABULARY;
 
 /// One data set of GLUE, whole or in part.
 #[derive(Debug, Clone, Copy)]
@@ -35,10 +36,6 @@ pub(crate) struct Hub {
     pub(crate) first: &'static str,
     pub(crate) second: Option<&'static str>,
 }
-
-/// The vocabulary of the uncased BERTs.
-pub(crate) const VOCABULARY: HubFiles =
-    HubFiles { repository: "google-bert/bert-base-uncased", files: &["vocab.txt"] };
 
 macro_rules! hub {
     ($train:expr, $test:expr, $first:literal, $second:expr) => {

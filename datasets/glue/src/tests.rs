@@ -4,6 +4,10 @@ use std::fmt::Write;
 use std::fs;
 
 use dst_core::plugin::Plugin;
+use dst_core::tch::{Device, Kind, Tensor};
+use dst_core::{Batch, Input, InputShape, Metric, Split, Task as Goal};
+use dst_texts::testing::{found, small};
+use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
@@ -20,13 +24,16 @@ fn loose(task: Task) -> Task {
 /// A data folder with a small vocabulary and the files of one task.
 fn folder(task: &Task, train: &str, test: &str) -> (tempfile::TempDir, DataSources) {
     let folder = tempfile::tempdir().unwrap();
-    vocabulary::tests::small(folder.path());
+    small(folder.path());
     let at = folder.path().join("glue_data").join(task.folder);
     fs::create_dir_all(&at).unwrap();
     fs::write(at.join(task.train.name), train).unwrap();
     fs::write(at.join(task.test.name), test).unwrap();
-    let sources =
-        DataSources { data_dir: Some(folder.path().to_path_buf()), hub: None, model_folder: None };
+    let sources = DataSources {
+        data_dir: Some(folder.path().to_path_buf()),
+        hub: None,
+        ..DataSources::default()
+    };
     (folder, sources)
 }
 
@@ -232,10 +239,10 @@ fn at_most_5_000_rows_are_held_out() {
         }
         file.labels = vec![0.0; rows];
         let folder = tempfile::tempdir().unwrap();
-        let vocabulary = Arc::new(vocabulary::tests::small(folder.path()));
+        let vocabulary = Arc::new(small(folder.path()));
         let files = [file, Encoded::default()];
         let options = Options::default();
-        let glue = Glue::new(&SST2, &options, files, &vocabulary, String::new(), String::new());
+        let glue = split(&SST2, &options, files, &vocabulary, String::new(), String::new());
         let glue = glue.unwrap();
         (glue.len(Split::Validation), glue.len(Split::Train))
     };
@@ -369,7 +376,7 @@ fn the_layout_without_glue_data_is_found() {
     let (folder, _) = rte();
     let inner = folder.path().join("glue_data");
     fs::rename(folder.path().join("bert-base-uncased"), inner.join("bert-base-uncased")).unwrap();
-    let sources = DataSources { data_dir: Some(inner), hub: None, model_folder: None };
+    let sources = DataSources { data_dir: Some(inner), hub: None, ..DataSources::default() };
     assert_eq!(
         load(&loose(RTE), &Options::default(), &sources, None).unwrap().len(Split::Train),
         23
@@ -413,8 +420,8 @@ fn every_task_and_every_part_is_registered() {
 fn real_data() -> Option<DataSources> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let data_dir = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
-    let sources = DataSources { data_dir, hub: None, model_folder: None };
-    if find(&WNLI, WNLI.train, &sources).is_err() || vocabulary::tests::found(&sources).is_err() {
+    let sources = DataSources { data_dir, hub: None, ..DataSources::default() };
+    if find(&WNLI, WNLI.train, &sources).is_err() || found(&sources).is_err() {
         println!("skipped: no data");
         return None;
     }
@@ -511,17 +518,20 @@ fn less_than_a_tenth_of_sst2_is_padding() {
 #[test]
 fn both_forms_of_the_vocabulary_give_the_same_ids() {
     let Some(sources) = real_data() else { return };
-    let found = vocabulary::tests::found(&sources).unwrap().path;
-    let json = found.with_file_name("tokenizer.json");
+    let path = found(&sources).unwrap().path;
+    let json = path.with_file_name("tokenizer.json");
     if !json.is_file() {
         println!("skipped: no tokenizer.json");
         return;
     }
     let other = tempfile::tempdir().unwrap();
     fs::copy(json, other.path().join("tokenizer.json")).unwrap();
-    let other =
-        DataSources { data_dir: Some(other.path().to_path_buf()), hub: None, model_folder: None };
-    let [txt, json] = [&sources, &other].map(|sources| vocabulary::tests::found(sources).unwrap());
+    let other = DataSources {
+        data_dir: Some(other.path().to_path_buf()),
+        hub: None,
+        ..DataSources::default()
+    };
+    let [txt, json] = [&sources, &other].map(|sources| found(sources).unwrap());
     assert_eq!((txt.size, txt.pad), (json.size, json.pad));
     assert_eq!((txt.digest, txt.name), (json.digest, json.name));
     let bytes = fs::read(find(&RTE, RTE.train, &sources).unwrap()).unwrap();

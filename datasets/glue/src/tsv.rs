@@ -1,20 +1,11 @@
 //! The files: rows end at line feeds, columns at tabs, and nothing is quoted.
 
 use dst_core::{Error, Result};
+use dst_data::cache::{Sum, sum};
 use dst_data::file::hexadecimal;
+use dst_texts::TextRows;
 
-use crate::cache::{Sum, sum};
 use crate::task::{Columns, File, Labels, Task};
-
-/// Texts and labels in the order of a file.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Rows<'a> {
-    pub(crate) first: Vec<&'a str>,
-    /// As many as `first` for pairs, none otherwise.
-    pub(crate) second: Vec<&'a str>,
-    /// Class numbers or scores.
-    pub(crate) labels: Vec<f32>,
-}
 
 /// Where the columns stand in every row.
 struct Places {
@@ -51,7 +42,11 @@ pub(crate) fn is_official(bytes: &[u8], file_sum: &Sum, file: File) -> Option<bo
 /// # Errors
 /// With the line, if the file is not UTF-8, lacks a column, or a row has another number of
 /// columns or an unknown label; and if it is empty or has another number of rows.
-pub(crate) fn parse<'a>(bytes: &'a [u8], task: &Task, expected: Option<usize>) -> Result<Rows<'a>> {
+pub(crate) fn parse<'a>(
+    bytes: &'a [u8],
+    task: &Task,
+    expected: Option<usize>,
+) -> Result<TextRows<'a>> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         Error::data("this is not UTF-8").at(at(line))
@@ -74,7 +69,7 @@ pub(crate) fn parse<'a>(bytes: &'a [u8], task: &Task, expected: Option<usize>) -
             named(header, first, second, label).map_err(|error| error.at(at(1)))?
         }
     };
-    let mut rows = Rows { first: Vec::new(), second: Vec::new(), labels: Vec::new() };
+    let mut rows = TextRows { first: Vec::new(), second: Vec::new(), labels: Vec::new() };
     let mut broken = 0;
     let mut cells = Vec::new();
     for (line, number) in lines {
@@ -152,7 +147,7 @@ fn label(cell: &str, labels: Labels) -> Result<f32> {
 /// # Errors
 /// If it has none, or another number than `expected`.
 pub(crate) fn check_count(
-    rows: &Rows<'_>,
+    rows: &TextRows<'_>,
     task: &Task,
     expected: Option<usize>,
     slack: usize,

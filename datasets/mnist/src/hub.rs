@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use dst_core::{Error, HubFiles, Result};
 use dst_data::image;
 use dst_data::parquet::ParquetTable;
+use dst_images::Samples;
+use dst_images::idx::{self, Expected};
 
-use crate::Samples;
-use crate::idx::{self, CLASSES, Expected, SIDE};
+use crate::{CLASSES, SIDE};
 
 /// Training and test, in this order.
 pub(crate) const FILES: HubFiles = HubFiles {
@@ -19,7 +20,7 @@ pub(crate) const FILES: HubFiles = HubFiles {
 /// so must have the same sums: a result is one of MNIST, wherever MNIST was.
 ///
 /// # Errors
-/// If a file is damaged or has another schema, a image or a label is not one of MNIST, or the
+/// If a file is damaged or has another schema, an image or a label is not one of MNIST, or the
 /// counts or contents are not the canonical ones.
 pub(crate) fn samples(
     files: &[PathBuf],
@@ -37,10 +38,10 @@ pub(crate) fn samples(
     let mut bytes = idx::header(&[count, SIDE, SIDE]);
     bytes.reserve(count * SIDE * SIDE);
     table.bytes("image.bytes", |png| image::png(png, [1, SIDE, SIDE], &mut bytes))?;
-    let images = idx::images(&bytes[..], images).map_err(at)?;
+    let images = crate::images(&bytes[..], images).map_err(at)?;
     let mut bytes = idx::header(&[count]);
     bytes.extend(table.classes("label", usize::from(CLASSES))?);
-    let labels = idx::labels(&bytes[..], labels).map_err(at)?;
+    let labels = crate::labels(&bytes[..], labels).map_err(at)?;
     Ok(Samples { images, labels })
 }
 

@@ -17,27 +17,29 @@
 //! labels, and the SHA-256 of the canonical unpacked file.
 
 mod hub;
-mod idx;
 mod options;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use dst_augment::{Augmentation, by_channel};
 use dst_core::options::{OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
-use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, Result, Split, Task,
-    UserSamples, device,
-};
+use dst_core::tch::Tensor;
+use dst_core::{DataSources, Dataset, Error, Metric, Result};
 use dst_data::{Source, file, image};
+use dst_images::idx::{self, Expected};
+use dst_images::{ImageDataset, Normalisation, ReadImages, Samples, UserImages};
 use flate2::read::MultiGzDecoder;
-use rand_chacha::ChaCha8Rng;
 
-use idx::Expected;
 pub use options::Options;
 
+/// Rows and columns of an image.
+const SIDE: usize = 28;
+
+/// Classes: the digits 0 to 9.
+const CLASSES: u8 = 10;
+
+/// Of pixels in [0, 1].
 const MEAN: f64 = 0.1307;
 const STANDARD_DEVIATION: f64 = 0.3081;
 
@@ -55,6 +57,7 @@ inventory::submit! {
         metric: Metric::Accuracy,
         second_metric: None,
         find: |sources| Ok(find_all(sources)?.to_string()),
+        own: None,
         hub: &[hub::FILES],
         options: OptionsType::of::<Options>(),
         load: |sources, options| load_mnist(sources, &read(options)?),
@@ -72,6 +75,7 @@ inventory::submit! {
         metric: Metric::Accuracy,
         second_metric: None,
         find: |_| Ok(CARRIED.to_owned()),
+        own: None,
         hub: &[],
         options: OptionsType::of::<Options>(),
         load: |_, options| load_mnist_10k(&read(options)?),
@@ -131,6 +135,14 @@ static CARRIED_LABELS: &[u8] = include_bytes!("../data/mnist-10k-labels-idx1-uby
 
 type Parse = fn(Box<dyn Read>, Expected<'_>) -> Result<Tensor>;
 
+fn images(source: impl Read, expected: Expected<'_>) -> Result<Tensor> {
+    idx::images(source, [SIDE; 2], expected)
+}
+
+fn labels(source: impl Read, expected: Expected<'_>) -> Result<Tensor> {
+    idx::labels(source, CLASSES, expected)
+}
+
 /// All files are looked for before one is read: a missing one is known at once.
 fn find_all(sources: &DataSources) -> Result<Source> {
     let own = MNIST.iter().map(|file| find(sources, file.name)).collect();
@@ -139,7 +151,7 @@ fn find_all(sources: &DataSources) -> Result<Source> {
 
 fn load_mnist(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let found = find_all(sources)?;
-    let [images, labels, test_images, test_labels] = MNIST.map(|file| file.expected);
+    let [train_images, train_labels, test_images, test_labels] = MNIST.map(|file| file.expected);
     let (train, test) = match &found {
         Source::Files(paths) => {
             let read = |index: usize, parse: Parse| {
@@ -148,22 +160,40 @@ fn load_mnist(sources: &DataSources, options: &Options) -> Result<Box<dyn Datase
                     .map_err(|error| error.at(path.display().to_string()))
             };
             (
-                Samples { images: read(0, idx::images)?, labels: read(1, idx::labels)? },
-                Samples { images: read(2, idx::images)?, labels: read(3, idx::labels)? },
+                Samples { images: read(0, images)?, labels: read(1, labels)? },
+                Samples { images: read(2, images)?, labels: read(3, labels)? },
             )
         }
         Source::Hub(snapshot) => (
-            hub::samples(&snapshot.files[0], images, labels)?,
+            hub::samples(&snapshot.files[0], train_images, train_labels)?,
             hub::samples(&snapshot.files[1], test_images, test_labels)?,
         ),
     };
-    Ok(Box::new(Mnist {
-        augmentation: options.augmentation,
-        train: options.kept(train.part(0, 55_000)).map_err(|error| error.at("mnist"))?,
-        validation: train.part(55_000, 5_000),
+    let splits = [train.part(0, 55_000), train.part(55_000, 5_000), test];
+    digits("mnist", splits, options, digest(&MNIST), found.to_string())
+}
+
+/// The data set of these training, validation and test images.
+fn digits(
+    name: &str,
+    [train, validation, test]: [Samples; 3],
+    options: &Options,
+    digest: String,
+    origin: String,
+) -> Result<Box<dyn Dataset>> {
+    Ok(Box::new(ImageDataset {
+        train: train.kept(options.train_samples).map_err(|error| error.at(name))?,
+        validation,
         test,
-        digest: digest(&MNIST),
-        origin: found.to_string(),
+        classes: CLASSES.into(),
+        class_names: Vec::new(),
+        normalisation: Normalisation::new(&[MEAN], &[STANDARD_DEVIATION]),
+        augmentation: options.augmentation,
+        read: ReadImages::new(images_of_user),
+        digest,
+        origin,
+        warnings: Vec::new(),
+        library: env!("CARGO_CRATE_NAME"),
     }))
 }
 
@@ -178,22 +208,16 @@ fn find(sources: &DataSources, name: &str) -> Result<PathBuf> {
 const CARRIED: &str = "carried by the crate";
 
 fn load_mnist_10k(options: &Options) -> Result<Box<dyn Dataset>> {
-    let [images, labels] = MNIST_10K;
+    let [of_images, of_labels] = MNIST_10K;
     let at = |file: File| move |error: Error| error.at(format!("{}.gz", file.name));
     let all = Samples {
-        images: idx::images(MultiGzDecoder::new(CARRIED_IMAGES), images.expected)
-            .map_err(at(images))?,
-        labels: idx::labels(MultiGzDecoder::new(CARRIED_LABELS), labels.expected)
-            .map_err(at(labels))?,
+        images: images(MultiGzDecoder::new(CARRIED_IMAGES), of_images.expected)
+            .map_err(at(of_images))?,
+        labels: labels(MultiGzDecoder::new(CARRIED_LABELS), of_labels.expected)
+            .map_err(at(of_labels))?,
     };
-    Ok(Box::new(Mnist {
-        augmentation: options.augmentation,
-        train: options.kept(all.part(0, 7_000)).map_err(|error| error.at("mnist-10k"))?,
-        validation: all.part(7_000, 1_000),
-        test: all.part(8_000, 2_000),
-        digest: digest(&MNIST_10K),
-        origin: CARRIED.to_owned(),
-    }))
+    let splits = [all.part(0, 7_000), all.part(7_000, 1_000), all.part(8_000, 2_000)];
+    digits("mnist-10k", splits, options, digest(&MNIST_10K), CARRIED.to_owned())
 }
 
 /// SHA-256 of what `sha256sum` prints for the unpacked files. Reading compared every sum with
@@ -202,106 +226,8 @@ fn digest(files: &[File]) -> String {
     file::digest(files.iter().map(|file| (file.expected.sha256, file.name)))
 }
 
-/// Images `Uint8 [count, 1, 28, 28]` and labels `Int64 [count]` in main memory.
-#[derive(Debug)]
-struct Samples {
-    images: Tensor,
-    labels: Tensor,
-}
-
-impl Samples {
-    /// A part that shares this one's storage.
-    fn part(&self, start: i64, count: i64) -> Self {
-        Self {
-            images: self.images.narrow(0, start, count),
-            labels: self.labels.narrow(0, start, count),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Mnist {
-    augmentation: Augmentation,
-    train: Samples,
-    validation: Samples,
-    test: Samples,
-    digest: String,
-    origin: String,
-}
-
-impl Mnist {
-    fn samples(&self, split: Split) -> &Samples {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
-    }
-}
-
-impl Dataset for Mnist {
-    fn input(&self) -> InputShape {
-        let side = idx::SIDE as i64;
-        InputShape::Image { channels: 1, height: side, width: side }
-    }
-
-    fn task(&self) -> Task {
-        Task::Classification { classes: i64::from(idx::CLASSES) }
-    }
-
-    fn len(&self, split: Split) -> usize {
-        self.samples(split).labels.numel()
-    }
-
-    fn batch(&self, split: Split, rows: &[i64], device: Device) -> Result<Batch> {
-        let samples = self.samples(split);
-        let rows = Tensor::f_from_slice(rows)?;
-        // Bytes travel to the device, a quarter of the floats that they become there.
-        let bytes = device::upload(&samples.images.f_index_select(0, &rows)?, device)?;
-        let target = device::upload(&samples.labels.f_index_select(0, &rows)?, device)?;
-        Ok(Batch { input: Input::Image(normalise(&bytes)?), target })
-    }
-
-    fn read_samples(&self, path: &Path, device: Device) -> Result<UserSamples> {
-        let (bytes, positions) = images_of_user(path)?;
-        let images = normalise(&device::upload(&bytes, device)?)?;
-        Ok(UserSamples { batches: vec![Input::Image(images)], positions })
-    }
-
-    fn fork(&self) -> Option<Box<dyn Dataset>> {
-        let whole = |samples: &Samples| samples.part(0, samples.labels.numel() as i64);
-        Some(Box::new(Self {
-            augmentation: self.augmentation,
-            train: whole(&self.train),
-            validation: whole(&self.validation),
-            test: whole(&self.test),
-            digest: self.digest.clone(),
-            origin: self.origin.clone(),
-        }))
-    }
-
-    fn augment(&self, batch: &mut Batch, rng: &mut ChaCha8Rng) -> Result<()> {
-        let Input::Image(images) = &batch.input else {
-            return Err(Error::contract("a batch of MNIST holds tokens"));
-        };
-        let black = by_channel(&[(-MEAN / STANDARD_DEVIATION) as f32], images.device())?;
-        if let Some(changed) = self.augmentation.apply(images, &black, rng)? {
-            batch.input = Input::Image(changed);
-        }
-        Ok(())
-    }
-
-    fn digest(&self) -> &str {
-        &self.digest
-    }
-
-    fn origin(&self) -> &str {
-        &self.origin
-    }
-}
-
-/// The image of a PNG file or those of an IDX file, `Uint8 [count, 1, 28, 28]`, and the rows of the latter.
-fn images_of_user(path: &Path) -> Result<(Tensor, Vec<usize>)> {
+/// The image of a PNG file or those of an IDX file.
+fn images_of_user(path: &Path) -> Result<UserImages> {
     let mut begin = Vec::new();
     let read = file::open(path)?.take(4).read_to_end(&mut begin);
     read.map_err(|error| Error::io("read", path, &error))?;
@@ -311,24 +237,20 @@ fn images_of_user(path: &Path) -> Result<(Tensor, Vec<usize>)> {
              of images",
         )
     };
+    let side = SIDE as i64;
     if idx::is_idx(&begin) {
-        let images = idx::images_of_user(file::open(path)?);
+        let images =
+            idx::any_images(file::open(path)?).and_then(|images| match images.size()[2..] {
+                [height, width] if [height, width] == [side; 2] => Ok(images),
+                _ => Err(Error::data(format!("its images have {:?} pixels", &images.size()[2..]))),
+            });
         let images = images.map_err(|error| refused(error).at(path.display().to_string()))?;
         let rows = (0..images.size()[0] as usize).collect();
-        return Ok((images, rows));
+        return Ok(UserImages { images, rows });
     }
-    let pixels = image::read_png(path, [1, idx::SIDE, idx::SIDE]).map_err(refused)?;
-    let side = idx::SIDE as i64;
-    Ok((Tensor::f_from_slice(&pixels)?.f_view([1, 1, side, side])?, Vec::new()))
-}
-
-/// Bytes `[batch, 1, 28, 28]` as normalised floats, on the same device.
-fn normalise(bytes: &Tensor) -> Result<Tensor> {
-    let images = bytes
-        .f_to_kind(Kind::Float)?
-        .f_mul_scalar_(1.0 / (255.0 * STANDARD_DEVIATION))?
-        .f_sub_scalar_(MEAN / STANDARD_DEVIATION)?;
-    Ok(images)
+    let pixels = image::read_png(path, [1, SIDE, SIDE]).map_err(refused)?;
+    let images = Tensor::f_from_slice(&pixels)?.f_view([1, 1, side, side])?;
+    Ok(UserImages { images, rows: Vec::new() })
 }
 
 #[cfg(test)]

@@ -1,15 +1,12 @@
 //! What can be set.
 
-use dst_augment::Augmentation;
-use dst_core::dataset::train_part;
 use dst_core::options::DatasetOptions;
-use dst_core::tch::Tensor;
 use dst_core::{Error, Result};
+use dst_images::Augmentation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Samples;
-use crate::idx::SIDE;
+use crate::SIDE;
 
 /// Options of both data sets. By default all training images are used as they are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,23 +26,6 @@ impl DatasetOptions for Options {
             Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
             _ => Ok(()),
         }
-    }
-}
-
-impl Options {
-    /// Those of the training samples that are used.
-    ///
-    /// # Errors
-    /// If there are fewer than asked for.
-    pub(crate) fn kept(&self, all: Samples) -> Result<Samples> {
-        let Some(rows) = train_part(all.labels.numel(), self.train_samples)? else {
-            return Ok(all);
-        };
-        let rows = Tensor::f_from_slice(&rows)?;
-        Ok(Samples {
-            images: all.images.f_index_select(0, &rows)?,
-            labels: all.labels.f_index_select(0, &rows)?,
-        })
     }
 }
 

@@ -3,6 +3,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use dst_core::tch::{Device, Kind};
+use dst_core::{Input, Split};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -13,7 +15,7 @@ fn load(name: &str, data_dir: Option<&Path>) -> Result<Box<dyn Dataset>> {
     dst_core::plugin::dataset(
         name,
         &serde_json::Map::new(),
-        &DataSources { data_dir, hub: None, model_folder: None },
+        &DataSources { data_dir, hub: None, ..DataSources::default() },
     )
 }
 
@@ -155,7 +157,7 @@ fn damage_is_reported_with_the_path() {
 fn real_data() -> Option<Box<dyn Dataset>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = std::env::var_os("HARNESS_DATA").map(|folder| root.join(folder));
-    let sources = DataSources { data_dir: folder, hub: None, model_folder: None };
+    let sources = DataSources { data_dir: folder, hub: None, ..DataSources::default() };
     if MNIST.iter().any(|file| find(&sources, file.name).is_err()) {
         println!("skipped: no data");
         return None;

@@ -28,7 +28,8 @@ fn allowed(folder: &str) -> Option<Arrows> {
         "crates/sparse" => {
             (&["dst-autograd", "dst-core", "dst-kernels"], &["dst-models", "dst-train"])
         }
-        "crates/augment" | "crates/data" => (&["dst-core"], &[]),
+        "crates/data" => (&["dst-core"], &[]),
+        "crates/images" | "crates/texts" => (&["dst-core", "dst-data"], &[]),
         "crates/analysis" => (&["dst-figures", "dst-record", "dst-stats"], &[]),
         "crates/store" => (&["dst-analysis", "dst-record"], &[]),
         "crates/executor" => (&["dst-record", "dst-store"], &[]),
@@ -60,7 +61,7 @@ fn allowed(folder: &str) -> Option<Arrows> {
         ),
         _ if folder.starts_with("reports/") => (REPORTS, &[]),
         _ if folder.starts_with("datasets/") => {
-            (&["dst-augment", "dst-core", "dst-data"], TEST_HELP)
+            (&["dst-core", "dst-data", "dst-images", "dst-texts"], TEST_HELP)
         }
         // Strategies; and whatever is new, until it has a line of its own.
         _ => (&["dst-core"], TEST_HELP),

@@ -12,12 +12,14 @@ Examples:
   harness store repair
   harness store gc --dry-run
   harness store merge other-machine/runs third-machine/runs --store runs
+  harness store publish results/my-paper --store runs
 
 Results, records of grids and checkpoints carry digests. `verify` reads everything, compares, and
 ends with 3 if something is damaged. `repair` deletes nothing: what is damaged gets another name, and
 the grid that it belongs to trains or writes it anew. `gc` removes what processes left that were killed
 and checkpoints of trials that ended. `merge` takes trials that ended elsewhere; where both stores have
-a result, the one that is here stays.";
+a result, the one that is here stays. `publish` makes a copy for others: trials that ended, without logs,
+names of machines and paths of folders; it gives the same report.";
 
 /// `harness store`
 #[derive(Debug, Clone, Args)]
@@ -42,6 +44,9 @@ pub enum StoreAction {
     /// Take trials that ended in other stores
     #[command(after_long_help = HELP)]
     Merge(StoreMergeArgs),
+    /// Copy what ended for others, without names of machines and paths
+    #[command(after_long_help = HELP)]
+    Publish(StorePublishArgs),
 }
 
 /// `harness store verify` and `harness store repair`
@@ -75,6 +80,17 @@ pub struct StoreMergeArgs {
     /// Folders of the stores to take trials from
     #[arg(required = true, value_name = "DIR")]
     pub from: Vec<PathBuf>,
+    /// Where the store is, and how to print
+    #[command(flatten)]
+    pub place: StorePlaceArgs,
+}
+
+/// `harness store publish`
+#[derive(Debug, Clone, Args)]
+pub struct StorePublishArgs {
+    /// Folder of the copy, which must be new or empty
+    #[arg(value_name = "DIR")]
+    pub to: PathBuf,
     /// Where the store is, and how to print
     #[command(flatten)]
     pub place: StorePlaceArgs,

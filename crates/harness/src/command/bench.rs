@@ -14,6 +14,7 @@ use dst_train::{Setup, Trainer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::fetch::Absent;
 use super::preflight;
 use crate::cli::BenchArgs;
 use crate::flags;
@@ -81,7 +82,13 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
             .hint("leave it out, or pass --device cpu"));
     }
     let networks = networks(grid.trials);
-    let inputs = preflight::load(&networks, &|_| true, &grid.execution, &grid.analysis.metrics)?;
+    let inputs = preflight::load(
+        &networks,
+        &|_| true,
+        &grid.execution,
+        &grid.analysis.metrics,
+        Absent::Fetched,
+    )?;
     let threads = grid.execution.threads;
     keep_freed_memory();
     tch::set_num_threads(threads as i32);

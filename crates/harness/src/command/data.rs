@@ -1,7 +1,7 @@
 //! `harness data`
 
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
-use dst_core::{DataSources, Error, Result, Split};
+use dst_core::{DataSources, Error, Result, Split, own_data};
 use dst_data::hub::{self, Hub};
 use dst_settings::ResolvedSettings;
 use serde_json::{Map, json};
@@ -41,6 +41,9 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
             wanted.push(FetchTarget::Model { repository, revision });
             continue;
         }
+        if own_data::address(name)?.is_some() {
+            return Err(Error::usage(format!("{name} is not fetched: it lies where you say")));
+        }
         for plugin in plugin::datasets(name)? {
             if plugin.hub.is_empty() {
                 let name = plugin.name;
@@ -72,38 +75,54 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// The data sets of these names, or all, and where to look for them.
-fn chosen(args: &DataNamesArgs) -> Result<(Vec<&'static DatasetPlugin>, DataSources)> {
+/// The data sets of these names, or all, with what trials call them, and where to look for them.
+fn chosen(args: &DataNamesArgs) -> Result<(Vec<(&'static DatasetPlugin, String)>, DataSources)> {
     let place = PlaceArgs {
         data_dir: args.data_dir.clone(),
         hub_revision: args.hub_revision.clone(),
         ..PlaceArgs::default()
     };
     let execution = ResolvedSettings::of_process(None, flags::place(&place)?)?.execution()?;
-    let plugins = if args.names.is_empty() {
-        DatasetPlugin::all()?.to_vec()
-    } else {
-        args.names.iter().map(|name| plugin::datasets(name)).collect::<Result<Vec<_>>>()?.concat()
-    };
-    Ok((plugins, execution.sources()))
+    let mut sources = execution.sources();
+    let mut all = Vec::new();
+    let mut add = |plugin: &'static DatasetPlugin| all.push((plugin, plugin.name.to_owned()));
+    if args.names.is_empty() {
+        DatasetPlugin::all()?.iter().copied().for_each(&mut add);
+    }
+    let mut own = Vec::new();
+    for name in &args.names {
+        match own_data::address(name)? {
+            None => plugin::datasets(name)?.into_iter().for_each(&mut add),
+            Some((plugin, path)) => {
+                let (name, place) = own_data::named(plugin, path)?;
+                sources.own.insert(name.clone(), place);
+                own.push((plugin, name));
+            }
+        }
+    }
+    all.extend(own);
+    Ok((all, sources))
 }
 
 fn list(args: &DataNamesArgs) -> Result<Exit> {
-    let (plugins, sources) = chosen(args)?;
+    let (chosen, sources) = chosen(args)?;
     let mut table = TerminalTable::new(&["data set", "found", "at the Hub"]);
     let mut list = Vec::new();
-    for plugin in plugins {
-        let found = (plugin.find)(&sources);
+    for (plugin, name) in chosen {
+        let found = plugin::find(&name, &sources);
         let remote = plugin.hub.first().map(|files| files.repository);
         list.push(json!({
-            "name": plugin.name,
+            "name": name,
             "found": found.is_ok(),
             "origin": found.as_ref().ok(),
             "reason": found.as_ref().err().map(ToString::to_string),
             "hub": remote,
         }));
-        let found = found.unwrap_or_else(|_| "no".to_owned());
-        let cells = [plugin.name.to_owned(), found, remote.unwrap_or("no").to_owned()];
+        let found = found.unwrap_or_else(|_| match &plugin.own {
+            Some(own) => format!("in your {}", own.argument.to_lowercase()),
+            None => "no".to_owned(),
+        });
+        let cells = [name, found, remote.unwrap_or("no").to_owned()];
         table.row(cells);
     }
     if args.json {
@@ -115,18 +134,18 @@ fn list(args: &DataNamesArgs) -> Result<Exit> {
 }
 
 fn verify(args: &DataNamesArgs) -> Result<Exit> {
-    let (mut plugins, sources) = chosen(args)?;
+    let (mut chosen, sources) = chosen(args)?;
     if args.names.is_empty() {
-        plugins.retain(|plugin| (plugin.find)(&sources).is_ok());
+        chosen.retain(|(_, name)| plugin::find(name, &sources).is_ok());
     }
     let mut table =
         TerminalTable::new(&["data set", "train", "validation", "test", "digest", "from"]);
     let mut list = Vec::new();
-    for plugin in plugins {
-        let dataset = plugin::dataset(plugin.name, &Map::new(), &sources)?;
+    for (_, name) in chosen {
+        let dataset = plugin::dataset(&name, &Map::new(), &sources)?;
         let counts = [Split::Train, Split::Validation, Split::Test].map(|split| dataset.len(split));
         list.push(json!({
-            "name": plugin.name,
+            "name": name,
             "train": counts[0],
             "validation": counts[1],
             "test": counts[2],
@@ -137,7 +156,7 @@ fn verify(args: &DataNamesArgs) -> Result<Exit> {
         for warning in dataset.warnings() {
             output::note(&format!("warning: {warning}"));
         }
-        let mut cells = vec![plugin.name.to_owned()];
+        let mut cells = vec![name];
         cells.extend(counts.map(|count| count.to_string()));
         cells.extend([dataset.digest().to_owned(), dataset.origin().to_owned()]);
         table.row(cells);

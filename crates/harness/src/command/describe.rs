@@ -227,6 +227,7 @@ impl Search<'_> {
         self.entry("training", || {
             let summary = "How trials train: --set training.KEY=VALUE, or [training].";
             Ok(Description {
+                documentation: vec![WHERE_OTHERS_ARE.to_owned()],
                 parameters: ParameterSet::training()?.parameters(),
                 ..plain("table", "training", summary)
             })
@@ -241,6 +242,11 @@ impl Search<'_> {
         Ok(())
     }
 }
+
+/// Who compares these defaults with what a grid trains with finds others.
+const WHERE_OTHERS_ARE: &str = "These are the defaults of what nothing sets. A grid that ships sets some of them \
+    otherwise: `quick`, which counts without --grid and --config, among others (`harness describe quick`). \
+    `harness grid --print-config` prints what a grid would train with, and where each value comes from.";
 
 /// All plug-ins and tables of that name; different kinds may share one.
 fn descriptions(name: &str) -> Result<Vec<Description>> {

@@ -11,11 +11,24 @@ use crate::output;
 use crate::progress::{bar, first_that_fits};
 use crate::screen::Screen;
 
-/// Fetches a data set that is nowhere, unless the network is not to be used.
+/// What is done about what is not on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// It is fetched, unless the network is not to be used.
+    Fetched,
+    /// It is refused: somebody who only looks does not want to wait for gigabytes.
+    Refused,
+}
+
+/// Fetches a data set that is nowhere.
 ///
 /// # Errors
-/// If it is not at the Hub either, or cannot be fetched.
-pub(super) fn dataset_if_missing(plugin: &DatasetPlugin, sources: &DataSources) -> Result<()> {
+/// If it is not at the Hub either, cannot be fetched, or is not to be.
+pub(super) fn dataset_if_missing(
+    plugin: &DatasetPlugin,
+    sources: &DataSources,
+    absent: Absent,
+) -> Result<()> {
     let Err(missing) = (plugin.find)(sources) else { return Ok(()) };
     let (Some(cache), Some(hub)) = (&sources.hub, Hub::from_env()) else { return Err(missing) };
     if plugin.hub.is_empty() || missing.kind() != ErrorKind::Data {
@@ -24,12 +37,18 @@ pub(super) fn dataset_if_missing(plugin: &DatasetPlugin, sources: &DataSources) 
     if hub.offline {
         return Err(missing.also("it is not fetched now: HF_HUB_OFFLINE is set"));
     }
+    if absent == Absent::Refused {
+        return Err(missing.also(NOTHING_FETCHED));
+    }
     // What was looked for where stays part of the message: a file that is misnamed is a more
     // likely reason than a network that is down.
     dataset(&hub, plugin, &cache.revision, false)
         .map(drop)
         .map_err(|error| missing.also(&format!("fetching it failed: {error}")))
 }
+
+/// Said of what a dry run lacks.
+const NOTHING_FETCHED: &str = "a dry run fetches nothing; the same command without --dry-run does";
 
 /// What a model's parameters name as `hub:org/name`.
 ///
@@ -52,10 +71,11 @@ pub(super) fn references(parameters: &Value) -> Result<Vec<&str>> {
 ///
 /// # Errors
 /// If they cannot be fetched.
-pub(super) fn weights_if_missing(reference: &str) -> Result<()> {
+pub(super) fn weights_if_missing(reference: &str, absent: Absent) -> Result<()> {
     let Some((repository, revision)) = hub::reference(reference)? else { return Ok(()) };
     let Some(hub) = Hub::from_env() else { return Ok(()) };
     match hub::cached(&hub.at(revision), repository, &hub::MODEL_FILES) {
+        Ok(_) if absent == Absent::Refused => Ok(()),
         Ok(snapshot) => {
             vocabulary_if_missing(&hub, &snapshot);
             Ok(())
@@ -63,6 +83,7 @@ pub(super) fn weights_if_missing(reference: &str) -> Result<()> {
         Err(missing) if hub.offline => {
             Err(missing.also("it is not fetched now: HF_HUB_OFFLINE is set"))
         }
+        Err(missing) if absent == Absent::Refused => Err(missing.also(NOTHING_FETCHED)),
         Err(_) => model(&hub, repository, revision, false).map(drop),
     }
 }

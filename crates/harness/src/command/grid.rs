@@ -14,6 +14,7 @@ use dst_settings::{ExecutionConfig, GridConfig, Place, ResolvedSettings, mistype
 use serde_json::json;
 
 use super::event_log::EventLog;
+use super::fetch::Absent;
 use super::kept_networks::KeptNetworks;
 use super::label::{self, Labels};
 use super::preflight::{self, Checked, Choices, Inputs};
@@ -45,7 +46,7 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
         return Ok(Exit::Success);
     }
     check_control(&grid)?;
-    let equal = EqualCosts::choose(&mut grid, args.quiet)?;
+    let equal = EqualCosts::choose(&mut grid, args)?;
     if args.dry_run {
         return dry_run::run(&grid, equal, args);
     }
@@ -63,18 +64,23 @@ struct EqualCosts {
 
 impl EqualCosts {
     /// Chooses what is to be chosen, and says it.
-    fn choose(grid: &mut GridConfig, quiet: bool) -> Result<Self> {
+    fn choose(grid: &mut GridConfig, args: &GridArgs) -> Result<Self> {
         if !grid.budgets.iter().any(Budget::is_some) {
             return Ok(Self::default());
         }
         let metrics = &grid.analysis.metrics;
-        let inputs = preflight::load(&grid.trials, &|_| true, &grid.execution, metrics)?;
+        let inputs =
+            preflight::load(&grid.trials, &|_| true, &grid.execution, metrics, absent(args))?;
         let Choices { notes, refused } = preflight::choose(grid, &inputs)?;
-        if !quiet {
+        if !args.quiet {
             notes.iter().for_each(|words| output::note(words));
         }
         Ok(Self { inputs: Some(inputs), refused })
     }
+}
+
+fn absent(args: &GridArgs) -> Absent {
+    if args.dry_run { Absent::Refused } else { Absent::Fetched }
 }
 
 /// A control that is not part of the grid would leave every comparison empty.
@@ -116,6 +122,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     let record = GridRecord::new(command_line(), &grid.trials, grid.analysis.clone())
         .with_budgets(&preflight::budgets(grid));
     store.remember_grid(&record)?;
+    store.remember_own_data(&execution.own_data)?;
 
     let labels = Labels::of(grid.trials.iter());
     if !args.quiet {
@@ -321,7 +328,7 @@ fn stand<'a>(
     let metrics = &grid.analysis.metrics;
     let inputs = match inputs {
         Some(inputs) => inputs,
-        None => preflight::load(&grid.trials, &needed, &grid.execution, metrics)?,
+        None => preflight::load(&grid.trials, &needed, &grid.execution, metrics, absent(args))?,
     };
     standings.compare(&inputs)?;
     Ok((standings, inputs))
@@ -435,8 +442,16 @@ fn advise(grid: &GridConfig, quiet: bool) -> Result<()> {
     advice.warnings.iter().for_each(|words| output::note(&format!("warning: {words}")));
     if !quiet {
         advice.notes.iter().for_each(|words| output::note(words));
+        lone_seed(&grid.trials).iter().for_each(|words| output::note(words));
     }
     Ok(())
+}
+
+/// Who writes `--seeds 6` may mean six of them.
+fn lone_seed(trials: &[TrialSpec]) -> Option<String> {
+    let seed = trials.first()?.seed;
+    let is_lone = seed > 1 && trials.iter().all(|spec| spec.seed == seed);
+    is_lone.then(|| format!("seed {seed} is the only one; {seed} seeds are --seeds 0..{seed}"))
 }
 
 /// Says something about memory, if there is anything to say.

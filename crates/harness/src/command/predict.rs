@@ -30,8 +30,10 @@ const BATCH: i64 = 256;
 const TOLERANCE: f64 = 1e-4;
 
 pub(super) fn run(args: &PredictArgs) -> Result<Exit> {
-    let execution = ResolvedSettings::of_process(None, flags::place(&args.place)?)?.execution()?;
+    let mut execution =
+        ResolvedSettings::of_process(None, flags::place(&args.place)?)?.execution()?;
     let store = Store::open(&execution.store)?;
+    execution.own_data = store.own_data()?;
     let id = store.find(&args.trial)?;
     let (spec, weights) = (store.spec(&id)?, store.weights(&id)?);
     let stored = match args.split {
@@ -69,10 +71,10 @@ pub(super) fn run(args: &PredictArgs) -> Result<Exit> {
         }
     };
 
+    let label = |class: u32| dataset.class_name(class as usize);
     let comparison = stored.map(|stored| Comparison::of(&named, &stored));
-    let classes = dataset.class_names();
     if args.json {
-        let predictions: Vec<Value> = named.iter().map(|it| object(it, classes)).collect();
+        let predictions: Vec<Value> = named.iter().map(|it| object(it, label)).collect();
         output::print_json(&json!({
             "trial": id,
             "epoch": weights.epoch,
@@ -84,7 +86,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<Exit> {
             })),
         }))?;
     } else {
-        let lines: String = named.iter().map(|it| line(it, classes)).collect();
+        let lines: String = named.iter().map(|it| line(it, label)).collect();
         output::print(&lines)?;
     }
     match comparison {
@@ -235,26 +237,28 @@ impl std::fmt::Display for Comparison {
     }
 }
 
-fn label<'a>(class: u32, classes: &[&'a str]) -> Option<&'a str> {
-    classes.get(class as usize).copied()
-}
-
-fn line((name, prediction): &(String, Prediction), classes: &[&str]) -> String {
+fn line<'a>(
+    (name, prediction): &(String, Prediction),
+    label: impl Fn(u32) -> Option<&'a str>,
+) -> String {
     match prediction {
         Prediction::Class { class, probability } => {
-            let label = label(*class, classes).map_or_else(|| class.to_string(), str::to_owned);
+            let label = label(*class).map_or_else(|| class.to_string(), str::to_owned);
             format!("{name}\t{label}\t{probability:.4}\n")
         }
         Prediction::Number(number) => format!("{name}\t{number:.4}\n"),
     }
 }
 
-fn object((name, prediction): &(String, Prediction), classes: &[&str]) -> Value {
+fn object<'a>(
+    (name, prediction): &(String, Prediction),
+    label: impl Fn(u32) -> Option<&'a str>,
+) -> Value {
     match prediction {
         Prediction::Class { class, probability } => json!({
             "input": name,
             "class": class,
-            "label": label(*class, classes),
+            "label": label(*class),
             "probability": probability,
         }),
         Prediction::Number(number) => json!({ "input": name, "number": number }),
@@ -302,9 +306,10 @@ mod tests {
     #[test]
     fn lines_and_objects_have_names_where_there_are_some() {
         let named = ("a.png".to_owned(), Prediction::Class { class: 1, probability: 0.25 });
-        assert_eq!(line(&named, &["cat", "dog"]), "a.png\tdog\t0.2500\n");
-        assert_eq!(line(&named, &[]), "a.png\t1\t0.2500\n");
-        assert_eq!(object(&named, &["cat", "dog"])["label"], "dog");
-        assert_eq!(object(&named, &[])["label"], Value::Null);
+        let dog = |class| (class == 1).then_some("dog");
+        assert_eq!(line(&named, dog), "a.png\tdog\t0.2500\n");
+        assert_eq!(line(&named, |_| None), "a.png\t1\t0.2500\n");
+        assert_eq!(object(&named, dog)["label"], "dog");
+        assert_eq!(object(&named, |_| None)["label"], Value::Null);
     }
 }

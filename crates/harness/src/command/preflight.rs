@@ -11,20 +11,20 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::plugin;
 use dst_core::record::TrialSpec;
 use dst_core::{
     Architecture, BackendKind, CowArc, DataSources, Dataset, Error, ErrorKind, Metric, Precision,
-    Result, Strategy, Training,
+    Result, Strategy, Training, own_data,
 };
 use dst_settings::ExecutionConfig;
 use dst_train::{Estimate, Estimator};
 use serde_json::{Map, Value};
 
-use super::fetch;
+use super::fetch::{self, Absent};
 use crate::code;
 use crate::output;
-pub(super) use capacity::{Notice, fit_memory, space, writable};
+pub(super) use capacity::{Notice, available_memory, fit_memory, space, writable};
 pub(super) use equal::{Choices, budgets, choose};
 pub(super) use plan::advice;
 pub(super) use warnings::{warnings, without_kernels};
@@ -264,6 +264,7 @@ pub(super) fn load(
     trains: &dyn Fn(usize) -> bool,
     execution: &ExecutionConfig,
     metrics: &BTreeMap<String, Metric>,
+    absent: Absent,
 ) -> Result<Inputs> {
     let mut networks: BTreeMap<Network, NetworkUse<'_>> = BTreeMap::new();
     for (index, spec) in trials.iter().enumerate() {
@@ -275,8 +276,8 @@ pub(super) fn load(
     }
     let mut inputs = Inputs { networks: BTreeMap::new(), warnings: BTreeSet::new() };
     let mut datasets: Datasets = Vec::new();
-    for wanted in wanted(networks, execution, &mut inputs.warnings)? {
-        let loaded = loaded(&wanted, metrics, &mut datasets);
+    for wanted in wanted(networks, execution, absent, &mut inputs.warnings)? {
+        let loaded = loaded(&wanted, metrics, absent, &mut datasets);
         match loaded {
             Ok(loaded) => drop(inputs.networks.insert(wanted.network, loaded)),
             Err(error) if wanted.needed => return Err(error),
@@ -311,6 +312,7 @@ struct NetworkRequest<'a> {
 fn wanted<'a>(
     networks: BTreeMap<Network, NetworkUse<'a>>,
     execution: &ExecutionConfig,
+    absent: Absent,
     warnings: &mut BTreeSet<String>,
 ) -> Result<Vec<NetworkRequest<'a>>> {
     let mut all = Vec::new();
@@ -329,7 +331,7 @@ fn wanted<'a>(
         let (weights, sources) = (None, execution.sources());
         all.push(NetworkRequest { network, spec, needed, architecture, weights, sources });
     }
-    references.into_iter().try_for_each(fetch::weights_if_missing)?;
+    references.into_iter().try_for_each(|named| fetch::weights_if_missing(named, absent))?;
     let mut found = Vec::new();
     for mut wanted in all {
         wanted.weights = match wanted.architecture.weights() {
@@ -343,8 +345,10 @@ fn wanted<'a>(
         wanted.sources = wanted.sources.for_weights(wanted.weights.as_deref());
         // With options, a data set may need less than all of its files.
         if wanted.needed && wanted.spec.dataset_options.is_empty() {
-            let plugin = DatasetPlugin::find(&wanted.spec.dataset)?;
-            fetch::dataset_if_missing(plugin, &wanted.sources)?;
+            let name = &wanted.spec.dataset;
+            let plugin = own_data::plugin_of(name)?;
+            let sources = wanted.sources.for_dataset(plugin, name)?;
+            fetch::dataset_if_missing(plugin, &sources, absent)?;
         }
         found.push(wanted);
     }
@@ -358,6 +362,7 @@ type Datasets = Vec<(String, Option<PathBuf>, Rc<dyn Dataset>)>;
 fn loaded(
     wanted: &NetworkRequest<'_>,
     metrics: &BTreeMap<String, Metric>,
+    absent: Absent,
     datasets: &mut Datasets,
 ) -> Result<LoadedNetwork> {
     let (label, folder) = (&wanted.network.dataset, &wanted.sources.model_folder);
@@ -365,7 +370,7 @@ fn loaded(
     let dataset = match known {
         Some((.., known)) => Rc::clone(known),
         None => {
-            let new: Rc<dyn Dataset> = dataset(wanted)?.into();
+            let new: Rc<dyn Dataset> = dataset(wanted, absent)?.into();
             check_metric(metrics, wanted.spec, &*new)?;
             // Weights in several folders need not bring several vocabularies.
             let same = datasets.iter().find(|(other, _, known)| {
@@ -400,13 +405,15 @@ fn check_metric(
 /// The data of a trial, fetched from the Hub if it is needed and nowhere.
 fn dataset(
     NetworkRequest { spec, needed, sources, .. }: &NetworkRequest<'_>,
+    absent: Absent,
 ) -> Result<Box<dyn Dataset>> {
     let load = || plugin::dataset(&spec.dataset, &spec.dataset_options, sources);
-    let found = DatasetPlugin::find(&spec.dataset)?;
+    let found = own_data::plugin_of(&spec.dataset)?;
     match load() {
         // With its options, it may need less than all of its files.
-        Err(_) if *needed && (found.find)(sources).is_err() => {
-            fetch::dataset_if_missing(found, sources)?;
+        Err(_) if *needed && plugin::find(&spec.dataset, sources).is_err() => {
+            let sources = sources.for_dataset(found, &spec.dataset)?;
+            fetch::dataset_if_missing(found, &sources, absent)?;
             load()
         }
         loaded => loaded,

@@ -9,6 +9,7 @@ use dst_core::tch::Device;
 use dst_core::{Error, Result};
 use dst_settings::{ExecutionConfig, ResolvedSettings};
 
+use super::fetch::Absent;
 use super::kept_networks::KeptNetworks;
 use super::standing::{ReusePolicy, Standings};
 use super::{preflight, restart, results};
@@ -22,27 +23,23 @@ use dst_store::{Store, TrialState};
 pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     let file = args.settings.config.as_deref();
     let resolved = ResolvedSettings::of_process(file, flags::trial(args)?)?;
-    let execution = resolved.execution()?;
-    let options = RunOptions {
-        threads: execution.threads,
-        sources: execution.sources(),
-        device: execution.device.clone(),
-        worker: args.worker,
-        accept_code: args.accept_code,
-        keep: execution.keep,
-    };
+    let mut execution = resolved.execution()?;
     if args.worker {
-        return work(args, &execution, &options);
+        let store = Store::open(&execution.store)?;
+        execution.own_data = store.own_data()?;
+        return work(&store, args, &execution);
     }
     let (store, spec) = match &args.trial {
         Some(id) => {
             let store = Store::open(&execution.store)?;
+            execution.own_data = store.own_data()?;
             let spec = store.spec(id)?;
             check_threads(&resolved, &spec, &execution)?;
             (store, spec)
         }
         None => {
             let grid = resolved.grid()?;
+            execution.own_data.clone_from(&grid.execution.own_data);
             let spec = only(grid.trials.clone())?;
             if grid.budgets.iter().any(Budget::is_some) {
                 return Err(Error::usage("this grid chooses sparsity or epochs for their cost").hint(
@@ -52,9 +49,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
             }
             let trials = std::slice::from_ref(&spec);
             let metrics = &grid.analysis.metrics;
-            let inputs = preflight::load(trials, &|_| true, &execution, metrics)?;
+            let inputs = preflight::load(trials, &|_| true, &execution, metrics, Absent::Fetched)?;
             preflight::check(trials, &inputs, &BTreeMap::new(), true)?;
             let store = Store::create(&execution.store)?;
+            store.remember_own_data(&execution.own_data)?;
             store.add(&spec)?;
             (store, spec)
         }
@@ -66,7 +64,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
     } else {
         restart::with_environment(&spec, &execution.device)?;
         output::note(&format!("trial {id}: {}", store.folder(&id).display()));
-        if let Some(exit) = unfinished(&run_trial(&store, &spec, &options)?) {
+        let outcome = run_trial(&store, &spec, &options(args, &execution))?;
+        if let Some(exit) = unfinished(&outcome) {
             return Ok(exit);
         }
     }
@@ -117,7 +116,8 @@ fn set_aside_if_outdated(
     let trains = standings.pending().len() == 1;
     // What trains loads its data itself.
     if !trains {
-        let inputs = preflight::load(trials, &|_| false, execution, &BTreeMap::new())?;
+        let inputs =
+            preflight::load(trials, &|_| false, execution, &BTreeMap::new(), Absent::Refused)?;
         standings.compare(&inputs)?;
     }
     standings.notes().iter().for_each(|words| output::note(words));
@@ -128,12 +128,22 @@ fn set_aside_if_outdated(
 }
 
 /// The process that an executor starts. Whatever way the trial ends, its result is in the store.
-fn work(args: &RunArgs, execution: &ExecutionConfig, options: &RunOptions) -> Result<Exit> {
-    let store = Store::open(&execution.store)?;
+fn work(store: &Store, args: &RunArgs, execution: &ExecutionConfig) -> Result<Exit> {
     let spec = store.spec(args.trial.as_deref().unwrap_or_default())?;
     restart::with_environment(&spec, &execution.device)?;
-    let outcome = run_trial(&store, &spec, options)?;
+    let outcome = run_trial(store, &spec, &options(args, execution))?;
     Ok(unfinished(&outcome).unwrap_or(Exit::Success))
+}
+
+fn options(args: &RunArgs, execution: &ExecutionConfig) -> RunOptions {
+    RunOptions {
+        threads: execution.threads,
+        sources: execution.sources(),
+        device: execution.device.clone(),
+        worker: args.worker,
+        accept_code: args.accept_code,
+        keep: execution.keep,
+    }
 }
 
 /// The exit code of a trial that has no result yet, with a line for people.

@@ -8,7 +8,7 @@ use dst_settings::{CommandLine, ResolvedSettings};
 use dst_store::{Finding, Store, Waste, WasteOptions};
 use serde_json::json;
 
-use crate::cli::{StoreAction, StoreGcArgs, StoreMergeArgs, StorePlaceArgs};
+use crate::cli::{StoreAction, StoreGcArgs, StoreMergeArgs, StorePlaceArgs, StorePublishArgs};
 use crate::flags;
 use crate::output;
 use crate::text::bytes;
@@ -20,6 +20,7 @@ pub(super) fn run(action: &StoreAction) -> Result<Exit> {
         StoreAction::Repair(args) => repair(args),
         StoreAction::Gc(args) => gc(args),
         StoreAction::Merge(args) => merge(args),
+        StoreAction::Publish(args) => publish(args),
     }
 }
 
@@ -190,6 +191,38 @@ fn merge(args: &StoreMergeArgs) -> Result<Exit> {
     }
     if args.place.json {
         output::print_json(&json!({ "store": store.root(), "merged": merges }))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn publish(args: &StorePublishArgs) -> Result<Exit> {
+    let store = Store::open(&place(&args.place)?)?;
+    let published = store.publish(&args.to)?;
+    for error in &published.damaged {
+        output::note(&format!("warning: left out: {error}"));
+    }
+    for path in &published.named_paths {
+        output::note(&format!(
+            "warning: trials name {path}, which stays in the copy: they would be other trials without it; \
+             relative paths say less"
+        ));
+    }
+    if args.place.json {
+        output::print_json(&json!({
+            "to": args.to,
+            "trials": published.trials,
+            "open": published.open,
+            "damaged": published.damaged.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "named_paths": published.named_paths,
+        }))?;
+    } else {
+        output::print(&format!(
+            "{} copied to {}, {} left out as damaged, {} not ended\n",
+            count(published.trials, "trial"),
+            args.to.display(),
+            published.damaged.len(),
+            published.open,
+        ))?;
     }
     Ok(Exit::Success)
 }

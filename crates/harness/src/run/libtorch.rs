@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The version beside the library that this process has loaded, such as `2.13.0+cpu`; if it
 /// cannot be found, the one that the bindings are made for.
-pub(super) fn version() -> String {
+pub(crate) fn version() -> String {
     loaded().unwrap_or_else(|| "2.13".into())
 }
 

@@ -101,7 +101,7 @@ fn the_whole_of_cifar10_from_parquet_equals_the_files() {
         let batch = files.batch(split, &rows, Device::Cpu).unwrap();
         let Input::Image(images) = batch.input else { panic!("CIFAR-10 holds images") };
         let [scale, shift] = [crate::STANDARD_DEVIATION, crate::MEAN]
-            .map(|values| crate::by_channel(&values, Device::Cpu).unwrap());
+            .map(|values| dst_images::augmentation::by_channel(&values, Device::Cpu).unwrap());
         let bytes = ((images * scale + shift) * 255.0).round().to_kind(Kind::Uint8);
         let bytes: Vec<u8> = bytes.flatten(0, -1).try_into().unwrap();
         (bytes, Vec::<i64>::try_from(batch.target).unwrap())
@@ -124,7 +124,7 @@ fn the_whole_of_cifar10_from_parquet_equals_the_files() {
     }
     let start = std::time::Instant::now();
     let parquet = crate::load(
-        &DataSources { data_dir: None, hub: Some(hub), model_folder: None },
+        &DataSources { data_dir: None, hub: Some(hub), ..DataSources::default() },
         &crate::Options::default(),
     )
     .unwrap();

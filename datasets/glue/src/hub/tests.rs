@@ -3,10 +3,12 @@ use std::fs;
 use dst_core::tch::{Device, Kind};
 use dst_core::{Batch, DataSources, HubCache, Input, Split};
 use dst_data::testing::{Column, cache, snapshot, write_parquet};
+use dst_texts::testing::small;
+use dst_texts::vocabulary::{self, VOCABULARY};
 
 use super::*;
-use crate::task::{MNLI, MNLI_MM, QQP, RTE, SST2, SST2_SUBSET, STSB, VOCABULARY};
-use crate::{find, load, vocabulary};
+use crate::task::{MNLI, MNLI_MM, QQP, RTE, SST2, SST2_SUBSET, STSB};
+use crate::{find, load};
 
 const GLUE: &str = "datasets/nyu-mll/glue";
 
@@ -40,8 +42,8 @@ fn scene(
         write_parquet(&snapshot(folder.path(), GLUE, &file), columns);
     }
     let data = folder.path().join("data");
-    vocabulary::tests::small(&data);
-    (folder, DataSources { data_dir: Some(data), hub: Some(hub), model_folder: None })
+    small(&data);
+    (folder, DataSources { data_dir: Some(data), hub: Some(hub), ..DataSources::default() })
 }
 
 fn loose(task: Task) -> Task {
@@ -88,7 +90,11 @@ fn parquet_equals_the_official_files() {
     let again = load(
         &loose(RTE),
         &Options::default(),
-        &DataSources { data_dir: Some(folder.path().join("data")), hub: None, model_folder: None },
+        &DataSources {
+            data_dir: Some(folder.path().join("data")),
+            hub: None,
+            ..DataSources::default()
+        },
         Some(&folder.path().join("tokens")),
     );
     assert_eq!(again.unwrap().digest(), files.digest());

@@ -80,7 +80,7 @@ fn the_cache_is_looked_at_last_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let hub = cache(folder.path(), FILES.repository);
     let data = folder.path().join("data");
-    let sources = DataSources { data_dir: Some(data), hub: Some(hub), model_folder: None };
+    let sources = DataSources { data_dir: Some(data), hub: Some(hub), ..DataSources::default() };
     let plugin = DatasetPlugin::find("mnist").unwrap();
     let missing = (plugin.find)(&sources).unwrap_err().to_string();
     for part in [
@@ -113,7 +113,7 @@ fn the_whole_of_mnist_from_parquet_equals_the_files() {
     let Ok(files) = dst_core::plugin::dataset(
         plugin.name,
         &serde_json::Map::new(),
-        &DataSources { data_dir, hub: None, model_folder: None },
+        &DataSources { data_dir, hub: None, ..DataSources::default() },
     ) else {
         println!("skipped: no data");
         return;
@@ -142,7 +142,7 @@ fn the_whole_of_mnist_from_parquet_equals_the_files() {
         let file = format!("mnist/{name}-00000-of-00001.parquet");
         write_parquet(&snapshot(folder.path(), FILES.repository, &file), &columns);
     }
-    let sources = DataSources { data_dir: None, hub: Some(hub), model_folder: None };
+    let sources = DataSources { data_dir: None, hub: Some(hub), ..DataSources::default() };
     let start = std::time::Instant::now();
     let parquet =
         dst_core::plugin::dataset(plugin.name, &serde_json::Map::new(), &sources).unwrap();

@@ -152,7 +152,7 @@ fn gigabytes(bytes: u64) -> String {
 
 /// Bytes that new processes may take without swapping, nor beyond the limit of a container; none
 /// if the system does not tell.
-fn available_memory() -> Option<u64> {
+pub(in crate::command) fn available_memory() -> Option<u64> {
     let memory = MemoryRefreshKind::nothing().with_ram();
     let system = System::new_with_specifics(RefreshKind::nothing().with_memory(memory));
     if system.total_memory() == 0 {
@@ -191,6 +191,7 @@ mod tests {
             place: Place::Local,
             store: "runs".into(),
             data_dir: None,
+            own_data: BTreeMap::new(),
             hub_revision: None,
             keep: Keep::None,
             device: "cpu".to_owned(),

@@ -1,8 +1,8 @@
 //! IDX, the format of MNIST's files: a magic number, sizes as big-endian 32-bit numbers, then
 //! one byte for each value.
 //!
-//! A file is read once, from front to back, straight into its tensor, so that loading never
-//! holds it twice. The caller adds the file's name to errors; offsets count unpacked bytes.
+//! A file is read once, from front to back, so that loading never holds it twice. The caller adds
+//! the file's name to errors; offsets count unpacked bytes.
 
 use std::io::Read;
 
@@ -10,46 +10,47 @@ use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{Error, Result};
 use dst_data::file::{self, damaged};
 
-/// Rows and columns of an image.
-pub(crate) const SIDE: usize = 28;
-
-/// Classes: the digits 0 to 9.
-pub(crate) const CLASSES: u8 = 10;
-
 /// The third byte of the magic number: values are unsigned bytes. The fourth is the number of
 /// dimensions.
 const UNSIGNED_BYTES: u32 = 0x0800;
 
-/// Images that are moved into the tensor at once.
-const CHUNK: usize = 1000;
+/// Bytes that are moved into a tensor at once, or a little more: whole images.
+const CHUNK: usize = 1 << 20;
+
+/// A longer side is taken for a damaged file.
+const LONGEST_SIDE: usize = 1 << 12;
 
 /// What the format is called where other data have it.
 const FORMAT: &str = "MNIST's format";
 
-/// What a file must hold.
+/// What a file of a published data set must hold.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Expected<'a> {
+pub struct Expected<'a> {
     /// Images or labels.
-    pub(crate) count: usize,
+    pub count: usize,
     /// SHA-256 of the whole unpacked file, in hexadecimal.
-    pub(crate) sha256: &'a str,
+    pub sha256: &'a str,
 }
 
-/// Images, `Uint8 [count, 1, 28, 28]`.
+/// Images of `height` × `width` pixels, `Uint8 [count, 1, height, width]`.
 ///
 /// # Errors
-/// If the file is damaged, truncated, too long, of another kind or count, or not the canonical
+/// If the file is damaged, truncated, too long, of another kind, size or count, or not the canonical
 /// one.
-pub(crate) fn images(source: impl Read, expected: Expected<'_>) -> Result<Tensor> {
-    let sizes = [("images", expected.count), ("rows", SIDE), ("columns", SIDE)];
+pub fn images(
+    source: impl Read,
+    [height, width]: [usize; 2],
+    expected: Expected<'_>,
+) -> Result<Tensor> {
+    let sizes = [("images", expected.count), ("rows", height), ("columns", width)];
     let mut reader = start(source, &sizes)?;
-    let side = SIDE as i64;
-    let images =
-        Tensor::f_empty([expected.count as i64, 1, side, side], (Kind::Uint8, Device::Cpu))?;
-    let mut chunk = vec![0; CHUNK * SIDE * SIDE];
-    for start in (0..expected.count).step_by(CHUNK) {
-        let count = CHUNK.min(expected.count - start);
-        let bytes = &mut chunk[..count * SIDE * SIDE];
+    let shape = [expected.count, 1, height, width].map(|size| size as i64);
+    let images = Tensor::f_empty(shape, (Kind::Uint8, Device::Cpu))?;
+    let rows = (CHUNK / (height * width)).max(1);
+    let mut chunk = vec![0; rows * height * width];
+    for start in (0..expected.count).step_by(rows) {
+        let count = rows.min(expected.count - start);
+        let bytes = &mut chunk[..count * height * width];
         reader.fill(bytes)?;
         let mut target = images.f_narrow(0, start as i64, count as i64)?;
         target.f_copy_(&Tensor::f_from_slice(bytes)?.f_reshape(target.size())?)?;
@@ -59,70 +60,91 @@ pub(crate) fn images(source: impl Read, expected: Expected<'_>) -> Result<Tensor
     Ok(images)
 }
 
-/// Is this the beginning of an unpacked IDX file of bytes, whatever their dimensions?
-pub(crate) fn is_idx(start: &[u8]) -> bool {
-    start.starts_with(&UNSIGNED_BYTES.to_be_bytes()[..3])
-}
-
-/// Images of a user, `Uint8 [count, 1, 28, 28]`, as many as there are.
+/// Labels, `Int64 [count]`, each below `classes`.
 ///
 /// # Errors
-/// If the file is damaged, truncated, too long, of another kind, or holds no image.
-pub(crate) fn images_of_user(mut source: impl Read) -> Result<Tensor> {
-    let mut begin = [0; 8];
-    file::Reader::new(&mut source, header(&[0; 3]).len() as u64).fill(&mut begin)?;
-    let count = u32::from_be_bytes([begin[4], begin[5], begin[6], begin[7]]) as usize;
-    let sizes = [("images", count), ("rows", SIDE), ("columns", SIDE)];
-    let mut reader = start((&begin[..]).chain(source), &sizes)?;
-    // Grows with what is there, which may be less than is announced.
-    let mut pixels = Vec::new();
-    for first in (0..count).step_by(CHUNK) {
-        let filled = pixels.len();
-        pixels.resize(filled + CHUNK.min(count - first) * SIDE * SIDE, 0);
-        reader.fill(&mut pixels[filled..])?;
-    }
-    reader.end()?;
-    if count == 0 {
-        return Err(Error::data("it holds no image"));
-    }
-    let side = SIDE as i64;
-    Ok(Tensor::f_from_slice(&pixels)?.f_view([count as i64, 1, side, side])?)
-}
-
-/// Labels, `Int64 [count]`, each below [`CLASSES`].
-///
-/// # Errors
-/// As [`images`], and if a label is not a digit.
-pub(crate) fn labels(source: impl Read, expected: Expected<'_>) -> Result<Tensor> {
+/// As [`images`], and if a label is no class.
+pub fn labels(source: impl Read, classes: u8, expected: Expected<'_>) -> Result<Tensor> {
     let mut reader = start(source, &[("labels", expected.count)])?;
     let first = reader.offset();
     let mut labels = vec![0; expected.count];
     reader.fill(&mut labels)?;
     reader.end()?;
-    if let Some(row) = labels.iter().position(|label| *label >= CLASSES) {
+    if let Some(row) = labels.iter().position(|label| *label >= classes) {
         return Err(damaged(format!(
-            "the label {} at byte {} is not a digit",
+            "the label {} at byte {} is none of the classes 0 to {}",
             labels[row],
-            first + row as u64
+            first + row as u64,
+            classes - 1
         )));
     }
     reader.compare(expected.sha256, FORMAT)?;
     Ok(Tensor::f_from_slice(&labels)?.f_to_kind(Kind::Int64)?)
 }
 
+/// Is this the beginning of an unpacked IDX file of bytes, whatever their dimensions?
+pub fn is_idx(start: &[u8]) -> bool {
+    start.starts_with(&UNSIGNED_BYTES.to_be_bytes()[..3])
+}
+
+/// As many images as there are, of any size: `Uint8 [count, 1, height, width]`.
+///
+/// # Errors
+/// If the file is damaged, truncated, too long, of another kind, or holds no image.
+pub fn any_images(source: impl Read) -> Result<Tensor> {
+    let (values, [count, height, width]) = any(source, ["images", "rows", "columns"])?;
+    let shape = [count, 1, height, width].map(|size| size as i64);
+    Ok(Tensor::f_from_slice(&values)?.f_view(shape)?)
+}
+
+/// As many labels as there are.
+///
+/// # Errors
+/// As [`any_images`].
+pub fn any_labels(source: impl Read) -> Result<Vec<u8>> {
+    Ok(any(source, ["labels"])?.0)
+}
+
+/// All values of a file and its sizes, of which the first may be any number and others are sides.
+fn any<const N: usize>(mut source: impl Read, names: [&str; N]) -> Result<(Vec<u8>, [usize; N])> {
+    // Until the sizes are known, only the header is sure to be there.
+    let mut reader = file::Reader::new(&mut source, 4 + 4 * N as u64);
+    check_mark(&mut reader, &names)?;
+    let mut named = names.map(|name| (name, 0));
+    for (_, size) in &mut named {
+        *size = number(&mut reader)? as usize;
+    }
+    let sizes = named.map(|(_, size)| size);
+    let begin = header(&sizes);
+    let mut reader = start((&begin[..]).chain(source), &named)?;
+    if let Some((name, size)) =
+        named[1..].iter().find(|(_, size)| !(1..=LONGEST_SIDE).contains(size))
+    {
+        return Err(damaged(format!("it announces {size} {name}, which is no image")));
+    }
+    let each: usize = sizes[1..].iter().product();
+    if sizes[0] == 0 {
+        return Err(Error::data(format!("it holds no {}", names[0].trim_end_matches('s'))));
+    }
+    // Grows with what is there, which may be less than is announced.
+    let mut values = Vec::new();
+    let rows = (CHUNK / each).max(1);
+    for first in (0..sizes[0]).step_by(rows) {
+        let filled = values.len();
+        values.resize(filled + rows.min(sizes[0] - first) * each, 0);
+        reader.fill(&mut values[filled..])?;
+    }
+    reader.end()?;
+    Ok((values, sizes))
+}
+
 /// Reads the header and compares it with the names and sizes of the dimensions.
 fn start<R: Read>(source: R, sizes: &[(&str, usize)]) -> Result<file::Reader<R>> {
     let header = 4 + 4 * sizes.len() as u64;
-    let values: u64 = sizes.iter().map(|(_, size)| *size as u64).product();
-    let mut reader = file::Reader::new(source, header + values);
-    let magic = UNSIGNED_BYTES | sizes.len() as u32;
-    let found = number(&mut reader)?;
-    if found != magic {
-        return Err(damaged(format!(
-            "it begins with 0x{found:08x}, not with 0x{magic:08x}, the mark of IDX {} files",
-            sizes[0].0.trim_end_matches('s')
-        )));
-    }
+    let values = sizes.iter().fold(1_u64, |all, (_, size)| all.saturating_mul(*size as u64));
+    let mut reader = file::Reader::new(source, header.saturating_add(values));
+    let names: Vec<&str> = sizes.iter().map(|(name, _)| *name).collect();
+    check_mark(&mut reader, &names)?;
     for (name, size) in sizes {
         let offset = reader.offset();
         let found = number(&mut reader)?;
@@ -135,6 +157,18 @@ fn start<R: Read>(source: R, sizes: &[(&str, usize)]) -> Result<file::Reader<R>>
     Ok(reader)
 }
 
+/// Refuses what does not begin as a file with these dimensions.
+fn check_mark(reader: &mut file::Reader<impl Read>, names: &[&str]) -> Result<()> {
+    let magic = UNSIGNED_BYTES | names.len() as u32;
+    match number(reader)? {
+        found if found == magic => Ok(()),
+        found => Err(damaged(format!(
+            "it begins with 0x{found:08x}, not with 0x{magic:08x}, the mark of IDX {} files",
+            names[0].trim_end_matches('s')
+        ))),
+    }
+}
+
 fn number(reader: &mut file::Reader<impl Read>) -> Result<u32> {
     let mut bytes = [0; 4];
     reader.fill(&mut bytes)?;
@@ -142,7 +176,7 @@ fn number(reader: &mut file::Reader<impl Read>) -> Result<u32> {
 }
 
 /// What a file of images or labels begins with.
-pub(crate) fn header(sizes: &[usize]) -> Vec<u8> {
+pub fn header(sizes: &[usize]) -> Vec<u8> {
     let magic = UNSIGNED_BYTES | sizes.len() as u32;
     let sizes = sizes.iter().map(|size| *size as u32);
     std::iter::once(magic).chain(sizes).flat_map(u32::to_be_bytes).collect()
@@ -180,11 +214,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("images");
         std::fs::write(&path, bytes).unwrap();
-        images(open(&path)?, Expected { count: 2, sha256: &sum(&two_images()) })
+        images(open(&path)?, [28, 28], Expected { count: 2, sha256: &sum(&two_images()) })
     }
 
     fn read_labels(bytes: &[u8]) -> Result<Tensor> {
-        labels(bytes, Expected { count: 3, sha256: &sum(&three_labels([7, 0, 9])) })
+        labels(bytes, 10, Expected { count: 3, sha256: &sum(&three_labels([7, 0, 9])) })
     }
 
     fn first_line(result: Result<Tensor>) -> String {
@@ -207,13 +241,14 @@ mod tests {
 
     #[test]
     fn chunks_join_without_a_gap() {
-        let count = CHUNK + 7;
+        let count = CHUNK / 784 + 7;
         let mut file = vec![0, 0, 8, 3];
         file.extend((count as u32).to_be_bytes());
         file.extend([0, 0, 0, 28, 0, 0, 0, 28]);
         file.extend((0..count * 784).map(|value| (value / 784 % 251) as u8));
-        let images = images(&file[..], Expected { count, sha256: &sum(&file) }).unwrap();
-        for row in [0, 999, 1000, 1006] {
+        let expected = Expected { count, sha256: &sum(&file) };
+        let images = images(&file[..], [28, 28], expected).unwrap();
+        for row in [0, 1336, 1337, 1338, 1343] {
             assert_eq!(images.int64_value(&[row, 0, 27, 27]), row % 251);
         }
     }
@@ -299,11 +334,11 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("images");
             std::fs::write(&path, bytes).unwrap();
-            let images = images_of_user(open(&path).unwrap()).unwrap();
+            let images = any_images(open(&path).unwrap()).unwrap();
             assert_eq!((images.size(), images.kind()), (vec![2, 1, 28, 28], Kind::Uint8));
             assert_eq!(images.int64_value(&[1, 0, 0, 0]), 784 % 251);
         }
-        let refused = |bytes: &[u8]| first_line(images_of_user(bytes));
+        let refused = |bytes: &[u8]| first_line(any_images(bytes));
         // What is announced is not believed: this would be 3.4 TB.
         let many = [&two_images()[..4], &[255; 4], &two_images()[8..]].concat();
         assert_eq!(refused(&many), "it is truncated: it ends at byte 1584 of 3367254359296");
@@ -321,10 +356,10 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_are_no_digits_are_refused() {
+    fn labels_that_are_no_class_are_refused() {
         assert_eq!(
             first_line(read_labels(&three_labels([7, 10, 9]))),
-            "the label 10 at byte 9 is not a digit"
+            "the label 10 at byte 9 is none of the classes 0 to 9"
         );
     }
 

@@ -2,31 +2,37 @@
 
 /// Token ids and labels of the rows of one file, in its order.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Encoded {
+pub struct Encoded {
     /// All rows one after another: `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`.
-    pub(crate) ids: Vec<u32>,
+    pub ids: Vec<u32>,
     /// Where each row ends in `ids`.
-    pub(crate) ends: Vec<u32>,
+    pub ends: Vec<u32>,
     /// How many tokens of each row are of the first segment.
-    pub(crate) firsts: Vec<u32>,
+    pub firsts: Vec<u32>,
     /// Class number or score of each row.
-    pub(crate) labels: Vec<f32>,
+    pub labels: Vec<f32>,
 }
 
 impl Encoded {
-    pub(crate) fn len(&self) -> usize {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
         self.labels.len()
     }
 
+    /// Is there no row?
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
     /// The token ids of a row, if there is such a row.
-    pub(crate) fn row(&self, row: usize) -> Option<&[u32]> {
+    pub fn row(&self, row: usize) -> Option<&[u32]> {
         let end = *self.ends.get(row)? as usize;
         let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
         self.ids.get(start..end)
     }
 
     /// Adds a row without its label.
-    pub(crate) fn push(&mut self, ids: &[u32], first: u32) {
+    pub fn push(&mut self, ids: &[u32], first: u32) {
         self.ids.extend_from_slice(ids);
         self.ends.push(self.ids.len() as u32);
         self.firsts.push(first);

@@ -5,18 +5,18 @@ use dst_core::tch::{Kind, Tensor};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Augmentation, by_picture};
+use super::{Augmentation, by_image};
 
-/// What is drawn for one picture.
+/// What is drawn for one image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Crop {
-    /// The first row and column of the cut in the padded picture, from 0 to twice the padding.
+    /// The first row and column of the cut in the padded image, from 0 to twice the padding.
     pub(crate) top: i64,
     pub(crate) left: i64,
     pub(crate) mirrored: bool,
 }
 
-/// Draws for every picture a place, then a side, whether or not both are on: flips are the same
+/// Draws for every image a place, then a side, whether or not both are on: flips are the same
 /// with crops or without.
 pub(crate) fn draw(options: &Augmentation, batch: i64, rng: &mut ChaCha8Rng) -> Vec<Crop> {
     let last = 2 * i64::from(options.crop_padding);
@@ -29,28 +29,28 @@ pub(crate) fn draw(options: &Augmentation, batch: i64, rng: &mut ChaCha8Rng) -> 
         .collect()
 }
 
-/// Pads every picture with black and cuts its old size out.
+/// Pads every image with black and cuts its old size out.
 ///
 /// One gather for the whole batch: pixel (i, j) of the result is pixel (top + i, start ± j) of
-/// the padded picture.
+/// the padded image.
 ///
 /// # Errors
 /// If libtorch refuses.
 pub(crate) fn apply(
-    pictures: &Tensor,
+    images: &Tensor,
     black: &Tensor,
     padding: i64,
     crops: &[Crop],
 ) -> Result<Tensor> {
-    let device = pictures.device();
-    let (batch, channels, height, width) = pictures.size4()?;
+    let device = images.device();
+    let (batch, channels, height, width) = images.size4()?;
     let (padded_height, padded_width) = (height + 2 * padding, width + 2 * padding);
     let padded =
         black.f_expand([batch, channels, padded_height, padded_width], false)?.f_contiguous()?;
-    padded.f_narrow(2, padding, height)?.f_narrow(3, padding, width)?.f_copy_(pictures)?;
+    padded.f_narrow(2, padding, height)?.f_narrow(3, padding, width)?.f_copy_(images)?;
 
     let column =
-        |of: &dyn Fn(&Crop) -> i64| by_picture(&crops.iter().map(of).collect::<Vec<i64>>(), device);
+        |of: &dyn Fn(&Crop) -> i64| by_image(&crops.iter().map(of).collect::<Vec<i64>>(), device);
     let top = column(&|crop| crop.top)?;
     let start = column(&|crop| crop.left + if crop.mirrored { width - 1 } else { 0 })?;
     let direction = column(&|crop| if crop.mirrored { -1 } else { 1 })?;
@@ -67,7 +67,7 @@ pub(crate) fn apply(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::by_channel;
+    use crate::augmentation::by_channel;
     use dst_core::SeedStreams;
     use dst_core::tch::Device;
 
@@ -81,12 +81,12 @@ mod tests {
         cutout: 0,
     };
 
-    /// One picture of 2 × 2 pixels in two planes: 1 2 / 3 4 and 5 6 / 7 8.
+    /// One image of 2 × 2 pixels in two planes: 1 2 / 3 4 and 5 6 / 7 8.
     fn cut(top: i64, left: i64, mirrored: bool) -> Vec<f32> {
-        let picture = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+        let image = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         let black = by_channel(&[-1.0, -2.0], Device::Cpu).unwrap();
         let crop = Crop { top, left, mirrored };
-        let result = apply(&picture.reshape([1, 2, 2, 2]), &black, 4, &[crop]).unwrap();
+        let result = apply(&image.reshape([1, 2, 2, 2]), &black, 4, &[crop]).unwrap();
         Vec::try_from(result.flatten(0, -1)).unwrap()
     }
 
@@ -108,23 +108,23 @@ mod tests {
 
     #[test]
     fn sides_may_differ() {
-        let picture = Tensor::arange(6, (Kind::Float, Device::Cpu)).reshape([1, 1, 2, 3]);
+        let image = Tensor::arange(6, (Kind::Float, Device::Cpu)).reshape([1, 1, 2, 3]);
         let black = by_channel(&[-1.0], Device::Cpu).unwrap();
         let crop = Crop { top: 0, left: 1, mirrored: true };
-        let result = apply(&picture, &black, 1, &[crop]).unwrap();
+        let result = apply(&image, &black, 1, &[crop]).unwrap();
         let expected = [-1.0f32, -1.0, -1.0, 2.0, 1.0, 0.0];
         assert_eq!(Vec::<f32>::try_from(result.flatten(0, -1)).unwrap(), expected);
     }
 
     #[test]
     fn every_picture_has_a_draw_of_its_own() {
-        let pictures = Tensor::arange(2 * 3 * 16, (Kind::Float, Device::Cpu)).reshape([2, 3, 4, 4]);
+        let images = Tensor::arange(2 * 3 * 16, (Kind::Float, Device::Cpu)).reshape([2, 3, 4, 4]);
         let black = by_channel(&[0.0; 3], Device::Cpu).unwrap();
         let stays = Crop { top: 4, left: 4, mirrored: false };
         let flips = Crop { mirrored: true, ..stays };
-        let result = apply(&pictures, &black, 4, &[stays, flips]).unwrap();
-        assert_eq!(result.get(0), pictures.get(0));
-        assert_eq!(result.get(1), pictures.get(1).flip([2]));
+        let result = apply(&images, &black, 4, &[stays, flips]).unwrap();
+        assert_eq!(result.get(0), images.get(0));
+        assert_eq!(result.get(1), images.get(1).flip([2]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dst_core::dataset::read_file;
 use dst_core::{DataSources, Error, HubCache, HubFiles, Result};
+use dst_data::cache::{Sum, sum};
 use dst_data::file::hexadecimal;
 use dst_data::hub::{
     MAIN, TOKENIZER_CONFIG, VOCABULARY_FILES, cached, cached_instead, compare_with_cache,
@@ -16,11 +17,12 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::{AddedToken, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
-use crate::cache::{Sum, sum};
-use crate::task::VOCABULARY;
+/// The vocabulary of the uncased BERTs.
+pub const VOCABULARY: HubFiles =
+    HubFiles { repository: "google-bert/bert-base-uncased", files: &["vocab.txt"] };
 
 /// Where vocabularies are looked for under the data folder, beside the folder itself.
-const FOLDER: &str = "bert-base-uncased";
+pub(crate) const FOLDER: &str = "bert-base-uncased";
 
 /// SHA-256 of the `vocab.txt` of bert-base-uncased.
 const UNCASED: &str = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3";
@@ -36,17 +38,18 @@ const LONGEST_WORD: usize = 100;
 const SPECIAL: [&str; 5] = ["[PAD]", UNKNOWN, "[CLS]", "[SEP]", "[MASK]"];
 
 /// A vocabulary that was found and checked. Its tokenizer is built only if a text must be read.
-pub(crate) struct Vocabulary {
-    pub(crate) path: PathBuf,
+pub struct Vocabulary {
+    /// Its file.
+    pub path: PathBuf,
     /// The same for two that read texts alike, whatever sort of file they are.
-    pub(crate) digest: Sum,
+    pub digest: Sum,
     /// The file that the digest is of: that of `tokenizer.json` only if no `vocab.txt` says as
     /// much.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Distinct ids.
-    pub(crate) size: i64,
+    pub size: i64,
     /// The id of `[PAD]`.
-    pub(crate) pad: i64,
+    pub pad: i64,
     source: Source,
 }
 
@@ -67,7 +70,7 @@ impl fmt::Debug for Vocabulary {
 ///
 /// # Errors
 /// If there is none.
-pub(crate) fn given(text: &str) -> Result<PathBuf> {
+pub fn given(text: &str) -> Result<PathBuf> {
     let path = PathBuf::from(text);
     if path.is_file() {
         return Ok(path);
@@ -90,7 +93,7 @@ fn in_folder(folder: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// If there is none; `task` is what can be fetched.
-pub(crate) fn find(task: &str, sources: &DataSources) -> Result<PathBuf> {
+pub fn find(task: &str, sources: &DataSources) -> Result<PathBuf> {
     if let Some(path) = sources.model_folder.as_deref().and_then(in_folder) {
         return Ok(path);
     }
@@ -115,7 +118,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// If the special tokens are not in it.
-    pub(crate) fn open(path: PathBuf) -> Result<Self> {
+    pub fn open(path: PathBuf) -> Result<Self> {
         Self::read(path.clone()).map_err(|error| error.at(path.display().to_string()))
     }
 
@@ -146,7 +149,7 @@ impl Vocabulary {
     }
 
     /// Is it that of the uncased BERTs?
-    pub(crate) fn is_usual(&self) -> bool {
+    pub fn is_usual(&self) -> bool {
         hexadecimal(&self.digest) == UNCASED
     }
 
@@ -305,24 +308,10 @@ fn tokens(bytes: &[u8]) -> Result<HashMap<String, u32>> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::testing::{found, small};
     use std::fs;
-
-    /// The vocabulary that `glue/rte` finds.
-    pub(crate) fn found(sources: &DataSources) -> Result<Vocabulary> {
-        Vocabulary::open(find("glue/rte", sources)?)
-    }
-
-    /// A vocabulary of ten tokens in `folder/bert-base-uncased`.
-    pub(crate) fn small(folder: &Path) -> Vocabulary {
-        let at = folder.join(FOLDER);
-        fs::create_dir_all(&at).unwrap();
-        let tokens = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##b\n.\nc\n";
-        fs::write(at.join("vocab.txt"), tokens).unwrap();
-        found(&DataSources { data_dir: Some(folder.to_path_buf()), hub: None, model_folder: None })
-            .unwrap()
-    }
 
     #[test]
     fn a_vocabulary_beside_the_weights_comes_first() {
@@ -332,7 +321,7 @@ pub(crate) mod tests {
         let sources = DataSources {
             data_dir: Some(folder.path().to_path_buf()),
             hub: None,
-            model_folder: None,
+            ..DataSources::default()
         };
         let beside = sources.for_weights(Some(&weights));
         assert_eq!(found(&beside).unwrap().path, usual.path);
@@ -350,7 +339,7 @@ pub(crate) mod tests {
         let sources = DataSources {
             data_dir: Some(folder.path().to_path_buf()),
             hub: None,
-            model_folder: None,
+            ..DataSources::default()
         };
         let refusal = || found(&sources).unwrap_err().to_string();
         assert!(refusal().starts_with("vocab.txt was not found in"), "{}", refusal());

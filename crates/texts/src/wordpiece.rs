@@ -7,8 +7,8 @@ use std::thread;
 use dst_core::{Error, Result};
 use tokenizers::Tokenizer;
 
+use crate::TextRows;
 use crate::encoded::Encoded;
-use crate::tsv::Rows;
 use crate::vocabulary::Vocabulary;
 
 /// Rows that one thread is given at least; below that a thread costs more than it saves.
@@ -21,7 +21,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// If the vocabulary makes no tokenizer.
-    pub(crate) fn encode(&self, rows: &Rows<'_>, length: usize) -> Result<Encoded> {
+    pub fn encode(&self, rows: &TextRows<'_>, length: usize) -> Result<Encoded> {
         let reader = Reader {
             tokenizer: self.tokenizer()?,
             start: self.id("[CLS]")?,
@@ -64,7 +64,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn encode(&self, rows: &Rows<'_>, part: Range<usize>) -> Result<Encoded> {
+    fn encode(&self, rows: &TextRows<'_>, part: Range<usize>) -> Result<Encoded> {
         let mut encoded = Encoded::default();
         let mut known = HashMap::new();
         let (mut first, mut second, mut ids) = (Vec::new(), Vec::new(), Vec::new());
@@ -134,13 +134,13 @@ fn longest_first(first: usize, second: usize, room: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocabulary::tests::small;
+    use crate::testing::small;
 
     use tokenizers::TruncationParams;
     use tokenizers::processors::bert::BertProcessing;
 
-    fn rows<'a>(first: &[&'a str], second: &[&'a str]) -> Rows<'a> {
-        Rows { first: first.to_vec(), second: second.to_vec(), labels: vec![0.0; first.len()] }
+    fn rows<'a>(first: &[&'a str], second: &[&'a str]) -> TextRows<'a> {
+        TextRows { first: first.to_vec(), second: second.to_vec(), labels: vec![0.0; first.len()] }
     }
 
     #[test]

@@ -1,19 +1,19 @@
-//! Random rotations, shears, zooms and shifts, composed into one map a picture.
+//! Random rotations, shears, zooms and shifts, composed into one map an image.
 
 use dst_core::tch::Tensor;
 use dst_core::{Result, device};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Augmentation;
+use super::Augmentation;
 
 /// Pixels between others, by the weights of the four around them.
 const BILINEAR: i64 = 0;
 
-/// Places outside a picture are 0.
+/// Places outside an image are 0.
 const ZEROS: i64 = 0;
 
-/// What is drawn for one picture: a point of it, counted in pixels from the middle, x to the
+/// What is drawn for one image: a point of it, counted in pixels from the middle, x to the
 /// right and y down, goes to zoom · R(rotation) · S(shear) · point + shift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Map {
@@ -28,7 +28,7 @@ pub(crate) struct Map {
     pub(crate) down: f64,
 }
 
-/// Draws five numbers for every picture, whatever is on: turning one option up leaves the
+/// Draws five numbers for every image, whatever is on: turning one option up leaves the
 /// directions of the others.
 pub(crate) fn draw(options: &Augmentation, batch: i64, rng: &mut ChaCha8Rng) -> Vec<Map> {
     (0..batch)
@@ -47,7 +47,7 @@ pub(crate) fn draw(options: &Augmentation, batch: i64, rng: &mut ChaCha8Rng) -> 
 }
 
 impl Map {
-    /// From a place in the result to one in the picture, as `affine_grid` wants it: two rows of
+    /// From a place in the result to one in the image, as `affine_grid` wants it: two rows of
     /// three, in coordinates that go from -1 to 1 over the width and over the height.
     fn inverse(&self, height: f64, width: f64) -> [f32; 6] {
         let (sin, cos) = self.rotation.sin_cos();
@@ -64,26 +64,26 @@ impl Map {
     }
 }
 
-/// Maps every picture; what comes from outside is black.
+/// Maps every image; what comes from outside is black.
 ///
 /// # Errors
 /// If libtorch refuses.
-pub(crate) fn apply(pictures: &Tensor, black: &Tensor, maps: &[Map]) -> Result<Tensor> {
-    let (batch, _, height, width) = pictures.size4()?;
+pub(crate) fn apply(images: &Tensor, black: &Tensor, maps: &[Map]) -> Result<Tensor> {
+    let (batch, _, height, width) = images.size4()?;
     let entries: Vec<f32> =
         maps.iter().flat_map(|map| map.inverse(height as f64, width as f64)).collect();
     let maps = Tensor::f_from_slice(&entries)?.f_reshape([batch, 2, 3])?;
-    let maps = device::upload(&maps, pictures.device())?.f_to_kind(pictures.kind())?;
-    let grid = Tensor::f_affine_grid_generator(&maps, pictures.size(), false)?;
+    let maps = device::upload(&maps, images.device())?.f_to_kind(images.kind())?;
+    let grid = Tensor::f_affine_grid_generator(&maps, images.size(), false)?;
     // Outside is 0 for libtorch, so black is made 0 meanwhile.
-    let lifted = pictures.f_sub(black)?;
+    let lifted = images.f_sub(black)?;
     Ok(lifted.f_grid_sampler(&grid, BILINEAR, ZEROS, false)?.f_add_(black)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::by_channel;
+    use crate::augmentation::by_channel;
     use dst_core::SeedStreams;
     use dst_core::tch::{Device, Kind};
     use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
@@ -92,9 +92,9 @@ mod tests {
 
     /// 4 × 4 pixels that count from 1, after a map; black is -1.
     fn mapped(map: Map) -> Vec<f32> {
-        let picture = Tensor::arange(16, (Kind::Float, Device::Cpu)) + 1;
+        let image = Tensor::arange(16, (Kind::Float, Device::Cpu)) + 1;
         let black = by_channel(&[-1.0], Device::Cpu).unwrap();
-        let result = apply(&picture.reshape([1, 1, 4, 4]), &black, &[map]).unwrap();
+        let result = apply(&image.reshape([1, 1, 4, 4]), &black, &[map]).unwrap();
         let rounded = (result * 1e3).round() / 1e3;
         Vec::try_from(rounded.flatten(0, -1)).unwrap()
     }

@@ -12,9 +12,8 @@ use dst_core::dataset::read_file;
 use dst_core::tch::Device;
 use dst_core::{Error, Result, UserSamples, text};
 
-use crate::padded;
-use crate::task::Task;
-use crate::tsv::Rows;
+use crate::TextRows;
+use crate::dataset::padded;
 use crate::vocabulary::Vocabulary;
 
 /// Texts of one forward pass.
@@ -30,23 +29,24 @@ struct Texts {
     lines: Vec<usize>,
 }
 
-/// Reads a file, and cuts texts to `length` tokens as those of the data set.
+/// Reads a file, and cuts texts to `length` tokens as those of the data set. `columns` are the one or two
+/// that hold its texts in tables.
 ///
 /// # Errors
 /// If it cannot be read, is not UTF-8, has no samples, or lacks a text.
 pub(crate) fn read(
     file: &Path,
-    task: &Task,
+    columns: &[String],
     vocabulary: &Vocabulary,
     length: usize,
     device: Device,
 ) -> Result<UserSamples> {
     let content = text::decode(&read_file(file)?, file)?;
-    let texts = parse(&content, file, task)?;
+    let texts = parse(&content, file, columns)?;
     if texts.lines.is_empty() {
         return Err(Error::usage("the file has no texts"));
     }
-    let rows = Rows {
+    let rows = TextRows {
         first: texts.first.iter().map(String::as_str).collect(),
         second: texts.second.iter().map(String::as_str).collect(),
         labels: vec![0.0; texts.first.len()],
@@ -58,18 +58,17 @@ pub(crate) fn read(
     Ok(UserSamples { batches: batches.collect::<Result<_>>()?, positions: texts.lines })
 }
 
-fn parse(content: &str, file: &Path, task: &Task) -> Result<Texts> {
-    let columns = task.text_columns();
+fn parse(content: &str, file: &Path, columns: &[String]) -> Result<Texts> {
     let extension = file.extension().map(|extension| extension.to_ascii_lowercase());
     match extension.as_deref().and_then(|extension| extension.to_str()) {
-        Some("csv") => table(content, &columns, b',', true),
+        Some("csv") => table(content, columns, b',', true),
         // As in the official files, quotes mean nothing.
-        Some("tsv") => table(content, &columns, b'\t', false),
+        Some("tsv") => table(content, columns, b'\t', false),
         _ => lines(content, columns.len()),
     }
 }
 
-fn table(content: &str, columns: &[&str], delimiter: u8, quoting: bool) -> Result<Texts> {
+fn table(content: &str, columns: &[String], delimiter: u8, quoting: bool) -> Result<Texts> {
     let mut reader =
         ReaderBuilder::new().delimiter(delimiter).quoting(quoting).from_reader(content.as_bytes());
     let refused = |error: csv::Error| Error::usage(error.to_string());
@@ -121,12 +120,18 @@ fn lines(content: &str, count: usize) -> Result<Texts> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::{COLA, RTE, SST2};
-    use crate::vocabulary::tests::small;
+    use crate::testing::small;
     use dst_core::Input;
 
-    fn parsed(name: &str, content: &str, task: &Task) -> Result<Texts> {
-        parse(content, Path::new(name), task)
+    const ONE: &[&str] = &["sentence"];
+    const PAIR: &[&str] = &["sentence1", "sentence2"];
+
+    fn columns(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn parsed(name: &str, content: &str, names: &[&str]) -> Result<Texts> {
+        parse(content, Path::new(name), &columns(names))
     }
 
     fn texts(first: &[&str], second: &[&str], lines: &[usize]) -> Texts {
@@ -137,21 +142,21 @@ mod tests {
     #[test]
     fn lines_and_tables_hold_the_same_texts() {
         let one = texts(&["a, b", "c"], &[], &[1, 2]);
-        assert_eq!(parsed("films.txt", "a, b\nc\n", &SST2).unwrap(), one);
+        assert_eq!(parsed("films.txt", "a, b\nc\n", ONE).unwrap(), one);
         let one = Texts { lines: vec![2, 3], ..one };
-        assert_eq!(parsed("f.csv", "sentence,n\n\"a, b\",1\nc,2\n", &SST2).unwrap(), one);
-        assert_eq!(parsed("f.TSV", "n\tsentence\n1\ta, b\n2\tc\n", &COLA).unwrap(), one);
+        assert_eq!(parsed("f.csv", "sentence,n\n\"a, b\",1\nc,2\n", ONE).unwrap(), one);
+        assert_eq!(parsed("f.TSV", "n\tsentence\n1\ta, b\n2\tc\n", ONE).unwrap(), one);
         let two = texts(&["a", "\"c"], &["b", "d"], &[1, 2]);
-        assert_eq!(parsed("pairs", "a\tb\n\"c\td", &RTE).unwrap(), two);
+        assert_eq!(parsed("pairs", "a\tb\n\"c\td", PAIR).unwrap(), two);
         let two = Texts { lines: vec![2, 3], ..two };
         let table = "sentence2\tsentence1\nb\ta\nd\t\"c\n";
-        assert_eq!(parsed("pairs.tsv", table, &RTE).unwrap(), two);
+        assert_eq!(parsed("pairs.tsv", table, PAIR).unwrap(), two);
     }
 
     #[test]
     fn what_lacks_a_text_is_refused_with_the_line() {
         let refusal = |name: &str, content: &str| {
-            parsed(name, content, &RTE).unwrap_err().to_string().replace('\n', " ")
+            parsed(name, content, PAIR).unwrap_err().to_string().replace('\n', " ")
         };
         let error = refusal("pairs.txt", "a\tb\nc\n");
         assert!(error.starts_with("line 2: a sample is two texts with a tab"), "{error}");
@@ -168,7 +173,7 @@ mod tests {
         let vocabulary = small(folder.path());
         let file = folder.path().join("texts.txt");
         std::fs::write(&file, "a b\n".repeat(BATCH) + "A abb.\n").unwrap();
-        let read = |file: &Path| read(file, &SST2, &vocabulary, 128, Device::Cpu);
+        let read = |file: &Path| read(file, &columns(ONE), &vocabulary, 128, Device::Cpu);
         let samples = read(&file).unwrap();
         assert_eq!(samples.positions, (1..=BATCH + 1).collect::<Vec<_>>());
         let [whole, rest] = &samples.batches[..] else { panic!("65 texts are two batches") };

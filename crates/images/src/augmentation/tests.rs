@@ -17,13 +17,13 @@ fn stream() -> ChaCha8Rng {
     SeedStreams::new(3).stream("augment/0")
 }
 
-fn pictures() -> Tensor {
+fn images() -> Tensor {
     Tensor::arange(8 * 3 * 64, (Kind::Float, Device::Cpu)).reshape([8, 3, 8, 8]) / 100.0 + 1.0
 }
 
 fn apply(options: Augmentation) -> Option<Tensor> {
     let black = by_channel(&[-1.0, -2.0, -3.0], Device::Cpu).unwrap();
-    options.apply(&pictures(), &black, &mut stream()).unwrap()
+    options.apply(&images(), &black, &mut stream()).unwrap()
 }
 
 #[test]
@@ -31,23 +31,23 @@ fn off_is_the_default_and_draws_nothing() {
     assert_eq!(Augmentation::default(), OFF);
     let black = by_channel(&[0.0; 3], Device::Cpu).unwrap();
     let mut rng = stream();
-    assert!(OFF.apply(&pictures(), &black, &mut rng).unwrap().is_none());
+    assert!(OFF.apply(&images(), &black, &mut rng).unwrap().is_none());
     assert_eq!(rng, stream());
 }
 
-/// One picture after another: padded, cut, mirrored, with the draws in this order. Results on
-/// CIFAR-10 rest on these pictures, bit for bit.
+/// One image after another: padded, cut, mirrored, with the draws in this order. Results on
+/// CIFAR-10 rest on these images, bit for bit.
 #[test]
 fn crops_and_flips_are_those_of_one_picture_at_a_time() {
     let black = by_channel(&[-1.0, -2.0, -3.0], Device::Cpu).unwrap();
     let mut rng = stream();
     let one_by_one: Vec<Tensor> = (0..8)
-        .map(|picture| {
+        .map(|image| {
             let top = rng.random_range(0..=8_i64);
             let left = rng.random_range(0..=8_i64);
             let mirrored: bool = rng.random();
             let padded = black.get(0).expand([3, 16, 16], false).contiguous();
-            padded.narrow(1, 4, 8).narrow(2, 4, 8).copy_(&pictures().get(picture));
+            padded.narrow(1, 4, 8).narrow(2, 4, 8).copy_(&images().get(image));
             let cut = padded.narrow(1, top, 8).narrow(2, left, 8);
             if mirrored { cut.flip([2]) } else { cut }
         })
@@ -82,8 +82,8 @@ fn every_option_changes_pictures_and_the_stream_says_how() {
         Augmentation { cutout: 4, ..OFF },
     ] {
         let once = apply(options).unwrap();
-        assert_eq!(once.size(), pictures().size());
-        assert_ne!(once, pictures(), "{options:?}");
+        assert_eq!(once.size(), images().size());
+        assert_ne!(once, images(), "{options:?}");
         assert_eq!(once, apply(options).unwrap(), "{options:?}");
         assert!(once.isfinite().all().int64_value(&[]) == 1);
     }

@@ -1,7 +1,6 @@
-//! Random changes of training pictures, a whole batch at once, on the device where it lies.
+//! Random changes of training images, a whole batch at once, on the device where it lies.
 //!
-//! A data set of pictures flattens [`Augmentation`] into its options and calls
-//! [`Augmentation::apply`] in `Dataset::augment`. A picture is first turned, sheared, zoomed and
+//! A data set of images flattens [`Augmentation`] into its options. An image is first turned, sheared, zoomed and
 //! shifted by one affine map, then cropped and mirrored, and at last a square is cut out.
 //!
 //! All numbers come from the stream that the caller gives. The stages draw one after another
@@ -18,32 +17,32 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How training pictures are changed. Everything is off by default.
+/// How training images are changed. Everything is off by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Augmentation {
-    /// Black pixels added on every side before a training picture is cropped to its old size at
+    /// Black pixels added on every side before a training image is cropped to its old size at
     /// a random place (He et al. 2016, section 4.2). 0 crops nothing.
     pub crop_padding: u32,
-    /// Mirrors every second training picture left to right, at random.
+    /// Mirrors every second training image left to right, at random.
     pub flip: bool,
-    /// Turns a training picture by an angle drawn from minus to plus this many degrees.
+    /// Turns a training image by an angle drawn from minus to plus this many degrees.
     pub rotation: f64,
-    /// Moves a training picture in either direction by a share of its side drawn from minus to
+    /// Moves a training image in either direction by a share of its side drawn from minus to
     /// plus this, below 1.
     pub shift: f64,
-    /// Shears a training picture along its rows by an angle drawn from minus to plus this many
+    /// Shears a training image along its rows by an angle drawn from minus to plus this many
     /// degrees, below 90.
     pub shear: f64,
-    /// Scales a training picture by a factor drawn from 1 minus to 1 plus this, below 1.
+    /// Scales a training image by a factor drawn from 1 minus to 1 plus this, below 1.
     pub zoom: f64,
-    /// Side in pixels of a square that is cut out of a training picture around a random pixel,
+    /// Side in pixels of a square that is cut out of a training image around a random pixel,
     /// partly outside at times, and filled with the mean colour (DeVries and Taylor 2017). 0
     /// cuts nothing.
     pub cutout: u32,
 }
 
 impl Augmentation {
-    /// Are all values in range, for pictures whose shorter side has `side` pixels?
+    /// Are all values in range, for images whose shorter side has `side` pixels?
     ///
     /// # Errors
     /// With the first option that is not.
@@ -71,9 +70,9 @@ impl Augmentation {
         Ok(())
     }
 
-    /// `pictures`, changed at random; nothing if everything is off, and then nothing is drawn.
+    /// `images`, changed at random; nothing if everything is off, and then nothing is drawn.
     ///
-    /// `pictures` are normalised, `Float [batch, channels, height, width]`; `black` is what 0
+    /// `images` are normalised, `Float [batch, channels, height, width]`; `black` is what 0
     /// became when they were, `[1, channels, 1, 1]` on the same device, and fills what a map or
     /// a crop uncovers. See [`by_channel`].
     ///
@@ -81,27 +80,27 @@ impl Augmentation {
     /// If libtorch refuses.
     pub fn apply(
         &self,
-        pictures: &Tensor,
+        images: &Tensor,
         black: &Tensor,
         rng: &mut ChaCha8Rng,
     ) -> Result<Option<Tensor>> {
-        let batch = pictures.size()[0];
+        let batch = images.size()[0];
         let crops = self.crops().then(|| crop::draw(self, batch, rng));
-        let cutouts = (self.cutout > 0).then(|| cutout::draw(pictures, rng));
+        let cutouts = (self.cutout > 0).then(|| cutout::draw(images, rng));
         let maps = self.maps().then(|| affine::draw(self, batch, rng));
 
         let mut changed = None;
         if let Some(maps) = maps {
-            changed = Some(affine::apply(pictures, black, &maps)?);
+            changed = Some(affine::apply(images, black, &maps)?);
         }
         if let Some(crops) = crops {
             let padding = i64::from(self.crop_padding);
-            let pictures = changed.as_ref().unwrap_or(pictures);
-            changed = Some(crop::apply(pictures, black, padding, &crops)?);
+            let images = changed.as_ref().unwrap_or(images);
+            changed = Some(crop::apply(images, black, padding, &crops)?);
         }
         if let Some(centres) = cutouts {
-            let pictures = changed.as_ref().unwrap_or(pictures);
-            changed = Some(cutout::apply(pictures, self.cutout.into(), &centres)?);
+            let images = changed.as_ref().unwrap_or(images);
+            changed = Some(cutout::apply(images, self.cutout.into(), &centres)?);
         }
         Ok(changed)
     }
@@ -124,8 +123,8 @@ pub fn by_channel(values: &[f32], device: Device) -> Result<Tensor> {
     device::upload(&Tensor::f_from_slice(values)?.f_reshape([1, channels, 1, 1])?, device)
 }
 
-/// One value a picture, `[batch, 1, 1]` on the device.
-fn by_picture(values: &[i64], device: Device) -> Result<Tensor> {
+/// One value an image, `[batch, 1, 1]` on the device.
+fn by_image(values: &[i64], device: Device) -> Result<Tensor> {
     device::upload(&Tensor::f_from_slice(values)?.f_reshape([-1, 1, 1])?, device)
 }
 

@@ -1,0 +1,198 @@
+//! Tables of users: a row a sample, with a column that names the class.
+//!
+//! | path | splits |
+//! |---|---|
+//! | a file | none: they are to be drawn |
+//! | a folder with `train.csv` | it and, if they are there, `validation.csv` (or `val`, `valid`) and `test.csv` |
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use csv::{ReaderBuilder, StringRecord, Trim};
+use dst_core::{Error, Result, text};
+
+use crate::file;
+
+mod classes;
+mod splits;
+
+pub use classes::{Classes, target};
+pub use splits::Drawn;
+
+/// Endings of tables, in the order in which they are looked for.
+const ENDINGS: [&str; 6] = ["csv", "tsv", "csv.gz", "tsv.gz", "csv.zst", "tsv.zst"];
+
+/// A table larger than this, unpacked, is taken for a mistake: all of it lies in main memory.
+const LARGEST: u64 = 4 << 30;
+
+/// The files of a data set.
+#[derive(Debug)]
+pub struct TableFiles {
+    /// All rows, or those for training.
+    pub train: PathBuf,
+    /// Those for validation, if there is such a file.
+    pub validation: Option<PathBuf>,
+    /// Those for the test, if there is such a file.
+    pub test: Option<PathBuf>,
+}
+
+impl TableFiles {
+    /// The file, or those of the folder.
+    ///
+    /// # Errors
+    /// If the folder has no table for training.
+    pub fn find(place: &Path) -> Result<Self> {
+        if !place.is_dir() {
+            return Ok(Self { train: place.to_owned(), validation: None, test: None });
+        }
+        let find = |names: &[&str]| {
+            let files = names.iter().flat_map(|name| {
+                ENDINGS.iter().map(move |ending| place.join(format!("{name}.{ending}")))
+            });
+            files.into_iter().find(|path| path.is_file())
+        };
+        let train = find(&["train"]).ok_or_else(|| {
+            Error::data(format!("{} has no train.csv", place.display()))
+                .hint("name a file, or a folder with train.csv and, if there are some, validation.csv and test.csv")
+        })?;
+        Ok(Self { train, validation: find(&["validation", "valid", "val"]), test: find(&["test"]) })
+    }
+
+    /// Of the unpacked contents.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn digest(&self) -> Result<String> {
+        let files = [
+            (Some(&self.train), "train"),
+            (self.validation.as_ref(), "validation"),
+            (self.test.as_ref(), "test"),
+        ];
+        let mut sums = Vec::new();
+        for (path, name) in files {
+            if let Some(path) = path {
+                sums.push((file::sha256_of_contents(path)?, name));
+            }
+        }
+        Ok(file::digest(sums.iter().map(|(sum, name)| (sum.as_str(), *name))))
+    }
+}
+
+/// The cells of a file.
+#[derive(Debug)]
+pub struct Table {
+    path: PathBuf,
+    /// Names of the columns.
+    pub header: Vec<String>,
+    rows: Vec<StringRecord>,
+}
+
+impl Table {
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is not UTF-8, a row has another number of cells than the first line, two columns
+    /// have one name, or there is no row.
+    pub fn read(path: &Path) -> Result<Self> {
+        let at = |error: Error| error.at(path.display().to_string());
+        let mut bytes = Vec::new();
+        let read = file::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes);
+        read.map_err(|error| match error.raw_os_error() {
+            Some(_) => Error::io("read", path, &error),
+            None => at(file::damaged(format!("its compressed data are damaged: {error}"))),
+        })?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(at(Error::data(format!("it has more than {} GB", LARGEST >> 30)).hint(
+                "a part of the rows may be enough; larger data need a data set of their own",
+            )));
+        }
+        let content = text::decode(&bytes, path).map_err(at)?;
+        let first = content.lines().next().unwrap_or_default();
+        let count = |c: char| first.matches(c).count();
+        let delimiter = [',', ';', '\t'].into_iter().rev().max_by_key(|c| count(*c)).unwrap_or(',');
+        let mut reader = ReaderBuilder::new()
+            .delimiter(delimiter as u8)
+            .trim(Trim::All)
+            .from_reader(content.as_bytes());
+        let refused = |error: csv::Error| {
+            at(Error::data(error.to_string())
+                .hint("every line needs as many cells as the first, which names the columns"))
+        };
+        let header: Vec<String> =
+            reader.headers().map_err(refused)?.iter().map(str::to_owned).collect();
+        for (index, name) in header.iter().enumerate() {
+            if header[..index].contains(name) {
+                return Err(at(Error::data(format!("two columns are called '{name}'"))
+                    .hint("the first line must name the columns, each by another name")));
+            }
+        }
+        if header.len() < 2 {
+            return Err(at(Error::data("it has one column only").hint(
+                "a column for the classes and at least one other are expected, with commas, semicolons or \
+                 tabs between them",
+            )));
+        }
+        let rows = reader.records().collect::<std::result::Result<Vec<_>, _>>().map_err(refused)?;
+        if rows.is_empty() {
+            return Err(at(Error::data("it has no rows below the names of the columns")));
+        }
+        Ok(Self { path: path.to_owned(), header, rows })
+    }
+
+    /// Rows below the names of the columns.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Never: a table without rows is refused.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// A cell.
+    pub fn cell(&self, row: usize, column: usize) -> &str {
+        self.rows[row].get(column).unwrap_or_default()
+    }
+
+    /// The line of a row, from 1.
+    pub fn line(&self, row: usize) -> usize {
+        self.rows[row].position().map_or(0, |position| position.line() as usize)
+    }
+
+    /// The place of a column.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn column(&self, name: &str) -> Result<usize> {
+        let found = self.header.iter().position(|own| own == name);
+        found.ok_or_else(|| {
+            self.at(Error::unknown("column", name, self.header.iter().map(String::as_str)))
+        })
+    }
+
+    /// Has it the columns of `other`, in the same order?
+    ///
+    /// # Errors
+    /// If not.
+    pub fn check_columns(&self, other: &Self) -> Result<()> {
+        if self.header == other.header {
+            return Ok(());
+        }
+        Err(self.at(Error::data(format!(
+            "its columns are not those of {}: {} and {}",
+            other.path.display(),
+            self.header.join(", "),
+            other.header.join(", ")
+        ))))
+    }
+
+    /// The error, in this file.
+    pub fn at(&self, error: Error) -> Error {
+        error.at(self.path.display().to_string())
+    }
+
+    /// The error, in a line of this file.
+    pub fn at_row(&self, row: usize, error: Error) -> Error {
+        self.at(error.at(format!("line {}", self.line(row))))
+    }
+}

@@ -1,0 +1,166 @@
+//! What columns of inputs mean: numbers, texts.
+
+use dst_core::{Error, Result};
+use dst_data::table::Table;
+
+/// What stands where a value is missing, in small letters.
+const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "?"];
+
+/// A column of more texts would be an input for each of them.
+const MOST_TEXTS: usize = 100;
+
+/// Numbers that vary less are divided by this.
+const LEAST_DEVIATION: f64 = 1e-6;
+
+fn is_missing(cell: &str) -> bool {
+    MISSING.contains(&cell.to_lowercase().as_str())
+}
+
+/// What becomes of a column.
+#[derive(Debug, Clone, PartialEq)]
+enum Meaning {
+    Number {
+        mean: f64,
+        deviation: f64,
+    },
+    /// One input for each of these texts.
+    Texts(Vec<String>),
+}
+
+/// Columns that are inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Columns {
+    all: Vec<Column>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Column {
+    name: String,
+    /// Its place in the table.
+    place: usize,
+    meaning: Meaning,
+}
+
+impl Columns {
+    /// Those of a table but for the target and the ignored ones, as the training rows have them, with what a
+    /// user should hear.
+    ///
+    /// # Errors
+    /// If an ignored column is not there, none is left, or one has too many texts.
+    pub(crate) fn of(
+        table: &Table,
+        target: usize,
+        ignored: &[String],
+        rows: &[i64],
+    ) -> Result<(Self, Vec<String>)> {
+        let ignored = ignored.iter().map(|name| table.column(name)).collect::<Result<Vec<_>>>()?;
+        let (mut all, mut warnings) = (Vec::new(), Vec::new());
+        for place in (0..table.header.len()).filter(|place| *place != target) {
+            if ignored.contains(&place) {
+                continue;
+            }
+            let name = table.header[place].clone();
+            let cells = || rows.iter().map(|row| table.cell(*row as usize, place));
+            let present = || cells().filter(|cell| !is_missing(cell));
+            let missing = rows.len() - present().count();
+            if missing == rows.len() {
+                warnings.push(format!("the column '{name}' is empty and left out"));
+                continue;
+            }
+            let numbers: Option<Vec<f64>> = present()
+                .map(|cell| cell.parse().ok().filter(|number: &f64| number.is_finite()))
+                .collect();
+            let meaning = match numbers {
+                Some(numbers) => {
+                    if missing > 0 {
+                        warnings.push(format!(
+                            "{missing} of {} training rows have no '{name}': its mean stands for it",
+                            rows.len()
+                        ));
+                    }
+                    number(&numbers)
+                }
+                None => texts(table, &name, present())?,
+            };
+            all.push(Column { name, place, meaning });
+        }
+        if all.is_empty() {
+            return Err(table.at(Error::data("no column is left for inputs")));
+        }
+        Ok((Self { all }, warnings))
+    }
+
+    /// How many inputs a sample has.
+    pub(crate) fn inputs(&self) -> usize {
+        let inputs = self.all.iter().map(|column| match &column.meaning {
+            Meaning::Number { .. } => 1,
+            Meaning::Texts(texts) => texts.len(),
+        });
+        inputs.sum()
+    }
+
+    /// The same columns, where another table has them.
+    ///
+    /// # Errors
+    /// If it lacks one.
+    pub(crate) fn found_in(&self, table: &Table) -> Result<Self> {
+        let all = self
+            .all
+            .iter()
+            .map(|column| Ok(Column { place: table.column(&column.name)?, ..column.clone() }));
+        Ok(Self { all: all.collect::<Result<_>>()? })
+    }
+
+    /// Inputs of these rows, one row after another.
+    ///
+    /// # Errors
+    /// If there is something else than a number where the training rows have numbers.
+    pub(crate) fn encode(&self, table: &Table, rows: &[i64]) -> Result<Vec<f32>> {
+        let mut inputs = Vec::with_capacity(rows.len() * self.inputs());
+        for row in rows.iter().map(|row| *row as usize) {
+            for Column { name, place, meaning } in &self.all {
+                let cell = table.cell(row, *place);
+                match meaning {
+                    Meaning::Texts(texts) => {
+                        inputs.extend(texts.iter().map(|text| f32::from(u8::from(text == cell))));
+                    }
+                    Meaning::Number { .. } if is_missing(cell) => inputs.push(0.0),
+                    Meaning::Number { mean, deviation } => {
+                        let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
+                        let number = number.ok_or_else(|| {
+                            let what = format!(
+                                "'{cell}' is no number, and '{name}' is a column of numbers"
+                            );
+                            table.at_row(row, Error::data(what))
+                        })?;
+                        inputs.push(((number - mean) / deviation) as f32);
+                    }
+                }
+            }
+        }
+        Ok(inputs)
+    }
+}
+
+fn number(numbers: &[f64]) -> Meaning {
+    let count = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / count;
+    let squares = numbers.iter().map(|number| (number - mean).powi(2));
+    let deviation = (squares.sum::<f64>() / count).sqrt().max(LEAST_DEVIATION);
+    Meaning::Number { mean, deviation }
+}
+
+/// An input for each text, by the alphabet. A text that no training row has becomes none of them.
+fn texts<'a>(table: &Table, name: &str, cells: impl Iterator<Item = &'a str>) -> Result<Meaning> {
+    let mut texts: Vec<String> = cells.map(str::to_owned).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    if texts.len() > MOST_TEXTS {
+        return Err(table.at(Error::data(format!(
+            "the column '{name}' has {} different texts, each of which would be an input",
+            texts.len()
+        ))
+        .hint(format!("leave it out: --set 'csv.ignore=[\"{name}\"]'"))));
+    }
+    Ok(Meaning::Texts(texts))
+}

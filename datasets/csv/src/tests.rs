@@ -1,0 +1,148 @@
+use super::*;
+
+use std::fmt::Write;
+use std::fs;
+
+use dst_core::{own_data, plugin};
+use serde_json::{Value, json};
+
+/// Forty rows of two classes, which `width` and `colour` tell.
+fn flowers() -> String {
+    let mut text = "width,colour,number,class\n".to_owned();
+    for row in 0..40 {
+        let (width, colour, class) =
+            if row % 2 == 0 { (1, "red", "rose") } else { (3, "blue", "iris") };
+        writeln!(text, "{width},{colour},{row},{class}").unwrap();
+    }
+    text
+}
+
+fn loaded(path: &Path, options: Value) -> Result<Box<dyn Dataset>> {
+    let options = plugin::dataset_options("csv", options.as_object().unwrap())?;
+    let (name, place) = own_data::named(own_data::plugin_of("csv")?, path)?;
+    let own = [(name.clone(), place)].into();
+    plugin::dataset(&name, &options, &DataSources { own, ..DataSources::default() })
+}
+
+/// The data set of this text.
+fn of(text: &str, options: Value) -> Result<Box<dyn Dataset>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowers.csv");
+    fs::write(&path, text).unwrap();
+    loaded(&path, options)
+}
+
+fn inputs(data: &dyn Dataset, split: Split, rows: &[i64]) -> Vec<f32> {
+    let Input::Image(inputs) = data.batch(split, rows, Device::Cpu).unwrap().input else {
+        panic!("rows are images")
+    };
+    Vec::try_from(inputs.flatten(0, -1)).unwrap()
+}
+
+#[test]
+fn numbers_are_normalised_and_texts_become_inputs() {
+    let data = of(&flowers(), json!({ "ignore": ["number"] })).unwrap();
+    assert_eq!(data.input(), InputShape::Image { channels: 1, height: 1, width: 3 });
+    assert_eq!(data.task(), Task::Classification { classes: 2 });
+    let sizes = [Split::Train, Split::Validation, Split::Test].map(|split| data.len(split));
+    assert_eq!(sizes, [28, 4, 8]);
+    assert_eq!([data.class_name(0), data.class_name(1)], [Some("iris"), Some("rose")]);
+    // Widths 1 and 3, as often; then blue and red.
+    assert_eq!(inputs(&*data, Split::Train, &[0, 1]).len(), 6);
+    let mut all = inputs(&*data, Split::Test, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    let classes = Vec::<i64>::try_from(
+        data.batch(Split::Test, &[0, 1, 2, 3, 4, 5, 6, 7], Device::Cpu).unwrap().target,
+    )
+    .unwrap();
+    for (row, class) in all.chunks_exact_mut(3).zip(classes) {
+        assert_eq!(row, if class == 1 { [-1.0, 0.0, 1.0] } else { [1.0, 1.0, 0.0] });
+    }
+    // All three columns without the option.
+    assert_eq!(
+        of(&flowers(), json!({})).unwrap().input(),
+        InputShape::Image { channels: 1, height: 1, width: 4 }
+    );
+}
+
+#[test]
+fn folders_give_splits_and_tables_are_read_as_people_have_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("train.csv"), flowers()).unwrap();
+    let semicolons = format!("\u{feff}{}", flowers().replace(',', ";"));
+    fs::write(folder.path().join("test.tsv"), flowers().replace(',', "\t")).unwrap();
+    fs::write(folder.path().join("val.csv"), semicolons).unwrap();
+    let data = loaded(folder.path(), json!({})).unwrap();
+    let sizes = [Split::Train, Split::Validation, Split::Test].map(|split| data.len(split));
+    assert_eq!(sizes, [40, 40, 40]);
+    // Rows of users, whose columns stand in another order.
+    let path = folder.path().join("new.csv");
+    fs::write(&path, "colour,number,width\nred,3,1\ngreen,,2\n").unwrap();
+    let samples = data.read_samples(&path, Device::Cpu).unwrap();
+    assert_eq!(samples.positions, [2, 3]);
+    let Input::Image(rows) = &samples.batches[0] else { panic!("rows are images") };
+    let rows = Vec::<f32>::try_from(rows.flatten(0, -1)).unwrap();
+    // What is missing is the mean, and an unknown text none of those that are known.
+    assert_eq!(rows[4..7], [0.0, 0.0, 0.0]);
+    fs::write(&path, "colour,width\nred,1\n").unwrap();
+    let error = data.read_samples(&path, Device::Cpu).unwrap_err().to_string();
+    assert!(error.contains("unknown column 'number'"), "{error}");
+}
+
+#[test]
+fn missing_numbers_are_told() {
+    let text = flowers().replace("1,red,0,", ",red,0,").replace("1,red,2,", "NA,red,2,");
+    let data = of(&text, json!({ "validation": 0.01, "test": 0.01 })).unwrap();
+    let warnings = data.warnings().join("\n");
+    assert!(
+        warnings.contains("training rows have no 'width': its mean stands for it"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn the_target_is_found_or_named() {
+    let moved = flowers().replace("class\n", "kind\n").replace("width,", "Label,");
+    assert_eq!(of(&moved, json!({})).unwrap().class_name(0), Some("1"));
+    assert_eq!(of(&moved, json!({ "target": "kind" })).unwrap().class_name(0), Some("iris"));
+    let error = of(&moved, json!({ "target": "knd" })).unwrap_err().to_string();
+    assert!(error.contains("did you mean 'kind'?"), "{error}");
+    // Whole numbers by their size.
+    let ten = flowers().replace("rose", "10").replace("iris", "9");
+    assert_eq!(of(&ten, json!({})).unwrap().class_name(0), Some("9"));
+}
+
+#[test]
+fn what_cannot_be_used_is_named_with_its_line() {
+    let refusal = |text: &str, options| of(text, options).unwrap_err().to_string();
+    for (text, expected) in [
+        (String::new(), "it has one column only"),
+        ("a,b\n".to_owned(), "it has no rows"),
+        ("a,a\n1,2\n".to_owned(), "two columns are called 'a'"),
+        (flowers().replace("1,red,4,rose", "1,red,4"), "CSV error: record 5 (line: 6"),
+        (flowers().replace("1,red,4,rose", "1,red,4,"), "line 6: the cell of the class"),
+        (flowers().replace("rose", "iris"), "every row has the class 'iris'"),
+        (
+            (0..200).fold("a,y\n".to_owned(), |all, row| format!("{all}1,{row}.5\n")),
+            "look like numbers to predict",
+        ),
+        (
+            (0..400).fold("a,y\n".to_owned(), |all, row| format!("{all}t{row},{}\n", row % 2)),
+            "different texts, each of which would be an input",
+        ),
+        ("a,y\n1,x\n2,z\n".to_owned(), "the class 'x' has too few samples"),
+    ] {
+        let error = refusal(&text, json!({}));
+        assert!(error.contains(expected) && error.contains("flowers.csv"), "{error}");
+    }
+    assert!(refusal(&flowers(), json!({ "ignore": ["nmber"] })).contains("did you mean 'number'?"));
+    let all = json!({ "ignore": ["width", "colour", "number"] });
+    assert!(refusal(&flowers(), all).contains("no column is left for inputs"));
+    // UTF-16, as other programs write it.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wide.csv");
+    let wide: Vec<u8> = "\u{feff}a,y\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(&path, wide).unwrap();
+    assert!(loaded(&path, json!({})).unwrap_err().to_string().contains("UTF-16"));
+    let error = loaded(&folder.path().join("none.csv"), json!({})).unwrap_err().to_string();
+    assert!(error.contains("there is no such file or folder"), "{error}");
+}

@@ -1,0 +1,226 @@
+//! Which files there are, of which class and split.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dst_core::{Error, Result, Split, SplitOptions};
+use dst_data::file::{self, sha256_of_file};
+
+/// Endings of files that are read.
+const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "gif", "webp"];
+
+/// Folders inside that of a class deeper than this are taken for a loop of links.
+const DEEPEST: usize = 16;
+
+/// Names of the folder of a split.
+const SPLITS: [(Split, &[&str]); 3] = [
+    (Split::Train, &["train", "training"]),
+    (Split::Validation, &["validation", "valid", "val"]),
+    (Split::Test, &["test", "testing"]),
+];
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ImageFile {
+    /// Where it lies.
+    path: PathBuf,
+    /// Its path from the folder, with `/` between names.
+    name: String,
+    /// The split that its folder gives; none if there is no folder for splits.
+    split: Option<Split>,
+    /// Its class.
+    class: usize,
+}
+
+/// All images below a folder, by split, class and name.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    files: Vec<ImageFile>,
+    /// Names of the classes, sorted.
+    pub(crate) classes: Vec<String>,
+    /// How many files are left out because of their endings, and one of them.
+    left_out: Option<(usize, PathBuf)>,
+}
+
+impl Folders {
+    /// Looks through the folder. No image is opened.
+    ///
+    /// # Errors
+    /// If the system refuses, there are not two classes, or a split has a class that is not trained on.
+    pub(crate) fn find(root: &Path) -> Result<Self> {
+        let at = |error: Error| error.at(root.display().to_string());
+        let split_folder = |names: &[&str]| {
+            names.iter().map(|name| root.join(name)).find(|folder| folder.is_dir())
+        };
+        let mut roots: Vec<(Option<Split>, PathBuf)> = Vec::new();
+        match split_folder(SPLITS[0].1) {
+            None => roots.push((None, root.to_owned())),
+            Some(_) => {
+                let splits = SPLITS.iter();
+                roots.extend(
+                    splits.filter_map(|(split, names)| Some((Some(*split), split_folder(names)?))),
+                );
+            }
+        }
+        let (mut found, mut left_out) = (Vec::new(), Vec::new());
+        let mut classes: BTreeMap<Option<Split>, BTreeSet<String>> = BTreeMap::new();
+        for (split, folder) in &roots {
+            for (class, inside) in subfolders(&folder).map_err(at)? {
+                let mut paths = Vec::new();
+                collect(&inside, 0, &mut paths, &mut left_out)?;
+                if paths.is_empty() {
+                    return Err(at(Error::data(format!(
+                        "the folder {} has no images",
+                        inside.display()
+                    ))
+                    .hint(format!("files that end in {} are read", ENDINGS.join(", ")))));
+                }
+                classes.entry(*split).or_default().insert(class.clone());
+                found.extend(paths.into_iter().map(|path| (path, *split, class.clone())));
+            }
+        }
+        let trained = roots.first().map(|(split, _)| *split).unwrap_or_default();
+        let known: Vec<String> = classes.get(&trained).into_iter().flatten().cloned().collect();
+        if known.len() < 2 {
+            return Err(at(Error::data(format!(
+                "{} folders of images were found, and each class needs one",
+                known.len()
+            ))
+            .hint("expected is FOLDER/CLASS/*.png or FOLDER/train/CLASS/*.png for two classes or more")));
+        }
+        let mut files = Vec::new();
+        for (path, split, class) in found {
+            let index = known.binary_search(&class).map_err(|_| {
+                at(Error::data(format!(
+                    "'{class}' is a class of {path:?} and not of the training images"
+                ))
+                .hint("classes are the names of folders, capitals included"))
+            })?;
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            files.push(ImageFile { path, name, split, class: index });
+        }
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let count = left_out.len();
+        let left_out = left_out.into_iter().next().map(|path| (count, path));
+        Ok(Self { files, classes: known, left_out })
+    }
+
+    /// SHA-256 of all names and contents.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(crate) fn digest(&self) -> Result<String> {
+        let sums = self.files.iter().map(|file| sha256_of_file(&file.path));
+        let sums = sums.collect::<Result<Vec<String>>>()?;
+        let pairs = sums.iter().zip(&self.files);
+        Ok(file::digest(pairs.map(|(sum, file)| (sum.as_str(), file.name.as_str()))))
+    }
+
+    /// The files in order.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        self.files.iter().map(|file| file.path.as_path()).collect()
+    }
+
+    /// Class numbers in the order of the files.
+    pub(crate) fn labels(&self) -> Vec<i64> {
+        self.files.iter().map(|file| file.class as i64).collect()
+    }
+
+    /// Rows of training, validation and test: those that folders give, and others drawn.
+    ///
+    /// # Errors
+    /// If a class has too few images.
+    pub(crate) fn split(&self, options: &SplitOptions) -> Result<[Vec<i64>; 3]> {
+        let of = |wanted: Option<Split>| -> Vec<i64> {
+            let rows = (0..).zip(&self.files);
+            rows.filter(|(_, file)| file.split == wanted).map(|(row, _)| row).collect()
+        };
+        let labels = self.labels();
+        let labels_of =
+            |rows: &[i64]| -> Vec<i64> { rows.iter().map(|row| labels[*row as usize]).collect() };
+        let pick = |rows: &[i64], chosen: Vec<i64>| -> Vec<i64> {
+            chosen.into_iter().map(|index| rows[index as usize]).collect()
+        };
+        let mut train = of(None);
+        train.extend(of(Some(Split::Train)));
+        let mut test = of(Some(Split::Test));
+        let mut validation = of(Some(Split::Validation));
+        if test.is_empty() {
+            let [kept, held_out] = options.hold_out_test(&labels_of(&train), &self.classes)?;
+            test = pick(&train, held_out);
+            train = pick(&train, kept);
+        }
+        if validation.is_empty() {
+            let [kept, held_out] =
+                options.hold_out_validation(&labels_of(&train), &self.classes)?;
+            validation = pick(&train, held_out);
+            train = pick(&train, kept);
+        }
+        Ok([train, validation, test])
+    }
+
+    /// What a user should hear.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let left_out = self.left_out.iter().map(|(count, first)| {
+            let (files, are) = if *count == 1 { ("file", "is") } else { ("files", "are") };
+            format!(
+                "{count} {files} {are} left out, because they do not end as images do: {}{}",
+                first.display(),
+                if *count == 1 { "" } else { " and others" }
+            )
+        });
+        left_out.collect()
+    }
+}
+
+/// Folders in a folder, with their names, sorted; hidden ones are not looked at.
+fn subfolders(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut all = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            all.push((name, path));
+        }
+    }
+    Ok(all)
+}
+
+/// Everything in a folder that is not hidden, sorted.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let refused = |error: std::io::Error| Error::io("read", folder, &error);
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(refused)? {
+        let entry = entry.map_err(refused)?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Adds the images below a folder, and files that are none.
+fn collect(
+    folder: &Path,
+    depth: usize,
+    images: &mut Vec<PathBuf>,
+    others: &mut Vec<PathBuf>,
+) -> Result<()> {
+    if depth > DEEPEST {
+        return Err(Error::data(format!("folders lie more than {DEEPEST} deep in each other"))
+            .at(folder.display().to_string())
+            .hint("is a link among them that leads back?"));
+    }
+    for path in entries(folder)? {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        if path.is_dir() {
+            collect(&path, depth + 1, images, others)?;
+        } else if ENDINGS.contains(&ending.as_str()) {
+            images.push(path);
+        } else {
+            others.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! From image files to bytes of one size.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use dst_core::dataset::read_file;
+use dst_core::tch::Tensor;
+use dst_core::{Error, Result};
+use dst_data::cache::{Kind, sum};
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageReader, Limits};
+use rayon::prelude::*;
+
+/// A longer side is taken for a damaged or hostile file.
+pub(crate) const LONGEST_SIDE: u32 = 1 << 14;
+
+/// Memory of the decoder for one image, in bytes.
+const MOST_MEMORY: u64 = 1 << 30;
+
+/// Images take no more main memory than this, in bytes.
+const LARGEST: u64 = 32 << 30;
+
+/// Decoded images. Version 1.
+const PIXELS: Kind = Kind { magic: b"dst image folder 1\n", ending: "pixels" };
+
+/// What every image is brought to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// Rows and columns; its own if none is given.
+    pub(crate) size: Option<u32>,
+    /// 1 or 3; what the image has if none is given.
+    pub(crate) channels: Option<u8>,
+}
+
+/// `[channels, height, width]`.
+type Shape = [usize; 3];
+
+/// All images, `Uint8 [count, channels, height, width]`. `digest` is that of the files, by which `cache`
+/// keeps what was decoded.
+///
+/// # Errors
+/// If a file is no image, or images are of different sizes and `form` has none.
+pub(crate) fn all(
+    paths: &[&Path],
+    form: &Form,
+    digest: &str,
+    cache: Option<&Path>,
+) -> Result<Tensor> {
+    let key = sum(format!("{digest} {form:?}").as_bytes());
+    let kept = cache.and_then(|folder| PIXELS.read(folder, &key));
+    if let Some((shape, pixels)) = kept.as_deref().and_then(|kept| unpacked(kept, paths.len())) {
+        return tensor(pixels, paths.len(), shape);
+    }
+    let (pixels, shape) = decoded(paths, form)?;
+    if let Some(folder) = cache {
+        let header = shape.iter().flat_map(|size| (*size as u64).to_le_bytes());
+        PIXELS.write(folder, &key, &header.chain(pixels.iter().copied()).collect::<Vec<u8>>());
+    }
+    tensor(&pixels, paths.len(), shape)
+}
+
+fn tensor(pixels: &[u8], count: usize, shape: Shape) -> Result<Tensor> {
+    let shape = [count, shape[0], shape[1], shape[2]].map(|size| size as i64);
+    Ok(Tensor::f_from_slice(pixels)?.f_view(shape)?)
+}
+
+/// What the cache has kept; none if it is of another number of images.
+fn unpacked(kept: &[u8], count: usize) -> Option<(Shape, &[u8])> {
+    let (header, pixels) = kept.split_first_chunk::<24>()?;
+    let mut shape = [0; 3];
+    for (size, bytes) in shape.iter_mut().zip(header.chunks_exact(8)) {
+        *size = usize::try_from(u64::from_le_bytes(bytes.try_into().ok()?)).ok()?;
+    }
+    let each = shape.iter().try_fold(count, |all, size| all.checked_mul(*size))?;
+    (each == pixels.len()).then_some((shape, pixels))
+}
+
+/// Decodes all images, in their order.
+fn decoded(paths: &[&Path], form: &Form) -> Result<(Vec<u8>, Shape)> {
+    // Until all were seen it is not known whether all are grey.
+    let is_open = form.channels.is_none();
+    let images: Vec<(Vec<u8>, Shape)> =
+        paths.par_iter().map(|path| one(path, form)).collect::<Result<_>>()?;
+    let Some((_, first)) = images.first() else { return Err(Error::data("there is no image")) };
+    let channels = images.iter().map(|(_, shape)| shape[0]).max().unwrap_or(1);
+    if let Some(at) = images.iter().position(|(_, shape)| shape[1..] != first[1..]) {
+        let pixels = |shape: Shape| format!("{} × {}", shape[1], shape[2]);
+        return Err(Error::data(format!(
+            "{} has {} pixels, and {} has {}",
+            paths[0].display(),
+            pixels(*first),
+            paths[at].display(),
+            pixels(images[at].1)
+        ))
+        .hint("bring all images to one size: --set image-folder.size=64, for example"));
+    }
+    let shape = [channels, first[1], first[2]];
+    let bytes = images.len() as u64 * shape.iter().map(|size| *size as u64).product::<u64>();
+    if bytes > LARGEST {
+        return Err(Error::data(format!(
+            "{} images of {} × {} pixels take {} GB of memory",
+            images.len(),
+            shape[1],
+            shape[2],
+            bytes >> 30
+        ))
+        .hint("make them smaller: --set image-folder.size=64, for example"));
+    }
+    let mut pixels = Vec::with_capacity(bytes as usize);
+    for (image, own) in images {
+        // Grey among colours: the same in each of them.
+        let copies = if is_open && own[0] == 1 { channels } else { 1 };
+        (0..copies).for_each(|_| pixels.extend_from_slice(&image));
+    }
+    Ok((pixels, shape))
+}
+
+/// The image of a file as planes, `[channels, height, width]`.
+///
+/// # Errors
+/// If it is no image, or too large; the file is named.
+pub(crate) fn one(path: &Path, form: &Form) -> Result<(Vec<u8>, Shape)> {
+    let at = |error: Error| error.at(path.display().to_string());
+    let refused = |error: image::ImageError| {
+        at(Error::data(format!("this is no whole image: {error}"))
+            .hint("replace it, or take it out of the folder"))
+    };
+    // What a file is follows from its first bytes: many a .jpg is a PNG.
+    let bytes = Cursor::new(read_file(path)?);
+    let mut reader = ImageReader::new(bytes)
+        .with_guessed_format()
+        .map_err(|error| Error::io("read", path, &error))?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LONGEST_SIDE);
+    limits.max_image_height = Some(LONGEST_SIDE);
+    limits.max_alloc = Some(MOST_MEMORY);
+    reader.limits(limits);
+    let image = reader.decode().map_err(refused)?;
+    let is_grey = !image.color().has_color();
+    let image = match form.size {
+        None => image,
+        Some(size) => square(&image, size),
+    };
+    let (height, width) = (image.height() as usize, image.width() as usize);
+    Ok(match form.channels {
+        Some(1) => (image.into_luma8().into_raw(), [1, height, width]),
+        None if is_grey => (image.into_luma8().into_raw(), [1, height, width]),
+        _ => {
+            let pixels = image.into_rgb8().into_raw();
+            let planes = (0..3).flat_map(|plane| pixels.iter().skip(plane).step_by(3).copied());
+            (planes.collect(), [3, height, width])
+        }
+    })
+}
+
+/// Scales the shorter side to `size` and cuts a square out of the middle.
+fn square(image: &DynamicImage, size: u32) -> DynamicImage {
+    match (image.width(), image.height()) {
+        (width, height) if width == size && height == size => image.clone(),
+        _ => image.resize_to_fill(size, size, FilterType::Triangle),
+    }
+}

@@ -1,0 +1,253 @@
+//! Texts of users: `text-csv:FILE`, a table with a column of texts, or two for pairs, and one that names
+//! the class. Files, splits and classes are those of [`dst_data::table`].
+//!
+//! Texts are cut into the word pieces of BERT with the vocabulary beside the weights that a model starts
+//! from, or else that of bert-base-uncased. Ids are kept in a cache folder, so that a text is tokenised once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dst_core::options::{DatasetOptions, OptionsType, read};
+use dst_core::plugin::DatasetPlugin;
+use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOptions, Task};
+use dst_data::cache::sum;
+use dst_data::file::{digest, hexadecimal};
+use dst_data::table::{self, Classes, Drawn, Table, TableFiles};
+use dst_texts::vocabulary::{self, VOCABULARY};
+use dst_texts::{Encoded, TextDataset, TextPart, TextRows, Vocabulary, cache_folder, kept};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const NAME: &str = "text-csv";
+
+/// Fewer tokens leave nothing of a pair; BERT has no places for more.
+const LENGTHS: std::ops::RangeInclusive<u32> = 8..=512;
+
+/// What people call the column of the texts, in the order in which it is looked for.
+const TEXTS: [&str; 6] = ["text", "sentence", "sentence1", "review", "comment", "content"];
+
+inventory::submit! {
+    DatasetPlugin {
+        name: NAME,
+        title: "Table of texts",
+        paper: "",
+        summary: "Your texts or pairs of texts, in a table with a column that names the class: text-csv:FILE.",
+        split: "",
+        model: "bert-tiny",
+        metric: Metric::Accuracy,
+        second_metric: None,
+        options: OptionsType::of::<Options>(),
+        find: |sources| {
+            let vocabulary = vocabulary::find(NAME, sources)?;
+            Ok(format!("{}, {}", sources.place()?.display(), vocabulary.display()))
+        },
+        own: Some(OwnData { argument: "FILE", digest: |path| TableFiles::find(path)?.digest() }),
+        hub: &[VOCABULARY],
+        load: |sources, options| load(sources, &read(options)?, cache_folder().as_deref()),
+    }
+}
+
+/// What can be set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Options {
+    /// The column of the texts. If none is given, the one called text, sentence, sentence1, review, comment or
+    /// content, or the only one beside the class.
+    text: Option<String>,
+    /// The column of the second texts of pairs. If none is given, `sentence2` beside `sentence1`, or there are no
+    /// pairs.
+    second: Option<String>,
+    /// The column of the classes. If none is given, the one called label, class, target or y, in capitals or
+    /// not; if there is none, the last.
+    target: Option<String>,
+    /// How splits are drawn that no files give.
+    #[serde(flatten)]
+    split: SplitOptions,
+    /// Train on so many rows only, the same for every seed; all if none is given.
+    train_samples: Option<u32>,
+    /// Tokens of the longest row, special ones included, from 8 to 512; longer rows are cut, in
+    /// training and in the test.
+    max_length: u32,
+    /// A `tokenizer.json` or a `vocab.txt`, or a folder that holds one. If none is given, the one beside the
+    /// model's weights, or else that of bert-base-uncased.
+    vocabulary: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            text: None,
+            second: None,
+            target: None,
+            split: SplitOptions::default(),
+            train_samples: None,
+            max_length: 128,
+            vocabulary: None,
+        }
+    }
+}
+
+impl DatasetOptions for Options {
+    fn validate(&self) -> Result<()> {
+        self.split.validate()?;
+        if !LENGTHS.contains(&self.max_length) {
+            return Err(Error::usage(format!(
+                "max_length = {} is not from {} to {}",
+                self.max_length,
+                LENGTHS.start(),
+                LENGTHS.end()
+            )));
+        }
+        match self.train_samples {
+            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn load(
+    sources: &DataSources,
+    options: &Options,
+    cache: Option<&Path>,
+) -> Result<Box<dyn Dataset>> {
+    let place = sources.place()?;
+    let vocabulary = match options.vocabulary.as_deref() {
+        Some(given) => vocabulary::given(given)?,
+        None => vocabulary::find(NAME, sources)?,
+    };
+    let vocabulary = Arc::new(Vocabulary::open(vocabulary)?);
+    let files = TableFiles::find(place)?;
+    let texts_digest = files.digest()?;
+
+    let table = Table::read(&files.train)?;
+    let target = table::target(&table, options.target.as_deref())?;
+    let columns = text_columns(&table, options, target)?;
+    let classes = Classes::of(&table, target)?;
+    let labels = classes.numbers(&table, target)?;
+    let classified = (&classes, &labels[..]);
+    let drawn = Drawn::new(&table, &files, classified, &options.split, options.train_samples)?;
+
+    let encode = |table: &Table, labels: &[i64], split: &str| -> Result<Arc<Encoded>> {
+        let column = |index: usize| -> Vec<&str> {
+            let place = columns.get(index).and_then(|name| table.column(name).ok());
+            place.map_or_else(Vec::new, |place| {
+                (0..table.len()).map(|row| table.cell(row, place)).collect()
+            })
+        };
+        let rows = TextRows {
+            first: column(0),
+            second: column(1),
+            labels: labels.iter().map(|label| *label as f32).collect(),
+        };
+        let key = [
+            texts_digest.as_str(),
+            split,
+            &columns.join("\0"),
+            &table.header[target],
+            &hexadecimal(&vocabulary.digest),
+            &options.max_length.to_string(),
+        ];
+        let key = sum(format!("{NAME}\0{}", key.join("\0")).as_bytes());
+        let length = options.max_length as usize;
+        kept(&key, cache, || vocabulary.encode(&rows, length)).map(Arc::new)
+    };
+    let encoded = encode(&table, &labels, "train")?;
+    let part = |rows: &[i64]| TextPart::new(&encoded, rows.iter().map(|row| *row as usize));
+    let held_out = |rows: &Option<Vec<i64>>, file: &Option<PathBuf>, split: &str| {
+        if let Some(rows) = rows {
+            return Ok(part(rows));
+        }
+        let own = Table::read(file.as_ref().unwrap_or(&files.train))?;
+        own.check_columns(&table)?;
+        let labels = classes.numbers(&own, target)?;
+        let encoded = encode(&own, &labels, split)?;
+        Ok::<_, Error>(TextPart::new(&encoded, 0..labels.len()))
+    };
+    let of_vocabulary = hexadecimal(&vocabulary.digest);
+    Ok(Box::new(TextDataset {
+        task: Task::Classification { classes: classes.names().len() as i64 },
+        metric: Metric::Accuracy,
+        second_metric: None,
+        train: part(&drawn.train),
+        validation: held_out(&drawn.validation, &files.validation, "validation")?,
+        test: held_out(&drawn.test, &files.test, "test")?,
+        length: options.max_length as usize,
+        class_names: classes.names().to_vec(),
+        digest: digest([(texts_digest.as_str(), "texts"), (&of_vocabulary, vocabulary.name)]),
+        origin: format!("{}, {}", place.display(), vocabulary.path.display()),
+        warnings: warnings(&table, &columns, &vocabulary, sources, options)?,
+        columns,
+        vocabulary,
+        library: env!("CARGO_CRATE_NAME"),
+    }))
+}
+
+/// Names of the one or two columns with texts.
+fn text_columns(table: &Table, options: &Options, target: usize) -> Result<Vec<String>> {
+    let named = |name: &str| {
+        table
+            .header
+            .iter()
+            .position(|own| own.eq_ignore_ascii_case(name))
+            .filter(|at| *at != target)
+    };
+    let first = match &options.text {
+        Some(name) => table.column(name)?,
+        None => match TEXTS.iter().find_map(|name| named(name)) {
+            Some(place) => place,
+            None if table.header.len() == 2 => 1 - target,
+            None => {
+                return Err(table.at(Error::data(format!(
+                    "which column holds the texts is not known: {}",
+                    table.header.join(", ")
+                ))
+                .hint(format!("name it: --set {NAME}.text=NAME"))));
+            }
+        },
+    };
+    let second = match &options.second {
+        Some(name) => Some(table.column(name)?),
+        None if table.header[first].eq_ignore_ascii_case("sentence1") => named("sentence2"),
+        None => None,
+    };
+    for place in [Some(first), second].into_iter().flatten() {
+        if place == target {
+            return Err(table.at(Error::usage(format!(
+                "the column '{}' would be both a text and the class",
+                table.header[place]
+            ))
+            .hint(format!("name them: --set {NAME}.text=NAME --set {NAME}.target=NAME"))));
+        }
+    }
+    Ok([Some(first), second].into_iter().flatten().map(|at| table.header[at].clone()).collect())
+}
+
+/// What a user should hear.
+fn warnings(
+    table: &Table,
+    columns: &[String],
+    vocabulary: &Vocabulary,
+    sources: &DataSources,
+    options: &Options,
+) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for name in columns {
+        let place = table.column(name)?;
+        let empty = (0..table.len()).filter(|row| table.cell(*row, place).is_empty()).count();
+        if empty > 0 {
+            warnings.push(format!("{empty} of {} rows have no '{name}'", table.len()));
+        }
+    }
+    let of_weights = sources.model_folder.as_deref().filter(|_| options.vocabulary.is_none());
+    if let Some(folder) = of_weights.filter(|folder| vocabulary.path.parent() != Some(*folder)) {
+        warnings.push(format!(
+            "{} has weights and no vocabulary, so texts are read with {}: if the model was trained with \
+             another, pass --set {NAME}.vocabulary=FILE",
+            folder.display(),
+            vocabulary.path.display()
+        ));
+    }
+    Ok(warnings)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Data of users: folders of images, IDX files and tables, without code.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use end_to_end::Sandbox;
+use serde_json::Value;
+
+const USAGE: i32 = 2;
+const DATA: i32 = 3;
+
+/// Trainings of well under a second.
+const SHORT: &str = "--strategies rigl,dense --epochs 1 --seeds 0..2 --jobs 2 --no-report";
+
+/// A table of two classes that can be told.
+fn table(path: &Path, rows: usize) {
+    let mut text = "width,colour,class\n".to_owned();
+    for row in 0..rows {
+        let (width, colour, class) =
+            if row % 2 == 0 { (1, "red", "rose") } else { (3, "blue", "iris") };
+        writeln!(text, "{width},{colour},{class}").unwrap();
+    }
+    fs::write(path, text).unwrap();
+}
+
+/// Grey PNG files of 8 × 8 pixels: lines that lie, and lines that stand.
+fn images(folder: &Path) {
+    for (class, index) in [("lying", 0_usize), ("standing", 1)] {
+        fs::create_dir_all(folder.join(class)).unwrap();
+        for number in 0..20 {
+            let on = |pixel: usize| [pixel / 8, pixel % 8][index] == number % 8;
+            let pixels: Vec<u8> = (0..64).map(|pixel| if on(pixel) { 255 } else { 0 }).collect();
+            let mut bytes = Vec::new();
+            let mut encoder = png::Encoder::new(&mut bytes, 8, 8);
+            encoder.set_color(png::ColorType::Grayscale);
+            encoder.set_depth(png::BitDepth::Eight);
+            encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+            fs::write(folder.join(class).join(format!("{number}.png")), bytes).unwrap();
+        }
+    }
+}
+
+/// The carried digits again, in files of their own: 300 for training and 100 for the test.
+fn idx(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    for (name, count) in [("train", 300_u32), ("t10k", 100)] {
+        let header = |sizes: &[u32]| -> Vec<u8> {
+            let magic = 0x0800 | sizes.len() as u32;
+            std::iter::once(&magic).chain(sizes).flat_map(|size| size.to_be_bytes()).collect()
+        };
+        let labels: Vec<u8> = (0..count).map(|row| (row % 3) as u8).collect();
+        let pixels =
+            labels.iter().flat_map(|label| (0..144).map(move |pixel| pixel * (label + 1) % 251));
+        let images = [header(&[count, 12, 12]), pixels.collect()].concat();
+        fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).unwrap();
+        let labels = [header(&[count]), labels].concat();
+        fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+    }
+}
+
+#[test]
+fn every_format_trains_first_try_and_nothing_twice() {
+    let sandbox = Sandbox::new();
+    table(&sandbox.path("iris.csv"), 60);
+    images(&sandbox.path("lines"));
+    idx(&sandbox.path("stripes"));
+    let line = format!("grid {SHORT} --datasets csv:iris.csv,image-folder:lines,idx:stripes");
+    let _ = sandbox.run(&line).well();
+    let results = sandbox.results();
+    // Two strategies, two seeds, three data sets.
+    assert_eq!(results.len(), 12);
+    let names: Vec<String> = results
+        .keys()
+        .map(|id| {
+            let spec = fs::read(sandbox.path(&format!("runs/{id}/spec.json"))).unwrap();
+            let spec: Value = serde_json::from_slice(&spec).unwrap();
+            spec["dataset"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    for start in ["csv:iris@", "image-folder:lines@", "idx:stripes@"] {
+        assert_eq!(names.iter().filter(|name| name.starts_with(start)).count(), 4, "{names:?}");
+    }
+    // Where the data lie does not matter.
+    fs::create_dir(sandbox.path("elsewhere")).unwrap();
+    for name in ["iris.csv", "lines", "stripes"] {
+        fs::rename(sandbox.path(name), sandbox.path(&format!("elsewhere/{name}"))).unwrap();
+    }
+    let moved = line.replace("csv:", "csv:elsewhere/").replace("folder:", "folder:elsewhere/");
+    let _ = sandbox.run(&moved.replace("idx:", "idx:elsewhere/")).well();
+    assert_eq!(sandbox.results(), results);
+    // Reports need no data.
+    fs::remove_dir_all(sandbox.path("elsewhere")).unwrap();
+    let _ = sandbox.run("report").well();
+    let report = sandbox.report();
+    let trials = report.iter().find(|(name, _)| name.ends_with("trials.csv")).unwrap().1;
+    assert!(trials.contains("csv:iris@"), "{trials}");
+}
+
+#[test]
+fn changed_data_are_other_data() {
+    let sandbox = Sandbox::new();
+    table(&sandbox.path("iris.csv"), 60);
+    let line = format!("grid {SHORT} --datasets csv:iris.csv");
+    let _ = sandbox.run(&line).well();
+    table(&sandbox.path("iris.csv"), 70);
+    let _ = sandbox.run(&line).well();
+    assert_eq!(sandbox.results().len(), 8);
+    // What is left of the first cannot be predicted with the second.
+    let _ = sandbox.run(&format!("{line} --set csv.test=0.3 --keep all")).well();
+    let kept = fs::read_dir(sandbox.path("runs")).unwrap().filter_map(|entry| {
+        let entry = entry.unwrap();
+        entry.path().join("weights.safetensors").exists().then(|| entry.file_name())
+    });
+    let id = kept.map(|name| name.into_string().unwrap()).next().unwrap();
+    fs::write(sandbox.path("new.csv"), "colour,width\nred,1\nblue,3\n").unwrap();
+    let said = sandbox.run(&format!("predict {id} new.csv")).well();
+    assert_eq!(said.stdout.lines().count(), 2, "{}", said.stdout);
+    assert!(said.stdout.starts_with("new.csv:2\t"), "{}", said.stdout);
+    table(&sandbox.path("iris.csv"), 80);
+    let refusal = sandbox.run(&format!("predict {id} new.csv")).refused(DATA);
+    assert!(refusal.contains("has changed: its digest begins with"), "{refusal}");
+}
+
+#[test]
+fn what_was_understood_is_shown_before_training() {
+    let sandbox = Sandbox::new();
+    images(&sandbox.path("a, b"));
+    let said = sandbox.run_with("data verify --json", &["image-folder:a, b"]).well();
+    let object: Value = serde_json::from_str(&said.stdout).unwrap();
+    let found = &object["datasets"][0];
+    assert_eq!([&found["train"], &found["validation"], &found["test"]], [28, 4, 8]);
+    assert!(found["name"].as_str().unwrap().starts_with("image-folder:a--b@"), "{found}");
+    // A comma in a path, in quotes.
+    let command = format!("grid {SHORT} --dry-run --datasets");
+    let _ = sandbox.run_with(&command, &["\"image-folder:a, b\""]).well();
+}
+
+#[test]
+fn mistakes_are_named_before_anything_is_stored() {
+    let sandbox = Sandbox::new();
+    table(&sandbox.path("iris.csv"), 60);
+    fs::write(sandbox.path("bad.csv"), "a,class\n1,x\n2\n").unwrap();
+    fs::create_dir(sandbox.path("empty")).unwrap();
+    for (datasets, code, expected) in [
+        ("csv", USAGE, "csv reads data of yours, and names none"),
+        ("csv:", USAGE, "write csv:FILE"),
+        ("csv:none.csv", DATA, "csv:none.csv: there is no such file or folder"),
+        ("csv:bad.csv", DATA, "line: 3"),
+        ("csv:empty", DATA, "empty has no train.csv"),
+        ("image-folder:empty", DATA, "0 folders of images were found"),
+        ("image-folder:iris.csv", DATA, "iris.csv"),
+        ("idx:empty", DATA, "has no file *train-images-idx3-ubyte"),
+        ("cvs:iris.csv", USAGE, "unknown data set 'cvs:iris.csv'"),
+    ] {
+        let said = sandbox.run(&format!("grid {SHORT} --datasets {datasets}")).refused(code);
+        assert!(said.contains(expected), "{datasets}: {said}");
+        assert!(!sandbox.path("runs").exists(), "{datasets}");
+    }
+}
