@@ -56,7 +56,9 @@ pub struct UserImages {
 
 /// Reads files of users: a function of a path.
 #[derive(Clone)]
-pub struct ReadImages(Arc<dyn Fn(&Path) -> Result<UserImages> + Send + Sync>);
+pub struct ReadImages(Arc<Read>);
+
+type Read = dyn Fn(&Path) -> Result<UserImages> + Send + Sync;
 
 impl ReadImages {
     /// By this function.

@@ -5,7 +5,7 @@ use std::fs;
 
 use dst_core::plugin::Plugin;
 use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{Batch, Input, InputShape, Metric, Split, Task as Goal};
+use dst_core::{Input, InputShape, Metric, Split, Task as Goal};
 use dst_texts::testing::{found, small};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

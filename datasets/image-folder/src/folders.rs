@@ -66,7 +66,7 @@ impl Folders {
         let (mut found, mut left_out) = (Vec::new(), Vec::new());
         let mut classes: BTreeMap<Option<Split>, BTreeSet<String>> = BTreeMap::new();
         for (split, folder) in &roots {
-            for (class, inside) in subfolders(&folder).map_err(at)? {
+            for (class, inside) in subfolders(folder).map_err(at)? {
                 let mut paths = Vec::new();
                 collect(&inside, 0, &mut paths, &mut left_out)?;
                 if paths.is_empty() {

@@ -20,7 +20,7 @@ use std::path::Path;
 use dst_core::options::{DatasetOptions, OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::Tensor;
-use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOptions};
+use dst_core::{Dataset, Error, Metric, OwnData, Result, SplitOptions};
 use dst_data::cache;
 use dst_images::{Augmentation, ImageDataset, Normalisation, ReadImages, Samples, UserImages};
 use schemars::JsonSchema;

@@ -3,7 +3,7 @@ use super::*;
 use std::fs;
 
 use dst_core::tch::{Device, Kind};
-use dst_core::{Input, InputShape, Split, own_data, plugin};
+use dst_core::{DataSources, Input, InputShape, Split, own_data, plugin};
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 

@@ -197,11 +197,14 @@ fn digits(
     }))
 }
 
+/// Where the files lie below a data folder; the second is where torchvision keeps them.
+const FOLDERS: [&str; 2] = ["mnist", "MNIST/raw"];
+
 /// Finds a file under its usual names: with a dash or a dot before `idx`, plain or compressed.
 fn find(sources: &DataSources, name: &str) -> Result<PathBuf> {
     let dotted = name.replace("-idx", ".idx");
     let names = [name, &format!("{name}.gz"), &dotted, &format!("{dotted}.gz")];
-    sources.find("mnist", &names)
+    sources.find_in(&FOLDERS, &names)
 }
 
 /// The origin of what the crate carries.

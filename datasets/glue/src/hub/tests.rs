@@ -4,7 +4,7 @@ use dst_core::tch::{Device, Kind};
 use dst_core::{Batch, DataSources, HubCache, Input, Split};
 use dst_data::testing::{Column, cache, snapshot, write_parquet};
 use dst_texts::testing::small;
-use dst_texts::vocabulary::{self, VOCABULARY};
+use dst_texts::vocabulary::VOCABULARY;
 
 use super::*;
 use crate::task::{MNLI, MNLI_MM, QQP, RTE, SST2, SST2_SUBSET, STSB};
