@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use dst_core::FromCrate;
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use end_to_end::workspace;
 
