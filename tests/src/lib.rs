@@ -1,6 +1,7 @@
 //! Runs built binaries in a folder of their own, as a user would.
 
 pub mod hub;
+pub mod own_data;
 pub mod slurm;
 pub mod terminal;
 
@@ -109,6 +110,7 @@ impl Sandbox {
         }
         // Nothing of this machine's cache, and no network unless a test serves it.
         command.env("HF_HOME", self.path("hub-home")).env("HF_HUB_OFFLINE", "1");
+        command.env("HARNESS_CACHE", self.path("cache"));
         command
     }
 

@@ -136,20 +136,21 @@ pub(crate) fn one(path: &Path, form: &Form) -> Result<(Vec<u8>, Shape)> {
     limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits);
     let image = reader.decode().map_err(refused)?;
-    let is_grey = !image.color().has_color();
     let image = match form.size {
         None => image,
         Some(size) => square(&image, size),
     };
     let (height, width) = (image.height() as usize, image.width() as usize);
+    if form.channels == Some(1) {
+        return Ok((image.into_luma8().into_raw(), [1, height, width]));
+    }
+    let pixels = image.into_rgb8().into_raw();
+    let plane = |plane: usize| pixels.iter().skip(plane).step_by(3).copied();
+    // Many programs write grey images in colours, and some formats know nothing else.
+    let is_grey = pixels.chunks_exact(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
     Ok(match form.channels {
-        Some(1) => (image.into_luma8().into_raw(), [1, height, width]),
-        None if is_grey => (image.into_luma8().into_raw(), [1, height, width]),
-        _ => {
-            let pixels = image.into_rgb8().into_raw();
-            let planes = (0..3).flat_map(|plane| pixels.iter().skip(plane).step_by(3).copied());
-            (planes.collect(), [3, height, width])
-        }
+        None if is_grey => (plane(0).collect(), [1, height, width]),
+        _ => ((0..3).flat_map(plane).collect(), [3, height, width]),
     })
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use end_to_end::{ProcessOutput, Sandbox, TINY, said, workspace};
+use end_to_end::{ProcessOutput, Sandbox, TINY, own_data, said, workspace};
 
 use shown::Shown;
 
@@ -27,8 +27,15 @@ const NOT_RUN: &[(&str, &str)] = &[
 
 /// What commands may end with, by what they contain, where it is not 0: data of others are not here, and no
 /// accelerator either.
-const REFUSED: &[(&str, i32, &str)] =
-    &[("--device cuda ", 2, "device cuda is not there"), (" DIR ", 3, ""), ("--grid ", 3, "")];
+const REFUSED: &[(&str, i32, &str)] = &[
+    ("--device cuda ", 2, "device cuda is not there"),
+    (" DIR ", 3, ""),
+    ("--grid ", 3, ""),
+    ("--datasets text-csv:", 3, "vocab.txt"),
+    // The trial that stands for all is one of MNIST.
+    (" predict 0123abcd new.jpg ", 3, "28 × 28"),
+    (" predict TRIAL new.jpg ", 3, "28 × 28"),
+];
 
 const USAGE: i32 = 2;
 
@@ -110,9 +117,18 @@ impl Desk {
         }
         copy(&workspace().join("examples"), &plain.path("examples"));
         fs::create_dir(plain.path("DIR")).expect("room");
-        for name in ["digit.png", "other.png"] {
+        for name in ["digit.png", "other.png", "new.jpg", "other.jpg"] {
             write_digit(&plain.path(name));
         }
+        own_data::table(&plain.path("iris.csv"), 60);
+        let adult = "id,age,income\n1,30,low\n".to_owned() + &"2,40,high\n3,31,low\n".repeat(30);
+        fs::write(plain.path("adult.csv"), adult).expect("room");
+        own_data::images(&plain.path("flowers"));
+        own_data::images(&plain.path("photos"));
+        own_data::idx(&plain.path("data/FashionMNIST/raw"));
+        own_data::texts(&plain.path("reviews.csv"), &["text"]);
+        fs::create_dir(plain.path("pairs")).expect("room");
+        own_data::texts(&plain.path("pairs/train.csv"), &["question", "answer"]);
         let trial = plain.results().into_keys().next().expect("a result")[..8].to_owned();
         let tuned = Sandbox::new();
         let grid =
