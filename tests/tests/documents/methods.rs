@@ -16,11 +16,16 @@ fn folder(plugin: &StrategyPlugin) -> String {
 }
 
 fn row(plugin: &StrategyPlugin) -> String {
-    let StrategyPlugin { name, paper, summary, reaches, .. } = plugin;
+    let StrategyPlugin { name, paper, summary, .. } = plugin;
+    let reaches = match plugin.reaches {
+        _ if plugin.baseline => "it stays dense",
+        "" => "any",
+        reaches => reaches,
+    };
     let cells = [
         format!("[`{name}`](../{})", folder(plugin)),
         (*summary).to_owned(),
-        (*reaches).to_owned(),
+        reaches.to_owned(),
         (*paper).to_owned(),
     ];
     format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "))
