@@ -34,6 +34,21 @@ pub(crate) fn names(text: &str) -> Result<Vec<Value>> {
     Ok(pieces(text).into_iter().map(Value::from).collect())
 }
 
+/// Models: `lenet5,file:net.toml`, and tables that hold a whole one, `{ name = "mlp", hidden = [100] }`.
+pub(crate) fn models(text: &str) -> Result<Vec<Value>> {
+    let model = |piece: &str| {
+        if !piece.starts_with('{') {
+            return Ok(Value::from(piece));
+        }
+        match value(piece)? {
+            table @ Value::Object(_) => Ok(table),
+            _ => Err(Error::usage(format!("{piece} is no table of TOML"))
+                .hint("write for example { name = \"mlp\", hidden = [100] }")),
+        }
+    };
+    pieces(text).into_iter().map(model).collect()
+}
+
 /// Seeds: `7`, `1,2,3`, `0..6` (six of them), `0..=5` (the same), and mixtures.
 pub(crate) fn seeds(text: &str) -> Result<Vec<Value>> {
     let bad = |piece: &str| {
@@ -188,6 +203,18 @@ mod tests {
         for bad in ["x", "-1", "1..x", "3..3", "5..2", "0..1000000000000", "1.5", "0...3"] {
             assert!(seeds(bad).is_err(), "{bad} was accepted");
         }
+    }
+
+    #[test]
+    fn models_are_names_files_and_tables() {
+        let typed = "lenet5, file:a/net.toml,{ name = \"mlp\", hidden = [3, 2] },nan";
+        let table = json!({ "name": "mlp", "hidden": [3, 2] });
+        assert_eq!(
+            models(typed).unwrap(),
+            [json!("lenet5"), json!("file:a/net.toml"), table, json!("nan")]
+        );
+        let error = models("{ name = }").unwrap_err().to_string();
+        assert!(error.starts_with("{ name = } is no table of TOML"), "{error}");
     }
 
     #[test]
