@@ -45,7 +45,7 @@ fn trained(study: &Study<'_>) -> String {
         (0..trials.len()).map(of).filter(|text| !text.is_empty()).collect()
     };
     let places =
-        set(&|i| format!("{} on {}", trials[i].spec.model_name(), trials[i].spec.dataset_label()));
+        set(&|i| format!("{} on {}", trials[i].spec.model_label(), trials[i].spec.dataset_label()));
     let seeds = set(&|i| trials[i].spec.seed.to_string());
     let versions = set(&|i| trials[i].provenance.version.clone());
     let libtorch = set(&|i| trials[i].provenance.libtorch.clone());

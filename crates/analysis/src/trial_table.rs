@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use dst_record::label::brief;
 use dst_record::record::{Collapse, Outcome, Status, TrialRecord, TrialSpec};
 use dst_record::{BackendKind, Error, Metric, Result, measure};
 use dst_stats::verdict::Run;
@@ -21,7 +22,7 @@ pub struct TrialTable<'a> {
     pub dataset: String,
     /// The data set's name without its options.
     pub dataset_name: &'a str,
-    /// Name of the architecture.
+    /// What the network is called: the architecture, or the title that its user gave it.
     pub model: &'a str,
     /// The architecture's parameters, compact JSON with sorted keys.
     pub model_parameters: String,
@@ -223,7 +224,7 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<TrialTable<'a>>> {
         let spec = trial.spec();
         let key = [
             spec.dataset_label(),
-            spec.model_name().to_owned(),
+            spec.model_label().to_owned(),
             without_name(&spec.model).to_string(),
         ];
         by_table.entry(key).or_default().push(trial);
@@ -241,7 +242,7 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<TrialTable<'a>>> {
             Ok(TrialTable {
                 dataset,
                 dataset_name: &spec.dataset,
-                model: spec.model_name(),
+                model: spec.model_label(),
                 model_parameters,
                 place,
                 metric,
@@ -371,10 +372,10 @@ fn places(firsts: &[&TrialSpec]) -> Vec<String> {
             }
             let models: Vec<&Value> = siblings
                 .iter()
-                .filter(|other| other.model_name() == spec.model_name())
+                .filter(|other| other.model_label() == spec.model_label())
                 .map(|other| &*other.model)
                 .collect();
-            let mut parts = vec![spec.model_name().to_owned()];
+            let mut parts = vec![spec.model_label().to_owned()];
             parts.extend(differing(&spec.model, &models));
             format!("{dataset} ({})", parts.join(" "))
         })
@@ -387,12 +388,7 @@ fn differing(of: &Value, among: &[&Value]) -> Vec<String> {
         among.iter().filter_map(|value| value.as_object()).flat_map(|map| map.keys()).collect();
     keys.into_iter()
         .filter(|key| among.iter().any(|value| value.get(key) != of.get(key)))
-        .filter_map(|key| {
-            Some(match of.get(key)? {
-                Value::String(text) => format!("{key}={text}"),
-                value => format!("{key}={value}"),
-            })
-        })
+        .filter_map(|key| Some(format!("{key}={}", brief(of.get(key)?))))
         .collect()
 }
 
@@ -422,6 +418,31 @@ mod tests {
         assert_eq!(differing(&one, &[&one, &other]), ["every=100 steps"]);
         assert_eq!(differing(&other, &[&one, &other]), ["every=200 steps", "new=null"]);
         assert!(differing(&one, &[&one]).is_empty());
+    }
+
+    #[test]
+    fn networks_are_called_by_their_titles() {
+        let titled = |title: &str, outputs: i64| {
+            let mut trial = finished(spec(baseline(), 0.0, 0), 0.9);
+            let layers = json!([{"kind": "linear", "outputs": outputs, "name": "x".repeat(30)}]);
+            trial.spec.model = json!({"name": "own", "title": title, "layers": layers}).into();
+            trial.id = trial.spec.id();
+            trial
+        };
+        let analysis = Analysis::default();
+        let places = |trials: &[TrialRecord]| -> Vec<String> {
+            let tables = tables(&Experiment::new(trials, &analysis)).unwrap();
+            tables.iter().map(TrialTable::heading).collect()
+        };
+        let dataset = spec(baseline(), 0.0, 0).dataset;
+        let two = places(&[titled("net", 3), titled("other", 3)]);
+        assert_eq!(two, [format!("{dataset} (net)"), format!("{dataset} (other)")]);
+        assert_eq!(places(&[titled("net", 3)]), [format!("{dataset}, net")]);
+        // Somebody changed the layers and kept the title.
+        let changed = places(&[titled("net", 3), titled("net", 4)]);
+        let start = format!("{dataset} (net layers=#");
+        assert!(changed.iter().all(|place| place.starts_with(&start)), "{changed:?}");
+        assert_ne!(changed[0], changed[1]);
     }
 
     #[test]

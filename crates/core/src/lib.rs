@@ -35,8 +35,8 @@ pub mod weight;
 pub use dst_record::{
     BackendKind, Confusion, CowArc, Error, ErrorKind, Keep, LayerBackend, LayerMask, Metric,
     NetworkRecord, NetworkWeights, Precision, Predictions, Result, Span, Task, Training,
-    correlation, error, file, mask_sample, measure, metric, network, network_weights, predictions,
-    record, registry, text, training, utc,
+    correlation, error, file, label, mask_sample, measure, metric, network, network_weights,
+    predictions, record, registry, text, training, utc,
 };
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};

@@ -136,6 +136,14 @@ pub struct ModelPlugin {
     pub schema: fn() -> Schema,
 }
 
+/// Says that the model files of users hold the parameters of this architecture: `--models file:net.toml` is
+/// that architecture with what `net.toml` says.
+#[derive(Debug)]
+pub struct ModelFile {
+    /// Its name.
+    pub model: &'static str,
+}
+
 /// A registered data set.
 #[derive(Debug)]
 pub struct DatasetPlugin {
@@ -181,6 +189,7 @@ pub struct DatasetGroup {
 
 inventory::collect!(StrategyPlugin);
 inventory::collect!(ModelPlugin);
+inventory::collect!(ModelFile);
 inventory::collect!(DatasetPlugin);
 inventory::collect!(DatasetGroup);
 
@@ -285,6 +294,18 @@ pub fn baseline() -> Result<&'static StrategyPlugin> {
         [baseline] => Ok(baseline),
         [] => Err(Error::contract("no linked strategy is a baseline")),
         _ => Err(Error::contract("several linked strategies call themselves the baseline")),
+    }
+}
+
+/// The architecture that model files of users describe.
+///
+/// # Errors
+/// If none or several are linked.
+pub fn model_of_files() -> Result<&'static ModelPlugin> {
+    match inventory::iter::<ModelFile>().collect::<Vec<_>>()[..] {
+        [file] => ModelPlugin::find(file.model),
+        [] => Err(Error::usage("no linked model is described by files")),
+        _ => Err(Error::contract("several linked models call themselves that of files")),
     }
 }
 

@@ -231,7 +231,7 @@ pub struct ExperimentArgs {
     /// Data sets, such as mnist-10k
     #[arg(long, value_name = "NAMES", alias = "dataset")]
     pub datasets: Option<String>,
-    /// Architectures, such as lenet5,mlp [default: the one of each data set]
+    /// Architectures, such as lenet5, and files, file:net.toml [default: the one of each data set]
     #[arg(long, value_name = "NAMES", alias = "model")]
     pub models: Option<String>,
     /// Shares of the prunable weights to remove, in [0, 1), such as 0.5,0.9
@@ -435,7 +435,7 @@ pub struct RunArgs {
     /// The data set [default: that of the grid]
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
-    /// The architecture [default: that of the data set]
+    /// The architecture, or a network in a file, such as file:net.toml [default: that of the data set]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
     /// Share of the prunable weights to remove, in [0, 1) [default: that of the grid]

@@ -1,4 +1,5 @@
-//! Models: a multi-layer perceptron, LeNets, residual networks and BERT.
+//! Models: a multi-layer perceptron, LeNets, residual networks, BERT, and networks that users describe
+//! layer by layer.
 //!
 //! Each architecture is a plain config that registers itself under its name. A config is
 //! checked when the network is built, against the input and the task of the data set, before
@@ -6,6 +7,7 @@
 
 mod bert;
 mod check;
+mod layers;
 mod lenet;
 mod lenet_caffe;
 mod mlp;
@@ -16,6 +18,7 @@ mod weights;
 mod wide_resnet;
 
 pub use bert::{Bert, BertBase, BertMini, BertTiny, ConfiguredBert, MiniLmL6, PrunableWeights};
+pub use layers::{Layer, Layers};
 pub use lenet::{Activation, LeNet5, Pooling};
 pub use lenet_caffe::LeNet5Caffe;
 pub use mlp::{LeNet300, Mlp};

@@ -12,6 +12,7 @@ pub mod cow_arc;
 pub mod error;
 pub mod file;
 pub mod keep;
+pub mod label;
 pub mod mask_sample;
 pub mod measure;
 pub mod metric;

@@ -40,6 +40,21 @@ pub(crate) fn names(text: &str) -> Result<Vec<Value>> {
     Ok(pieces(text).into_iter().map(unquoted).collect())
 }
 
+/// Models: `lenet5,file:net.toml`, and tables that hold a whole one, `{ name = "mlp", hidden = [100] }`.
+pub(crate) fn models(text: &str) -> Result<Vec<Value>> {
+    let model = |piece: &str| {
+        if !piece.starts_with('{') {
+            return Ok(Value::from(piece));
+        }
+        match value(piece)? {
+            table @ Value::Object(_) => Ok(table),
+            _ => Err(Error::usage(format!("{piece} is no table of TOML"))
+                .hint("write for example { name = \"mlp\", hidden = [100] }")),
+        }
+    };
+    pieces(text).into_iter().map(model).collect()
+}
+
 /// Seeds: `7`, `1,2,3`, `0..6` (six of them), `0..=5` (the same), and mixtures.
 pub(crate) fn seeds(text: &str) -> Result<Vec<Value>> {
     let bad = |piece: &str| {
@@ -209,6 +224,18 @@ mod tests {
             ["csv:a,b.csv", "csv:it's.csv"]
         );
         assert_eq!(names("csv:\"odd").unwrap(), ["csv:\"odd"]);
+    }
+
+    #[test]
+    fn models_are_names_files_and_tables() {
+        let typed = "lenet5, file:a/net.toml,{ name = \"mlp\", hidden = [3, 2] },nan";
+        let table = json!({ "name": "mlp", "hidden": [3, 2] });
+        assert_eq!(
+            models(typed).unwrap(),
+            [json!("lenet5"), json!("file:a/net.toml"), table, json!("nan")]
+        );
+        let error = models("{ name = }").unwrap_err().to_string();
+        assert!(error.starts_with("{ name = } is no table of TOML"), "{error}");
     }
 
     #[test]

@@ -123,6 +123,8 @@ fn joined(key: &str, value: &Value) -> Result<String> {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),
         Value::Float(number) => Ok(number.to_string()),
+        // A model may be a table with all its parameters.
+        Value::Table(_) if key == "models" => Ok(value.to_string()),
         Value::Array(list) => {
             let texts: Result<Vec<String>> = list.iter().map(|value| joined(key, value)).collect();
             // An address of data may be any path, and stands in its quotes already.

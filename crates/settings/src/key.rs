@@ -38,7 +38,7 @@ impl fmt::Display for Key {
             Self::Plain(key) => f.write_str(key),
             Self::Training(key) => write!(f, "training.{key}"),
             Self::Analysis(key) => write!(f, "analysis.{key}"),
-            Self::Model(name, key) => write!(f, "model.{name}.{key}"),
+            Self::Model(name, key) => write!(f, "model.{}.{key}", quoted(name)),
             Self::Strategy(name, key) => write!(f, "strategy.{name}.{key}"),
             Self::Dataset(name, key) => write!(f, "dataset.{}.{key}", quoted(name)),
             Self::TrainingOn(name, key) => {

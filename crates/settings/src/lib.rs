@@ -15,6 +15,7 @@ mod execution;
 mod file;
 mod grid;
 mod key;
+mod models;
 mod parameters;
 mod path;
 mod plain_key;

@@ -265,6 +265,14 @@ impl ParameterSet {
         Ok(configs)
     }
 
+    /// The complete, checked config of some parameters.
+    ///
+    /// # Errors
+    /// As [`ParameterSet::expand`].
+    pub(crate) fn complete(&self, given: &Map<String, Value>) -> Result<Value> {
+        (self.build)(given)
+    }
+
     fn check(&self, path: &Path, setting: &Setting) -> Result<()> {
         self.check_path(path)?;
         if setting.values.is_empty() {

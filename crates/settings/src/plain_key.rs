@@ -28,7 +28,7 @@ pub(crate) const PLAIN_KEYS: &[PlainKey] = &[
         single: false,
     },
     PlainKey { name: "datasets", variable: "HARNESS_DATASETS", parse: axis::names, single: false },
-    PlainKey { name: "models", variable: "HARNESS_MODELS", parse: axis::names, single: false },
+    PlainKey { name: "models", variable: "HARNESS_MODELS", parse: axis::models, single: false },
     PlainKey {
         name: "sparsity",
         variable: "HARNESS_SPARSITY",

@@ -8,6 +8,7 @@ use dst_core::training::old_spelling_of;
 use serde_json::Value;
 
 use crate::analysis::axes_of;
+use crate::models::{self, GridModel};
 use crate::parameters::{Axes, ParameterSet, takes_list};
 use crate::path::{Path, quoted};
 use crate::plain_key::PLAIN_KEYS;
@@ -24,6 +25,13 @@ pub(crate) fn to_toml(resolved: &ResolvedSettings) -> Result<String> {
     for key in PLAIN_KEYS {
         match resolved.settings.plain(key.name) {
             Some(Setting { values, source, .. }) => {
+                // Whole networks in the place of their files, which may change or go.
+                let values: Vec<Value> = match key.name {
+                    "models" => {
+                        models::models(&resolved.settings)?.iter().map(GridModel::value).collect()
+                    }
+                    _ => values.clone(),
+                };
                 let value = match &values[..] {
                     [one] if key.single => one.clone(),
                     several => Value::from(several),
@@ -54,7 +62,7 @@ pub(crate) fn to_toml(resolved: &ResolvedSettings) -> Result<String> {
     table(&mut text, "analysis", &ParameterSet::analysis(&base)?, &axes_of(&analysis));
     for name in trials::model_names(&resolved.settings)? {
         let axes = resolved.axes_of_model(name);
-        table(&mut text, &format!("model.{name}"), &ParameterSet::model(name)?, &axes);
+        table(&mut text, &format!("model.{}", quoted(name)), &ParameterSet::model(name)?, &axes);
     }
     for name in trials::dataset_names(&resolved.settings)? {
         let axes = resolved.axes_of_dataset(name);

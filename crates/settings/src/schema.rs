@@ -20,7 +20,8 @@ pub struct Parameter {
     pub default: Value,
     /// What it means.
     pub documentation: String,
-    /// The only values it takes, with their meaning; empty if there are too many to list.
+    /// The only values it takes, or the kinds of tables in its list, with their meaning; empty if there are
+    /// too many to list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
 }
@@ -92,6 +93,9 @@ fn is_null(form: &Value) -> bool {
 
 fn kind(property: &Value, root: &Value) -> String {
     let form = resolved(property, root);
+    if items_with_variants(form, root).is_some() {
+        return "list of tables, each one of".to_owned();
+    }
     if !choices(property, root).is_empty() {
         return "one of".to_owned();
     }
@@ -132,6 +136,11 @@ fn documentation(property: &Value, root: &Value) -> String {
     text.and_then(Value::as_str).unwrap_or_default().replace('\n', " ")
 }
 
+/// Of a list of tables that have variants, such as the layers of a network, the schema of one table.
+fn items_with_variants<'a>(form: &'a Value, root: &Value) -> Option<&'a Value> {
+    form.get("items").filter(|items| Node::within(items, root).variants().is_some())
+}
+
 fn choices(property: &Value, root: &Value) -> Vec<Choice> {
     if let Some((_, variants)) = Node::within(property, root).variants() {
         let variants = variants.into_iter();
@@ -142,6 +151,9 @@ fn choices(property: &Value, root: &Value) -> Vec<Choice> {
         return variants.map(choice).collect();
     }
     let form = resolved(property, root);
+    if let Some(items) = items_with_variants(form, root) {
+        return choices(items, root);
+    }
     let mut found = Vec::new();
     if let Some(values) = form.get("enum").and_then(Value::as_array) {
         found.extend(
@@ -178,6 +190,18 @@ mod tests {
         begin: Option<dst_core::Span>,
         /// Its own words win.
         distribution: dst_core::Distribution,
+        /// One after the other.
+        layers: Vec<Layer>,
+    }
+
+    #[derive(JsonSchema)]
+    #[serde(tag = "kind", rename_all = "kebab-case")]
+    #[expect(dead_code, reason = "only its schema is read")]
+    enum Layer {
+        /// max(0, x).
+        Relu,
+        /// Layers, and a way around them.
+        Residual { layers: Vec<Layer> },
     }
 
     #[test]
@@ -191,8 +215,12 @@ mod tests {
                 "begin: text such as \"100 steps\", \"10 epochs\", \"75%\", or none: Perhaps.",
                 "distribution: one of: Its own words win.",
                 "hidden: list of whole number: Widths of layers.",
+                "layers: list of tables, each one of: One after the other.",
             ]
         );
+        let kinds = found[3].choices.iter().map(|choice| &*choice.value).collect::<Vec<_>>();
+        assert_eq!(kinds, ["relu", "residual"]);
+        assert_eq!(found[3].choices[0].documentation, "max(0, x).");
         assert_eq!(found[1].choices[2].value, "erk");
         assert!(found[1].choices[2].documentation.starts_with("Erdős–Rényi-Kernel"));
     }

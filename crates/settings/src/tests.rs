@@ -24,6 +24,7 @@ mod budgets;
 mod comparison;
 mod components;
 mod ids;
+mod models;
 
 /// What flags as those of `harness grid` set.
 fn typed(line: &str) -> Result<CommandLine> {

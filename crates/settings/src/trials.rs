@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use dst_analysis::Budget;
-use dst_core::plugin::{self, DatasetGroup, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
+use dst_core::plugin::{self, DatasetGroup, DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
 use dst_core::{CowArc, Error, Result, Training, own_data};
 use serde_json::{Map, Value};
 
 use crate::ResolvedSettings;
 use crate::axis;
+use crate::models::{self, GridModel};
 use crate::parameters::ParameterSet;
 use crate::setting::{EVERY, Key, Source};
 use crate::settings::Settings;
@@ -66,7 +67,7 @@ pub(crate) fn expand(resolved: &ResolvedSettings, threads: u32) -> Result<Expans
     let strategies = strategies(resolved)?;
     let mut expansion = Expansion::default();
     let datasets = data(resolved, &mut expansion.own_data)?;
-    let models: Vec<&ModelPlugin> = found(settings, "models")?;
+    let models = models::models(settings)?;
     check_unused(resolved)?;
     let levels = levels(settings);
     let seeds: Vec<u64> = list(settings, "seeds").iter().filter_map(Value::as_u64).collect();
@@ -151,7 +152,7 @@ impl DatasetGrid {
     fn new(
         resolved: &ResolvedSettings,
         dataset: &DatasetPlugin,
-        models: &[&ModelPlugin],
+        models: &[GridModel],
         candidates: &[Candidate],
         threads: u32,
     ) -> Result<Self> {
@@ -213,11 +214,10 @@ pub(crate) fn strategy_names(settings: &Settings) -> Result<Vec<&'static str>> {
     Ok(plugins.iter().map(|plugin| plugin.name).collect())
 }
 
-/// Names of the architectures that the grid uses.
+/// Names of the architectures that the grid uses with parameters that are settings.
 pub(crate) fn model_names(settings: &Settings) -> Result<Vec<&'static str>> {
-    let models: Vec<&ModelPlugin> = found(settings, "models")?;
-    if !models.is_empty() {
-        return Ok(models.iter().map(|plugin| plugin.name).collect());
+    if !list(settings, "models").is_empty() {
+        return models::named(settings);
     }
     let datasets = datasets(settings)?;
     let mut names: Vec<&str> = datasets.iter().map(|chosen| chosen.plugin.model).collect();
@@ -319,16 +319,21 @@ fn strategies(resolved: &ResolvedSettings) -> Result<Vec<Candidate>> {
 fn networks(
     resolved: &ResolvedSettings,
     dataset: &DatasetPlugin,
-    models: &[&ModelPlugin],
+    models: &[GridModel],
 ) -> Result<Vec<CowArc<Value>>> {
-    let names: Vec<&str> = match models {
-        [] => vec![dataset.model],
-        named => named.iter().map(|plugin| plugin.name).collect(),
-    };
-    let mut configs = Vec::new();
-    for name in names {
+    let named = |name: &str| -> Result<Vec<CowArc<Value>>> {
         let own = ParameterSet::model(name)?.expand(&resolved.axes_of_model(name))?;
-        configs.extend(own.into_iter().map(CowArc::from));
+        Ok(own.into_iter().map(CowArc::from).collect())
+    };
+    if models.is_empty() {
+        return named(dataset.model);
+    }
+    let mut configs = Vec::new();
+    for model in models {
+        match model {
+            GridModel::Named(plugin) => configs.extend(named(plugin.name)?),
+            GridModel::Whole(config) => configs.push(config.clone()),
+        }
     }
     Ok(configs)
 }
@@ -410,7 +415,20 @@ fn check_unused(resolved: &ResolvedSettings) -> Result<()> {
             _ => continue,
         };
         let located = |error: Error| error.at(setting.source.to_string());
-        parameters.map_err(located)?.expand(&axes)?;
+        if matches!(key, Key::Model(name, _) if models::is_file(name)) {
+            return Err(located(
+                Error::usage(format!("'{name}' has no settings"))
+                    .hint("parameters of a network in a file are set in that file"),
+            ));
+        }
+        let parameters = parameters.map_err(located)?;
+        match parameters.complete(&Map::new()) {
+            Ok(_) => drop(parameters.expand(&axes)?),
+            // A network without layers is none by itself, and whoever uses it may add them.
+            Err(_) => {
+                axes.keys().try_for_each(|path| parameters.check_path(path)).map_err(located)?;
+            }
+        }
         // What was typed for several at once is right if one of them is there.
         let is_meant = match setting.group.as_deref() {
             Some(EVERY) => true,

@@ -50,7 +50,7 @@ impl Store {
                         spec.strategy_name(),
                         spec.sparsity,
                         spec.dataset_label(),
-                        spec.model_name(),
+                        spec.model_label(),
                         spec.seed
                     )
                 },

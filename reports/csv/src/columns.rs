@@ -12,7 +12,7 @@ use crate::cell::{Column, dataset_options, model_parameters, number, optional, t
 pub(crate) const IDENTITY: &[Column<TrialRecord>] = &[
     ("trial", |trial| trial.id.clone()),
     ("dataset", |trial| trial.spec.dataset_label()),
-    ("model", |trial| trial.spec.model_name().to_owned()),
+    ("model", |trial| trial.spec.model_label().to_owned()),
     ("strategy", |trial| trial.spec.strategy_name().to_owned()),
     ("params", |trial| trial.spec.strategy_parameters()),
     ("sparsity", |trial| number(trial.spec.sparsity)),

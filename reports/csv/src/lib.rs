@@ -77,7 +77,7 @@ fn sorted(trials: &[TrialRecord]) -> Vec<&TrialRecord> {
     sorted.sort_by_cached_key(|trial| {
         let spec = &trial.spec;
         (
-            [&*spec.dataset_label(), spec.model_name(), spec.strategy_name()].map(str::to_owned),
+            [&*spec.dataset_label(), spec.model_label(), spec.strategy_name()].map(str::to_owned),
             spec.strategy_parameters(),
             cell::sortable(spec.sparsity),
             spec.seed,

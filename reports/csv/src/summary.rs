@@ -48,7 +48,7 @@ type GroupColumn = (&'static str, fn(&Row<'_>) -> String);
 /// Columns of `summary.csv`. The order is stable; new columns go to the end.
 const COLUMNS: &[GroupColumn] = &[
     ("dataset", |row| row.spec.dataset_label()),
-    ("model", |row| row.spec.model_name().to_owned()),
+    ("model", |row| row.spec.model_label().to_owned()),
     ("model_params", |row| model_parameters(row.spec)),
     ("strategy", |row| row.spec.strategy_name().to_owned()),
     ("params", |row| row.spec.strategy_parameters()),

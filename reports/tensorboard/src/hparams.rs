@@ -57,7 +57,7 @@ fn parameters(spec: &TrialSpec) -> BTreeMap<String, HParam> {
     let text = |text: &str| HParam { string_value: Some(text.to_owned()), ..HParam::default() };
     let mut all = BTreeMap::from([
         ("dataset".to_owned(), text(&spec.dataset_label())),
-        ("model".to_owned(), text(spec.model_name())),
+        ("model".to_owned(), text(spec.model_label())),
         ("strategy".to_owned(), text(spec.strategy_name())),
         ("sparsity".to_owned(), HParam { number_value: Some(spec.sparsity), ..HParam::default() }),
     ]);

@@ -19,7 +19,7 @@ it does so; a method that starts dense is as slow as the dense network at its st
 /// `harness bench`
 #[derive(Debug, Clone, Args)]
 pub struct BenchArgs {
-    /// Architectures, such as lenet5,mlp [default: the one of each data set]
+    /// Architectures, such as lenet5, and files, file:net.toml [default: the one of each data set]
     #[arg(long, value_name = "NAMES", alias = "model")]
     pub models: Option<String>,
     /// Data sets, such as mnist-10k

@@ -96,7 +96,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
     for spec in &networks {
         let loaded = inputs.of(spec).ok_or_else(|| Error::contract("a network was not loaded"))?;
         for &sparsity in &args.sparsity {
-            let (dataset, model) = (spec.dataset_label(), spec.model_name().to_owned());
+            let (dataset, model) = (spec.dataset_label(), spec.model_label().to_owned());
             output::note(&format!("{model} on {dataset} at {}", percent(sparsity)));
             let strategy = Fixed { distribution: args.distribution.into() };
             let setup = Setup {

@@ -93,15 +93,26 @@ impl Describe for StrategyPlugin {
     }
 }
 
-/// The paragraphs of a schema's description as plain text.
+/// The paragraphs of a schema's description as plain text. Those that are examples have several lines, each
+/// as it is written; the others are one line.
 fn documentation(schema: &Value) -> Vec<String> {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    let paragraphs = text.split("\n\n").map(|paragraph| {
-        let words: Vec<&str> = paragraph.split_whitespace().collect();
-        // Links of rustdoc lead nowhere in a terminal.
-        words.join(" ").replace("[`", "`").replace("`]", "`")
-    });
-    paragraphs.filter(|paragraph| !paragraph.is_empty()).collect()
+    let mut paragraphs = Vec::new();
+    for (index, part) in text.split("```").enumerate() {
+        if index % 2 == 1 {
+            // Behind the language, which stands beside the fence.
+            let (_, example) = part.split_once('\n').unwrap_or_default();
+            paragraphs.push(example.trim_end().to_owned());
+            continue;
+        }
+        paragraphs.extend(part.split("\n\n").map(|paragraph| {
+            let words: Vec<&str> = paragraph.split_whitespace().collect();
+            // Links of rustdoc lead nowhere in a terminal.
+            words.join(" ").replace("[`", "`").replace("`]", "`")
+        }));
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs
 }
 
 /// Which sparsities a strategy reaches, and who shares the connections among the layers.
@@ -129,6 +140,7 @@ impl Describe for ModelPlugin {
         Ok(Description {
             title: self.title,
             paper: self.paper,
+            documentation: documentation(&(self.schema)().to_value()),
             parameters: ParameterSet::model(self.name)?.parameters(),
             ..plain(Self::KIND, self.name, self.summary)
         })
@@ -303,7 +315,10 @@ fn text(description: &Description) -> String {
     }
     for paragraph in &description.documentation {
         text.push('\n');
-        text.push_str(&wrapped(paragraph, "", width));
+        match paragraph.contains('\n') {
+            true => text.extend(paragraph.lines().map(|line| format!("  {line}\n"))),
+            false => text.push_str(&wrapped(paragraph, "", width)),
+        }
     }
     if !description.reaches.is_empty() {
         text.push_str("\nreaches\n");
@@ -392,6 +407,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_format_of_model_files_is_described_with_an_example() {
+        let text = text(&descriptions("layers").unwrap().remove(0));
+        for expected in [
+            "\n  # net.toml\n  layers = [\n      { kind = \"conv\", outputs = 16 },\n",
+            "--models file:net.toml",
+            "list of tables, each one of conv, dropout, gelu",
+            "\n        conv: A convolution: `outputs`, `kernel` (3)",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        assert!(!text.contains("```"), "{text}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dst_analysis::format::percent;
+use dst_core::label::{brief, label_of};
 use dst_core::record::{TrialSpec, name_of};
 use dst_core::{CowArc, Training};
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 /// Knows which parameters differ among a set of trials.
 #[derive(Debug)]
 pub(super) struct Labels {
-    /// By kind and name: keys with several values.
+    /// By kind and label: keys with several values.
     varying: BTreeMap<(&'static str, String), BTreeSet<String>>,
     /// Do trials differ in how they train?
     training: BTreeSet<String>,
@@ -21,7 +22,7 @@ impl Labels {
     pub(super) fn of<'a>(specs: impl Iterator<Item = &'a TrialSpec> + Clone) -> Self {
         let mut configs: BTreeMap<(&'static str, &str), Vec<&Value>> = BTreeMap::new();
         for model in CowArc::stored(specs.clone().map(|spec| &spec.model)) {
-            configs.entry(("model", name_of(model))).or_default().push(model);
+            configs.entry(("model", label_of(model))).or_default().push(model);
         }
         for strategy in CowArc::stored(specs.clone().map(|spec| &spec.strategy)) {
             configs.entry(("strategy", name_of(strategy))).or_default().push(strategy);
@@ -42,9 +43,9 @@ impl Labels {
         self.config("strategy", spec.strategy_name(), &spec.strategy)
     }
 
-    /// Such as `mlp hidden=[300,100]`.
+    /// Such as `mlp hidden=[300,100]`, or the title of a network that has one.
     pub(super) fn model(&self, spec: &TrialSpec) -> String {
-        self.config("model", spec.model_name(), &spec.model)
+        self.config("model", spec.model_label(), &spec.model)
     }
 
     /// Such as `epochs=5`; empty if all trials train alike.
@@ -97,9 +98,8 @@ fn varying(configs: &[&Value]) -> BTreeSet<String> {
 /// A key that a config leaves out is at its default and is left out here too.
 fn spelled(keys: &BTreeSet<String>, config: &Value) -> String {
     let pairs = keys.iter().filter_map(|key| match config.get(key)? {
-        Value::String(text) => Some(format!("{key}={text}")),
         Value::Null => Some(format!("{key}=none")),
-        value => Some(format!("{key}={value}")),
+        value => Some(format!("{key}={}", brief(value))),
     });
     pairs.collect::<Vec<_>>().join(" ")
 }
@@ -138,6 +138,23 @@ mod tests {
         ];
         let labels = Labels::of(started.iter());
         assert_eq!(started.each_ref().map(|s| labels.strategy(s)), ["a", "a start=snip"]);
+        let titled = |title: &str, outputs: i64| {
+            let mut spec = spec(json!({ "name": "b" }), 5);
+            let layers = json!([{ "kind": "linear", "outputs": outputs, "name": "x".repeat(30) }]);
+            spec.model = json!({ "name": "own", "title": title, "layers": layers }).into();
+            spec
+        };
+        // A title is a name, and long values are cut short.
+        let specs = [titled("net", 3), titled("other", 4)];
+        let labels = Labels::of(specs.iter());
+        assert_eq!(specs.each_ref().map(|s| labels.model(s)), ["net", "other"]);
+        let specs = [titled("net", 3), titled("net", 4)];
+        let labels = Labels::of(specs.iter());
+        let [one, other] = specs.each_ref().map(|s| labels.model(s));
+        assert!(
+            one.starts_with("net layers=#") && one.len() == 18 && one != other,
+            "{one} {other}"
+        );
         let trained = [spec(json!({ "name": "b" }), 5), spec(json!({ "name": "b" }), 6)];
         let labels = Labels::of(trained.iter());
         assert_eq!(trial(&labels, &trained[1]), "b at 50 %, digits, mlp, epochs=6, seed 3");

@@ -125,7 +125,7 @@ pub(super) fn check(
 struct Network {
     /// With its options: with others, it is other data.
     dataset: String,
-    name: String,
+    label: String,
     /// As JSON, with the name.
     config: String,
 }
@@ -134,7 +134,7 @@ impl Network {
     fn of(spec: &TrialSpec) -> Self {
         Self {
             dataset: spec.dataset_label(),
-            name: spec.model_name().to_owned(),
+            label: spec.model_label().to_owned(),
             config: spec.model.json().to_owned(),
         }
     }
@@ -142,7 +142,7 @@ impl Network {
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}", self.name, self.dataset)
+        write!(f, "{} on {}", self.label, self.dataset)
     }
 }
 
@@ -320,7 +320,7 @@ fn wanted<'a>(
     for (network, NetworkUse { spec, needed }) in networks {
         let architecture = architecture(spec)?;
         let named = fetch::references(&spec.model);
-        let named = named.map_err(|error| error.at(network.name.clone()))?;
+        let named = named.map_err(|error| error.at(network.label.clone()))?;
         if needed {
             // What should lie on this machine is missed before anything is fetched.
             if named.is_empty() {
@@ -424,7 +424,7 @@ fn estimate(spec: &TrialSpec, estimator: &Estimator<'_>) -> Result<Estimate> {
     let strategy = strategy(spec)?;
     let estimate = estimator.estimate(&*strategy, &spec.training, spec.sparsity);
     estimate.map_err(|error| {
-        let (strategy, model) = (spec.strategy_name(), spec.model_name());
+        let (strategy, model) = (spec.strategy_name(), spec.model_label());
         error.at(format!("{strategy} at {} on {}, {model}", spec.sparsity, spec.dataset_label()))
     })
 }

@@ -225,7 +225,7 @@ impl<'a> Standings<'a> {
         let names = by_data.iter().map(|(spec, _)| spec.dataset_label()).collect();
         note(by_data, "were made from other data", names, "trained again");
         let by_weights = of(|standing| standing.other_weights);
-        let names = by_weights.iter().map(|(spec, _)| spec.model_name().to_owned()).collect();
+        let names = by_weights.iter().map(|(spec, _)| spec.model_label().to_owned()).collect();
         note(by_weights, "started from other weights", names, "trained again");
         let damaged: Vec<&str> = self
             .list

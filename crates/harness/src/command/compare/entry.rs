@@ -54,7 +54,7 @@ impl Entry {
     }
 
     pub(super) fn model(&self) -> &str {
-        self.trial.spec.model_name()
+        self.trial.spec.model_label()
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) fn settings(spec: &TrialSpec, reported: Reported) -> BTreeMap<String,
         add("training.", &training(&spec.training));
     }
     if reported.model {
-        settings.insert("model".to_owned(), spec.model_name().into());
+        settings.insert("model".to_owned(), spec.model_label().into());
     }
     settings
 }

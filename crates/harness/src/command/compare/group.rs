@@ -78,7 +78,7 @@ impl Group {
         }
         what.push_str(&format!(" on {}", self.spec.dataset_label()));
         if self.reported.model {
-            what.push_str(&format!(", {}", self.spec.model_name()));
+            what.push_str(&format!(", {}", self.spec.model_label()));
         }
         what
     }
@@ -122,7 +122,7 @@ fn key(entry: &Entry) -> String {
     let spec = &entry.trial.spec;
     let mut settings = entry::settings(spec, entry.reported);
     settings.remove("model");
-    let names = [spec.dataset_label().as_str(), spec.strategy_name(), spec.model_name()].map(fold);
+    let names = [spec.dataset_label().as_str(), spec.strategy_name(), spec.model_label()].map(fold);
     let reported = entry.reported;
     let reported =
         [reported.model, reported.model_parameters, reported.parameters, reported.training];

@@ -182,7 +182,7 @@ fn is_near(a: &Group, b: &Group, rule: &Rule) -> bool {
     });
     !itself
         && a.spec.dataset_label() == b.spec.dataset_label()
-        && (!a.reported.model || !b.reported.model || a.spec.model_name() == b.spec.model_name())
+        && (!a.reported.model || !b.reported.model || a.spec.model_label() == b.spec.model_label())
         && (!rule.same_strategy || a.spec.strategy_name() == b.spec.strategy_name())
 }
 

@@ -60,7 +60,7 @@ pub(super) fn unify(sides: [&mut [Entry]; 2], known: &[&str]) -> Vec<String> {
                 match what {
                     "data set" => entry.trial.spec.dataset = name,
                     "strategy" => rename(&mut entry.trial.spec.strategy, name),
-                    _ => rename(&mut entry.trial.spec.model, name),
+                    _ => relabel(&mut entry.trial.spec.model, name),
                 }
             }
         }
@@ -73,6 +73,15 @@ pub(super) fn unify(sides: [&mut [Entry]; 2], known: &[&str]) -> Vec<String> {
 pub(super) fn rename(tagged: &mut serde_json::Value, name: String) {
     if let Some(map) = tagged.as_object_mut() {
         map.insert("name".to_owned(), name.into());
+    }
+}
+
+/// Gives a model another label: its title, if it has one.
+fn relabel(model: &mut serde_json::Value, label: String) {
+    let title = model.as_object_mut().and_then(|map| map.get_mut("title"));
+    match title.filter(|title| title.as_str().is_some_and(|title| !title.is_empty())) {
+        Some(title) => *title = label.into(),
+        None => rename(model, label),
     }
 }
 
@@ -127,6 +136,14 @@ mod tests {
             theirs.iter().map(|e| e.trial.spec.sparsity).collect::<Vec<_>>(),
             [0.9, 0.3, 0.3]
         );
+        // A network with a title is called by that.
+        let mut ours = vec![entry("x", "set", 0.3, 0, 0.5)];
+        let mut theirs = ours.clone();
+        ours[0].trial.spec.model = serde_json::json!({"name": "own", "title": "My net"}).into();
+        theirs[0].trial.spec.model = serde_json::json!({"name": "my-net"}).into();
+        let notes = unify([&mut ours, &mut theirs], &[]);
+        assert_eq!(notes, ["taken for one model: My net against my-net"]);
+        assert_eq!([ours[0].model(), theirs[0].model()], ["My net"; 2]);
         // Sparsities that people mean to differ stay apart.
         assert!(!is_one_sparsity(0.999, 0.9991) && !is_one_sparsity(0.9, 0.90001));
         assert_eq!(fold("Prune-Regrow_2 x"), "pruneregrow2x");

@@ -86,7 +86,7 @@ fn place(pairing: &Pairing, labels: &Labels, rule: &Rule) -> String {
         parts.extend(Some(labels.training(&candidate.spec)).filter(|text| !text.is_empty()));
     }
     if parts.is_empty() {
-        parts.push(candidate.spec.model_name().to_owned());
+        parts.push(candidate.spec.model_label().to_owned());
     }
     parts.join(", ")
 }

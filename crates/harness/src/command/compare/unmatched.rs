@@ -48,10 +48,10 @@ pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
     left.retain(|other| {
         !other.reported.model
             || !group.reported.model
-            || other.spec.model_name() == spec.model_name()
+            || other.spec.model_label() == spec.model_label()
     });
     if left.is_empty() {
-        return format!("no model {} there", spec.model_name());
+        return format!("no model {} there", spec.model_label());
     }
     let mut sparsities: Vec<f64> = left.iter().map(|other| other.spec.sparsity).collect();
     sparsities.sort_by(f64::total_cmp);
@@ -102,7 +102,7 @@ pub(super) fn nothing<T>(
             let named = rule.same_strategy;
             named.then(|| differ("strategy", &|group| group.spec.strategy_name().to_owned()))?
         })
-        .or_else(|| told.then(|| differ("model", &|group| group.spec.model_name().to_owned()))?)
+        .or_else(|| told.then(|| differ("model", &|group| group.spec.model_label().to_owned()))?)
         .or_else(|| {
             let fixed = !rule.any_sparsity;
             fixed.then(|| differ("sparsity", &|group| group.spec.sparsity.to_string()))?

@@ -169,7 +169,7 @@ fn fit(
         own.train_flops / own.dense_train_flops * f64::from(epochs) / f64::from(configured)
     };
     let place =
-        format!("{} on {}, {}", spec.strategy_name(), spec.dataset_label(), spec.model_name());
+        format!("{} on {}, {}", spec.strategy_name(), spec.dataset_label(), spec.model_label());
     let (mut sparsity, mut epochs) = (spec.sparsity, configured);
     if let Some(share) = budget.inference {
         let ends = [Point { at: 0, value: 1.0 }, Point { at: STEPS, value: 0.0 }];

@@ -96,7 +96,7 @@ fn families(trials: &[TrialSpec], control: &str) -> BTreeMap<String, Family> {
     let mut families = BTreeMap::new();
     for ((dataset, model), specs) in places {
         // Networks with other parameters are another place, and the name does not tell them apart.
-        let name = format!("{dataset}, {}", specs[0].model_name());
+        let name = format!("{dataset}, {}", specs[0].model_label());
         let place = if families.contains_key(&name) { format!("{dataset}, {model}") } else { name };
         families.insert(place, family(&specs, control));
     }
