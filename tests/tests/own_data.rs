@@ -105,7 +105,8 @@ fn mistakes_are_named_before_anything_is_stored() {
         ("csv:bad.csv", DATA, "line: 3"),
         ("csv:empty", DATA, "empty has no train.csv"),
         ("image-folder:empty", DATA, "0 folders of images were found"),
-        ("image-folder:iris.csv", DATA, "iris.csv"),
+        ("image-folder:iris.csv", DATA, "iris.csv: this is a file"),
+        ("idx:iris.csv", DATA, "iris.csv: this is a file"),
         ("idx:empty", DATA, "has no file *train-images-idx3-ubyte"),
         ("cvs:iris.csv", USAGE, "unknown data set 'cvs:iris.csv'"),
     ] {

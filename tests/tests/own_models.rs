@@ -107,7 +107,7 @@ fn two_networks_stand_apart_in_reports_and_a_changed_one_too() {
     let line =
         "grid --strategies set,dense --seeds 0..2 --epochs 1 --models file:net.toml --no-report";
     let _ = sandbox.run(line).well();
-    let report = sandbox.run("report").well().stdout;
+    let report = sandbox.run("report --all").well().stdout;
     assert!(report.contains("mnist-10k (net layers="), "{report}");
 }
 
@@ -153,7 +153,7 @@ fn the_examples_are_trained() {
     let folder = workspace().join("examples/models");
     let models =
         ["small-cnn", "residual"].map(|name| format!("file:{}/{name}.toml", folder.display()));
-    let line = "grid --strategies rigl --epochs 1 --seeds 0 --set mnist-10k.train_samples=500";
+    let line = "grid --strategies rigl --epochs 1 --seeds 0 --set mnist-10k.train_samples=500 --accept-collapse mnist-10k";
     let said = sandbox.run(&format!("{line} --models {} --no-report", models.join(","))).well();
     assert!(said.stderr.contains("2 of 2 trials to train"), "{}", said.stderr);
 }

@@ -99,11 +99,14 @@ struct Files([PathBuf; 4]);
 
 impl Files {
     fn find(folder: &Path) -> Result<Self> {
+        if !folder.is_dir() {
+            return Err(Error::data("this is a file")
+                .at(folder.display().to_string())
+                .hint("name the folder that holds the four files"));
+        }
         let inner = folder.join("raw");
         let folder = if inner.is_dir() { inner } else { folder.to_owned() };
-        let entries = fs::read_dir(&folder).map_err(|error| {
-            Error::io("read", &folder, &error).hint("name the folder that holds the four files")
-        })?;
+        let entries = fs::read_dir(&folder).map_err(|error| Error::io("read", &folder, &error))?;
         let mut paths = Vec::new();
         for entry in entries {
             paths.push(entry.map_err(|error| Error::io("read", &folder, &error))?.path());

@@ -50,6 +50,10 @@ impl Folders {
     /// If the system refuses, there are not two classes, or a split has a class that is not trained on.
     pub(crate) fn find(root: &Path) -> Result<Self> {
         let at = |error: Error| error.at(root.display().to_string());
+        if !root.is_dir() {
+            return Err(at(Error::data("this is a file")
+                .hint("name a folder, with a folder of images for each class in it")));
+        }
         let split_folder = |names: &[&str]| {
             names.iter().map(|name| root.join(name)).find(|folder| folder.is_dir())
         };

@@ -120,6 +120,10 @@ impl Desk {
         for name in ["digit.png", "other.png", "new.jpg", "other.jpg"] {
             write_digit(&plain.path(name));
         }
+        for (name, example) in [("net.toml", "small-cnn.toml"), ("other.toml", "residual.toml")] {
+            let example = workspace().join("examples/models").join(example);
+            fs::copy(example, plain.path(name)).expect("room");
+        }
         own_data::table(&plain.path("iris.csv"), 60);
         let adult = "id,age,income\n1,30,low\n".to_owned() + &"2,40,high\n3,31,low\n".repeat(30);
         fs::write(plain.path("adult.csv"), adult).expect("room");
