@@ -37,7 +37,7 @@ fn a_network_in_a_file_is_trained_and_its_file_is_needed_only_once() {
     assert_eq!(trials.matches(",mnist-10k,net,rigl,").count(), 2, "{trials}");
     let layers = fs::read_to_string(sandbox.path("runs/report/layers.csv")).unwrap();
     for name in
-        ["conv1.weight", "block1.conv1.weight", "block1.shortcut.conv.weight", "output.weight"]
+        ["conv1.weight", "residual1.conv1.weight", "residual1.shortcut.conv.weight", "output.weight"]
     {
         assert!(layers.contains(&format!(",{name},")), "{name}");
     }

@@ -46,7 +46,7 @@ const LONGEST_TITLE: usize = 60;
 /// comes before it. No activation function is added: `relu` is a layer.
 ///
 /// Linear layers, convolutions and blocks are called by kind and number, such as `conv1`, `linear1`
-/// and `block1.conv1`, unless `name = "…"` gives another name. A convolution that a norm follows has no
+/// and `residual1.conv1`, unless `name = "…"` gives another name. A convolution that a norm follows has no
 /// bias and starts by He's fan-out rule; all others have one and start like those of PyTorch.
 ///
 /// A residual block adds its input to what its layers give. If the shapes differ, a 1 × 1 convolution with

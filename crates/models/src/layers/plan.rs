@@ -229,7 +229,7 @@ impl Steps {
             }
             Layer::Dropout { rate } => Step::Dropout { rate: *rate },
             Layer::Residual { layers, name } => {
-                let name = self.name("block", name.as_deref())?;
+                let name = self.name("residual", name.as_deref())?;
                 let body = Self::plan(layers, self.shape, SHORTCUT, totals)?;
                 let shortcut = self.shortcut(&body, totals)?;
                 self.shape = body.shape;

@@ -123,21 +123,21 @@ fn a_residual_block_with_a_stride_is_the_block_of_residual_networks() {
     assert_eq!(
         names,
         [
-            "block1.conv1.weight",
-            "block1.conv2.weight",
-            "block1.shortcut.conv.weight",
+            "residual1.conv1.weight",
+            "residual1.conv2.weight",
+            "residual1.shortcut.conv.weight",
             "output.weight"
         ]
     );
     let block_count = (3 + 8) * 8 * 9 + 3 * 8 + 3 * 16;
     assert_eq!(parameters.count(), block_count + 8 * 10 + 10);
-    assert_eq!(parameters.feeder("block1.conv2.weight"), Some("block1.conv1.weight"));
+    assert_eq!(parameters.feeder("residual1.conv2.weight"), Some("residual1.conv1.weight"));
     // Both ways feed it.
     assert_eq!(parameters.feeder("output.weight"), None);
 
     let mut others = Parameters::default();
     let mut builder = Builder::new(&mut others, SeedStreams::new(0), Device::Cpu);
-    let block = BasicBlock::new(&mut builder.at("block1"), 3, 8, 2, Shortcut::Project);
+    let block = BasicBlock::new(&mut builder.at("residual1"), 3, 8, 2, Shortcut::Project);
     let images = noise([5, 3, 9, 8]);
     let Input::Image(tensor) = &images else { panic!("noise is of images") };
     let features = mean_of_maps(&block.forward(tensor, &Pass::TRAINING));
@@ -163,8 +163,8 @@ fn layers_may_follow_one_another_in_any_order() {
     assert_eq!(*tensor, before);
     let named = |name: &str| parameter(&parameters, name);
     let convolved = tensor.relu().conv2d(
-        &named("block1.only.weight"),
-        Some(named("block1.only.bias")),
+        &named("residual1.only.weight"),
+        Some(named("residual1.only.bias")),
         [1, 1],
         [1, 1],
         [1, 1],
@@ -227,8 +227,8 @@ fn repeated_layers_have_weights_and_names_of_their_own() {
     assert_eq!(
         names,
         [
-            "block1.conv1.weight",
-            "block2.conv1.weight",
+            "residual1.conv1.weight",
+            "residual2.conv1.weight",
             "conv2.weight",
             "conv3.weight",
             "output.weight",
