@@ -36,9 +36,12 @@ fn a_network_in_a_file_is_trained_and_its_file_is_needed_only_once() {
     let trials = fs::read_to_string(sandbox.path("runs/report/trials.csv")).unwrap();
     assert_eq!(trials.matches(",mnist-10k,net,rigl,").count(), 2, "{trials}");
     let layers = fs::read_to_string(sandbox.path("runs/report/layers.csv")).unwrap();
-    for name in
-        ["conv1.weight", "residual1.conv1.weight", "residual1.shortcut.conv.weight", "output.weight"]
-    {
+    for name in [
+        "conv1.weight",
+        "residual1.conv1.weight",
+        "residual1.shortcut.conv.weight",
+        "output.weight",
+    ] {
         assert!(layers.contains(&format!(",{name},")), "{name}");
     }
     let results = sandbox.results();
