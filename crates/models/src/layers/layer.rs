@@ -98,7 +98,7 @@ pub(super) const KINDS: [&str; 10] = [
 
 impl Layer {
     /// As in a file.
-    fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Linear { .. } => "linear",
             Self::Conv { .. } => "conv",

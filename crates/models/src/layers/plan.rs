@@ -177,7 +177,7 @@ impl Steps {
         }
         let step = match layer {
             Layer::Linear { outputs, name } => {
-                let name = self.name("linear", name.as_deref())?;
+                let name = self.name(layer, name.as_deref())?;
                 let (inputs, outputs) = (self.shape.numbers(), *outputs);
                 totals.add(&name, inputs, outputs)?;
                 self.feed(&name);
@@ -185,7 +185,7 @@ impl Steps {
                 Step::Linear { name, inputs, outputs }
             }
             Layer::Conv { outputs, kernel, stride, padding, name } => {
-                let name = self.name("conv", name.as_deref())?;
+                let name = self.name(layer, name.as_deref())?;
                 let before_norm = matches!(next, Some(Layer::Norm { .. }));
                 let (kernel, stride, padding) = (*kernel, *stride, *padding);
                 let options = match before_norm {
@@ -203,7 +203,7 @@ impl Steps {
                 Step::Conv { name, inputs, outputs: *outputs, options }
             }
             Layer::Norm { name } => {
-                let name = self.name("norm", name.as_deref())?;
+                let name = self.name(layer, name.as_deref())?;
                 Step::Norm { name, channels: self.shape.channels() }
             }
             // A norm does not read its output again, nor does anybody else read the sum of a block.
@@ -229,7 +229,7 @@ impl Steps {
             }
             Layer::Dropout { rate } => Step::Dropout { rate: *rate },
             Layer::Residual { layers, name } => {
-                let name = self.name("block", name.as_deref())?;
+                let name = self.name(layer, name.as_deref())?;
                 let body = Self::plan(layers, self.shape, SHORTCUT, totals)?;
                 let shortcut = self.shortcut(&body, totals)?;
                 self.shape = body.shape;
@@ -246,10 +246,14 @@ impl Steps {
 
     /// The name of a layer: its own, or its kind and number. Layers count whether they have a name of their
     /// own or not, so that to name one changes no other.
-    fn name(&mut self, kind: &'static str, own: Option<&str>) -> Result<String> {
-        let count = self.counts.entry(kind).or_default();
+    fn name(&mut self, layer: &Layer, own: Option<&str>) -> Result<String> {
+        let count = self.counts.entry(layer.kind()).or_default();
         *count += 1;
-        let name = own.map_or_else(|| format!("{kind}{count}"), str::to_owned);
+        let numbered = match layer {
+            Layer::Residual { .. } => format!("block{count}"),
+            other => format!("{}{count}", other.kind()),
+        };
+        let name = own.map_or(numbered, str::to_owned);
         if !self.taken.insert(name.clone()) {
             return Err(Error::usage(match name == self.reserved {
                 true => format!("the name '{name}' belongs to a layer that is added by itself"),
