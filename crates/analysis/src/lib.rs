@@ -56,7 +56,7 @@ pub use pairs::{Pair, pairs};
 pub use report::{Document, Rendering, Report, ReportPlugin};
 pub use selection::Selection;
 pub use sentence::{sentence, verdict};
-pub use settings::{Analysis, Margin, Multiplicity, PrimaryTest};
+pub use settings::{Analysis, Margin, Multiplicity, PrimaryTest, format_of};
 pub use trial_table::{Group, TrialTable, tables};
 
 /// Everything that reports say about an experiment.
@@ -134,13 +134,15 @@ fn check_metrics(experiment: &Experiment<'_>) -> Result<()> {
     let ended = experiment.trials.iter().map(|trial| &trial.spec);
     let mut present: Vec<&str> =
         ended.chain(experiment.pending).map(|spec| spec.dataset.as_str()).collect();
+    present.extend(present.clone().into_iter().filter_map(format_of));
     present.sort_unstable();
     present.dedup();
     for (dataset, metric) in &experiment.analysis.metrics {
         if !present.contains(&dataset.as_str()) {
             return Err(Error::unknown("data set", dataset, present).at("analysis.metrics"));
         }
-        let outcomes = experiment.trials.iter().filter(|trial| trial.spec.dataset == *dataset);
+        let is_meant = |own: &str| own == dataset || format_of(own) == Some(dataset);
+        let outcomes = experiment.trials.iter().filter(|trial| is_meant(&trial.spec.dataset));
         let mut outcomes = outcomes.filter_map(|trial| trial.outcome.as_ref()).peekable();
         if outcomes.peek().is_some() && outcomes.all(|outcome| outcome.test.get(*metric).is_none())
         {

@@ -249,8 +249,9 @@ impl Analysis {
     /// The margin on a data set, by its name or its label with options, for a metric.
     pub fn margin_on(&self, dataset: &str, label: &str, metric: Metric) -> Margin {
         let metric = metric.to_string();
-        let named = [label, dataset, &metric];
-        named.into_iter().find_map(|name| self.margins.get(name)).copied().unwrap_or(self.margin)
+        let named = [Some(label), Some(dataset), format_of(dataset), Some(&*metric)];
+        let mut named = named.into_iter().flatten();
+        named.find_map(|name| self.margins.get(name)).copied().unwrap_or(self.margin)
     }
 
     /// The level at which one of so many comparisons is decided at the last look if no other is: the
@@ -280,15 +281,43 @@ impl Analysis {
         status == Status::Finished || status == Status::Collapsed && accepted
     }
 
+    /// The metric that was chosen for a data set, if one was.
+    pub fn metric_of(&self, dataset: &str) -> Option<Metric> {
+        let format = || format_of(dataset).and_then(|format| self.metrics.get(format));
+        self.metrics.get(dataset).or_else(format).copied()
+    }
+
     /// Does a network that gives one answer to everything count as trained on this data set?
     pub fn accepts_collapse(&self, dataset: &str) -> bool {
-        self.accept_collapse.iter().any(|name| name == dataset)
+        self.accept_collapse
+            .iter()
+            .any(|name| name == dataset || Some(&**name) == format_of(dataset))
     }
+}
+
+/// The format of data that a user brought, such as `csv` of `csv:iris@3fa94c1b`. What is said of a format
+/// holds for all data of it, unless they are named.
+pub fn format_of(dataset: &str) -> Option<&str> {
+    dataset.split_once(':').map(|(format, _)| format)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_a_format_holds_for_its_data() {
+        let analysis = Analysis {
+            margins: [("csv".to_owned(), Margin::Absolute(0.02))].into(),
+            metrics: [("csv".to_owned(), Metric::F1Macro)].into(),
+            accept_collapse: vec!["csv".to_owned()],
+            ..Analysis::default()
+        };
+        let iris = "csv:iris@3fa94c1b";
+        assert!(analysis.accepts_collapse(iris) && !analysis.accepts_collapse("idx:a@1"));
+        assert_eq!(analysis.metric_of(iris), Some(Metric::F1Macro));
+        assert_eq!(analysis.metric_of("mnist"), None);
+    }
 
     #[test]
     fn margins_are_numbers_or_shares() {

@@ -235,7 +235,7 @@ pub fn tables<'a>(experiment: &Experiment<'a>) -> Result<Vec<TrialTable<'a>>> {
         .zip(places)
         .map(|(([dataset, _, model_parameters], trials), place)| {
             let spec = trials[0].spec();
-            let chosen = experiment.analysis.metrics.get(&spec.dataset).copied();
+            let chosen = experiment.analysis.metric_of(&spec.dataset);
             let metric = chosen.unwrap_or_else(|| official(&trials, experiment.catalog));
             let seeds: BTreeSet<u64> = trials.iter().map(|trial| trial.spec().seed).collect();
             let accepts_collapse = experiment.analysis.accepts_collapse(&spec.dataset);

@@ -76,7 +76,7 @@ pub fn named(plugin: &DatasetPlugin, path: &Path) -> Result<(String, PathBuf)> {
         .as_ref()
         .ok_or_else(|| Error::contract(format!("{} reads no data of users", plugin.name)))?;
     let at = |error: Error| error.at(format!("{}:{}", plugin.name, path.display()));
-    let place = path.canonicalize().map_err(|error| {
+    let real = path.canonicalize().map_err(|error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         let error = if missing {
             Error::data("there is no such file or folder")
@@ -85,6 +85,13 @@ pub fn named(plugin: &DatasetPlugin, path: &Path) -> Result<(String, PathBuf)> {
         };
         at(error.hint("relative paths begin in the folder where the command is typed"))
     })?;
+    // A link has the name that the user knows. Only `..` and the like have none.
+    let place = match path.file_name() {
+        Some(_) => {
+            std::path::absolute(path).map_err(|error| at(Error::io("find", path, &error)))?
+        }
+        None => real,
+    };
     let key = (plugin.name, place.clone());
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let found = known().get(&key).cloned();
@@ -121,6 +128,14 @@ impl DataSources {
             Error::usage(format!("where {name} lies is not known"))
                 .hint(format!("name it as {}:{argument} in --datasets of a grid", plugin.name))
         })?;
+        if !place.exists() {
+            return Err(Error::data(format!("{} is not there any more", place.display()))
+                .at(name.to_owned())
+                .hint(format!(
+                    "name its present place as {}:{} in a grid",
+                    plugin.name, own.argument
+                )));
+        }
         Ok(Self { place: Some(place), ..self.clone() })
     }
 

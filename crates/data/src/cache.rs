@@ -6,6 +6,7 @@
 
 use std::env;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -64,23 +65,30 @@ impl Kind {
         Some(bytes)
     }
 
-    /// Keeps bytes under `key`. Without a folder that can be written nothing is kept.
-    pub fn write(&self, folder: &Path, key: &Sum, kept: &[u8]) {
-        let mut bytes = Vec::with_capacity(self.magic.len() + kept.len() + 64);
-        bytes.extend_from_slice(self.magic);
-        bytes.extend_from_slice(key);
-        bytes.extend_from_slice(kept);
-        bytes.extend(sum(&bytes));
+    /// Keeps bytes under `key`, the parts one after another. Without a folder that can be written nothing is
+    /// kept.
+    pub fn write(&self, folder: &Path, key: &Sum, parts: &[&[u8]]) {
         let path = self.path(folder, key);
         // Another process may write the same file: each has its own until it is whole.
         let own = path.with_extension(format!("{}.tmp", std::process::id()));
         let written = fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&own, bytes))
+            .and_then(|()| self.write_parts(&own, key, parts))
             .and_then(|()| fs::rename(&own, &path));
         if written.is_err() {
             // It may not exist at all, so there is nothing to say if it cannot be removed.
             let _ = fs::remove_file(&own);
         }
+    }
+
+    fn write_parts(&self, path: &Path, key: &Sum, parts: &[&[u8]]) -> io::Result<()> {
+        let mut file = io::BufWriter::new(fs::File::create(path)?);
+        let mut hash = Sha256::new();
+        for part in [self.magic, key].iter().chain(parts) {
+            hash.update(part);
+            file.write_all(part)?;
+        }
+        file.write_all(&hash.finalize())?;
+        file.flush()
     }
 
     fn path(&self, folder: &Path, key: &Sum) -> PathBuf {
@@ -100,7 +108,7 @@ mod tests {
         let at = folder.path().join("new");
         let key = sum(b"key");
         assert_eq!(KIND.read(&at, &key), None);
-        KIND.write(&at, &key, b"some content that is kept");
+        KIND.write(&at, &key, &[b"some content ", b"that is kept"]);
         assert_eq!(KIND.read(&at, &key).as_deref(), Some(&b"some content that is kept"[..]));
         assert_eq!(fs::read_dir(&at).unwrap().count(), 1);
 
@@ -126,7 +134,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        KIND.write(&file, &sum(b"key"), b"");
+        KIND.write(&file, &sum(b"key"), &[]);
         assert_eq!(KIND.read(&file, &sum(b"key")), None);
     }
 }

@@ -4,7 +4,6 @@
 //! - [`parquet`]: columns of parquet files by their names;
 //! - [`image`]: images inside them;
 //! - [`hub`]: the Hugging Face Hub, its cache on this machine, and fetching;
-//! - [`table`]: tables of users, with a column that names the class;
 //! - [`cache`]: what is slow to make from them;
 //! - [`Source`]: which of the two a data set was found in;
 //! - [`testing`]: small files of all these kinds.
@@ -18,7 +17,6 @@ pub mod hub;
 pub mod image;
 pub mod parquet;
 mod source;
-pub mod table;
 pub mod testing;
 
 pub use source::Source;

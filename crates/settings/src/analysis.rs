@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dst_analysis::Analysis;
+use dst_analysis::{Analysis, format_of};
 use dst_core::plugin::{self, DatasetGroup, DatasetPlugin, Plugin, StrategyPlugin};
 use dst_core::record::TrialSpec;
 use dst_core::{Error, Metric, Result, own_data};
@@ -102,15 +102,15 @@ impl ResolvedSettings {
         for trial in trials {
             present.insert(trial.dataset.clone());
             present.insert(trial.dataset_label());
+            // What is said of a format holds for all data of it.
+            present.extend(format_of(&trial.dataset).map(str::to_owned));
         }
-        spell_out_formats(analysis, &present);
         for parameter in NAMING {
             for (name, key, setting) in self.names_in(parameter) {
                 let is_meant = match plugin::datasets(&name) {
                     Ok(members) => members.iter().any(|member| present.contains(member.name)),
                     Err(_) => is_metric(&name) || present.contains(&name),
                 };
-                let is_meant = is_meant || present.iter().any(|own| format_of(own) == Some(&name));
                 if !is_meant && matches!(setting.source, Source::Flag(_)) {
                     let error = Error::usage(format!("'{name}' is not part of this grid"));
                     return Err(located(error, key, setting));
@@ -275,27 +275,6 @@ fn check_name(parameter: &str, name: &str) -> Result<()> {
         }
         _ if name.contains(':') => own_data::plugin_of(name).map(|_| ()),
         _ => plugin::datasets(name).map(|_| ()),
-    }
-}
-
-/// The format of data of users, such as `csv` of `csv:iris@3fa94c1b`.
-fn format_of(dataset: &str) -> Option<&str> {
-    dataset.split_once(':').map(|(format, _)| format)
-}
-
-/// What is said of a format holds for all data of it that are present, unless they are named.
-fn spell_out_formats(analysis: &mut Analysis, present: &BTreeSet<String>) {
-    for dataset in present {
-        let Some(format) = format_of(dataset) else { continue };
-        if let Some(margin) = analysis.margins.get(format).copied() {
-            analysis.margins.entry(dataset.clone()).or_insert(margin);
-        }
-        if let Some(metric) = analysis.metrics.get(format).copied() {
-            analysis.metrics.entry(dataset.clone()).or_insert(metric);
-        }
-        if analysis.accept_collapse.iter().any(|name| name == format) {
-            analysis.accept_collapse.push(dataset.clone());
-        }
     }
 }
 

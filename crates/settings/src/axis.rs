@@ -31,20 +31,22 @@ pub fn pieces(text: &str) -> Vec<&str> {
 
 /// Names: `rigl,set,dense`. One with a comma, such as a path, stands in quotes.
 pub(crate) fn names(text: &str) -> Result<Vec<Value>> {
-    let unquoted = |piece: &'_ str| {
-        let inner = ['"', '\''].into_iter().find_map(|quote| {
-            piece.strip_prefix(quote)?.strip_suffix(quote).filter(|inner| !inner.contains(quote))
-        });
-        Value::from(inner.unwrap_or(piece))
-    };
-    Ok(pieces(text).into_iter().map(unquoted).collect())
+    Ok(pieces(text).into_iter().map(|piece| Value::from(unquoted(piece))).collect())
+}
+
+/// What stands in the quotes around a piece, if there are some.
+fn unquoted(piece: &str) -> &str {
+    let inner = ['"', '\''].into_iter().find_map(|quote| {
+        piece.strip_prefix(quote)?.strip_suffix(quote).filter(|inner| !inner.contains(quote))
+    });
+    inner.unwrap_or(piece)
 }
 
 /// Models: `lenet5,file:net.toml`, and tables that hold a whole one, `{ name = "mlp", hidden = [100] }`.
 pub(crate) fn models(text: &str) -> Result<Vec<Value>> {
     let model = |piece: &str| {
         if !piece.starts_with('{') {
-            return Ok(Value::from(piece));
+            return Ok(Value::from(unquoted(piece)));
         }
         match value(piece)? {
             table @ Value::Object(_) => Ok(table),

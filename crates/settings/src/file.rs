@@ -126,14 +126,18 @@ fn joined(key: &str, value: &Value) -> Result<String> {
         // A model may be a table with all its parameters.
         Value::Table(_) if key == "models" => Ok(value.to_string()),
         Value::Array(list) => {
-            let texts: Result<Vec<String>> = list.iter().map(|value| joined(key, value)).collect();
-            // An address of data may be any path, and stands in its quotes already.
-            let whole = |text: String| match text.contains(':') && text.contains([',', '[', '{']) {
-                true if !text.contains('"') => format!("\"{text}\""),
-                true => format!("'{text}'"),
-                false => text,
+            // An address, `format:PATH`, may have any path, and stands in its quotes already.
+            let whole = |value: &Value| {
+                let text = joined(key, value)?;
+                let is_address = value.is_str() && text.contains(':');
+                Ok(match is_address && text.contains([',', '[', '{']) {
+                    true if !text.contains('"') => format!("\"{text}\""),
+                    true => format!("'{text}'"),
+                    false => text,
+                })
             };
-            Ok(texts?.into_iter().map(whole).collect::<Vec<_>>().join(","))
+            let texts: Result<Vec<String>> = list.iter().map(whole).collect();
+            Ok(texts?.join(","))
         }
         _ => Err(Error::usage(format!("{key} cannot be a {}", value.type_str()))),
     }

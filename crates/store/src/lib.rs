@@ -3,7 +3,7 @@
 //! ```text
 //! runs/
 //!   store.json                 format of the store
-//!   own-data.json              where data of users lay on this machine
+//!   own-data/<name>            where data of users lay on this machine
 //!   grids/<id>.json            what was planned, and how it was to be compared
 //!   <trial>/spec.json          what is to be trained
 //!   <trial>/attempts/<n>.json  who works on it; see `lease`

@@ -1,16 +1,18 @@
-//! Where data lie that users bring. Trials name what the data are, and this file where they were found:
-//! it belongs to the machine, and to nobody with whom results are shared.
+//! Where data lie that users bring. Trials name what the data are, and these files where they were found:
+//! they belong to the machine, and to nobody with whom results are shared.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use dst_record::{Error, Result};
 
 use crate::file::{self, Durability};
-use crate::{Store, to_json};
+use crate::{Store, names};
 
-/// Paths by the names that trials have for the data.
-pub(crate) const FILE: &str = "own-data.json";
+/// A file for each name that trials have for data, with the path: grids that start at once write different
+/// files, or the same.
+const FOLDER: &str = "own-data";
 
 impl Store {
     /// Remembers these places beside those that are known; a new one takes the place of an old one.
@@ -18,34 +20,38 @@ impl Store {
     /// # Errors
     /// If the system refuses, or a path is not UTF-8.
     pub fn remember_own_data(&self, places: &BTreeMap<String, PathBuf>) -> Result<()> {
-        let known = self.own_data()?;
-        let mut all = known.clone();
-        all.extend(places.iter().map(|(name, place)| (name.clone(), place.clone())));
-        if all == known {
-            return Ok(());
+        let folder = self.root().join(FOLDER);
+        if !places.is_empty() {
+            fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, &error))?;
         }
-        if let Some(place) = all.values().find(|place| place.to_str().is_none()) {
-            return Err(Error::usage("the path is not UTF-8, so that no file can name it")
-                .at(place.display().to_string())
-                .hint("rename the folder, or name it through a link"));
+        for (name, place) in places {
+            let place = place.to_str().ok_or_else(|| {
+                Error::usage("the path is not UTF-8, so that no file can name it")
+                    .at(place.display().to_string())
+                    .hint("rename the folder, or name it through a link")
+            })?;
+            file::replace(&folder.join(name), place.as_bytes(), Durability::Synced)?;
         }
-        let mut bytes = to_json(&all)?;
-        bytes.push(b'\n');
-        file::replace(&self.own_data_file(), &bytes, Durability::Synced)
+        Ok(())
     }
 
-    /// The places that are known; none of a file that cannot be read as such, since the next grid writes
-    /// it anew.
+    /// The places that are known.
     ///
     /// # Errors
     /// If the system refuses.
     pub fn own_data(&self) -> Result<BTreeMap<String, PathBuf>> {
-        let bytes = file::read_bytes(&self.own_data_file())?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
-    }
-
-    fn own_data_file(&self) -> PathBuf {
-        Path::new(self.root()).join(FILE)
+        let folder = self.root().join(FOLDER);
+        let mut places = BTreeMap::new();
+        if !folder.is_dir() {
+            return Ok(places);
+        }
+        // Hidden ones are not whole yet.
+        for name in names(&folder)?.into_iter().filter(|name| !name.starts_with('.')) {
+            if let Some(place) = file::read_optional(&folder.join(&name))? {
+                places.insert(name, PathBuf::from(place));
+            }
+        }
+        Ok(places)
     }
 }
 
@@ -65,7 +71,8 @@ mod tests {
         store.remember_own_data(&places(&[("csv:a@1", "/moved/a.csv")])).unwrap();
         let known = store.own_data().unwrap();
         assert_eq!(known, places(&[("csv:a@1", "/moved/a.csv"), ("csv:b@2", "/b.csv")]));
-        std::fs::write(store.root().join(FILE), "{").unwrap();
-        assert!(store.own_data().unwrap().is_empty());
+        // Whoever looks through a store is not confused by it.
+        assert_eq!(store.verify().unwrap(), []);
+        assert!(store.ids().unwrap().is_empty());
     }
 }

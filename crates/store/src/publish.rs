@@ -47,8 +47,8 @@ impl Store {
         }
         let grids = self.grids()?;
         for grid in grids.all {
-            let command = grid.command.split(' ').map(without_folders).collect::<Vec<_>>();
-            copy.remember_grid(&GridRecord { command: command.join(" "), ..grid })?;
+            let command = without_folders(&grid.command);
+            copy.remember_grid(&GridRecord { command, ..grid })?;
         }
         published.damaged.extend(grids.damaged);
         copy.remember_looks(&self.looks()?)?;
@@ -88,23 +88,31 @@ impl Store {
 
 /// The result without what is about a machine. Its processor and device stay: times mean nothing without.
 fn at_home(mut result: TrialResult) -> TrialResult {
-    let words = |text: &str| text.split(' ').map(without_folders).collect::<Vec<_>>().join(" ");
-    result.reason = words(&result.reason);
+    result.reason = without_folders(&result.reason);
     result.provenance.host = String::new();
-    result.provenance.data_origin = words(&result.provenance.data_origin);
+    // Paths may have spaces, so that no part of this is sure to be no folder. The digest says which data.
+    result.provenance.data_origin = String::new();
     result
 }
 
-/// The last name of every path from the root in a word: `--store=/home/me/runs` becomes `--store=runs`.
-fn without_folders(word: &str) -> String {
-    let mut text = String::new();
-    for (index, part) in word.split_inclusive(['=', ':', ',', '"', '\'']).enumerate() {
-        // An address, `https://…`, is no path of a machine.
-        let is_path = part.starts_with('/') && !(index > 0 && part.starts_with("//"));
-        let name = part.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        text.push_str(if is_path { name } else { part });
+/// Every path from the root as its last name: `--store=/home/me/runs` becomes `--store=runs`.
+fn without_folders(text: &str) -> String {
+    let is_in_path = |c: char| c.is_alphanumeric() || "/._-~+@%".contains(c);
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(slash) = rest.find('/') {
+        let (before, path) = rest.split_at(slash);
+        let length = path.find(|c| !is_in_path(c)).unwrap_or(path.len());
+        let (path, after) = path.split_at(length);
+        plain.push_str(before);
+        // What follows a letter is `glue/sst2` or `3/4`, and an address is `https://…`.
+        let is_address = before.ends_with(':') && path.starts_with("//");
+        let is_path = !before.ends_with(is_in_path) && !is_address;
+        let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        plain.push_str(if is_path { name } else { path });
+        rest = after;
     }
-    text
+    plain + rest
 }
 
 /// Adds the paths from the root that a value holds.
@@ -133,6 +141,8 @@ mod tests {
             ("glue/sst2", "glue/sst2"),
             ("https://example.org/a", "https://example.org/a"),
             ("rigl.drop_fraction=0.1,0.3", "rigl.drop_fraction=0.1,0.3"),
+            ("no room (/home/me/x)\nin '/home/me/y'", "no room (x)\nin 'y'"),
+            ("--data-dir \"/home/me/my data\"", "--data-dir \"my data\""),
             ("", ""),
         ] {
             assert_eq!(without_folders(word), expected);

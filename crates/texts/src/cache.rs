@@ -41,7 +41,7 @@ fn read(folder: &Path, key: &Sum) -> Option<Encoded> {
 
 /// Keeps rows under `key`. Without a folder that can be written nothing is kept.
 fn write(folder: &Path, key: &Sum, encoded: &Encoded) {
-    TOKENS.write(folder, key, &encoded.to_bytes());
+    TOKENS.write(folder, key, &[&encoded.to_bytes()]);
 }
 
 #[cfg(test)]

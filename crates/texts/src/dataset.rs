@@ -10,6 +10,7 @@ use dst_core::{
 use rand_chacha::ChaCha8Rng;
 
 use crate::encoded::Encoded;
+use crate::user_texts::TableFormat;
 use crate::vocabulary::Vocabulary;
 use crate::{batches, user_texts};
 
@@ -62,6 +63,8 @@ pub struct TextDataset {
     pub class_names: Vec<String>,
     /// The one or two columns that hold the texts in tables of users.
     pub columns: Vec<String>,
+    /// How these are read.
+    pub format: TableFormat,
     /// As [`Dataset::digest`].
     pub digest: String,
     /// As [`Dataset::origin`].
@@ -127,7 +130,7 @@ impl Dataset for TextDataset {
     }
 
     fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
-        user_texts::read(file, &self.columns, &self.vocabulary, self.length, device)
+        user_texts::read(file, &self.columns, self.format, &self.vocabulary, self.length, device)
             .map_err(|error| error.at(file.display().to_string()))
     }
 

@@ -18,6 +18,7 @@ mod wordpiece;
 pub use cache::{cache_folder, kept};
 pub use dataset::{TextDataset, TextPart};
 pub use encoded::Encoded;
+pub use user_texts::TableFormat;
 pub use vocabulary::Vocabulary;
 
 /// Texts and labels in the order of a file.

@@ -11,6 +11,7 @@ use csv::{ReaderBuilder, StringRecord};
 use dst_core::dataset::read_file;
 use dst_core::tch::Device;
 use dst_core::{Error, Result, UserSamples, text};
+use dst_tables::Table;
 
 use crate::TextRows;
 use crate::dataset::padded;
@@ -37,12 +38,15 @@ struct Texts {
 pub(crate) fn read(
     file: &Path,
     columns: &[String],
+    format: TableFormat,
     vocabulary: &Vocabulary,
     length: usize,
     device: Device,
 ) -> Result<UserSamples> {
-    let content = text::decode(&read_file(file)?, file)?;
-    let texts = parse(&content, file, columns)?;
+    let texts = match format {
+        TableFormat::OfUsers if is_table(file) => of_table(&Table::read(file)?, columns)?,
+        _ => parse(&text::decode(&read_file(file)?, file)?, file, columns)?,
+    };
     if texts.lines.is_empty() {
         return Err(Error::usage("the file has no texts"));
     }
@@ -56,6 +60,34 @@ pub(crate) fn read(
     let samples: Vec<_> = (0..encoded.len()).filter_map(sample).collect();
     let batches = samples.chunks(BATCH).map(|texts| padded(texts, vocabulary.pad, device));
     Ok(UserSamples { batches: batches.collect::<Result<_>>()?, positions: texts.lines })
+}
+
+/// How tables are read that a user brings without labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    /// As the official files of a benchmark: commas and quotes in `.csv`, tabs and no quotes in `.tsv`.
+    Official,
+    /// As the tables of users that were trained on; see [`dst_tables`].
+    OfUsers,
+}
+
+/// Does a file end as tables do, packed or not?
+fn is_table(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    name.ends_with(".csv") || name.ends_with(".tsv")
+}
+
+fn of_table(table: &Table, columns: &[String]) -> Result<Texts> {
+    let places = columns.iter().map(|name| table.column(name)).collect::<Result<Vec<usize>>>()?;
+    let cells = |place: &usize| -> Vec<String> {
+        (0..table.len()).map(|row| table.cell(row, *place).to_owned()).collect()
+    };
+    Ok(Texts {
+        first: places.first().map(cells).unwrap_or_default(),
+        second: places.get(1).map(cells).unwrap_or_default(),
+        lines: (0..table.len()).map(|row| table.line(row)).collect(),
+    })
 }
 
 fn parse(content: &str, file: &Path, columns: &[String]) -> Result<Texts> {
@@ -173,7 +205,9 @@ mod tests {
         let vocabulary = small(folder.path());
         let file = folder.path().join("texts.txt");
         std::fs::write(&file, "a b\n".repeat(BATCH) + "A abb.\n").unwrap();
-        let read = |file: &Path| read(file, &columns(ONE), &vocabulary, 128, Device::Cpu);
+        let read = |file: &Path| {
+            read(file, &columns(ONE), TableFormat::Official, &vocabulary, 128, Device::Cpu)
+        };
         let samples = read(&file).unwrap();
         assert_eq!(samples.positions, (1..=BATCH + 1).collect::<Vec<_>>());
         let [whole, rest] = &samples.batches[..] else { panic!("65 texts are two batches") };

@@ -1,7 +1,7 @@
 //! What columns of inputs mean: numbers, texts.
 
 use dst_core::{Error, Result};
-use dst_data::table::Table;
+use dst_tables::Table;
 
 /// What stands where a value is missing, in small letters.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "?"];
@@ -9,8 +9,8 @@ const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "?"];
 /// A column of more texts would be an input for each of them.
 const MOST_TEXTS: usize = 100;
 
-/// Numbers that vary less are divided by this.
-const LEAST_DEVIATION: f64 = 1e-6;
+/// Numbers that vary less than this share of the largest are one number with rounding errors.
+const LEAST_DEVIATION: f64 = 1e-12;
 
 fn is_missing(cell: &str) -> bool {
     MISSING.contains(&cell.to_lowercase().as_str())
@@ -78,9 +78,23 @@ impl Columns {
                             rows.len()
                         ));
                     }
-                    number(&numbers)
+                    number(&numbers).ok_or_else(|| {
+                        let what = format!(
+                            "numbers in the column '{name}' are too large to be normalised"
+                        );
+                        table.at(Error::data(what)
+                            .hint("scale them, or leave the column out with `ignore`"))
+                    })?
                 }
-                None => texts(table, &name, present())?,
+                None => {
+                    let parsed = present().filter(|cell| cell.parse::<f64>().is_ok()).count();
+                    if 2 * parsed > present().count() {
+                        warnings.push(format!(
+                            "the column '{name}' is taken for texts, because some of its cells are no numbers"
+                        ));
+                    }
+                    texts(table, &name, present())?
+                }
             };
             all.push(Column { name, place, meaning });
         }
@@ -142,12 +156,16 @@ impl Columns {
     }
 }
 
-fn number(numbers: &[f64]) -> Meaning {
+/// By mean and standard deviation; none if they are not finite.
+fn number(numbers: &[f64]) -> Option<Meaning> {
     let count = numbers.len() as f64;
     let mean = numbers.iter().sum::<f64>() / count;
     let squares = numbers.iter().map(|number| (number - mean).powi(2));
-    let deviation = (squares.sum::<f64>() / count).sqrt().max(LEAST_DEVIATION);
-    Meaning::Number { mean, deviation }
+    let deviation = (squares.sum::<f64>() / count).sqrt();
+    let largest = numbers.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
+    let deviation = if deviation <= LEAST_DEVIATION * largest { 1.0 } else { deviation };
+    (mean.is_finite() && deviation.is_finite() && deviation > 0.0)
+        .then_some(Meaning::Number { mean, deviation })
 }
 
 /// An input for each text, by the alphabet. A text that no training row has becomes none of them.

@@ -26,7 +26,7 @@ use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, OwnData, Result, Split,
     SplitOptions, Task, UserSamples, device,
 };
-use dst_data::table::{self, Classes, Drawn, Table, TableFiles};
+use dst_tables::{self as table, Classes, Drawn, Table, TableFiles};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -115,7 +115,7 @@ fn the_target_is_found_or_named() {
 fn what_cannot_be_used_is_named_with_its_line() {
     let refusal = |text: &str, options| of(text, options).unwrap_err().to_string();
     for (text, expected) in [
-        (String::new(), "it has one column only"),
+        ("a\n1\n".to_owned(), "it has one column only"),
         ("a,b\n".to_owned(), "it has no rows"),
         ("a,a\n1,2\n".to_owned(), "two columns are called 'a'"),
         (flowers().replace("1,red,4,rose", "1,red,4"), "CSV error: record 5 (line: 6"),

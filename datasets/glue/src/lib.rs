@@ -30,7 +30,9 @@ use dst_core::{DataSources, Dataset, Error, Result};
 use dst_data::Source;
 use dst_data::cache::{Sum, sum};
 use dst_data::file::hexadecimal;
-use dst_texts::{Encoded, TextDataset, TextPart, Vocabulary, cache_folder, vocabulary};
+use dst_texts::{
+    Encoded, TableFormat, TextDataset, TextPart, Vocabulary, cache_folder, vocabulary,
+};
 
 pub use options::Options;
 use task::{File, Task};
@@ -297,6 +299,7 @@ fn split(
         length: options.length(),
         class_names: task.class_names().iter().map(|name| (*name).to_owned()).collect(),
         columns: task.text_columns().into_iter().map(str::to_owned).collect(),
+        format: TableFormat::Official,
         digest,
         origin,
         warnings: Vec::new(),

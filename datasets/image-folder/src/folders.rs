@@ -54,12 +54,23 @@ impl Folders {
             return Err(at(Error::data("this is a file")
                 .hint("name a folder, with a folder of images for each class in it")));
         }
+        let all = subfolders(root).map_err(at)?;
         let split_folder = |names: &[&str]| {
-            names.iter().map(|name| root.join(name)).find(|folder| folder.is_dir())
+            let is_it = |name: &str| names.contains(&name.to_lowercase().as_str());
+            all.iter().find(|(name, _)| is_it(name)).map(|(_, folder)| folder.clone())
         };
         let mut roots: Vec<(Option<Split>, PathBuf)> = Vec::new();
         match split_folder(SPLITS[0].1) {
-            None => roots.push((None, root.to_owned())),
+            None => {
+                if let Some(split) = SPLITS.iter().find_map(|(_, names)| split_folder(names)) {
+                    return Err(at(Error::data(format!(
+                        "{} looks like the folder of a split, and there is none for training",
+                        split.display()
+                    ))
+                    .hint("call the folder of the training images train, or this class something else")));
+                }
+                roots.push((None, root.to_owned()));
+            }
             Some(_) => {
                 let splits = SPLITS.iter();
                 roots.extend(

@@ -39,7 +39,7 @@ type Shape = [usize; 3];
 /// keeps what was decoded.
 ///
 /// # Errors
-/// If a file is no image, or images are of different sizes and `form` has none.
+/// If a file is no image, images are of different sizes and `form` has none, or they need too much memory.
 pub(crate) fn all(
     paths: &[&Path],
     form: &Form,
@@ -51,10 +51,11 @@ pub(crate) fn all(
     if let Some((shape, pixels)) = kept.as_deref().and_then(|kept| unpacked(kept, paths.len())) {
         return tensor(pixels, paths.len(), shape);
     }
+    check_sizes(paths, form)?;
     let (pixels, shape) = decoded(paths, form)?;
     if let Some(folder) = cache {
-        let header = shape.iter().flat_map(|size| (*size as u64).to_le_bytes());
-        PIXELS.write(folder, &key, &header.chain(pixels.iter().copied()).collect::<Vec<u8>>());
+        let header: Vec<u8> = shape.iter().flat_map(|size| (*size as u64).to_le_bytes()).collect();
+        PIXELS.write(folder, &key, &[&header, &pixels]);
     }
     tensor(&pixels, paths.len(), shape)
 }
@@ -75,7 +76,56 @@ fn unpacked(kept: &[u8], count: usize) -> Option<(Shape, &[u8])> {
     (each == pixels.len()).then_some((shape, pixels))
 }
 
-/// Decodes all images, in their order.
+/// Are all images of one size, and do they fit into memory? Only their first bytes are read.
+fn check_sizes(paths: &[&Path], form: &Form) -> Result<()> {
+    let at = |path: &Path, error: image::ImageError| {
+        Error::data(format!("this is no whole image: {error}"))
+            .at(path.display().to_string())
+            .hint("replace it, or take it out of the folder")
+    };
+    let size_of = |path: &Path| -> Result<[u32; 2]> {
+        let reader = ImageReader::open(path).map_err(|error| Error::io("read", path, &error))?;
+        let reader =
+            reader.with_guessed_format().map_err(|error| Error::io("read", path, &error))?;
+        let (width, height) = reader.into_dimensions().map_err(|error| at(path, error))?;
+        Ok([height, width])
+    };
+    let size = match form.size {
+        Some(size) => [size; 2],
+        None => {
+            let sizes: Vec<[u32; 2]> =
+                paths.par_iter().map(|path| size_of(path)).collect::<Result<_>>()?;
+            let Some(first) = sizes.first() else { return Ok(()) };
+            if let Some(other) = sizes.iter().position(|size| size != first) {
+                let pixels = |[height, width]: [u32; 2]| format!("{height} × {width}");
+                return Err(Error::data(format!(
+                    "{} has {} pixels, and {} has {}",
+                    paths[0].display(),
+                    pixels(*first),
+                    paths[other].display(),
+                    pixels(sizes[other])
+                ))
+                .hint("bring all images to one size: --set image-folder.size=64, for example"));
+            }
+            *first
+        }
+    };
+    let channels = u64::from(form.channels.unwrap_or(3));
+    let bytes = paths.len() as u64 * channels * u64::from(size[0]) * u64::from(size[1]);
+    if bytes > LARGEST {
+        return Err(Error::data(format!(
+            "{} images of {} × {} pixels take {} GB of memory",
+            paths.len(),
+            size[0],
+            size[1],
+            bytes >> 30
+        ))
+        .hint("make them smaller: --set image-folder.size=64, for example"));
+    }
+    Ok(())
+}
+
+/// Decodes all images, in their order. They are of one size.
 fn decoded(paths: &[&Path], form: &Form) -> Result<(Vec<u8>, Shape)> {
     // Until all were seen it is not known whether all are grey.
     let is_open = form.channels.is_none();
@@ -83,30 +133,9 @@ fn decoded(paths: &[&Path], form: &Form) -> Result<(Vec<u8>, Shape)> {
         paths.par_iter().map(|path| one(path, form)).collect::<Result<_>>()?;
     let Some((_, first)) = images.first() else { return Err(Error::data("there is no image")) };
     let channels = images.iter().map(|(_, shape)| shape[0]).max().unwrap_or(1);
-    if let Some(at) = images.iter().position(|(_, shape)| shape[1..] != first[1..]) {
-        let pixels = |shape: Shape| format!("{} × {}", shape[1], shape[2]);
-        return Err(Error::data(format!(
-            "{} has {} pixels, and {} has {}",
-            paths[0].display(),
-            pixels(*first),
-            paths[at].display(),
-            pixels(images[at].1)
-        ))
-        .hint("bring all images to one size: --set image-folder.size=64, for example"));
-    }
     let shape = [channels, first[1], first[2]];
-    let bytes = images.len() as u64 * shape.iter().map(|size| *size as u64).product::<u64>();
-    if bytes > LARGEST {
-        return Err(Error::data(format!(
-            "{} images of {} × {} pixels take {} GB of memory",
-            images.len(),
-            shape[1],
-            shape[2],
-            bytes >> 30
-        ))
-        .hint("make them smaller: --set image-folder.size=64, for example"));
-    }
-    let mut pixels = Vec::with_capacity(bytes as usize);
+    let each: usize = shape.iter().product();
+    let mut pixels = Vec::with_capacity(images.len() * each);
     for (image, own) in images {
         // Grey among colours: the same in each of them.
         let copies = if is_open && own[0] == 1 { channels } else { 1 };

@@ -77,6 +77,14 @@ fn given_splits_are_kept() {
         colours(&other.path().join(split));
     }
     assert_eq!(sizes(&*loaded(other.path(), json!({})).unwrap()), [20, 20, 20]);
+    // Many archives have them in capitals.
+    fs::rename(other.path().join("train"), other.path().join("Training")).unwrap();
+    fs::rename(other.path().join("test"), other.path().join("Testing")).unwrap();
+    assert_eq!(Folders::find(other.path()).unwrap().classes, ["blue", "red"]);
+    fs::rename(other.path().join("Training"), other.path().join("rest")).unwrap();
+    let error = Folders::find(other.path()).unwrap_err().to_string();
+    assert!(error.contains("looks like the folder of a split"), "{error}");
+    fs::rename(other.path().join("rest"), other.path().join("train")).unwrap();
     write(&other.path().join("val/green/1.png"), [9, 8], [0, 200, 0]);
     let error = Folders::find(other.path()).unwrap_err().to_string();
     assert!(error.contains("'green' is a class of"), "{error}");

@@ -1,5 +1,5 @@
 //! Texts of users: `text-csv:FILE`, a table with a column of texts, or two for pairs, and one that names
-//! the class. Files, splits and classes are those of [`dst_data::table`].
+//! the class. Files, splits and classes are those of [`dst_tables`].
 //!
 //! Texts are cut into the word pieces of BERT with the vocabulary beside the weights that a model starts
 //! from, or else that of bert-base-uncased. Ids are kept in a cache folder, so that a text is tokenised once.
@@ -12,9 +12,11 @@ use dst_core::plugin::DatasetPlugin;
 use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOptions, Task};
 use dst_data::cache::sum;
 use dst_data::file::{digest, hexadecimal};
-use dst_data::table::{self, Classes, Drawn, Table, TableFiles};
+use dst_tables::{self as table, Classes, Drawn, Table, TableFiles};
 use dst_texts::vocabulary::{self, VOCABULARY};
-use dst_texts::{Encoded, TextDataset, TextPart, TextRows, Vocabulary, cache_folder, kept};
+use dst_texts::{
+    Encoded, TableFormat, TextDataset, TextPart, TextRows, Vocabulary, cache_folder, kept,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +152,8 @@ fn load(
             &hexadecimal(&vocabulary.digest),
             &options.max_length.to_string(),
         ];
-        let key = sum(format!("{NAME}\0{}", key.join("\0")).as_bytes());
+        // What is kept has the labels too: another number when they are made otherwise.
+        let key = sum(format!("{NAME} 1\0{}", key.join("\0")).as_bytes());
         let length = options.max_length as usize;
         kept(&key, cache, || vocabulary.encode(&rows, length)).map(Arc::new)
     };
@@ -180,6 +183,7 @@ fn load(
         origin: format!("{}, {}", place.display(), vocabulary.path.display()),
         warnings: warnings(&table, &columns, &vocabulary, sources, options)?,
         columns,
+        format: TableFormat::OfUsers,
         vocabulary,
         library: env!("CARGO_CRATE_NAME"),
     }))

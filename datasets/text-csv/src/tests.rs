@@ -80,6 +80,15 @@ fn pairs_and_given_splits_are_read() {
     let new = folder.path().join("new.csv");
     fs::write(&new, "Sentence1,sentence2\na,c\n").unwrap();
     assert_eq!(data.read_samples(&new, Device::Cpu).unwrap().positions, [2]);
+    // As the tables that were trained on: any delimiter, quotes, other columns.
+    let quoted = folder.path().join("new.tsv");
+    fs::write(&quoted, "sentence2;Sentence1;n\n\"c\";\"a\";1\n").unwrap();
+    let tokens = |file: &Path| {
+        let samples = data.read_samples(file, Device::Cpu).unwrap();
+        let Input::Tokens { ids, .. } = &samples.batches[0] else { panic!("texts become tokens") };
+        Vec::<i64>::try_from(ids.flatten(0, -1)).unwrap()
+    };
+    assert_eq!(tokens(&quoted), tokens(&new));
 }
 
 #[test]

@@ -41,6 +41,12 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
             wanted.push(FetchTarget::Model { repository, revision });
             continue;
         }
+        let format =
+            DatasetPlugin::all()?.iter().find(|plugin| plugin.name == name && plugin.own.is_some());
+        if let Some(plugin) = format.filter(|plugin| !plugin.hub.is_empty()) {
+            wanted.push(FetchTarget::Dataset(plugin));
+            continue;
+        }
         if own_data::address(name)?.is_some() {
             return Err(Error::usage(format!("{name} is not fetched: it lies where you say")));
         }

@@ -117,7 +117,9 @@ pub(super) fn dataset(
 ) -> Result<Vec<Snapshot>> {
     let fetched = plugin.hub.iter().enumerate().map(|(index, files)| {
         // The first holds the data; a vocabulary beside it has revisions of its own.
-        let revision = if index == 0 { revision } else { hub::MAIN };
+        // Users bring the data of a format, so that there only the vocabulary is at the Hub.
+        let is_data = index == 0 && plugin.own.is_none();
+        let revision = if is_data { revision } else { hub::MAIN };
         fetch(hub, files.repository, revision, files.files, &[], quiet)
     });
     fetched.collect::<Result<_>>().map_err(|error| error.at(plugin.name))

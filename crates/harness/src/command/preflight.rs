@@ -394,7 +394,8 @@ fn check_metric(
     dataset: &dyn Dataset,
 ) -> Result<()> {
     let name = &spec.dataset;
-    match metrics.get(name) {
+    let format = || dst_analysis::format_of(name).and_then(|format| metrics.get(format));
+    match metrics.get(name).or_else(format) {
         Some(metric) if !metric.fits(dataset.task()) => {
             Err(Error::usage(format!("{name} has no {}", metric.title())).at("analysis.metrics"))
         }

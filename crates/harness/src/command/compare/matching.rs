@@ -339,7 +339,7 @@ fn join(a: &Group, b: &Group, rule: &Rule, analysis: &Analysis, matched: &mut Ma
 /// The metric that was asked for, or the official one of a side if the other has it too. Where a
 /// side has no score at all, failures are to be counted, and any metric does.
 fn metric(a: &Group, b: &Group, analysis: &Analysis) -> Option<Metric> {
-    if let Some(asked) = analysis.metrics.get(&a.spec.dataset) {
+    if let Some(asked) = &analysis.metric_of(&a.spec.dataset) {
         return Some(*asked);
     }
     let (ours, theirs) = match (a.metric(), b.metric()) {

@@ -18,12 +18,13 @@ const README: &str = include_str!("project/readme.template");
 const CONFIG: &str = include_str!("project/config.template");
 
 /// Crates of the clone that a plug-in may use, and their folders in it.
-const OURS: [(&str, &str); 8] = [
+const OURS: [(&str, &str); 9] = [
     ("dst-conformance", "crates/conformance"),
     ("dst-core", "crates/core"),
     ("dst-data", "crates/data"),
     ("dst-images", "crates/images"),
     ("dst-sources", "crates/sources"),
+    ("dst-tables", "crates/tables"),
     ("dst-texts", "crates/texts"),
     ("dst-train", "crates/train"),
     ("harness", "crates/harness"),

@@ -3,7 +3,7 @@
 use dst_core::dataset::train_part;
 use dst_core::{Result, SplitOptions};
 
-use super::{Classes, Table, TableFiles};
+use crate::{Classes, Table, TableFiles};
 
 /// Rows of the table for training, each list rising.
 #[derive(Debug, PartialEq)]

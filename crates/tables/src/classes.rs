@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dst_core::{Error, Result};
 
-use super::Table;
+use crate::Table;
 
 /// What people call the column of the classes, in the order in which it is looked for.
 const TARGETS: [&str; 4] = ["label", "class", "target", "y"];
@@ -15,8 +15,14 @@ const MOST_CLASSES: usize = 1_000;
 /// The column of the classes.
 ///
 /// # Errors
-/// If there is none of that name.
+/// If there is none of that name, or no other column.
 pub fn target(table: &Table, given: Option<&str>) -> Result<usize> {
+    if table.header.len() < 2 {
+        return Err(table.at(Error::data("it has one column only").hint(
+            "a column for the classes and at least one other are expected, with commas, semicolons or tabs \
+             between them",
+        )));
+    }
     if let Some(name) = given {
         return table.column(name);
     }

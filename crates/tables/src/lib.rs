@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use dst_core::{Error, Result, text};
-
-use crate::file;
+use dst_data::file;
 
 mod classes;
 mod splits;
@@ -125,12 +124,6 @@ impl Table {
                 return Err(at(Error::data(format!("two columns are called '{name}'"))
                     .hint("the first line must name the columns, each by another name")));
             }
-        }
-        if header.len() < 2 {
-            return Err(at(Error::data("it has one column only").hint(
-                "a column for the classes and at least one other are expected, with commas, semicolons or \
-                 tabs between them",
-            )));
         }
         let rows = reader.records().collect::<std::result::Result<Vec<_>, _>>().map_err(refused)?;
         if rows.is_empty() {
