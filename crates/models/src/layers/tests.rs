@@ -123,10 +123,10 @@ fn a_residual_block_with_a_stride_is_the_block_of_residual_networks() {
     assert_eq!(
         names,
         [
+            "output.weight",
             "residual1.conv1.weight",
             "residual1.conv2.weight",
-            "residual1.shortcut.conv.weight",
-            "output.weight"
+            "residual1.shortcut.conv.weight"
         ]
     );
     let block_count = (3 + 8) * 8 * 9 + 3 * 8 + 3 * 16;
@@ -227,11 +227,11 @@ fn repeated_layers_have_weights_and_names_of_their_own() {
     assert_eq!(
         names,
         [
-            "residual1.conv1.weight",
-            "residual2.conv1.weight",
             "conv2.weight",
             "conv3.weight",
             "output.weight",
+            "residual1.conv1.weight",
+            "residual2.conv1.weight",
             "stem.weight"
         ]
     );
