@@ -120,7 +120,7 @@ mod tests {
             ("mlp", "a model"),
             ("mnist-10k", "a data set"),
             ("glue", "a group of data sets"),
-            ("csv", "a report"),
+            ("html", "a report"),
             ("quick", "a grid"),
         ] {
             for kind in [&STRATEGY, &DATASET, &MODEL] {
