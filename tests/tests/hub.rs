@@ -319,6 +319,10 @@ fn a_grid_fetches_what_is_nowhere_before_it_trains() {
     for part in ["glue/stsb", "HF_HUB_OFFLINE", "harness data fetch glue/stsb", "--data-dir"] {
         assert!(offline.contains(part), "{part}: {offline}");
     }
+    // Whoever only looks does not wait for a download.
+    let dry = online(&sandbox, &server, &format!("{line} --dry-run")).refused(DATA);
+    assert!(dry.contains("a dry run fetches nothing"), "{dry}");
+    assert_eq!(server.requests().len(), 0);
     let _ = online(&sandbox, &server, &line).well();
     let asked = server.requests().len();
     assert_eq!(sandbox.results().len(), 1);

@@ -176,11 +176,12 @@ fn data(sources: &DataSources) -> Result<Finding> {
             Err(_) => missing.push(plugin.name),
         }
     }
-    let folder = match &sources.data_dir {
-        Some(folder) => format!("in {} and in the cache of the Hub", folder.display()),
-        None => "in the cache of the Hub".to_owned(),
+    let places = match &sources.data_dir {
+        Some(folder) => format!("{} and the cache of the Hub", folder.display()),
+        None => "the cache of the Hub".to_owned(),
     };
-    let finding = Finding::new("data sets", format!("{} ({folder})", found.join(", ")));
+    let found = format!("{} (looked for in {places})", found.join(", "));
+    let finding = Finding::new("data sets", found);
     Ok(match missing.is_empty() {
         true => finding,
         false => finding.advise(format!(
