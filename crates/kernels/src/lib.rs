@@ -45,6 +45,7 @@ mod pattern;
 mod plane;
 mod pool;
 mod refit;
+mod team;
 mod tile;
 mod vector;
 mod workspace;
@@ -56,6 +57,7 @@ pub use layout::{from_samples_innermost, to_samples_innermost};
 pub use pattern::Pattern;
 pub use pool::{Pool2d, Pooling};
 pub use refit::Refit;
+pub use team::Team;
 pub use workspace::Workspace;
 
 // Products of sizes that were checked as 32 bits must not overflow.

@@ -8,9 +8,10 @@ use crate::list::List;
 use crate::multiply::{Multiply, multiply};
 use crate::pattern::CACHE;
 use crate::plane::{Plane, Spots};
+use crate::team::Threads;
 use crate::tile::{GROUPS, Lines, TILE, Tile};
 use crate::vector::LANES;
-use crate::workspace::{Buffer, Threads};
+use crate::workspace::Buffer;
 use crate::{Error, Pattern, Workspace};
 
 /// The most samples that are read where they are. With more, neighbouring features lie so far

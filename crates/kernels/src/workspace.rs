@@ -1,9 +1,8 @@
 //! Where passes compute: instructions, threads and memory to work in.
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
 use crate::Error;
 use crate::instructions::{Instructions, Level};
+use crate::team::{Team, Threads};
 use crate::tile::{ROW_BLOCK, TILE, Tile};
 use crate::vector::LANES;
 
@@ -30,11 +29,7 @@ pub struct Workspace {
 impl Workspace {
     /// The calling thread only, and the widest instructions of this processor.
     pub fn new() -> Self {
-        Self {
-            level: Level::best(),
-            threads: Threads { count: 1, pool: None },
-            scratch: Scratch::default(),
-        }
+        Self { level: Level::best(), threads: Threads::one(), scratch: Scratch::default() }
     }
 
     /// The calling thread and `count - 1` others, which sleep between passes. A pass that takes
@@ -43,17 +38,24 @@ impl Workspace {
     /// # Errors
     /// If the threads do not start.
     pub fn with_threads(count: usize) -> Result<Self, Error> {
-        let count = count.max(1);
-        let pool = (count > 1)
-            .then(|| {
-                ThreadPoolBuilder::new()
-                    .num_threads(count - 1)
-                    .thread_name(|i| format!("kernels-{i}"))
-                    .build()
-                    .map_err(|error| Error::Threads(error.to_string()))
-            })
-            .transpose()?;
-        Ok(Self { threads: Threads { count, pool }, ..Self::new() })
+        Ok(Self { threads: Threads::pool(count)?, ..Self::new() })
+    }
+
+    /// The calling thread and others of this team, `count` in all. 0 counts as 1.
+    ///
+    /// ```
+    /// use dst_kernels::{Team, Workspace};
+    /// #[derive(Debug)]
+    /// struct Alone;
+    /// impl Team for Alone {
+    ///     fn run(&self, _: usize, work: &(dyn Fn() + Sync)) {
+    ///         work();
+    ///     }
+    /// }
+    /// assert_eq!(Workspace::with_team(2, Alone).threads(), 2);
+    /// ```
+    pub fn with_team(count: usize, team: impl Team + 'static) -> Self {
+        Self { threads: Threads::team(count, Box::new(team)), ..Self::new() }
     }
 
     /// Uses these instructions instead, to test or to compare.
@@ -71,7 +73,7 @@ impl Workspace {
 
     /// Threads, the calling one included.
     pub fn threads(&self) -> usize {
-        self.threads.count
+        self.threads.count()
     }
 
     /// Bytes that the passes have reserved to work in; see [`Pattern::bytes`](crate::Pattern::bytes) for those of a layer.
@@ -88,41 +90,6 @@ impl Workspace {
 impl Default for Workspace {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// The calling thread and those of a pool.
-#[derive(Debug)]
-pub(crate) struct Threads {
-    count: usize,
-    pool: Option<ThreadPool>,
-}
-
-impl Threads {
-    /// Into how many parts to cut `work` multiplications: a thread is woken for about 40 µs of work
-    /// and more.
-    pub(crate) fn parts(&self, work: usize) -> usize {
-        const LEAST: usize = 1_000_000;
-        (work / LEAST).clamp(1, self.count)
-    }
-
-    /// Runs all jobs, the first of them here.
-    pub(crate) fn run<J: Send>(&self, jobs: impl IntoIterator<Item = J>, run: impl Fn(J) + Sync) {
-        let mut jobs = jobs.into_iter();
-        let Some(first) = jobs.next() else { return };
-        match &self.pool {
-            Some(pool) => pool.in_place_scope(|scope| {
-                for job in jobs {
-                    let run = &run;
-                    scope.spawn(move |_| run(job));
-                }
-                run(first);
-            }),
-            None => {
-                run(first);
-                jobs.for_each(run);
-            }
-        }
     }
 }
 

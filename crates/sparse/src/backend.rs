@@ -13,6 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::choice::pays;
 use crate::layer::{Call, Shared, Values, apply};
+use crate::openmp::OpenMp;
 use crate::pooling;
 
 /// Sparse kernels where they can compute a layer, dense arithmetic where not. In a network without an
@@ -44,13 +45,17 @@ struct Prepared {
 }
 
 impl SparseBackend {
-    /// A backend that computes with so many threads, the calling one included.
+    /// A backend that computes with so many threads, the calling one included: those of libtorch, where
+    /// they can be had.
     ///
     /// # Errors
     /// If the system gives no threads.
     pub fn new(threads: usize) -> Result<Self> {
-        let workspace = Workspace::with_threads(threads)
-            .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
+        let workspace = match OpenMp::find() {
+            Some(team) => Workspace::with_team(threads, team),
+            None => Workspace::with_threads(threads)
+                .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?,
+        };
         Ok(Self {
             workspace: Arc::new(Mutex::new(workspace)),
             layers: RefCell::default(),

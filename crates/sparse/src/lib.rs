@@ -11,6 +11,7 @@ mod backend;
 mod choice;
 mod layer;
 mod layout;
+mod openmp;
 mod pooling;
 
 pub use backend::SparseBackend;

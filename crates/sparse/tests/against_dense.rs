@@ -291,3 +291,17 @@ fn other_active_sets_are_followed() {
         close("output", &told, &dense);
     }
 }
+
+#[test]
+fn two_threads_give_the_bits_of_one() {
+    let (mut case, [wide, deep]): (Case, [Linear; 2]) =
+        Case::new(0.2, |builder| [builder.linear("a", 300, 400), builder.linear("b", 400, 200)]);
+    let input = noise(&[64, 300]);
+    let forward =
+        |input: &Tensor, pass: &Pass<'_>| deep.forward(&wide.forward(input, pass).relu(), pass);
+    for scope in [GradientScope::Active, GradientScope::All] {
+        let mut step =
+            |threads| case.step(&SparseBackend::new(threads).unwrap(), &input, scope, forward);
+        assert_eq!(step(1), step(2), "{scope:?}");
+    }
+}
