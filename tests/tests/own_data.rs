@@ -87,6 +87,21 @@ fn what_was_understood_is_shown_before_training() {
     let found = &object["datasets"][0];
     assert_eq!([&found["train"], &found["validation"], &found["test"]], [28, 4, 8]);
     assert!(found["name"].as_str().unwrap().starts_with("image-folder:a--b@"), "{found}");
+    let said = sandbox
+        .run_with("data verify --json --set image-folder.size=4,16", &["image-folder:a, b"])
+        .well();
+    let object: Value = serde_json::from_str(&said.stdout).unwrap();
+    let found = object["datasets"].as_array().unwrap();
+    let sizes: Vec<&Value> = found.iter().map(|found| &found["options"]["size"]).collect();
+    assert_eq!(sizes, [4, 16]);
+    for (line, expected) in [
+        ("data verify mnist-10k --set image-folder.size=4", "'image-folder' is not part of"),
+        ("data verify mnist-10k --set mnist-10k.size=4", "size"),
+        ("data verify --set mnist-10k.train_samples=4", "--set is for data sets that are named"),
+    ] {
+        let refusal = sandbox.run(line).refused(USAGE);
+        assert!(refusal.contains(expected), "{refusal}");
+    }
     // A comma in a path, in quotes.
     let command = "grid --strategies rigl,dense --dry-run --datasets";
     let _ = sandbox.run_with(command, &["\"image-folder:a, b\""]).well();

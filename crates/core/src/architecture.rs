@@ -200,8 +200,8 @@ pub trait Architecture: FromCrate + Debug + Send + Sync {
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>>;
 
-    /// The file of trained weights that the network starts from, if there is one. Its digest is
-    /// recorded with every result.
+    /// The file of trained weights that the network starts from, if there is one, or the index of
+    /// its shards. A digest of all their bytes is recorded with every result.
     ///
     /// # Errors
     /// If one is asked for and not there.

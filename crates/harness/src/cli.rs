@@ -19,7 +19,7 @@ mod tools;
 pub use bench::BenchArgs;
 pub use cluster::{CancelArgs, ConcludeArgs, WorkArgs};
 pub use compare::CompareArgs;
-pub use data::{DataAction, DataArgs, DataFetchArgs, DataNamesArgs};
+pub use data::{DataAction, DataArgs, DataFetchArgs, DataNamesArgs, DataVerifyArgs};
 pub use networks::{ComputeBackend, ExportArgs, ExportFormat, PredictArgs, PredictedSplit};
 pub use power::PowerArgs;
 pub use store::{

@@ -16,7 +16,7 @@ use dst_core::error::says_out_of_memory;
 use dst_core::plugin;
 use dst_core::record::{Collapse, Provenance, Status, TrialSpec};
 use dst_core::{Architecture, Backend, Dataset, Error, ErrorKind, Keep, Result, Strategy, device};
-use dst_data::file::sha256_of_file;
+use dst_data::shards;
 use dst_train::{Ended, Setup};
 use serde_json::{Map, Value};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -136,7 +136,7 @@ impl Parts {
         let weights = architecture.weights()?;
         let sources = options.sources.for_weights(weights.as_deref());
         let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
-        let digest = weights.map(|path| sha256_of_file(&path)).transpose()?;
+        let digest = weights.map(|path| shards::digest(&path)).transpose()?;
         let weights_digest = digest.unwrap_or_default();
         let code = code::of(&*strategy, &*architecture, &*dataset, &spec.training)?;
         let code_in_words = code::in_words(&code);

@@ -1,18 +1,27 @@
 //! BERT and its small siblings.
 
+mod activation;
+mod classes;
 mod configured;
 mod network;
 #[cfg(test)]
 mod tests;
 mod variants;
 
+pub use activation::BertActivation;
 pub use configured::ConfiguredBert;
 pub use variants::{BertBase, BertMini, BertTiny, MiniLmL6};
 
-use dst_core::{Builder, Error, InputShape, Model, Result, Task};
+use std::fmt::Display;
+use std::path::Path;
+
+use dst_core::tch::{Tensor, no_grad};
+use dst_core::{Builder, Error, InputShape, Model, Parameters, Result, Task};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use self::classes::Classifier;
 use crate::{check, weights};
 
 /// A BERT encoder (Devlin et al. 2019) with a classifier on its pooled first token.
@@ -22,7 +31,7 @@ use crate::{check, weights};
 /// every attention, and both of every feed-forward network. Pooler, classifier and embeddings are
 /// dense unless `prunable` says otherwise; norms and biases always are.
 ///
-/// The activation is GELU in its exact form. Layer norms follow the residual sums.
+/// Layer norms follow the residual sums.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 // The schema of a size is this one, not a reference to it.
@@ -36,6 +45,10 @@ pub struct Bert {
     pub num_attention_heads: i64,
     /// Width inside the feed-forward networks.
     pub intermediate_size: i64,
+    /// Between the two layers of the feed-forward networks.
+    #[serde(default, skip_serializing_if = "BertActivation::is_default")]
+    #[schemars(extend("default" = "gelu"))]
+    pub hidden_act: BertActivation,
     /// Share of embeddings, block outputs and pooled vectors that is set to 0 in training, in
     /// [0, 1).
     pub hidden_dropout_prob: f64,
@@ -83,7 +96,10 @@ impl PrunableWeights {
 }
 
 /// What a file of weights may lack, or have for a task of other classes.
-const OPTIONAL: [&str; 2] = ["pooler.", "classifier."];
+const OPTIONAL: [&str; 2] = ["pooler.", CLASSIFIER];
+
+/// What the names of the last layer's parameters begin with.
+const CLASSIFIER: &str = "classifier.";
 
 impl Bert {
     /// An uncased BERT of the given size with the published settings.
@@ -93,6 +109,7 @@ impl Bert {
             num_hidden_layers: layers,
             num_attention_heads: heads,
             intermediate_size: 4 * hidden,
+            hidden_act: BertActivation::Gelu,
             hidden_dropout_prob: 0.1,
             attention_probs_dropout_prob: 0.1,
             initializer_range: 0.02,
@@ -198,16 +215,12 @@ impl Bert {
         check::layer("classifier", self.hidden_size, outputs)?;
         // Looked for before gigabytes of starting weights are drawn.
         let file = self.weights_file()?;
-        if let Some(file) = &file {
-            self.compare_config(&file.with_file_name(configured::FILE))?;
-        }
+        let config = file.as_ref().map(|file| self.compare_config(file)).transpose()?;
         let mut network = network::Network::build(self, outputs, builder);
-        if let Some(file) = &file {
-            let report = weights::load_safetensors(builder.parameters(), file)?;
-            report
-                .require_all_but(&OPTIONAL)
-                .map_err(|error| error.at(file.display().to_string()))?;
-            network.origin = Some(format!("{}: {report}", file.display()));
+        if let (Some(file), Some(config)) = (&file, &config) {
+            let classifier = Classifier::of(config, builder.classes());
+            let origin = load(builder.parameters(), file, &classifier)?;
+            network.origin = Some(format!("{}: {origin}", file.display()));
         }
         Ok(Box::new(network))
     }
@@ -226,25 +239,67 @@ impl Bert {
     }
 
     /// The number of heads shows in no tensor's shape: if the weights lie beside their
-    /// `config.json`, what shapes cannot tell is compared with it.
-    fn compare_config(&self, path: &std::path::Path) -> Result<()> {
+    /// `config.json`, what shapes cannot tell is compared with it. Its content, if there is one.
+    fn compare_config(&self, weights: &Path) -> Result<Map<String, Value>> {
+        let path = weights.with_file_name(configured::FILE);
         if !path.is_file() {
-            return Ok(());
+            return Ok(Map::new());
         }
         let at = |error: Error| error.at(path.display().to_string());
-        let config = configured::read(path)?;
+        let config = configured::read(&path)?;
+        configured::check_kind(&config).map_err(at)?;
         for (key, ours) in [
             ("num_attention_heads", self.num_attention_heads as f64),
             ("layer_norm_eps", self.layer_norm_eps),
         ] {
-            match config.get(key).and_then(serde_json::Value::as_f64) {
-                Some(theirs) if theirs != ours => {
-                    return Err(at(Error::usage(format!("{key} is {theirs}, not {ours}"))
-                        .hint(format!("set {key} = {theirs}, or choose another model"))));
-                }
+            match config.get(key).and_then(Value::as_f64) {
+                Some(theirs) if theirs != ours => return Err(at(differs(key, &theirs, &ours))),
                 _ => {}
             }
         }
-        configured::check_kind(&config).map_err(at)
+        let theirs = config.get(BertActivation::KEY).map(BertActivation::from_config).transpose();
+        match theirs.map_err(at)? {
+            Some(theirs) if theirs != self.hidden_act => {
+                Err(at(differs(BertActivation::KEY, &theirs, &self.hidden_act)))
+            }
+            _ => Ok(config),
+        }
+    }
+}
+
+fn differs(key: &str, theirs: &dyn Display, ours: &dyn Display) -> Error {
+    Error::usage(format!("{key} is {theirs}, not {ours}"))
+        .hint(format!("set {key} = {theirs}, or choose another model"))
+}
+
+/// Loads a file of weights, with its classifier as far as that is for these classes: in words, what
+/// became of the tensors.
+fn load(parameters: &Parameters, file: &Path, classifier: &Classifier) -> Result<String> {
+    let is_left_out =
+        |name: &str| matches!(classifier, Classifier::Other { .. }) && name.starts_with(CLASSIFIER);
+    let report = weights::load_if(parameters, file, |name| !is_left_out(name))?;
+    report.require_all_but(&OPTIONAL).map_err(|error| error.at(file.display().to_string()))?;
+    let loaded = |name: &str| report.loaded.iter().any(|known| known == name);
+    match classifier {
+        Classifier::Reordered { order } if loaded("classifier.weight") => {
+            let order = Tensor::from_slice(order);
+            for (_, parameter) in
+                parameters.iter().filter(|(name, _)| name.starts_with(CLASSIFIER) && loaded(name))
+            {
+                let mut rows = parameter.tensor().shallow_clone();
+                let order = order.to_device(rows.device());
+                no_grad(|| rows.f_copy_(&rows.f_index_select(0, &order)?))?;
+            }
+            Ok(format!("{report}; its classes were put into the order of the data set"))
+        }
+        Classifier::Other { names }
+            if report.extra.iter().any(|name| name.contains(CLASSIFIER)) =>
+        {
+            Ok(format!(
+                "{report}; its classifier is for other classes ({}), so that ours starts at random",
+                names.join(", ")
+            ))
+        }
+        _ => Ok(report.to_string()),
     }
 }

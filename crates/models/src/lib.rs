@@ -14,10 +14,13 @@ mod mlp;
 mod residual;
 mod resnet;
 mod small_cnn;
+mod tensor_file;
 mod weights;
 mod wide_resnet;
 
-pub use bert::{Bert, BertBase, BertMini, BertTiny, ConfiguredBert, MiniLmL6, PrunableWeights};
+pub use bert::{
+    Bert, BertActivation, BertBase, BertMini, BertTiny, ConfiguredBert, MiniLmL6, PrunableWeights,
+};
 pub use layers::{Layer, Layers};
 pub use lenet::{Activation, LeNet5, Pooling};
 pub use lenet_caffe::LeNet5Caffe;

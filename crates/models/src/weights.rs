@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use dst_core::tch::{Kind, Tensor, no_grad};
+use dst_core::tch::no_grad;
 use dst_core::{Error, Parameters, Result};
 use dst_data::file::sha256_of_file;
 use dst_data::hub::{self, Hub};
+use dst_data::shards;
+
+use crate::tensor_file::TensorFile;
 
 /// The file that a folder with a model holds.
 pub(crate) const FILE: &str = "model.safetensors";
+
+/// The file that lists the shards of large ones instead.
+const INDEX: &str = "model.safetensors.index.json";
 
 /// How many names a message lists of each sort.
 const LISTED: usize = 8;
@@ -81,69 +87,82 @@ fn listed(names: &[String]) -> String {
     list.join(", ")
 }
 
-/// Copies the tensors of a safetensors file into the parameters of the same names.
+/// Copies the tensors of a safetensors file, or of the shards that an index names, into the
+/// parameters of the same names.
 ///
 /// Names are those of Hugging Face's BERT, with or without the prefix `bert.`, and with `gamma`
-/// and `beta` for a norm's scale and offset as files converted from TensorFlow have them. Half
-/// precision becomes single precision.
+/// and `beta` for a norm's scale and offset as files converted from TensorFlow have them; before
+/// them may stand what PyTorch's wrappers add, `module.` and `_orig_mod.`. Half precision becomes
+/// single precision. Tensors that the model has no place for are not read, whatever their type.
 ///
 /// # Errors
-/// If the file cannot be read, is not a safetensors file or not the one that the cache of the Hub
+/// If a file cannot be read, is not a safetensors file or not the one that the cache of the Hub
 /// names, holds a tensor twice, or a value that is infinite or no number. What does not fit is no
 /// error here; see [`LoadReport::require_all_but`].
 pub fn load_safetensors(parameters: &Parameters, path: &Path) -> Result<LoadReport> {
-    let at = || path.display().to_string();
-    dst_core::file::open(path)?;
-    hub::compare_with_cache(path, || sha256_of_file(path)).map_err(|error| error.at(at()))?;
-    let tensors = Tensor::read_safetensors(path).map_err(|error| {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        Error::data(format!("this is not a whole safetensors file: {first}"))
-            .at(at())
-            .hint("fetch the file again; a pointer of Git LFS is a text file of some 130 bytes")
-    })?;
+    load_if(parameters, path, |_| true)
+}
+
+/// Does the same for the parameters that are `wanted`, by name; the others keep their values and are
+/// missing in the report.
+pub(crate) fn load_if(
+    parameters: &Parameters,
+    path: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<LoadReport> {
+    let mut files = Vec::new();
+    for path in shards::files(path)? {
+        let at = path.display().to_string();
+        let file = TensorFile::open(&path)?;
+        hub::compare_with_cache(&path, || sha256_of_file(&path)).map_err(|error| error.at(&at))?;
+        files.push((at, file));
+    }
     let mut report = LoadReport::default();
     let mut found = BTreeMap::new();
-    for (name, tensor) in tensors {
-        let own = own_name(&name);
-        if !parameters.iter().any(|(known, _)| known == own) {
-            report.extra.push(name);
-        } else if found.insert(own.clone(), tensor).is_some() {
-            return Err(Error::data(format!("two tensors stand for {own}")).at(at()));
+    for (index, (at, file)) in files.iter().enumerate() {
+        for name in file.names() {
+            let own = own_name(&name);
+            if !wanted(&own) || !parameters.iter().any(|(known, _)| known == own) {
+                report.extra.push(name);
+            } else if found.insert(own.clone(), (index, name)).is_some() {
+                return Err(Error::data(format!("two tensors stand for {own}")).at(at));
+            }
         }
     }
     report.extra.sort();
     for (name, parameter) in parameters.iter() {
-        let Some(source) = found.get(name) else {
+        let Some((index, theirs)) = found.get(name) else {
             report.missing.push(name.to_owned());
             continue;
         };
+        let (at, file) = &mut files[*index];
         let mut target = parameter.tensor().shallow_clone();
-        let floats =
-            matches!(source.kind(), Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16);
-        if source.size() != target.size() || !floats {
-            report.misshaped.push(format!(
-                "{name} {:?} {:?} for {:?} {:?}",
-                source.kind(),
-                source.size(),
-                target.kind(),
-                target.size()
-            ));
+        let Some(source) = file.read(theirs, &target.size())? else {
+            let (is, wanted) = (file.described(theirs), target.size());
+            report.misshaped.push(format!("{name} {is} for F32 {wanted:?}"));
             continue;
-        }
+        };
         if source.isfinite().all().int64_value(&[]) == 0 {
             return Err(Error::data(format!("the tensor {name} holds values that are no numbers"))
-                .at(at())
+                .at(at.as_str())
                 .hint("fetch the file again, or start from other weights"));
         }
-        no_grad(|| target.f_copy_(source))?;
+        no_grad(|| target.f_copy_(&source))?;
         report.loaded.push(name.to_owned());
     }
     Ok(report)
 }
 
+/// What PyTorch puts before the names of a network that it wraps: to compile it, to train it on
+/// several devices.
+const WRAPPERS: [&str; 2] = ["_orig_mod.", "module."];
+
 /// The name that a tensor of a file has in our models.
 fn own_name(name: &str) -> String {
+    let mut name = name;
+    while let Some(inner) = WRAPPERS.iter().find_map(|wrapper| name.strip_prefix(wrapper)) {
+        name = inner;
+    }
     let name = name.strip_prefix("bert.").unwrap_or(name);
     match name.rsplit_once(".LayerNorm.") {
         Some((start, "gamma")) => format!("{start}.LayerNorm.weight"),
@@ -152,8 +171,9 @@ fn own_name(name: &str) -> String {
     }
 }
 
-/// The file of weights that `given` names: a file, a folder that holds `model.safetensors`, or
-/// `hub:org/name` or `hub:org/name@revision`, which is looked for in the cache of the Hub.
+/// The file of weights that `given` names: a file, a folder that holds `model.safetensors` or the
+/// index of its shards, or `hub:org/name` or `hub:org/name@revision`, which is looked for in the
+/// cache of the Hub. Of an index, [`shards::files`] knows what it stands for.
 ///
 /// # Errors
 /// If there is none.
@@ -169,8 +189,11 @@ pub(crate) fn find(given: &str) -> Result<PathBuf> {
     }
     let path = Path::new(given);
     let file = if path.is_dir() { path.join(FILE) } else { path.to_path_buf() };
+    let index = file.with_file_name(INDEX);
     if file.is_file() {
         return Ok(file);
+    } else if path.is_dir() && index.is_file() {
+        return Ok(index);
     }
     let error = Error::data(format!("there is no file {}", file.display()));
     Err(if file.with_file_name("pytorch_model.bin").is_file() {
@@ -183,7 +206,7 @@ pub(crate) fn find(given: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dst_core::tch::Device;
+    use dst_core::tch::{Device, Kind, Tensor};
     use dst_core::{Builder, SeedStreams};
 
     /// `layer.weight [2, 3]`, `layer.bias [2]` and `layer.LayerNorm.{weight, bias} [2]`.
@@ -245,8 +268,8 @@ mod tests {
             report.require_all_but(&[]).unwrap_err().to_string(),
             "these weights are of another model: 1 of 4 tensors fit\n  \
              missing (1): layer.LayerNorm.bias\n  \
-             of another shape (2): layer.bias Int64 [2] for Float [2], \
-             layer.weight Float [3, 2] for Float [2, 3]\n  \
+             of another shape (2): layer.bias I64 [2] for F32 [2], \
+             layer.weight F32 [3, 2] for F32 [2, 3]\n  \
              extra (1): other"
         );
         assert_eq!(parameters.iter().next().unwrap().1.tensor(), before);
@@ -255,8 +278,8 @@ mod tests {
         report.require_all_but(&["layer."]).unwrap();
         assert_eq!(
             report.to_string(),
-            "1 tensors loaded; 3 start at random: layer.LayerNorm.bias, layer.bias Int64 [2] for \
-             Float [2], layer.weight Float [3, 2] for Float [2, 3]; 1 are passed over: other"
+            "1 tensors loaded; 3 start at random: layer.LayerNorm.bias, layer.bias I64 [2] for \
+             F32 [2], layer.weight F32 [3, 2] for F32 [2, 3]; 1 are passed over: other"
         );
     }
 

@@ -74,17 +74,7 @@ impl TrialSpec {
     /// The data set, and in brackets its options that are not at their default, such as
     /// `cifar10 [flip=false rotation=15]`: what is not called the same may not be compared.
     pub fn dataset_label(&self) -> String {
-        if self.dataset_options.is_empty() {
-            return self.dataset.clone();
-        }
-        let options = self.dataset_options.iter().map(|(key, value)| match value {
-            Value::String(text) => format!("{key}={text}"),
-            Value::Number(number) if number.is_f64() => {
-                format!("{key}={}", number.as_f64().unwrap_or(f64::NAN))
-            }
-            other => format!("{key}={other}"),
-        });
-        format!("{} [{}]", self.dataset, options.collect::<Vec<_>>().join(" "))
+        dataset_label(&self.dataset, &self.dataset_options)
     }
 
     /// Name of the architecture.
@@ -473,6 +463,21 @@ pub struct TrialRecord {
     pub network_bytes: Option<u64>,
     /// Where it ran.
     pub provenance: Provenance,
+}
+
+/// A data set with the options that are not at their default, for people.
+pub fn dataset_label(name: &str, options: &Map<String, Value>) -> String {
+    if options.is_empty() {
+        return name.to_owned();
+    }
+    let options = options.iter().map(|(key, value)| match value {
+        Value::String(text) => format!("{key}={text}"),
+        Value::Number(number) if number.is_f64() => {
+            format!("{key}={}", number.as_f64().unwrap_or(f64::NAN))
+        }
+        other => format!("{key}={other}"),
+    });
+    format!("{name} [{}]", options.collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

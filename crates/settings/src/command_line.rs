@@ -1,6 +1,7 @@
 //! Settings that were typed, flag by flag.
 
 use dst_core::{Error, Result};
+use serde_json::Value;
 
 use crate::axis;
 use crate::parameters::as_one_list;
@@ -28,6 +29,16 @@ impl CommandLine {
             self.layer.push(plain(key)?.setting(text, Source::Flag(flag.to_owned()))?);
         }
         Ok(())
+    }
+
+    /// Adds the data sets that were typed one by one, so that a path may have any letter in it; none
+    /// leaves the key to other sources.
+    pub fn datasets(&mut self, flag: &str, names: &[String]) {
+        if !names.is_empty() {
+            let values = names.iter().map(|name| Value::from(name.as_str())).collect();
+            let source = Source::Flag(flag.to_owned());
+            self.layer.push((Key::Plain("datasets"), Setting::new(values, source)));
+        }
     }
 
     /// Adds a flag that is short for a key of a table, such as `--epochs` for `training.epochs`, if it

@@ -34,6 +34,7 @@ pub use grid::GridConfig;
 pub use parameters::ParameterSet;
 pub use resolved::ResolvedSettings;
 pub use schema::{Choice, Parameter};
+pub use trials::DatasetConfig;
 
 #[cfg(test)]
 mod tests;

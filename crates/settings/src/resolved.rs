@@ -1,6 +1,7 @@
 //! The settings in force.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use dst_core::record::TrialSpec;
 use dst_core::tch::Device;
@@ -11,7 +12,7 @@ use crate::path::Path as KeyPath;
 use crate::plain_key::plain;
 use crate::setting::{Key, SettingLayer, Source};
 use crate::settings::Settings;
-use crate::trials::Expansion;
+use crate::trials::{DatasetConfig, Expansion};
 use crate::{
     CommandLine, DEFAULT_STORE, ExecutionConfig, GridConfig, environment, file, print, shipped,
     trials,
@@ -77,6 +78,19 @@ impl ResolvedSettings {
         let mut analysis = self.analysis()?;
         self.keep_present(&mut analysis, &trials)?;
         Ok(GridConfig { trials, budgets, analysis, execution })
+    }
+
+    /// The data sets with each set of their options, and where data lie that users bring, by the names
+    /// that trials have for them.
+    ///
+    /// # Errors
+    /// If a name, key or value is not usable, a flag sets something for another data set, or data of the
+    /// user cannot be read.
+    pub fn datasets(&self) -> Result<(Vec<DatasetConfig>, BTreeMap<String, PathBuf>)> {
+        let mut own = BTreeMap::new();
+        let all = trials::data(self, &mut own)?;
+        trials::check_unused(self)?;
+        Ok((all, own))
     }
 
     /// Refuses a precision or a backend that the device does not have.

@@ -39,12 +39,14 @@ struct Candidate {
 }
 
 /// A data set with one set of options.
-struct DatasetConfig {
+#[derive(Debug)]
+pub struct DatasetConfig {
     /// What trials call it.
-    name: String,
-    plugin: &'static DatasetPlugin,
+    pub name: String,
+    /// Who reads it.
+    pub plugin: &'static DatasetPlugin,
     /// Those that are not at their default.
-    options: CowArc<Map<String, Value>>,
+    pub options: CowArc<Map<String, Value>>,
 }
 
 /// What a grid consists of.
@@ -275,7 +277,7 @@ fn chosen(text: &str) -> Result<Vec<ChosenDataset>> {
 }
 
 /// Every data set with its options. Where users' own lie is added to `own`.
-fn data(
+pub(crate) fn data(
     resolved: &ResolvedSettings,
     own: &mut BTreeMap<String, PathBuf>,
 ) -> Result<Vec<DatasetConfig>> {
@@ -380,7 +382,7 @@ fn trainings(
 
 /// Parameters of plug-ins that the grid does not use must be right too, and on the command line
 /// they are a mistake.
-fn check_unused(resolved: &ResolvedSettings) -> Result<()> {
+pub(crate) fn check_unused(resolved: &ResolvedSettings) -> Result<()> {
     let settings = &resolved.settings;
     let strategies = strategy_names(settings)?;
     let models = model_names(settings)?;

@@ -29,11 +29,13 @@ impl OpenMp {
     pub(crate) fn find() -> Option<Self> {
         // SAFETY: the name is a C string, and nothing is loaded.
         let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"GOMP_parallel".as_ptr()) };
+        if found.is_null() {
+            return None;
+        }
         // SAFETY: whoever exports this name gives it this signature, which is part of the ABI of all
         // programs that GCC compiles.
-        (!found.is_null()).then(|| Self {
-            parallel: unsafe { std::mem::transmute::<*mut c_void, Parallel>(found) },
-        })
+        let parallel = unsafe { std::mem::transmute::<*mut c_void, Parallel>(found) };
+        Some(Self { parallel })
     }
 }
 

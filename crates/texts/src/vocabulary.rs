@@ -131,13 +131,13 @@ impl Vocabulary {
             let ids: HashMap<String, u32> = tokenizer.get_vocab(true).into_iter().collect();
             // Ids may have gaps; a model needs a row for the largest.
             let size = ids.values().max().map_or(0, |id| i64::from(*id) + 1);
-            let plain = plain_normalizer(&tokenizer).and_then(|it| canonical(&ids, it));
+            let plain = plain_normalizer(&tokenizer).and_then(|it| canonical(&ids, ids.len(), it));
             (Source::Json(Box::new(tokenizer)), size, plain)
         } else {
-            let ids = tokens(&bytes)?;
+            let (ids, count) = tokens(&bytes)?;
             let normalizer = normalizer(&path, &ids)?;
-            let (size, plain) = (ids.len() as i64, canonical(&ids, &normalizer));
-            (Source::Tokens { ids, normalizer }, size, plain)
+            let plain = canonical(&ids, count, &normalizer);
+            (Source::Tokens { ids, normalizer }, count as i64, plain)
         };
         let (digest, name) = plain.map_or_else(|| (sum(&bytes), JSON), |plain| (sum(&plain), LIST));
         let mut vocabulary = Self { path, digest, name, size, pad: 0, source };
@@ -242,14 +242,17 @@ fn plain_normalizer(tokenizer: &Tokenizer) -> Option<&BertNormalizer> {
 }
 
 /// All that decides how texts are read: the tokens in the order of their ids as a `vocab.txt` has
-/// them, and nothing else where texts are changed as for the uncased BERTs. `None` if ids have
-/// gaps.
-fn canonical(ids: &HashMap<String, u32>, normalizer: &BertNormalizer) -> Option<Vec<u8>> {
-    let mut lines = vec![None; ids.len()];
+/// them, and nothing else where texts are changed as for the uncased BERTs. `None` if an id is not
+/// below `count`. An id without a token is a place that no token has, not even an empty one.
+fn canonical(
+    ids: &HashMap<String, u32>,
+    count: usize,
+    normalizer: &BertNormalizer,
+) -> Option<Vec<u8>> {
+    let mut lines = vec!["\0"; count];
     for (token, id) in ids {
-        *lines.get_mut(*id as usize)? = Some(token.as_str());
+        *lines.get_mut(*id as usize)? = token.as_str();
     }
-    let lines: Vec<&str> = lines.into_iter().collect::<Option<_>>()?;
     let mut text = lines.join("\n") + "\n";
     let settings = |of: &BertNormalizer| {
         let accents = of.strip_accents.unwrap_or(of.lowercase);
@@ -285,8 +288,10 @@ fn normalizer(path: &Path, ids: &HashMap<String, u32>) -> Result<BertNormalizer>
     Ok(BertNormalizer::new(true, chinese, flag("strip_accents"), lowercase))
 }
 
-/// The tokens of `vocab.txt`, one a line; a token's id is its place.
-fn tokens(bytes: &[u8]) -> Result<HashMap<String, u32>> {
+/// The tokens of `vocab.txt`, one a line, and the number of lines. A token's id is its place; of one
+/// that occurs twice the last, as for Hugging Face's tokenizers, and the other row of the table of
+/// words is never used.
+fn tokens(bytes: &[u8]) -> Result<(HashMap<String, u32>, usize)> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::data("this is not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.is_empty() {
@@ -298,13 +303,9 @@ fn tokens(bytes: &[u8]) -> Result<HashMap<String, u32>> {
     };
     let mut tokens = HashMap::new();
     for (token, id) in text.split('\n').zip(0u32..) {
-        let token = token.strip_suffix('\r').unwrap_or(token);
-        if tokens.insert(token.to_owned(), id).is_some() {
-            return Err(Error::data(format!("the token '{token}' occurs twice"))
-                .at(format!("line {}", id + 1)));
-        }
+        tokens.insert(token.strip_suffix('\r').unwrap_or(token).to_owned(), id);
     }
-    Ok(tokens)
+    Ok((tokens, text.split('\n').count()))
 }
 
 #[cfg(test)]
@@ -334,6 +335,22 @@ mod tests {
     }
 
     #[test]
+    fn of_a_token_that_occurs_twice_the_last_place_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |text: &str| {
+            let path = folder.path().join("vocab.txt");
+            fs::write(&path, text).unwrap();
+            Vocabulary::open(path).unwrap()
+        };
+        let twice = open("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\na\n");
+        assert_eq!(twice.size, 7);
+        let encoding = twice.tokenizer().unwrap().encode("a b", false).unwrap();
+        assert_eq!(encoding.get_ids(), [6, 5]);
+        let once = open("[PAD]\n[UNK]\n[CLS]\n[SEP]\nc\nb\na\n");
+        assert_ne!((twice.digest, twice.name), (once.digest, JSON));
+    }
+
+    #[test]
     fn unusable_vocabularies_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let sources = DataSources {
@@ -347,7 +364,6 @@ mod tests {
         for (text, expected) in [
             ("a\nb\n", "there is no token [UNK]"),
             ("[UNK]\n[CLS]\n[SEP]\n", "there is no token [PAD]"),
-            ("a\nb\na\n", "line 3: the token 'a' occurs twice"),
             ("", "the file is empty"),
             ("\u{feff}", "the file is empty"),
             ("x", "the file is cut off"),

@@ -12,7 +12,7 @@ use tch::Device;
 
 use crate::loss::Loss;
 use crate::probe::BatchProbe;
-use crate::setup::Setup;
+use crate::setup::{Setup, build_for};
 use crate::snapshot::{self, Tensors};
 
 /// Operations by the conventions of [`dst_core::flops`], and sizes.
@@ -79,8 +79,8 @@ impl<'a> Estimator<'a> {
     ) -> Result<Self> {
         let streams = SeedStreams::new(seed);
         let mut parameters = Parameters::default();
-        let mut builder = Builder::new(&mut parameters, streams, Device::Cpu);
-        let model = architecture.build(dataset.input(), dataset.task(), &mut builder)?;
+        let builder = Builder::new(&mut parameters, streams, Device::Cpu);
+        let model = build_for(dataset, architecture, builder)?;
         let _guard = tch::no_grad_guard();
         let batch = dataset.batch(Split::Train, &[dataset.representative_row()], Device::Cpu)?;
         // Layers learn how often their weights are used, and outputs fit targets or do not.

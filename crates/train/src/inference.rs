@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::best_checkpoint::BestCheckpoint;
 use crate::evaluation;
+use crate::setup::build_for;
 use crate::snapshot::{self, Tensors};
 use crate::trainer::Trainer;
 
@@ -110,9 +111,9 @@ impl RestoredNetwork {
     ) -> Result<Self> {
         let mut parameters = Parameters::default();
         // What it starts from is written over.
-        let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), device);
+        let builder = Builder::new(&mut parameters, SeedStreams::new(0), device);
         let task = dataset.task();
-        let model = architecture.build(dataset.input(), task, &mut builder)?;
+        let model = build_for(dataset, architecture, builder)?;
         check_fit(&parameters, weights)?;
         let mut tensors = Tensors::new();
         for (name, kept) in &weights.tensors {

@@ -1,7 +1,8 @@
 //! What a training is made of.
 
 use dst_core::{
-    Architecture, Backend, Dataset, Error, GradientScope, Pass, Result, Split, Strategy, Training,
+    Architecture, Backend, Builder, Dataset, Error, GradientScope, Model, Pass, Result, Split,
+    Strategy, Task, Training,
 };
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -35,6 +36,22 @@ pub struct Setup<'a> {
     ///
     /// [`Trained::earlier_code`]: crate::Trained::earlier_code
     pub accept_code: bool,
+}
+
+/// Builds the network for a data set, whose names of classes it may need.
+pub(crate) fn build_for(
+    dataset: &dyn Dataset,
+    architecture: &dyn Architecture,
+    builder: Builder<'_>,
+) -> Result<Box<dyn Model>> {
+    let classes = match dataset.task() {
+        Task::Classification { classes } => classes as usize,
+        Task::Regression => 0,
+    };
+    let names: Option<Vec<String>> =
+        (0..classes).map(|class| dataset.class_name(class).map(str::to_owned)).collect();
+    let mut builder = builder.with_classes(names.unwrap_or_default());
+    architecture.build(dataset.input(), dataset.task(), &mut builder)
 }
 
 /// Keys of a fingerprint that say what made a checkpoint, not of what.

@@ -17,7 +17,7 @@ use crate::optimizer::Optimizer;
 use crate::probe::BatchProbe;
 use crate::rewind::Rewind;
 use crate::running_loss::RunningLoss;
-use crate::setup::Setup;
+use crate::setup::{Setup, build_for};
 use crate::snapshot::{self, Tensors};
 use crate::speed;
 
@@ -354,10 +354,9 @@ impl<'a> Trainer<'a> {
         setup.validate()?;
         let streams = SeedStreams::new(setup.seed);
         let mut parameters = Parameters::default();
-        let mut builder = Builder::new(&mut parameters, streams, setup.device);
+        let builder = Builder::new(&mut parameters, streams, setup.device);
         let architecture: &dyn Architecture = setup.architecture;
-        let model =
-            architecture.build(setup.dataset.input(), setup.dataset.task(), &mut builder)?;
+        let model = build_for(setup.dataset, architecture, builder)?;
         let topology = Topology::new(&parameters, 1.0 - setup.sparsity, &streams)?;
         let optimizer = Optimizer::new(setup.training, &parameters, &topology)?;
         let counters = Counters {

@@ -1,5 +1,7 @@
 //! Building a model: parameters declared under dotted names and started from their own streams.
 
+use std::rc::Rc;
+
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Kind, Tensor};
@@ -18,12 +20,25 @@ pub struct Builder<'a> {
     streams: SeedStreams,
     device: Device,
     prefix: String,
+    classes: Rc<[String]>,
 }
 
 impl<'a> Builder<'a> {
     /// A builder for a model's root.
     pub fn new(parameters: &'a mut Parameters, streams: SeedStreams, device: Device) -> Self {
-        Self { parameters, streams, device, prefix: String::new() }
+        Self { parameters, streams, device, prefix: String::new(), classes: Rc::default() }
+    }
+
+    /// Tells what the classes of the data set are called, in their order. Trained weights may have
+    /// learnt them in another.
+    #[must_use]
+    pub fn with_classes(self, names: Vec<String>) -> Self {
+        Self { classes: names.into(), ..self }
+    }
+
+    /// The names of the data set's classes; empty if they have only numbers.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
     }
 
     /// A builder whose names begin with `name` and a dot.
@@ -33,6 +48,7 @@ impl<'a> Builder<'a> {
             parameters: self.parameters,
             streams: self.streams,
             device: self.device,
+            classes: Rc::clone(&self.classes),
         }
     }
 

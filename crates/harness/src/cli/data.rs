@@ -10,6 +10,7 @@ Examples:
   harness data fetch glue/sst2 --revision v1.0
   harness data fetch hub:google/bert_uncased_L-2_H-128_A-2
   harness data verify mnist-10k --json
+  harness data verify image-folder:photos --set image-folder.size=32
 
 Data sets are looked for in --data-dir, then in the cache that all tools of the Hugging Face Hub
 share. The Hub's own variables are honoured: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and
@@ -32,7 +33,7 @@ pub enum DataAction {
     Fetch(DataFetchArgs),
     /// Load data sets, check every byte that is checked before training, and print digests
     #[command(after_long_help = HELP)]
-    Verify(DataNamesArgs),
+    Verify(DataVerifyArgs),
     /// List data sets and where each was found
     #[command(after_long_help = HELP)]
     List(DataNamesArgs),
@@ -51,6 +52,18 @@ pub struct DataFetchArgs {
     /// Say only what went wrong
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `harness data verify`
+#[derive(Debug, Clone, Args)]
+pub struct DataVerifyArgs {
+    /// Which data sets, and where they are.
+    #[command(flatten)]
+    pub names: DataNamesArgs,
+    /// An option of a data set, such as glue/rte.max_length=64, as a grid takes it; of several values
+    /// each is loaded
+    #[arg(long, value_name = "KEY=VALUES")]
+    pub set: Vec<String>,
 }
 
 /// `harness data verify` and `harness data list`

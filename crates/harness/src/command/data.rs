@@ -1,13 +1,14 @@
 //! `harness data`
 
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
+use dst_core::record::dataset_label;
 use dst_core::{DataSources, Error, Result, Split, own_data};
 use dst_data::hub::{self, Hub};
-use dst_settings::ResolvedSettings;
+use dst_settings::{DatasetConfig, ResolvedSettings};
 use serde_json::{Map, json};
 
 use super::fetch;
-use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, PlaceArgs};
+use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, DataVerifyArgs, PlaceArgs};
 use crate::flags;
 use crate::output;
 use crate::table::TerminalTable;
@@ -81,8 +82,12 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// The data sets of these names, or all, with what trials call them, and where to look for them.
-fn chosen(args: &DataNamesArgs) -> Result<(Vec<(&'static DatasetPlugin, String)>, DataSources)> {
+/// The settings in force with these data sets, or with all that `are_meant`, and where to look for them.
+fn chosen(
+    args: &DataNamesArgs,
+    set: &[String],
+    are_meant: impl Fn(&DatasetPlugin, &DataSources) -> bool,
+) -> Result<(Vec<DatasetConfig>, DataSources)> {
     let place = PlaceArgs {
         data_dir: args.data_dir.clone(),
         hub_revision: args.hub_revision.clone(),
@@ -90,31 +95,28 @@ fn chosen(args: &DataNamesArgs) -> Result<(Vec<(&'static DatasetPlugin, String)>
     };
     let execution = ResolvedSettings::of_process(None, flags::place(&place)?)?.execution()?;
     let mut sources = execution.sources();
-    let mut all = Vec::new();
-    let mut add = |plugin: &'static DatasetPlugin| all.push((plugin, plugin.name.to_owned()));
-    if args.names.is_empty() {
-        DatasetPlugin::all()?.iter().copied().for_each(&mut add);
+    if args.names.is_empty() && set.is_empty() {
+        let all = DatasetPlugin::all()?.iter().copied();
+        let all = all.filter(|plugin| are_meant(plugin, &sources)).map(|plugin| DatasetConfig {
+            name: plugin.name.to_owned(),
+            plugin,
+            options: Map::new().into(),
+        });
+        return Ok((all.collect(), sources));
     }
-    let mut own = Vec::new();
-    for name in &args.names {
-        match own_data::address(name)? {
-            None => plugin::datasets(name)?.into_iter().for_each(&mut add),
-            Some((plugin, path)) => {
-                let (name, place) = own_data::named(plugin, path)?;
-                sources.own.insert(name.clone(), place);
-                own.push((plugin, name));
-            }
-        }
-    }
-    all.extend(own);
+    let mut typed = flags::place(&place)?;
+    typed.datasets("the data sets", &args.names);
+    set.iter().try_for_each(|text| typed.set(text))?;
+    let (all, own) = ResolvedSettings::of_process(None, typed)?.datasets()?;
+    sources.own.extend(own);
     Ok((all, sources))
 }
 
 fn list(args: &DataNamesArgs) -> Result<Exit> {
-    let (chosen, sources) = chosen(args)?;
+    let (chosen, sources) = chosen(args, &[], |_, _| true)?;
     let mut table = TerminalTable::new(&["data set", "found", "at the Hub"]);
     let mut list = Vec::new();
-    for (plugin, name) in chosen {
+    for DatasetConfig { name, plugin, .. } in chosen {
         let found = plugin::find(&name, &sources);
         let remote = plugin.hub.first().map(|files| files.repository);
         list.push(json!({
@@ -139,19 +141,24 @@ fn list(args: &DataNamesArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn verify(args: &DataNamesArgs) -> Result<Exit> {
-    let (mut chosen, sources) = chosen(args)?;
-    if args.names.is_empty() {
-        chosen.retain(|(_, name)| plugin::find(name, &sources).is_ok());
+fn verify(args: &DataVerifyArgs) -> Result<Exit> {
+    let DataVerifyArgs { names: args, set } = args;
+    if args.names.is_empty() && !set.is_empty() {
+        return Err(Error::usage("--set is for data sets that are named")
+            .hint("name one, such as harness data verify glue/rte --set glue/rte.max_length=64"));
     }
+    let (chosen, sources) =
+        chosen(args, set, |plugin, sources| plugin::find(plugin.name, sources).is_ok())?;
     let mut table =
         TerminalTable::new(&["data set", "train", "validation", "test", "digest", "from"]);
     let mut list = Vec::new();
-    for (_, name) in chosen {
-        let dataset = plugin::dataset(&name, &Map::new(), &sources)?;
+    for DatasetConfig { name, options, .. } in chosen {
+        let dataset = plugin::dataset(&name, &options, &sources)?;
+        let label = dataset_label(&name, &options);
         let counts = [Split::Train, Split::Validation, Split::Test].map(|split| dataset.len(split));
         list.push(json!({
             "name": name,
+            "options": options,
             "train": counts[0],
             "validation": counts[1],
             "test": counts[2],
@@ -162,7 +169,7 @@ fn verify(args: &DataNamesArgs) -> Result<Exit> {
         for warning in dataset.warnings() {
             output::note(&format!("warning: {warning}"));
         }
-        let mut cells = vec![name];
+        let mut cells = vec![label];
         cells.extend(counts.map(|count| count.to_string()));
         cells.extend([dataset.digest().to_owned(), dataset.origin().to_owned()]);
         table.row(cells);

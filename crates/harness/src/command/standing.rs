@@ -7,7 +7,7 @@ use dst_analysis::Analysis;
 use dst_analysis::format::count;
 use dst_core::Result;
 use dst_core::record::{Provenance, Status, TrialSpec};
-use dst_data::file::sha256_of_file;
+use dst_data::shards;
 
 use super::preflight::Inputs;
 use crate::cli::Rerun;
@@ -151,7 +151,7 @@ impl<'a> Standings<'a> {
                 None => "",
                 Some(path) => {
                     if !known.contains_key(path) {
-                        known.insert(path.clone(), sha256_of_file(path)?);
+                        known.insert(path.clone(), shards::digest(path)?);
                     }
                     &known[path]
                 }

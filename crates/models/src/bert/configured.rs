@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Bert, PrunableWeights};
+use super::{Bert, BertActivation, PrunableWeights};
 use crate::weights;
 
 /// The file that describes a model in a folder of Hugging Face.
@@ -83,11 +83,9 @@ pub(super) fn read(path: &Path) -> Result<Map<String, Value>> {
 /// Refuses networks that differ from BERT in more than sizes.
 ///
 /// # Errors
-/// If the file names another activation, or positions that are not learnt one by one.
+/// If the file describes another sort of network, or positions that are not learnt one by one.
 pub(super) fn check_kind(config: &Map<String, Value>) -> Result<()> {
-    for (key, ours) in
-        [("model_type", "bert"), ("hidden_act", "gelu"), ("position_embedding_type", "absolute")]
-    {
+    for (key, ours) in [("model_type", "bert"), ("position_embedding_type", "absolute")] {
         match config.get(key).and_then(Value::as_str) {
             Some(theirs) if theirs != ours => {
                 return Err(Error::usage(format!("{key} is '{theirs}', and only {ours} is known")));
@@ -105,6 +103,11 @@ fn sized(config: Map<String, Value>) -> Result<Bert> {
         return Err(Error::contract("the settings of BERT are no JSON object"));
     };
     settings.remove("weights");
+    // What the default leaves out.
+    if let Some(activation) = config.get(BertActivation::KEY) {
+        BertActivation::from_config(activation)?;
+        settings.insert(BertActivation::KEY.to_owned(), Value::Null);
+    }
     for (key, value) in config {
         if let Some(setting) = settings.get_mut(&key) {
             *setting = value;
@@ -175,6 +178,15 @@ mod tests {
         });
         assert_eq!(described(&minilm.to_string()).unwrap(), Bert::of_size(6, 384, 12));
         assert_eq!(described("{}").unwrap(), Bert::of_size(12, 768, 12));
+        for (name, expected) in [
+            ("gelu", BertActivation::Gelu),
+            ("gelu_new", BertActivation::GeluNew),
+            ("gelu_pytorch_tanh", BertActivation::GeluNew),
+            ("relu", BertActivation::Relu),
+        ] {
+            let bert = described(&json!({ "hidden_act": name }).to_string()).unwrap();
+            assert_eq!(bert.hidden_act, expected);
+        }
     }
 
     #[test]
@@ -189,7 +201,7 @@ mod tests {
         assert!(described("{\r\n}\r\n").is_ok());
         assert!(refusal("[]").contains("not a JSON object"));
         assert!(refusal(r#"{"model_type": "roberta"}"#).contains("model_type is 'roberta'"));
-        assert!(refusal(r#"{"hidden_act": "relu"}"#).contains("hidden_act is 'relu'"));
+        assert!(refusal(r#"{"hidden_act": "silu"}"#).contains("hidden_act is \"silu\""));
         assert!(refusal(r#"{"hidden_size": "wide"}"#).contains("a setting is not usable"));
         let config = "no/such/config.json".into();
         let missing = ConfiguredBert { config, ..ConfiguredBert::default() };

@@ -4,7 +4,7 @@ use dst_core::layers::{DenseLinear, Embedding, LayerNorm};
 use dst_core::tch::{Kind, Tensor};
 use dst_core::{Builder, Error, Input, Linear, Model, Pass, Result};
 
-use super::{Bert, PrunableWeights};
+use super::{Bert, BertActivation, PrunableWeights};
 
 /// An encoder and the classifier on its pooled first token.
 #[derive(Debug)]
@@ -136,6 +136,7 @@ struct Block {
     narrow: Linear,
     output_norm: LayerNorm,
     heads: i64,
+    activation: BertActivation,
     dropout: f64,
     attention_dropout: f64,
 }
@@ -166,6 +167,7 @@ impl Block {
             narrow,
             output_norm: builder.layer_norm("output.LayerNorm", hidden, epsilon),
             heads: config.num_attention_heads,
+            activation: config.hidden_act,
             dropout: config.hidden_dropout_prob,
             attention_dropout: config.attention_probs_dropout_prob,
         }
@@ -189,7 +191,7 @@ impl Block {
         let joined = attention.transpose(1, 2).reshape([batch, length, hidden]);
         let attended = dropout(self.attended.forward(&joined, pass), self.dropout, pass);
         let signal = self.attended_norm.forward(&(attended + input));
-        let wide = self.widen.forward(&signal, pass).gelu("none");
+        let wide = self.activation.forward(&self.widen.forward(&signal, pass));
         let output = dropout(self.narrow.forward(&wide, pass), self.dropout, pass);
         Ok(self.output_norm.forward(&(output + signal)))
     }

@@ -7,6 +7,8 @@ use dst_core::{
     Architecture, Builder, Distribution, InitialMask, Input, InputShape, Model, Parameters, Pass,
     Probe, SeedStreams, Task, Topology,
 };
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, json};
 
 use super::network::Network;
@@ -406,11 +408,92 @@ fn fine_tuning_starts_from_a_file_or_a_folder() {
     std::fs::write(&beside, json!({ "num_attention_heads": 4 }).to_string()).unwrap();
     let error = build(&config, CLASSES).unwrap_err().to_string();
     assert!(error.contains("config.json: num_attention_heads is 4, not 2"), "{error}");
-    std::fs::write(&beside, json!({ "hidden_act": "relu" }).to_string()).unwrap();
+    std::fs::write(&beside, json!({ "hidden_act": "gelu_new" }).to_string()).unwrap();
     let error = build(&config, CLASSES).unwrap_err().to_string();
-    assert!(error.contains("hidden_act is 'relu'"), "{error}");
+    assert!(error.contains("hidden_act is gelu_new, not gelu"), "{error}");
+    build(&Bert { hidden_act: BertActivation::GeluNew, ..config.clone() }, CLASSES).unwrap();
+    std::fs::write(&beside, json!({ "hidden_act": "silu" }).to_string()).unwrap();
+    let error = build(&config, CLASSES).unwrap_err().to_string();
+    assert!(error.contains("hidden_act is \"silu\", and only gelu, gelu_new and relu"), "{error}");
     std::fs::write(&beside, "{").unwrap();
     assert!(build(&config, CLASSES).unwrap_err().to_string().contains("not JSON"));
+}
+
+/// The weights of transformers' classifier as others write them: with the names that PyTorch's wrappers
+/// give, in shards, among tensors of types that libtorch does not know.
+#[test]
+fn weights_are_read_as_people_have_them() {
+    let expected = Expected::read("bert-tiny-random-expected.safetensors");
+    let logits = |path: &Path| {
+        let weights = Some(path.to_str().unwrap().to_owned());
+        let (model, _) = build(&Bert { weights, ..tiny() }, CLASSES)?;
+        let logits = model.forward(&expected.input(), &Pass::EVALUATION)?;
+        Ok::<_, Error>(expected.difference("logits", &logits))
+    };
+    let bytes = std::fs::read(golden("bert-tiny-random.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(crate::weights::FILE);
+    for wrapper in ["module.", "_orig_mod.", "module._orig_mod."] {
+        let mut named: BTreeMap<String, TensorView<'_>> =
+            tensors.iter().map(|(name, view)| (format!("{wrapper}{name}"), view.clone())).collect();
+        for (name, kind) in [("scale", Dtype::F8_E4M3), ("ids", Dtype::U32)] {
+            named.insert(
+                name.to_owned(),
+                TensorView::new(kind, vec![2], &[0; 8][..2 * kind.bitsize() / 8]).unwrap(),
+            );
+        }
+        safetensors::serialize_to_file(named, None, &file).unwrap();
+        assert!(logits(&file).unwrap() < 1e-5, "{wrapper}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    let mut map = serde_json::Map::new();
+    for (number, part) in tensors.chunks(20).enumerate() {
+        let shard = format!("model-{number}.safetensors");
+        map.extend(part.iter().map(|(name, _)| (name.clone(), json!(shard))));
+        let part: Vec<_> = part.iter().map(|(name, view)| (name, view)).collect();
+        safetensors::serialize_to_file(part, None, &folder.path().join(shard)).unwrap();
+    }
+    let index = folder.path().join("model.safetensors.index.json");
+    std::fs::write(&index, json!({ "weight_map": map }).to_string()).unwrap();
+    for given in [folder.path(), &index] {
+        assert!(logits(given).unwrap() < 1e-5);
+    }
+    std::fs::remove_file(folder.path().join("model-1.safetensors")).unwrap();
+    let error = logits(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("model-1.safetensors is not here"), "{error}");
+}
+
+/// A classifier that learnt its classes in another order says the same of each class.
+#[test]
+fn the_classes_of_trained_weights_follow_the_data_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(crate::weights::FILE);
+    std::fs::copy(golden("bert-tiny-random.safetensors"), &file).unwrap();
+    let expected = Expected::read("bert-tiny-random-expected.safetensors");
+    let config = Bert { weights: Some(file.to_str().unwrap().to_owned()), ..tiny() };
+    let logits = |theirs: Value, ours: &[&str]| {
+        let beside = folder.path().join("config.json");
+        std::fs::write(&beside, json!({ "id2label": theirs }).to_string()).unwrap();
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new(&mut parameters, SeedStreams::new(1), Device::Cpu)
+            .with_classes(ours.iter().map(|&name| name.to_owned()).collect());
+        let model = config.network(TEXT, CLASSES, &mut builder).unwrap();
+        let logits = model.forward(&expected.input(), &Pass::EVALUATION).unwrap();
+        (logits, model.origin().unwrap().to_owned())
+    };
+    let names = json!({"0": "a", "1": "b", "2": "c"});
+    let (same, origin) = logits(names.clone(), &["a", "b", "c"]);
+    assert!(origin.ends_with("41 tensors loaded"), "{origin}");
+    let (turned, origin) = logits(names.clone(), &["c", "a", "b"]);
+    assert!(origin.ends_with("its classes were put into the order of the data set"), "{origin}");
+    assert_eq!(turned, same.index_select(1, &Tensor::from_slice(&[2i64, 0, 1])));
+    let (fresh, origin) = logits(names, &["x", "b", "c"]);
+    assert!(
+        origin.contains("for other classes (a, b, c), so that ours starts at random"),
+        "{origin}"
+    );
+    assert_ne!(fresh, same);
 }
 
 #[test]
