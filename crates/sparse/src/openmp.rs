@@ -87,7 +87,9 @@ mod tests {
         let Some(team) = found() else { return };
         for threads in [1, 2, 5] {
             let calls = AtomicUsize::new(0);
-            team.run(threads, &|| drop(calls.fetch_add(1, Ordering::Relaxed)));
+            team.run(threads, &|| {
+                calls.fetch_add(1, Ordering::Relaxed);
+            });
             assert_eq!(calls.into_inner(), threads);
         }
     }
@@ -98,7 +100,9 @@ mod tests {
         let caught = catch_unwind(AssertUnwindSafe(|| team.run(2, &|| panic!("in a region"))));
         assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"in a region"));
         let calls = AtomicUsize::new(0);
-        team.run(2, &|| drop(calls.fetch_add(1, Ordering::Relaxed)));
+        team.run(2, &|| {
+            calls.fetch_add(1, Ordering::Relaxed);
+        });
         assert_eq!(calls.into_inner(), 2, "the threads work on after a panic");
     }
 }
