@@ -16,6 +16,7 @@ pub mod file;
 pub mod hub;
 pub mod image;
 pub mod parquet;
+pub mod pickle;
 pub mod shards;
 mod source;
 pub mod testing;

@@ -129,3 +129,34 @@ pub fn snapshot(folder: &Path, repository: &str, file: &str) -> std::path::PathB
 fn root(folder: &Path, repository: &str) -> std::path::PathBuf {
     folder.join(crate::hub::folder_name(repository).expect("a repository"))
 }
+
+/// A dictionary of lists and of the array `data` of bytes, pickled as Python 2 and its numpy do.
+///
+/// # Panics
+/// If a name is longer than 255 bytes.
+pub fn pickled(lists: &[(&str, &[u8])], data: &[u8]) -> Vec<u8> {
+    let name = |name: &str| {
+        let length = u8::try_from(name.len()).expect("names are short");
+        [&[b'U', length], name.as_bytes(), b"q\x01"].concat()
+    };
+    let mut pickle = b"\x80\x02}q\x00(".to_vec();
+    for (list, numbers) in lists {
+        pickle.extend(name(list));
+        pickle.extend(b"]q\x02");
+        for (batch, numbers) in numbers.chunks(1_000).enumerate() {
+            // From the 256th object on they are remembered by longer numbers.
+            pickle.extend(if batch == 0 { &b"("[..] } else { &b"r\x00\x01\x00\x00("[..] });
+            pickle.extend(numbers.iter().flat_map(|number| [b'K', *number]));
+            pickle.push(b'e');
+        }
+    }
+    pickle.extend(name("data"));
+    pickle.extend(
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04K\x00\x85U\x01b\x87R(",
+    );
+    pickle.push(b'T');
+    pickle.extend((data.len() as u32).to_le_bytes());
+    pickle.extend(data);
+    pickle.extend(b"tbu.");
+    pickle
+}

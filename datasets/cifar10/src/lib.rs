@@ -1,5 +1,5 @@
 //! CIFAR-10, colour images of 32 × 32 pixels in ten classes (Krizhevsky 2009), from the six
-//! files of its binary version or from parquet of the Hugging Face Hub.
+//! files of its binary or its Python version or from parquet of the Hugging Face Hub.
 //!
 //! | train | validation | test |
 //! |---|---|---|
@@ -85,11 +85,14 @@ impl DatasetOptions for Options {
     }
 }
 
-/// Where the files lie below a data folder; the second is what the official archive unpacks to.
-const FOLDERS: [&str; 2] = ["cifar10", "cifar-10-batches-bin"];
+/// Where the files lie below a data folder; the others are what the official archives unpack to.
+const FOLDERS: [&str; 3] = ["cifar10", "cifar-10-batches-bin", "cifar-10-batches-py"];
+
+/// What the names of the binary version end with; those of the Python version lack it.
+const BINARY: &str = ".bin";
 
 /// Images in each file.
-const PER_FILE: i64 = 10_000;
+const PER_FILE: i64 = records::PER_FILE as i64;
 
 /// How many of the files are for training.
 const TRAINING_FILES: usize = 5;
@@ -121,8 +124,11 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
             let starts = (0..).step_by(PER_FILE as usize);
             for (start, (path, (_, sha256))) in starts.zip(paths.iter().zip(FILES)) {
                 let part = images.f_narrow(0, start, PER_FILE)?;
-                let read = file::open(path).and_then(|source| records::read(source, &part, sha256));
-                labels.extend(read.map_err(|error| error.at(path.display().to_string()))?);
+                let read = || match path.extension() {
+                    Some(_) => records::read(file::open(path)?, &part, sha256),
+                    None => records::read(&records::of_pickle(path)?[..], &part, sha256),
+                };
+                labels.extend(read().map_err(|error| error.at(path.display().to_string()))?);
             }
         }
         Source::Hub(snapshot) => {
@@ -170,9 +176,10 @@ fn image_of_user(file: &Path) -> Result<UserImages> {
     Ok(UserImages { images, rows: Vec::new() })
 }
 
-/// Finds a file plain or compressed.
+/// Finds a file plain or compressed, or that of the Python version.
 fn find(sources: &DataSources, name: &str) -> Result<PathBuf> {
-    sources.find_in(&FOLDERS, &[name, &format!("{name}.gz"), &format!("{name}.zst")])
+    let python = name.trim_end_matches(BINARY);
+    sources.find_in(&FOLDERS, &[name, &format!("{name}.gz"), &format!("{name}.zst"), python])
 }
 
 /// SHA-256 of what `sha256sum` prints for the unpacked files. Reading compared every sum with

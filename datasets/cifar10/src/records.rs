@@ -5,10 +5,12 @@
 //! caller adds the file's name to errors; offsets count unpacked bytes.
 
 use std::io::Read;
+use std::path::Path;
 
 use dst_core::Result;
 use dst_core::tch::Tensor;
 use dst_data::file::{self, damaged};
+use dst_data::pickle;
 
 /// Red, green and blue.
 pub(crate) const CHANNELS: i64 = 3;
@@ -21,6 +23,9 @@ pub(crate) const CLASSES: u8 = 10;
 
 pub(crate) const PIXELS: usize = (CHANNELS * SIDE * SIDE) as usize;
 pub(crate) const RECORD: usize = 1 + PIXELS;
+
+/// Images in each file.
+pub(crate) const PER_FILE: usize = 10_000;
 
 /// Records that are moved into the tensor at once: so few that libtorch copies them without
 /// waking its other threads, whose waiting costs more than all the copies.
@@ -65,6 +70,18 @@ pub(crate) fn read(source: impl Read, images: &Tensor, sha256: &str) -> Result<V
     }
     reader.compare(sha256, FORMAT)?;
     Ok(labels)
+}
+
+/// The records of a file of the Python version, which holds the same images in the same order.
+///
+/// # Errors
+/// If the file cannot be read, or has no images and labels.
+pub(crate) fn of_pickle(path: &Path) -> Result<Vec<u8>> {
+    let file = dst_core::dataset::read_file(path)?;
+    let pixels = pickle::bytes(&file, PER_FILE * PIXELS)?;
+    let labels = pickle::numbers(&file, "labels", PER_FILE)?;
+    let records = labels.iter().zip(pixels.chunks_exact(PIXELS));
+    Ok(records.flat_map(|(label, pixels)| [&[*label], pixels].concat()).collect())
 }
 
 #[cfg(test)]

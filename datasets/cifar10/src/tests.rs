@@ -1,9 +1,10 @@
 use super::*;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use dst_core::{Batch, ErrorKind, Input, SeedStreams, plugin};
+use dst_data::testing::pickled;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Map, json};
@@ -156,12 +157,19 @@ fn missing_files_are_missed_in_every_place() {
             "/cifar10/data_batch_4.bin",
             "/cifar10/data_batch_4.bin.gz",
             "/cifar10/data_batch_4.bin.zst",
+            "/cifar10/data_batch_4",
             "/cifar-10-batches-bin/data_batch_4.bin",
             "/cifar-10-batches-bin/data_batch_4.bin.gz",
             "/cifar-10-batches-bin/data_batch_4.bin.zst",
+            "/cifar-10-batches-bin/data_batch_4",
+            "/cifar-10-batches-py/data_batch_4.bin",
+            "/cifar-10-batches-py/data_batch_4.bin.gz",
+            "/cifar-10-batches-py/data_batch_4.bin.zst",
+            "/cifar-10-batches-py/data_batch_4",
             "/data_batch_4.bin",
             "/data_batch_4.bin.gz",
             "/data_batch_4.bin.zst",
+            "/data_batch_4",
         ]
     );
 }
@@ -189,6 +197,60 @@ fn damage_is_reported_with_the_path() {
     let start = format!("{}: the file is whole, but its contents are not", path.display());
     assert!(error.starts_with(&start), "{error}");
     assert!(error.contains(FILES[0].1), "{error}");
+}
+
+/// A file of the Python version becomes the records that the binary one has.
+#[test]
+fn a_pickle_holds_the_records_of_the_binary_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cifar-10-batches-py/data_batch_1");
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    let labels: Vec<u8> = (0..10_000).map(|row| (row % 10) as u8).collect();
+    let pixels: Vec<u8> = (0..10_000 * records::PIXELS).map(|i| (i % 251) as u8).collect();
+    fs::write(&path, pickled(&[("labels", &labels)], &pixels)).unwrap();
+    let records = records::of_pickle(&path).unwrap();
+    assert_eq!(records.len(), 10_000 * records::RECORD);
+    for row in [0, 1, 9_999] {
+        let record = &records[row * records::RECORD..][..records::RECORD];
+        assert_eq!(record[0], labels[row]);
+        assert_eq!(record[1..], pixels[row * records::PIXELS..][..records::PIXELS]);
+    }
+    for (name, _) in &FILES[1..] {
+        fs::write(path.with_file_name(name.trim_end_matches(BINARY)), "").unwrap();
+    }
+    let error = load_from(Some(folder.path())).unwrap_err().to_string();
+    let start = format!("{}: the file is whole, but its contents are not", path.display());
+    assert!(error.starts_with(&start), "{error}");
+    fs::write(&path, pickled(&[("labels", &labels[1..])], &pixels)).unwrap();
+    let error = load_from(Some(folder.path())).unwrap_err().to_string();
+    let start = format!("{}: this pickle lacks a list of 10000 numbers", path.display());
+    assert!(error.starts_with(&start), "{error}");
+}
+
+#[test]
+fn the_python_version_of_the_real_files_is_the_same_data() {
+    let Some(binary) = real_data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let real = root.join(std::env::var_os("HARNESS_DATA").unwrap());
+    let sources = DataSources { data_dir: Some(real), ..DataSources::default() };
+    for (name, _) in FILES {
+        let mut bytes = Vec::new();
+        let path = find(&sources, name).unwrap();
+        file::open(&path).unwrap().read_to_end(&mut bytes).unwrap();
+        let records = bytes.chunks_exact(records::RECORD);
+        let labels: Vec<u8> = records.clone().map(|record| record[0]).collect();
+        let pixels: Vec<u8> = records.flat_map(|record| &record[1..]).copied().collect();
+        let python = folder.path().join(name.trim_end_matches(BINARY));
+        fs::write(python, pickled(&[("labels", &labels)], &pixels)).unwrap();
+    }
+    let python = load_from(Some(folder.path())).unwrap();
+    assert_eq!(python.digest(), binary.digest());
+    let batch = |dataset: &dyn Dataset| {
+        let batch = dataset.batch(Split::Test, &[0, 9_999], Device::Cpu).unwrap();
+        (images(&batch).copy(), batch.target)
+    };
+    assert_eq!(batch(&*python), batch(&*binary));
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn allowed(folder: &str) -> Option<Arrows> {
             &["dst-analysis", "dst-core", "dst-data", "dst-executor", "dst-sparse", "dst-train"],
             &[
                 "dataset-cifar10",
+                "dataset-cifar100",
                 "dataset-glue",
                 "dataset-mnist",
                 "dst-models",
