@@ -72,3 +72,19 @@ pub fn texts(path: &Path, columns: &[&str]) {
     }
     fs::write(path, text).expect("room");
 }
+
+/// A text of 20 kB in which every sentence is one of eight.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn book(path: &Path) {
+    let mut text = String::new();
+    for sentence in 0..500u32 {
+        let who = ["A fox", "The owl"][(sentence % 2) as usize];
+        let does = ["sees", "hears"][(sentence / 2 % 2) as usize];
+        let whom =
+            ["a hare in the grass", "the brook behind the mill"][(sentence / 4 % 2) as usize];
+        writeln!(text, "{who} {does} {whom}, and so it goes.").expect("room");
+    }
+    fs::write(path, text).expect("room");
+}

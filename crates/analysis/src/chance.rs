@@ -8,11 +8,13 @@ use crate::trial_table::TrialTable;
 
 /// The best score that one answer for everything has on the test set of a table: accuracy, the
 /// share of the largest class; F1 of a class, 2 q / (1 + q) for its share q; macro F1, the largest of
-/// these divided by the number of classes; correlations 0. `None` if no trial tells the true classes.
+/// these divided by the number of classes; correlations 0. `None` if no trial tells the true classes,
+/// and of tokens, whose frequencies no trial records.
 pub(crate) fn chance(table: &TrialTable<'_>) -> Option<f64> {
     let counted = || table.trials().find_map(class_counts);
     match table.metric {
         Metric::Matthews | Metric::Pearson | Metric::Spearman => Some(0.0),
+        Metric::LogLikelihood => None,
         metric => of_counts(metric, &counted()?),
     }
 }
@@ -30,6 +32,7 @@ fn of_counts(metric: Metric, counts: &[u64]) -> Option<f64> {
         Metric::F1Binary => f1(share(*counts.get(1)?)),
         Metric::F1Macro => f1(largest) / counts.len() as f64,
         Metric::Matthews | Metric::Pearson | Metric::Spearman => 0.0,
+        Metric::LogLikelihood => return None,
     })
 }
 

@@ -120,7 +120,8 @@ fn score(metric: Metric, predictions: &Predictions, examples: &[usize]) -> Optio
         Metric::F1Macro => Some(confusion.f1_macro()),
         Metric::F1Binary => confusion.f1_binary(),
         Metric::Matthews => Some(confusion.matthews()),
-        Metric::Pearson | Metric::Spearman => None,
+        // Tokens of one text depend on each other, so that no trial keeps their predictions.
+        Metric::Pearson | Metric::Spearman | Metric::LogLikelihood => None,
     }
 }
 

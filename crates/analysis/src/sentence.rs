@@ -248,6 +248,10 @@ impl Words<'_> {
         // A metric that is not accuracy is named where its numbers stand.
         let name = match metric {
             Metric::Accuracy => String::new(),
+            Metric::LogLikelihood => {
+                let times = self.comparison.estimate.map_or(1.0, |value| (-value).exp());
+                format!(" of log-likelihood (perplexity × {times:.3})")
+            }
             other => format!(" of {}", other.title()),
         };
         self.comparison.estimate.map_or_else(String::new, |value| {

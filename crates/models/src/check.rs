@@ -26,11 +26,18 @@ pub(crate) fn picture(input: InputShape) -> Result<[i64; 3]> {
     Ok([channels, height, width])
 }
 
-/// The width of the last layer.
+/// The width of the last layer of a model that gives one answer for each sample.
 ///
 /// # Errors
-/// If the task has no class.
+/// If the task has no class, or asks for an answer at every token.
 pub(crate) fn outputs(task: Task) -> Result<i64> {
+    if let Task::NextToken { .. } = task {
+        return Err(Error::usage(
+            "this model gives one answer for each text, and the data set asks for the next token at \
+             every place of it",
+        )
+        .hint("choose the model decoder, or a data set with classes"));
+    }
     match task.outputs() {
         outputs if outputs > 0 => Ok(outputs),
         outputs => Err(Error::contract(format!("the data set has {outputs} classes"))),
@@ -123,6 +130,8 @@ pub(crate) mod tests {
         assert!(picture(empty).unwrap_err().to_string().contains("1 × 0 × 28"));
         assert!(outputs(Task::Classification { classes: 0 }).is_err());
         assert_eq!(outputs(Task::Regression).unwrap(), 1);
+        let tokens = outputs(Task::NextToken { vocabulary: 256 }).unwrap_err().to_string();
+        assert!(tokens.contains("choose the model decoder"), "{tokens}");
     }
 
     #[test]

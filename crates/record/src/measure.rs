@@ -36,6 +36,10 @@ pub enum Unit {
     Metric,
     /// The loss of the task: natural units of information, or the square of the target's unit.
     Loss,
+    /// Natural units of information for each token.
+    NatsPerToken,
+    /// Equally probable tokens that a choice would be among.
+    Tokens,
     /// Parameters of the model.
     Parameters,
     /// Floating-point operations; a multiplication and an addition are two.
@@ -61,6 +65,8 @@ impl fmt::Display for Unit {
             Self::Correlation => "correlation",
             Self::Metric => "that of the metric",
             Self::Loss => "loss",
+            Self::NatsPerToken => "nats per token",
+            Self::Tokens => "tokens",
             Self::Parameters => "parameters",
             Self::Operations => "operations",
             Self::MillisecondsPerSample => "ms per sample",
@@ -190,6 +196,11 @@ pub const MEASURES: &[Measure] = measures! {
     "network_bytes", Bytes, Lower,
         "size of the file that its weights are kept in; empty if they are not kept",
         |trial| trial.network_bytes.map(|bytes| bytes as f64);
+    "test_log_likelihood", NatsPerToken, Higher,
+        "mean logarithm of the probability of the true next token on the test set, of the checkpoint best on validation; empty unless tokens are predicted",
+        outcome!(|o| o.test.log_likelihood);
+    "test_perplexity", Tokens, Lower, "e to the power of the negative `test_log_likelihood`",
+        outcome!(|o| o.test.perplexity());
 };
 
 fn per_epoch(trial: &TrialRecord) -> Option<f64> {
@@ -216,8 +227,7 @@ mod tests {
     /// A metric and the measure of its test score must not disagree about what is good.
     #[test]
     fn metrics_and_measures_agree() {
-        use Metric::*;
-        for metric in [Accuracy, F1Macro, F1Binary, Matthews, Pearson, Spearman] {
+        for metric in Metric::ALL {
             let name = format!("test_{}", metric.to_string().replace('-', "_"));
             let measure = find(&name).unwrap_or_else(|| panic!("there is no measure {name}"));
             assert_eq!(measure.better == Better::Higher, metric.higher_is_better(), "{name}");

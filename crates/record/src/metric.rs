@@ -26,25 +26,29 @@ pub enum Metric {
     Pearson,
     /// Correlation of their ranks.
     Spearman,
+    /// Mean logarithm of the probability that the model gives to the true next token, in nats.
+    LogLikelihood,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Accuracy,
         Self::F1Binary,
         Self::F1Macro,
+        Self::LogLikelihood,
         Self::Matthews,
         Self::Pearson,
         Self::Spearman,
     ];
 
     /// What a data set without an official metric is scored by: accuracy for classes, Pearson's
-    /// correlation for numbers.
+    /// correlation for numbers, log-likelihood for tokens.
     pub fn usual(task: Task) -> Self {
         match task {
             Task::Classification { .. } => Self::Accuracy,
             Task::Regression => Self::Pearson,
+            Task::NextToken { .. } => Self::LogLikelihood,
         }
     }
 
@@ -53,9 +57,10 @@ impl Metric {
         match (self, task) {
             (Self::F1Binary, Task::Classification { classes }) => classes == 2,
             (Self::Accuracy | Self::F1Macro | Self::Matthews, Task::Classification { .. })
-            | (Self::Pearson | Self::Spearman, Task::Regression) => true,
-            (Self::Pearson | Self::Spearman, Task::Classification { .. })
-            | (_, Task::Regression) => false,
+            | (Self::Pearson | Self::Spearman, Task::Regression)
+            | (Self::Accuracy | Self::LogLikelihood, Task::NextToken { .. }) => true,
+            (Self::Pearson | Self::Spearman | Self::LogLikelihood, Task::Classification { .. })
+            | (_, Task::Regression | Task::NextToken { .. }) => false,
         }
     }
 
@@ -68,6 +73,7 @@ impl Metric {
             Self::Matthews => "Matthews correlation",
             Self::Pearson => "Pearson correlation",
             Self::Spearman => "Spearman correlation",
+            Self::LogLikelihood => "log-likelihood",
         }
     }
 
@@ -76,17 +82,45 @@ impl Metric {
     pub fn is_share(self) -> bool {
         match self {
             Self::Accuracy | Self::F1Macro | Self::F1Binary => true,
-            Self::Matthews | Self::Pearson | Self::Spearman => false,
+            Self::Matthews | Self::Pearson | Self::Spearman | Self::LogLikelihood => false,
         }
     }
 
     /// The interval of its values.
     pub fn range(self) -> &'static str {
-        if self.is_share() { "[0, 1]" } else { "[-1, 1]" }
+        match self {
+            Self::Accuracy | Self::F1Macro | Self::F1Binary => "[0, 1]",
+            Self::Matthews | Self::Pearson | Self::Spearman => "[-1, 1]",
+            Self::LogLikelihood => "(-∞, 0]",
+        }
     }
 
-    /// Is the upper end of the range the good one? It is for every metric so far; reports rely
-    /// on that, so the loss is none.
+    /// Can a score have this value? An infinite one or NaN is no score.
+    pub fn can_be(self, score: f64) -> bool {
+        let least = match self {
+            Self::Accuracy | Self::F1Macro | Self::F1Binary => 0.0,
+            Self::Matthews | Self::Pearson | Self::Spearman => -1.0,
+            Self::LogLikelihood => f64::MIN,
+        };
+        (least..=self.perfect()).contains(&score)
+    }
+
+    /// The score of predictions that are all right: the upper end of the range.
+    pub fn perfect(self) -> f64 {
+        match self {
+            Self::Accuracy
+            | Self::F1Macro
+            | Self::F1Binary
+            | Self::Matthews
+            | Self::Pearson
+            | Self::Spearman => 1.0,
+            Self::LogLikelihood => 0.0,
+        }
+    }
+
+    /// Is the upper end of the range the good one? It is for every metric so far, and reports rely
+    /// on that. So the loss is none, and neither is perplexity: models of text are judged by its
+    /// logarithm with the other sign, the log-likelihood, and perplexity stands beside it.
     pub fn higher_is_better(self) -> bool {
         match self {
             Self::Accuracy
@@ -94,7 +128,8 @@ impl Metric {
             | Self::F1Binary
             | Self::Matthews
             | Self::Pearson
-            | Self::Spearman => true,
+            | Self::Spearman
+            | Self::LogLikelihood => true,
         }
     }
 }
@@ -109,6 +144,7 @@ impl fmt::Display for Metric {
             Self::Matthews => "matthews",
             Self::Pearson => "pearson",
             Self::Spearman => "spearman",
+            Self::LogLikelihood => "log-likelihood",
         })
     }
 }
@@ -120,18 +156,31 @@ mod tests {
     #[test]
     fn usual_metrics_fit() {
         let tasks = [2, 10].map(|classes| Task::Classification { classes });
-        assert!(
-            tasks.into_iter().chain([Task::Regression]).all(|task| Metric::usual(task).fits(task))
-        );
+        let tokens = Task::NextToken { vocabulary: 256 };
+        let mut all = tasks.into_iter().chain([Task::Regression, tokens]);
+        assert!(all.all(|task| Metric::usual(task).fits(task)));
+        assert!(Metric::Accuracy.fits(tokens) && !Metric::F1Macro.fits(tokens));
+        assert!(!Metric::LogLikelihood.fits(tasks[0]));
         assert_eq!(tasks.map(|task| Metric::F1Binary.fits(task)), [true, false]);
         assert!(!Metric::Matthews.fits(Task::Regression) && !Metric::Pearson.fits(tasks[0]));
     }
 
     #[test]
     fn files_name_a_metric_as_it_is_displayed() {
-        use Metric::*;
-        for metric in [Accuracy, F1Macro, F1Binary, Matthews, Pearson, Spearman] {
+        for metric in Metric::ALL {
             assert_eq!(serde_json::to_value(metric).unwrap(), metric.to_string());
         }
+    }
+
+    #[test]
+    fn scores_lie_in_the_range() {
+        for metric in Metric::ALL {
+            assert!(metric.can_be(metric.perfect()) && !metric.can_be(metric.perfect() + 1e-6));
+            assert!(!metric.can_be(f64::NAN) && !metric.can_be(f64::NEG_INFINITY), "{metric}");
+        }
+        let least = |metric: Metric| [-7.0, -1.0, 0.0].map(|score| metric.can_be(score));
+        assert_eq!(least(Metric::Accuracy), [false, false, true]);
+        assert_eq!(least(Metric::Pearson), [false, true, true]);
+        assert_eq!(least(Metric::LogLikelihood), [true, true, true]);
     }
 }

@@ -181,8 +181,8 @@ impl fmt::Display for Status {
     }
 }
 
-/// Scores on one split. Classes have the first four metrics, numbers the last two; what is not
-/// defined is missing. Higher is better for all but the loss.
+/// Scores on one split. Classes have the first four metrics, numbers the two correlations, tokens
+/// accuracy and log-likelihood; what is not defined is missing. Higher is better for all but the loss.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Mean loss without label smoothing; lower is better.
@@ -205,6 +205,10 @@ pub struct Scores {
     pub pearson: Option<f64>,
     /// The same of ranks, where equal values share the mean of their ranks.
     pub spearman: Option<f64>,
+    /// Mean over tokens of the natural logarithm of the probability of the true next token, at most
+    /// 0: the loss with the other sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_likelihood: Option<f64>,
 }
 
 impl Scores {
@@ -217,7 +221,14 @@ impl Scores {
             Metric::Matthews => self.matthews,
             Metric::Pearson => self.pearson,
             Metric::Spearman => self.spearman,
+            Metric::LogLikelihood => self.log_likelihood,
         }
+    }
+
+    /// Of a model of text, e to the mean loss of a token: among how many equally probable tokens a
+    /// choice would be as uncertain. At least 1, and lower is better.
+    pub fn perplexity(&self) -> Option<f64> {
+        self.log_likelihood.map(|mean| (-mean).exp())
     }
 }
 

@@ -13,6 +13,12 @@ pub enum Task {
     },
     /// A number: outputs `[batch, 1]`, targets `Float [batch]`.
     Regression,
+    /// The token that follows each token of a text: outputs are logits `[batch, length, vocabulary]`,
+    /// targets `Int64 [batch, length]`. The output at a position may depend on tokens up to it only.
+    NextToken {
+        /// Distinct tokens.
+        vocabulary: i64,
+    },
 }
 
 impl Task {
@@ -21,6 +27,7 @@ impl Task {
         match self {
             Self::Classification { classes } => classes,
             Self::Regression => 1,
+            Self::NextToken { vocabulary } => vocabulary,
         }
     }
 }

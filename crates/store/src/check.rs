@@ -1,7 +1,7 @@
 //! Can a result be true? What a trial measures is bounded, and some of it can be counted again.
 
 use dst_record::record::{Outcome, Scores, TrialSpec};
-use dst_record::{Confusion, Error, Result};
+use dst_record::{Confusion, Error, Metric, Result};
 
 use crate::TrialResult;
 
@@ -87,7 +87,13 @@ fn scores_are_possible(scores: &Scores) -> Result<()> {
     within("f1_binary", scores.f1_binary, 0.0)?;
     within("matthews", scores.matthews, -1.0)?;
     within("pearson", scores.pearson, -1.0)?;
-    within("spearman", scores.spearman, -1.0)
+    within("spearman", scores.spearman, -1.0)?;
+    match scores.log_likelihood {
+        Some(mean) if !Metric::LogLikelihood.can_be(mean) => {
+            Err(no(format!("log_likelihood is {mean}, which is not 0 or less")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A score between `least` and 1, if there is one.
@@ -152,6 +158,8 @@ mod tests {
                 .contains("test: this result cannot be: accuracy is -1")
         );
         assert!(of(|it| it.validation.matthews = Some(-1.5)).contains("matthews is -1.5"));
+        let positive = of(|it| it.test.log_likelihood = Some(0.5));
+        assert!(positive.contains("log_likelihood is 0.5, which is not 0 or less"), "{positive}");
         assert!(of(|it| it.test_last.loss = f64::NAN).contains("test_last"));
         assert!(of(|it| it.train_seconds = -2.0).contains("train_seconds is -2"));
         assert!(of(|it| it.nonzero_parameters = u64::MAX).contains("parameters are not zero"));

@@ -29,6 +29,8 @@ struct EpochRow {
     validation_pearson: Option<f64>,
     #[serde(default)]
     validation_spearman: Option<f64>,
+    #[serde(default)]
+    validation_log_likelihood: Option<f64>,
 }
 
 impl From<&EpochRecord> for EpochRow {
@@ -48,6 +50,7 @@ impl From<&EpochRecord> for EpochRow {
             validation_matthews: record.validation.matthews,
             validation_pearson: record.validation.pearson,
             validation_spearman: record.validation.spearman,
+            validation_log_likelihood: record.validation.log_likelihood,
         }
     }
 }
@@ -67,6 +70,7 @@ impl From<EpochRow> for EpochRecord {
                 matthews: row.validation_matthews,
                 pearson: row.validation_pearson,
                 spearman: row.validation_spearman,
+                log_likelihood: row.validation_log_likelihood,
             },
             sparsity_prunable: row.sparsity_prunable,
             train_flops: row.train_flops,
@@ -172,14 +176,15 @@ mod tests {
             text,
             "epoch,steps,learning_rate,train_loss,validation_loss,validation_accuracy,\
              validation_f1_macro,sparsity_prunable,train_flops,train_seconds,validation_f1_binary,\
-             validation_matthews,validation_pearson,validation_spearman,active,density,born,dropped,\
+             validation_matthews,validation_pearson,validation_spearman,validation_log_likelihood,\
+             active,density,born,dropped,\
              regrown,ever_active_share,neurons_without_input,neurons_without_output\n\
              1,109,0.30000000000000004,2.2250738585072014e-308,0.3333333333333333,0.981,\
-             0.9,0.9,1.2345678901234568e18,2.5,,-0.125,,,4800,0.1,480,470,7,0.125,2,\n"
+             0.9,0.9,1.2345678901234568e18,2.5,,-0.125,,,,4800,0.1,480,470,7,0.125,2,\n"
         );
         // Without layers, what they have together is missing.
         let written = write_history(std::slice::from_ref(&record), &[]).unwrap();
-        assert!(String::from_utf8(written).unwrap().ends_with(",-0.125,,,,,,,,,,\n"));
+        assert!(String::from_utf8(written).unwrap().ends_with(",-0.125,,,,,,,,,,,\n"));
         assert_eq!(read_history(&text).unwrap(), [record]);
     }
 

@@ -118,7 +118,7 @@ impl Dataset for TextDataset {
         let input = padded(&texts, self.vocabulary.pad, device)?;
         let labels: Vec<f32> = samples.iter().map(|(.., label)| *label).collect();
         let kind = match self.task {
-            Task::Classification { .. } => Kind::Int64,
+            Task::Classification { .. } | Task::NextToken { .. } => Kind::Int64,
             Task::Regression => Kind::Float,
         };
         let target = device::upload(&Tensor::f_from_slice(&labels)?.f_to_kind(kind)?, device)?;

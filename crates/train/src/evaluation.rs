@@ -2,7 +2,7 @@
 
 use dst_core::predictions::Values;
 use dst_core::record::Scores;
-use dst_core::{Dataset, Model, Pass, Predictions, Result, Split, Task};
+use dst_core::{Dataset, InputShape, Model, Pass, Predictions, Result, Split, Task};
 use tch::{Device, Kind, Tensor};
 
 use crate::loss::Loss;
@@ -16,14 +16,29 @@ use dst_core::correlation::{is_constant, pearson, spearman};
 pub struct Evaluation {
     /// The loss and every metric of the task.
     pub scores: Scores,
-    /// Predictions by class; no rows for regression.
+    /// Predictions by class; no rows for numbers and tokens.
     pub confusion: Confusion,
     /// Is one thing predicted for every sample although the targets differ?
     pub is_constant: bool,
 }
 
 /// Samples of one forward pass; the result depends on it by rounding only.
-pub(crate) const BATCH: usize = 256;
+const BATCH: usize = 256;
+
+/// The most logits of one forward pass over texts: 64 MiB of them.
+const LOGITS: i64 = 1 << 24;
+
+/// Samples of one forward pass over a data set: 256, or fewer where every token of a text has as
+/// many outputs as there are tokens.
+pub(crate) fn batch_size(dataset: &dyn Dataset) -> usize {
+    match (dataset.task(), dataset.input()) {
+        (Task::NextToken { vocabulary }, InputShape::Tokens { length, .. }) => {
+            let texts = LOGITS / vocabulary.saturating_mul(length).max(1);
+            texts.clamp(1, BATCH as i64) as usize
+        }
+        _ => BATCH,
+    }
+}
 
 /// Scores `model` on all samples of `split`, without gradients, in passes such as
 /// [`Pass::EVALUATION`].
@@ -60,7 +75,9 @@ pub(crate) fn watched(
 }
 
 /// As [`watched`] on the test set, with the time that forward passes took and the single
-/// predictions, which are none for more than 65,536 classes.
+/// predictions, which are none for more than 65,536 classes. There are none of tokens either: those
+/// of one text depend on each other, and tests of single predictions would take them for
+/// independent samples.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -91,7 +108,8 @@ fn score(
     let loss = Loss::new(task, 0.0);
     let mut loss_sum = Tensor::zeros([], (Kind::Double, device));
     let (mut order, mut values) = (Vec::new(), Vec::new());
-    for rows in dataset.batches(split, BATCH, None) {
+    let mut tokens = Tokens::default();
+    for rows in dataset.batches(split, batch_size(dataset), None) {
         let batch = dataset.batch(split, &rows, device)?;
         let forward = || model.forward(&batch.input, pass);
         let output = match &mut clock {
@@ -101,11 +119,16 @@ fn score(
         let mean = loss.evaluation(&output, &batch.target)?;
         loss_sum += mean.to_kind(Kind::Double) * rows.len() as f64;
         let predicted = match task {
-            Task::Classification { .. } => output.f_argmax(-1, false)?,
+            Task::Classification { .. } | Task::NextToken { .. } => output.f_argmax(-1, false)?,
             Task::Regression => output.f_squeeze_dim(-1)?,
         };
-        values.push(Tensor::f_stack(&[batch.target, predicted], 0)?);
-        order.extend(rows);
+        match task {
+            Task::NextToken { .. } => tokens.add(&batch.target, &predicted)?,
+            Task::Classification { .. } | Task::Regression => {
+                values.push(Tensor::f_stack(&[batch.target, predicted], 0)?);
+                order.extend(rows);
+            }
+        }
         if observer.evaluating().is_break() {
             return Ok(None);
         }
@@ -115,6 +138,7 @@ fn score(
     let evaluation = match task {
         Task::Classification { classes } => of_classes(loss, pairs.confusion(classes)?),
         Task::Regression => of_numbers(loss, &pairs.columns()?),
+        Task::NextToken { .. } => tokens.evaluation(loss)?,
     };
     Ok(Some((evaluation, pairs)))
 }
@@ -140,6 +164,49 @@ fn of_numbers(loss: f64, [target, predicted]: &[Vec<f64>; 2]) -> Evaluation {
     };
     let is_constant = is_constant(predicted) && !is_constant(target);
     Evaluation { scores, is_constant, confusion: Confusion { counts: Vec::new() } }
+}
+
+/// What is counted of predicted tokens.
+#[derive(Debug, Default)]
+struct Tokens {
+    count: usize,
+    /// For each batch, where it was computed: correct predictions, then the smallest and largest
+    /// token that was predicted, and that was true.
+    counts: Vec<Tensor>,
+}
+
+impl Tokens {
+    /// Targets and predictions of one batch, `Int64 [batch, length]`.
+    fn add(&mut self, target: &Tensor, predicted: &Tensor) -> Result<()> {
+        self.count += target.numel();
+        let correct = predicted.f_eq_tensor(target)?.f_sum(Kind::Int64)?;
+        let [predicted, target] = [predicted, target]
+            .map(|tokens| Ok::<_, tch::TchError>([tokens.f_min()?, tokens.f_max()?]));
+        let numbers = [correct].into_iter().chain(predicted?).chain(target?);
+        self.counts.push(Tensor::f_stack(&numbers.collect::<Vec<_>>(), 0)?);
+        Ok(())
+    }
+
+    fn evaluation(&self, loss: f64) -> Result<Evaluation> {
+        let rows: Vec<Vec<i64>> = match self.counts.is_empty() {
+            true => Vec::new(),
+            false => Vec::try_from(Tensor::f_stack(&self.counts, 0)?)?,
+        };
+        let correct: i64 = rows.iter().map(|row| row[0]).sum();
+        let is_one = |smallest: usize| {
+            let smallest_of_all = rows.iter().map(|row| row[smallest]).min();
+            smallest_of_all == rows.iter().map(|row| row[smallest + 1]).max()
+        };
+        let scores = Scores {
+            loss,
+            accuracy: Some(correct as f64 / self.count.max(1) as f64),
+            // Rounding of a loss that is all but 0 may leave it below.
+            log_likelihood: Some((-loss).min(0.0)),
+            ..Scores::default()
+        };
+        let is_constant = is_one(1) && !is_one(3);
+        Ok(Evaluation { scores, is_constant, confusion: Confusion { counts: Vec::new() } })
+    }
 }
 
 /// Targets and predictions of single samples, batch by batch.
@@ -174,6 +241,9 @@ impl Pairs {
 
     /// In the order of the split.
     fn predictions(&self, task: Task) -> Result<Option<Predictions>> {
+        if let Task::NextToken { .. } = task {
+            return Ok(None);
+        }
         let [targets, predicted] = self.columns()?;
         let pairs = targets.into_iter().zip(predicted);
         let mut sorted: Vec<_> = self.order.iter().zip(pairs).collect();
@@ -186,7 +256,7 @@ impl Pairs {
             Task::Classification { .. } => {
                 Values::Short(values.into_iter().map(|class| class as u16).collect())
             }
-            Task::Regression => {
+            Task::Regression | Task::NextToken { .. } => {
                 Values::Number(values.into_iter().map(|number| number as f32).collect())
             }
         };
@@ -294,6 +364,115 @@ mod tests {
         let flat = scores(0.0);
         assert_eq!((flat.scores.pearson, flat.scores.spearman), (None, None));
         assert!(flat.is_constant && flat.scores.loss.is_finite());
+    }
+
+    /// Texts of two of three tokens: 0 and 1 in turn, from the row's own parity.
+    #[derive(Debug)]
+    struct Texts;
+
+    impl Dataset for Texts {
+        fn input(&self) -> InputShape {
+            InputShape::Tokens { vocabulary: 3, length: 2 }
+        }
+
+        fn task(&self) -> Task {
+            Task::NextToken { vocabulary: 3 }
+        }
+
+        fn len(&self, _: Split) -> usize {
+            300
+        }
+
+        fn batch(&self, _: Split, rows: &[i64], _: Device) -> Result<Batch> {
+            let tokens: Vec<i64> = rows.iter().flat_map(|row| [row % 2, (row + 1) % 2]).collect();
+            let target = Tensor::from_slice(&tokens).reshape([-1, 2]);
+            let ids = target.shallow_clone();
+            let (segments, present) = (ids.zeros_like(), ids.ones_like().to_kind(Kind::Bool));
+            Ok(Batch { input: Input::Tokens { ids, segments, present }, target })
+        }
+
+        fn digest(&self) -> &str {
+            "texts"
+        }
+
+        fn origin(&self) -> &str {
+            "a test"
+        }
+    }
+
+    /// Says of every token that 1 follows with probability 1/2.
+    #[derive(Debug)]
+    struct StubbornWriter;
+
+    impl Model for StubbornWriter {
+        fn forward(&self, input: &Input, _: &Pass<'_>) -> Result<Tensor> {
+            let logits = Tensor::from_slice(&[0.0f32, 2f32.ln(), 0.0]);
+            Ok(logits.expand([input.len(), 2, 3], false))
+        }
+    }
+
+    /// Gives all probability to the token that it reads.
+    #[derive(Debug)]
+    struct Echo;
+
+    impl Model for Echo {
+        fn forward(&self, input: &Input, _: &Pass<'_>) -> Result<Tensor> {
+            let Input::Tokens { ids, .. } = input else { panic!("these are texts") };
+            Ok(ids.one_hot(3).to_kind(Kind::Float) * 1000.0)
+        }
+    }
+
+    #[test]
+    fn tokens_are_scored_one_by_one_and_their_predictions_not_kept() {
+        let mut clock = Clock::new(Device::Cpu);
+        let mut scored = |model: &dyn Model| {
+            timed(model, &Texts, Device::Cpu, &Pass::EVALUATION, &mut clock, &mut Silent)
+                .unwrap()
+                .unwrap()
+        };
+        let (evaluation, predictions) = scored(&StubbornWriter);
+        assert!(predictions.is_none() && evaluation.confusion.counts.is_empty());
+        let Scores { loss, accuracy, log_likelihood, f1_macro, .. } = evaluation.scores;
+        // Of each text one token is 1, of probability 1/2, and one is 0, of 1/4.
+        let expected = (2f64.ln() + 4f64.ln()) / 2.0;
+        assert!((loss - expected).abs() < 1e-6, "{loss}");
+        assert_eq!((accuracy, log_likelihood, f1_macro), (Some(0.5), Some(-loss), None));
+        let perplexity = evaluation.scores.perplexity().unwrap();
+        assert!((perplexity - 8f64.sqrt()).abs() < 1e-5, "{perplexity}");
+        assert!(evaluation.is_constant);
+
+        let (perfect, _) = scored(&Echo);
+        assert_eq!((perfect.scores.accuracy, perfect.scores.perplexity()), (Some(1.0), Some(1.0)));
+        assert!(!perfect.is_constant);
+    }
+
+    #[test]
+    fn batches_of_texts_have_logits_that_fit_into_memory() {
+        #[derive(Debug)]
+        struct Long(i64);
+        impl Dataset for Long {
+            fn input(&self) -> InputShape {
+                InputShape::Tokens { vocabulary: self.0, length: 128 }
+            }
+            fn task(&self) -> Task {
+                Task::NextToken { vocabulary: self.0 }
+            }
+            fn len(&self, _: Split) -> usize {
+                0
+            }
+            fn batch(&self, _: Split, _: &[i64], _: Device) -> Result<Batch> {
+                unreachable!("nothing is read")
+            }
+            fn digest(&self) -> &str {
+                ""
+            }
+            fn origin(&self) -> &str {
+                ""
+            }
+        }
+        let sizes = [256, 4096, i64::MAX].map(|tokens| batch_size(&Long(tokens)));
+        assert_eq!(sizes, [256, 32, 1]);
+        assert_eq!(batch_size(&Squares), 256);
     }
 
     /// Blobs whose batches take the rows from the last to the first, as those of texts take them

@@ -130,7 +130,7 @@ impl RestoredNetwork {
         Ok(Self { model, task, device })
     }
 
-    /// What it says of each sample of a batch, in a pass such as [`Pass::EVALUATION`] with the backend
+    /// What it says of each sample of a batch (of a text, which token follows its last), in a pass such as [`Pass::EVALUATION`] with the backend
     /// that it was built for.
     ///
     /// # Errors
@@ -145,6 +145,11 @@ impl RestoredNetwork {
                 .map(Prediction::Number)
                 .collect());
         }
+        let output = match self.task {
+            // Of a text, the token that follows its last.
+            Task::NextToken { .. } => output.f_select(1, -1)?,
+            _ => output,
+        };
         // As evaluations choose it.
         let class = output.f_argmax(-1, false)?;
         let shares =
@@ -168,7 +173,7 @@ impl RestoredNetwork {
         pass: &Pass<'_>,
     ) -> Result<Vec<Prediction>> {
         let mut by_row = BTreeMap::new();
-        for rows in dataset.batches(split, evaluation::BATCH, None) {
+        for rows in dataset.batches(split, evaluation::batch_size(dataset), None) {
             let batch = dataset.batch(split, &rows, self.device)?;
             by_row.extend(rows.into_iter().zip(self.predict(&batch.input, pass)?));
         }

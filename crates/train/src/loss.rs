@@ -3,7 +3,8 @@
 use dst_core::{Result, Task};
 use tch::{Kind, Reduction, Tensor};
 
-/// Cross-entropy for classes, mean squared error for numbers; always the mean over the batch.
+/// Cross-entropy for classes and tokens, mean squared error for numbers; always the mean over the
+/// batch, and over the tokens of its texts.
 #[derive(Debug, Clone, Copy)]
 pub struct Loss {
     task: Task,
@@ -45,6 +46,14 @@ impl Loss {
                 IGNORED_CLASS,
                 smoothing,
             )?,
+            // [batch, length, vocabulary] and [batch, length]: every token is a row of its own.
+            Task::NextToken { .. } => output.f_flatten(0, -2)?.f_cross_entropy_loss::<Tensor>(
+                &target.f_flatten(0, -1)?,
+                None,
+                Reduction::Mean,
+                IGNORED_CLASS,
+                smoothing,
+            )?,
             // Without the squeeze [batch, 1] and [batch] would broadcast to a square.
             Task::Regression => {
                 output.f_squeeze_dim(-1)?.f_mse_loss(target, Reduction::Mean)?.to_kind(Kind::Float)
@@ -77,6 +86,17 @@ mod tests {
         let target = Tensor::from_slice(&[1.0f32, 4.0, 4.0]);
         let loss = Loss::new(Task::Regression, 0.0).training(&output, &target).unwrap();
         assert!((loss.double_value(&[]) - 5.0 / 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_loss_of_a_text_is_the_mean_over_its_tokens() {
+        // One text of two tokens: probabilities 1/4, 1/4, 1/2 at both.
+        let logits = Tensor::from_slice(&[0.0f32, 0.0, 2f32.ln()]).expand([1, 2, 3], false);
+        let target = Tensor::from_slice(&[2i64, 0]).reshape([1, 2]);
+        let loss = Loss::new(Task::NextToken { vocabulary: 3 }, 0.0);
+        let mean = loss.training(&logits, &target).unwrap().double_value(&[]);
+        assert!((mean - (2f64.ln() + 4f64.ln()) / 2.0).abs() < 1e-6, "{mean}");
+        assert!(loss.training(&logits, &target.reshape([2, 1]).narrow(0, 0, 1)).is_err());
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) fn latency(
     pass: &Pass<'_>,
 ) -> Result<Latency> {
     let _guard = tch::no_grad_guard();
-    let size = BATCH.min(dataset.len(Split::Test));
+    let size = BATCH.min(evaluation::batch_size(dataset)).min(dataset.len(Split::Test));
     let mut inputs = Vec::new();
     for rows in dataset.batches(Split::Test, size, None).iter().take(BATCHES) {
         // All timed batches are of one size.
@@ -108,7 +108,7 @@ pub(crate) fn throughput(
     while times.len() < PASSES && begin.elapsed() + longest <= PASSES_TIME {
         let start = Instant::now();
         let mut clock = Clock::new(device);
-        for rows in dataset.batches(Split::Test, evaluation::BATCH, None) {
+        for rows in dataset.batches(Split::Test, evaluation::batch_size(dataset), None) {
             let input = dataset.batch(Split::Test, &rows, device)?.input;
             let _ = clock.time(|| model.forward(&input, pass))?;
         }

@@ -345,7 +345,9 @@ impl<'a> Trial<'a> {
             inference_ms_per_sample: latency.milliseconds_per_sample,
             inference_batch_size: latency.batch_size,
             inference_samples_per_second,
-            throughput_batch_size: Some(evaluation::BATCH.min(dataset.len(Split::Test)) as u32),
+            throughput_batch_size: Some(
+                evaluation::batch_size(dataset).min(dataset.len(Split::Test)) as u32,
+            ),
             train_seconds: self.seconds,
             peak_memory_bytes,
             peak_memory_kind,
@@ -381,6 +383,7 @@ impl<'a> Trial<'a> {
         let thing = match dataset.task() {
             Task::Classification { .. } => "class",
             Task::Regression => "number",
+            Task::NextToken { .. } => "token",
         };
         let epoch = best.epoch;
         let one_answer = match (best.constant, test.is_constant) {

@@ -105,6 +105,8 @@ pub(crate) const LATER: &[ResultColumn] = &[
     Text("backend", |trial| trial.spec.training.backend.to_string()),
     Text("cpu", |trial| trial.provenance.cpu.clone()),
     Measure("network_bytes"),
+    Measure("test_log_likelihood"),
+    Measure("test_perplexity"),
 ];
 
 /// One epoch.
@@ -144,6 +146,10 @@ pub(crate) const LAYER: &[Column<LayerRecord>] = &[
 /// What came after the label of the group.
 pub(crate) const LATER_LAYER: &[Column<LayerRecord>] =
     &[("backend", |row| row.backend.map(|backend| backend.to_string()).unwrap_or_default())];
+
+/// What came after the label of the group.
+pub(crate) const LATER_EPOCH: &[Column<EpochRecord>] =
+    &[("validation_log_likelihood", |row| optional(row.validation.log_likelihood))];
 
 /// What all layers of an epoch have together, behind [`EPOCH`] in `history.csv`; empty if it is not known.
 pub(crate) fn network(column: NetworkColumn, record: Option<&NetworkRecord>) -> String {

@@ -116,6 +116,7 @@ fn label(labels: &BTreeMap<&str, &str>, trial: &TrialRecord) -> String {
 fn history_table(name: &str, trials: &[&TrialRecord], labels: &BTreeMap<&str, &str>) -> Document {
     let networks = network::COLUMNS.iter().map(|column| column.name);
     let header = columns::EPOCH.iter().map(|(name, _)| *name).chain(networks).chain(["label"]);
+    let header = header.chain(columns::LATER_EPOCH.iter().map(|(name, _)| *name));
     course_table(name, trials, header, |trial| {
         let by_epoch = NetworkRecord::by_epoch(&trial.layers);
         let cells = |row: &EpochRecord| {
@@ -123,6 +124,7 @@ fn history_table(name: &str, trials: &[&TrialRecord], labels: &BTreeMap<&str, &s
             let own = columns::EPOCH.iter().map(|(_, cell)| cell(row));
             own.chain(network::COLUMNS.iter().map(|column| columns::network(*column, network)))
                 .chain([label(labels, trial)])
+                .chain(columns::LATER_EPOCH.iter().map(|(_, cell)| cell(row)))
                 .collect()
         };
         trial.history.iter().map(cells).collect()

@@ -131,6 +131,7 @@ impl Desk {
         own_data::images(&plain.path("photos"));
         own_data::idx(&plain.path("data/FashionMNIST/raw"));
         own_data::texts(&plain.path("reviews.csv"), &["text"]);
+        own_data::book(&plain.path("book.txt"));
         fs::create_dir(plain.path("pairs")).expect("room");
         own_data::texts(&plain.path("pairs/train.csv"), &["question", "answer"]);
         let trial = plain.results().into_keys().next().expect("a result")[..8].to_owned();

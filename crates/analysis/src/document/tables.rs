@@ -62,6 +62,14 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
          what the method needs for one sample."
             .to_owned(),
     );
+    if metric == Metric::LogLikelihood {
+        insert_perplexity(&mut table, judgement);
+        table.notes.push(
+            "The log-likelihood is the mean over all tokens of the test, in nats; perplexity is e to the \
+             power of its negative, and lower is better. A difference of -0.01 is a perplexity 1 % higher."
+                .to_owned(),
+        );
+    }
     let levels: Vec<f64> =
         judgement.comparisons.iter().filter_map(|c| Some(c.evidence?.level)).collect();
     let lowest = levels.iter().copied().reduce(f64::min);
@@ -76,6 +84,20 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
         ));
     }
     table
+}
+
+/// A column behind that of the log-likelihood, which is what verdicts are about.
+fn insert_perplexity(table: &mut Table, judgement: &Judgement<'_>) {
+    table.columns.insert(2, Column::new("perplexity", "test_perplexity_mean"));
+    for (row, group) in table.rows.iter_mut().zip(judgement.groups()) {
+        let values: Option<Vec<f64>> =
+            group.outcomes().iter().map(|outcome| outcome.test.perplexity()).collect();
+        let cell = values.and_then(|values| dst_stats::summary(&values).ok()).map(|summary| {
+            let sd = summary.sd.map_or_else(String::new, |sd| format!(" ± {}", fixed(sd)));
+            Cell::Number { value: summary.mean, text: format!("{}{sd}", fixed(summary.mean)) }
+        });
+        row.insert(2, cell.unwrap_or(Cell::Empty));
+    }
 }
 
 fn mean_cell(metric: Metric, scores: &[f64]) -> Cell {

@@ -1,10 +1,11 @@
 //! The layers of BERT and how they are joined.
 
-use dst_core::layers::{DenseLinear, Embedding, LayerNorm};
+use dst_core::layers::{Embedding, LayerNorm};
 use dst_core::tch::{Kind, Tensor};
 use dst_core::{Builder, Error, Input, Linear, Model, Pass, Result};
 
 use super::{Bert, BertActivation, PrunableWeights};
+use crate::projection::{Projection, dropout};
 
 /// An encoder and the classifier on its pooled first token.
 #[derive(Debug)]
@@ -108,22 +109,6 @@ impl Model for Network {
     }
 }
 
-/// A linear layer that is prunable in one network and dense in another.
-#[derive(Debug)]
-enum Projection {
-    Prunable(Linear),
-    Dense(DenseLinear),
-}
-
-impl Projection {
-    fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
-        match self {
-            Self::Prunable(layer) => layer.forward(input, pass),
-            Self::Dense(layer) => layer.forward(input),
-        }
-    }
-}
-
 /// Attention and feed-forward network, each with its residual sum and norm.
 #[derive(Debug)]
 struct Block {
@@ -195,10 +180,4 @@ impl Block {
         let output = dropout(self.narrow.forward(&wide, pass), self.dropout, pass);
         Ok(self.output_norm.forward(&(output + signal)))
     }
-}
-
-/// Dropout in training, drawn from libtorch's generator, which the loop seeds for every batch.
-/// Without it nothing is drawn, so the generator does not move.
-fn dropout(signal: Tensor, share: f64, pass: &Pass<'_>) -> Tensor {
-    if pass.training && share > 0.0 { signal.dropout(share, true) } else { signal }
 }

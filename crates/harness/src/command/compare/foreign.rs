@@ -286,8 +286,7 @@ fn scores(cells: &Cells<'_>) -> Result<Option<(Metric, Scores)>> {
 
 fn score(cells: &Cells<'_>, role: Role, metric: Metric) -> Result<Option<f64>> {
     let Some(value) = cells.number(role)? else { return Ok(None) };
-    let range = if metric.is_share() { 0.0..=1.0 } else { -1.0..=1.0 };
-    if value.is_finite() && !range.contains(&value) {
+    if value.is_finite() && !metric.can_be(value) {
         let name = cells.column(role).map_or("the score", |(column, _)| column.name.as_str());
         return Err(Error::data(format!("{name} {value} is not in {}", metric.range()))
             .hint("write shares as shares, 0.98 or '98 %', or call the column 'accuracy %'"));
@@ -303,6 +302,7 @@ fn slot(scores: &mut Scores, metric: Metric) -> &mut Option<f64> {
         Metric::Matthews => &mut scores.matthews,
         Metric::Pearson => &mut scores.pearson,
         Metric::Spearman => &mut scores.spearman,
+        Metric::LogLikelihood => &mut scores.log_likelihood,
     }
 }
 

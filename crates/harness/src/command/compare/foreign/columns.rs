@@ -66,6 +66,7 @@ const METRICS: &[(Metric, &[&str])] = &[
     (Metric::Matthews, &["matthews", "matthews_correlation", "mcc"]),
     (Metric::Pearson, &["pearson", "pearsonr", "pearson_correlation"]),
     (Metric::Spearman, &["spearman", "spearmanr", "spearman_correlation"]),
+    (Metric::LogLikelihood, &["log_likelihood", "loglikelihood"]),
 ];
 
 /// What trackers write before the names of settings and results: W&B, MLflow, TensorBoard.
