@@ -3,7 +3,7 @@
 use std::fs;
 
 use end_to_end::Sandbox;
-use end_to_end::own_data::{idx, images, table};
+use end_to_end::own_data::{book, idx, images, table};
 use serde_json::Value;
 
 const USAGE: i32 = 2;
@@ -51,6 +51,47 @@ fn every_format_trains_first_try_and_nothing_twice() {
     let report = sandbox.report();
     let trials = report.iter().find(|(name, _)| name.ends_with("trials.csv")).unwrap().1;
     assert!(trials.contains("csv:iris@"), "{trials}");
+}
+
+/// The network is far too small for a language and large enough for letters that follow letters.
+#[test]
+fn a_decoder_learns_a_text_and_reports_say_its_perplexity() {
+    let sandbox = Sandbox::new();
+    book(&sandbox.path("book.txt"));
+    let line = "grid --strategies rigl,set,dense --datasets text:book.txt --sparsity 0.5 --epochs 4 \
+                --batch-size 16 --seeds 0..2 --set text.context=16 --set decoder.layers=1 \
+                --set decoder.width=16 --set decoder.heads=2 --set *.interval=5% --keep all \
+                --backend auto";
+    let _ = sandbox.run(line).well();
+    let results = sandbox.results();
+    assert_eq!(results.len(), 6);
+    let report = sandbox.report();
+    let file = |end: &str| report.iter().find(|(name, _)| name.ends_with(end)).unwrap().1;
+    let trials = file("trials.csv");
+    let mut rows = trials.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    // Places from the end, because cells before them hold commas; parameters follow.
+    let place = header.len() - header.iter().position(|name| *name == "test_perplexity").unwrap();
+    for row in rows {
+        let perplexity: f64 = row[row.len() - place].parse().unwrap();
+        // Guessing among 256 bytes has 256, among the 23 that occur alike often 23.
+        assert!((1.0..20.0).contains(&perplexity), "{perplexity}: {row:?}");
+    }
+    let words = fs::read_to_string(sandbox.path("runs/report/report.md")).unwrap();
+    for expected in ["perplexity", "log-likelihood", "lower is better"] {
+        assert!(words.contains(expected), "{expected}: {words}");
+    }
+    // Tokens of a text are no independent samples.
+    assert!(!words.contains("McNemar"), "{words}");
+
+    fs::write(sandbox.path("start.txt"), "A fox sees a hare in the gras").unwrap();
+    let id = results.keys().next().unwrap();
+    let said = sandbox.run(&format!("predict {id} start.txt")).well();
+    let cells: Vec<&str> = said.stdout.trim().split('\t').collect();
+    assert_eq!((cells.len(), cells[0]), (3, "start.txt"), "{}", said.stdout);
+    assert!(cells[1].starts_with('"') && cells[1].ends_with('"'), "{}", said.stdout);
+    let said = sandbox.run(&format!("predict {id} --split test")).well();
+    assert!(said.stderr.contains("has no stored predictions"), "{}", said.stderr);
 }
 
 #[test]
@@ -123,6 +164,9 @@ fn mistakes_are_named_before_anything_is_stored() {
         ("image-folder:iris.csv", DATA, "iris.csv: this is a file"),
         ("idx:iris.csv", DATA, "iris.csv: this is a file"),
         ("idx:empty", DATA, "has no file *train-images-idx3-ubyte"),
+        ("text:empty", DATA, "empty has no train.txt"),
+        ("text:none.txt", DATA, "text:none.txt: there is no such file or folder"),
+        ("text:bad.csv", DATA, "the training part has 11 tokens, and a window of 128"),
         ("cvs:iris.csv", USAGE, "unknown data set 'cvs:iris.csv'"),
     ] {
         let line = format!("grid --strategies rigl,dense --epochs 1 --datasets {datasets}");

@@ -66,7 +66,7 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
         insert_perplexity(&mut table, judgement);
         table.notes.push(
             "The log-likelihood is the mean over all tokens of the test, in nats; perplexity is e to the \
-             power of its negative, and lower is better. A difference of -0.01 is a perplexity 1 % higher."
+             power of its negative, and lower is better. A difference of \u{2212}0.01 is a perplexity 1 % higher."
                 .to_owned(),
         );
     }
