@@ -6,7 +6,7 @@ use dst_core::{
     Architecture, Backend, Conv2d, Convolution, DenseBackend, GradientScope, Input, InputShape,
     LayerBackend, Linear, Model, Pass, SeedStreams, Start, Task, Topology,
 };
-use dst_models::{LeNet5, Mlp, ResNet20, SmallCnn};
+use dst_models::{Decoder, LeNet5, Mlp, PrunableLayers, ResNet20, SmallCnn};
 use dst_sparse::SparseBackend;
 
 /// What a training step gives: output, gradient of the input, gradients of parameters by name.
@@ -183,14 +183,54 @@ fn networks_with_norms() {
         let ours = case.step(&sparse, &input, GradientScope::Active, forward);
         let theirs = case.step(&DenseBackend, &input, GradientScope::Active, forward);
         close("output", &ours.0, &theirs.0);
-        // Norms divide differences of nearly equal numbers.
-        let angle = |one: &Tensor, other: &Tensor| {
-            let product = (one * other).sum(Kind::Double).double_value(&[]);
-            product / (one.norm().double_value(&[]) * other.norm().double_value(&[]))
-        };
         for ((name, ours), (_, theirs)) in ours.2.iter().zip(&theirs.2) {
             assert!(angle(ours, theirs) > 1.0 - 1e-4, "{name}: {}", angle(ours, theirs));
         }
+    }
+}
+
+/// The cosine between two gradients. Norms divide differences of nearly equal numbers, so that single
+/// entries of gradients before them may differ by more than rounding.
+fn angle(one: &Tensor, other: &Tensor) -> f64 {
+    let product = (one * other).sum(Kind::Double).double_value(&[]);
+    product / (one.norm().double_value(&[]) * other.norm().double_value(&[]))
+}
+
+/// Attention, norms and an output for every token.
+#[test]
+fn a_decoder_of_text() {
+    let text = InputShape::Tokens { vocabulary: 17, length: 12 };
+    let task = Task::NextToken { vocabulary: 17 };
+    let decoder = Decoder {
+        layers: 2,
+        width: 32,
+        heads: 4,
+        prunable: PrunableLayers::Linear,
+        ..Decoder::default()
+    };
+    let (mut case, model) = Case::new(0.2, |builder| decoder.build(text, task, builder).unwrap());
+    let ids = (Tensor::arange(36, (Kind::Int64, Device::Cpu)) * 5).remainder(17).reshape([3, 12]);
+    let tokens = Input::Tokens {
+        segments: ids.zeros_like(),
+        present: ids.ones_like().to_kind(Kind::Bool),
+        ids,
+    };
+    // Tokens have no gradient, what is added to the logits does.
+    let forward = |added: &Tensor, pass: &Pass<'_>| model.forward(&tokens, pass).unwrap() + added;
+    let (added, sparse) = (noise(&[3, 12, 17]), SparseBackend::new(1).unwrap());
+    for scope in [GradientScope::Active, GradientScope::All] {
+        let ours = case.step(&sparse, &added, scope, forward);
+        let theirs = case.step(&DenseBackend, &added, scope, forward);
+        close("output", &ours.0, &theirs.0);
+        for ((name, ours), (_, theirs)) in ours.2.iter().zip(&theirs.2) {
+            // A constant in all keys changes nothing: what its gradient is, is rounding.
+            if !name.ends_with("key.bias") {
+                assert!(angle(ours, theirs) > 1.0 - 1e-4, "{name}: {}", angle(ours, theirs));
+            }
+        }
+    }
+    for (name, weight) in case.parameters.prunable() {
+        assert_eq!(sparse.last_used(weight), LayerBackend::Sparse, "{name}");
     }
 }
 

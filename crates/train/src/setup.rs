@@ -46,7 +46,7 @@ pub(crate) fn build_for(
 ) -> Result<Box<dyn Model>> {
     let classes = match dataset.task() {
         Task::Classification { classes } => classes as usize,
-        Task::Regression => 0,
+        Task::Regression | Task::NextToken { .. } => 0,
     };
     let names: Option<Vec<String>> =
         (0..classes).map(|class| dataset.class_name(class).map(str::to_owned)).collect();
