@@ -73,18 +73,22 @@ pub fn texts(path: &Path, columns: &[&str]) {
     fs::write(path, text).expect("room");
 }
 
-/// A text of 20 kB in which every sentence is one of eight.
+/// A text of 50 kB: eight sentences, said by people whose names are of three of eight syllables.
 ///
 /// # Panics
 /// If it cannot be written.
 pub fn book(path: &Path) {
     let mut text = String::new();
-    for sentence in 0..500u32 {
+    for sentence in 0..1000u32 {
         let who = ["A fox", "The owl"][(sentence % 2) as usize];
         let does = ["sees", "hears"][(sentence / 2 % 2) as usize];
         let whom =
             ["a hare in the grass", "the brook behind the mill"][(sentence / 4 % 2) as usize];
-        writeln!(text, "{who} {does} {whom}, and so it goes.").expect("room");
+        let drawn = sentence.wrapping_mul(2_654_435_761) >> 23;
+        let syllables = ["ba", "do", "ki", "lu", "me", "no", "ri", "su"];
+        let syllable = |place: u32| syllables[(drawn >> place & 7) as usize];
+        let name = [0, 3, 6].map(syllable).concat();
+        writeln!(text, "{who} {does} {whom}, says {name}.").expect("room");
     }
     fs::write(path, text).expect("room");
 }

@@ -64,6 +64,7 @@ fn command(sign: char) -> Option<&'static str> {
         '≥' => "$\\geq$",
         '≈' => "$\\approx$",
         '→' => "$\\rightarrow$",
+        '∞' => "$\\infty$",
         _ => return None,
     })
 }
@@ -85,8 +86,8 @@ mod tests {
     #[test]
     fn what_reports_write_beyond_ascii_needs_no_package() {
         assert_eq!(
-            escaped("1 ± 2 … 3–4 × 5 ≥ 6"),
-            "1 $\\pm$ 2 \\dots{} 3--4 $\\times$ 5 $\\geq$ 6"
+            escaped("1 ± 2 … 3–4 × 5 ≥ 6 ∞"),
+            "1 $\\pm$ 2 \\dots{} 3--4 $\\times$ 5 $\\geq$ 6 $\\infty$"
         );
         assert_eq!(escaped("Müller"), "Müller");
     }
