@@ -205,8 +205,7 @@ pub struct Scores {
     pub pearson: Option<f64>,
     /// The same of ranks, where equal values share the mean of their ranks.
     pub spearman: Option<f64>,
-    /// Mean over tokens of the natural logarithm of the probability of the true next token, at most
-    /// 0: the loss with the other sign.
+    /// Mean natural logarithm of the probability of the true next token: the loss times -1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_likelihood: Option<f64>,
 }
@@ -225,8 +224,8 @@ impl Scores {
         }
     }
 
-    /// Of a model of text, e to the mean loss of a token: among how many equally probable tokens a
-    /// choice would be as uncertain. At least 1, and lower is better.
+    /// Of tokens, e to the mean loss: among how many equally probable tokens a choice would be as
+    /// uncertain. At least 1, and lower is better.
     pub fn perplexity(&self) -> Option<f64> {
         self.log_likelihood.map(|mean| (-mean).exp())
     }
