@@ -1,5 +1,5 @@
-//! Links every plug-in that `Cargo.toml` lists, with the digest of its sources, and asks git for
-//! the commit.
+//! Links every plug-in that `Cargo.toml` lists, with the digest of its sources, asks git for the
+//! commit, and tells installed binaries where libtorch lies.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,10 +15,36 @@ const OTHERS: [&str; 1] = ["report-"];
 const TREE: [&str; 7] =
     ["Cargo.lock", "Cargo.toml", "crates", "datasets", "models", "reports", "strategies"];
 
+/// Versions 3.x of Python for which there is a torch of the version that tch needs.
+const PYTHON_MINORS: std::ops::RangeInclusive<u8> = 10..=14;
+
 fn main() -> io::Result<()> {
     dst_sources::write_plugins(&TRAINED, &OTHERS)?;
     println!("cargo::rustc-env=HARNESS_COMMIT={}", commit().unwrap_or_default());
+    write_loader_paths();
     Ok(())
+}
+
+/// Where binaries that left the clone look for libtorch. The paths inside the clone are in `.cargo/config.toml`;
+/// these are no flags of every crate, so that changing one compiles nothing again.
+fn write_loader_paths() {
+    let origin = match env::var("CARGO_CFG_TARGET_OS").as_deref() {
+        Ok("linux") => "$ORIGIN",
+        Ok("macos") => "@executable_path",
+        _ => return,
+    };
+    let write = |binary: &str, path: &str| {
+        println!("cargo::rustc-link-arg-bin={binary}=-Wl,-rpath,{origin}/{path}");
+    };
+    // The folders of `cargo xtask install`.
+    write("harness", "../lib");
+    if env::var_os("CARGO_FEATURE_WHEEL").is_some() {
+        // The program that Python installs starts this one with a loader path. These are for those who start it
+        // without, such as the nodes of a cluster.
+        for minor in PYTHON_MINORS {
+            write("harness-native", &format!("../lib/python3.{minor}/site-packages/torch/lib"));
+        }
+    }
 }
 
 /// The commit, `-dirty` if the tree differs from it; none outside git.

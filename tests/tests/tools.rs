@@ -1,6 +1,9 @@
 //! What helps before the first grid: the doctor, manual pages, hints at typing mistakes.
 
-use end_to_end::Sandbox;
+use std::fs;
+use std::process::Command;
+
+use end_to_end::{Sandbox, said};
 use serde_json::Value;
 
 #[test]
@@ -15,6 +18,48 @@ fn the_doctor_says_what_is_there_and_what_to_do() {
     assert!(!sandbox.path("runs").exists());
     let list: Value = serde_json::from_str(&sandbox.run("doctor --json").well().stdout).unwrap();
     assert!(list.as_array().unwrap().iter().all(|it| it["found"].is_string()), "{list}");
+}
+
+#[test]
+fn the_version_says_what_is_at_work() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run("--version").well().stdout;
+    let lines: Vec<&str> = said.lines().collect();
+    let [harness, libtorch, processor] = lines[..] else { panic!("{said}") };
+    let (name, commit) = harness.split_once(" (").expect(harness);
+    assert_eq!(name, concat!("harness ", env!("CARGO_PKG_VERSION")));
+    assert!(commit.starts_with("commit ") || commit == "outside git)", "{commit}");
+    assert!(libtorch.starts_with("libtorch 2.") && libtorch.contains(" of /"), "{libtorch}");
+    assert!(processor.starts_with("processor with "), "{processor}");
+    assert!(processor.contains("; sparse kernels use "), "{processor}");
+    // The short one is for scripts.
+    let short = sandbox.run("-V").well().stdout;
+    assert_eq!(short, concat!("harness ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn bash_completes_both_spellings_and_leaves_cargo_to_itself() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("script"), sandbox.run("completions bash").well().stdout).unwrap();
+    let complete = |function: &str, line: &str| {
+        let words = line.split(' ').map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+        let last = line.split(' ').count() - 1;
+        let (program, word) =
+            (line.split(' ').next().unwrap(), line.split(' ').next_back().unwrap());
+        let script = format!(
+            "_of_cargo() {{ COMPREPLY=(\"cargo was asked for $2\"); }}\n\
+             complete -F _of_cargo cargo\nsource ./script\nsource ./script\n\
+             COMP_WORDS=({words}); COMP_CWORD={last}\n\
+             {function} '{program}' '{word}' ''\nprintf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let mut bash = Command::new("bash");
+        bash.args(["--norc", "-c", &script]).current_dir(sandbox.path("."));
+        said(&mut bash).well().stdout
+    };
+    assert_eq!(complete("_harness", "harness new-s"), "new-strategy\n");
+    assert_eq!(complete("_harness_of_cargo", "cargo harness new-s"), "new-strategy\n");
+    assert_eq!(complete("_harness_of_cargo", "cargo harness store g"), "gc\n");
+    assert_eq!(complete("_harness_of_cargo", "cargo bui"), "cargo was asked for bui\n");
 }
 
 #[test]

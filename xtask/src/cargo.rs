@@ -53,6 +53,22 @@ pub(crate) fn run(command: &mut Command) -> Result {
     }
 }
 
+/// What `cargo metadata` says of the packages of `Cargo.lock`.
+///
+/// # Errors
+/// When cargo fails: what it said.
+pub(crate) fn metadata(workspace: &Path, arguments: &[&str]) -> Result<serde_json::Value> {
+    let mut command = command(workspace);
+    command.args(["metadata", "--format-version", "1", "--locked"]).args(arguments);
+    let output = command.output().map_err(|e| format!("cargo metadata does not start: {e}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("cargo metadata failed: {}", said.trim()));
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| format!("what cargo metadata says cannot be read: {e}"))
+}
+
 /// Lets the next build compile `package` again in every profile.
 pub(crate) fn forget(workspace: &Path, package: &str) {
     for profile in ["release", "dev"] {

@@ -12,7 +12,9 @@ mod cargo;
 mod ci;
 mod digest;
 mod disk;
+mod install;
 mod libtorch;
+mod licences;
 mod minilm;
 mod mnist;
 mod scratch;
@@ -34,6 +36,8 @@ struct Cli {
 enum Task {
     /// Fetch libtorch 2.13.0 if there is none, and point .libtorch/current to it.
     Libtorch(libtorch::Args),
+    /// Build the harness and install it with its libtorch, completions and manual pages.
+    Install(install::Args),
     /// Set up, build and start the harness (what `cargo harness` does).
     #[command(disable_help_flag = true)]
     Harness {
@@ -48,6 +52,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Write the licences of all crates that the harness contains to LICENSE-THIRD-PARTY.
+    Licences,
     /// Check what the compiler does not: dependency arrows, linked plug-ins, links, file sizes.
     Tidy,
     /// Run every check that a change must pass.
@@ -67,8 +73,10 @@ fn main() -> ExitCode {
     let passed_on = || -> Vec<OsString> { std::env::args_os().skip(2).collect() };
     let outcome = match Cli::parse().task {
         Task::Libtorch(args) => libtorch::ensure(&workspace, &args),
+        Task::Install(args) => install::run(&workspace, &args),
         Task::Harness { .. } => cargo::harness(&workspace, &passed_on()),
         Task::Test { .. } => cargo::test(&workspace, &passed_on()),
+        Task::Licences => licences::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
         Task::Ci => ci::run(&workspace),
         Task::Torture(args) => torture::run(&workspace, &args),

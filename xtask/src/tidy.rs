@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: what the compiler does not check.
 //!
 //! Each check reads a [`Tree`] and returns its findings, so that tests need only a few small
-//! files; the last one asks Cargo. A finding names the place, what is wrong and what to do.
+//! files; the last two ask Cargo. A finding names the place, what is wrong and what to do.
 
 use std::fmt;
 use std::io::Write;
@@ -13,6 +13,7 @@ mod arrows;
 mod features;
 mod plugins;
 mod prose;
+mod rust_version;
 mod source;
 mod tree;
 
@@ -59,6 +60,7 @@ pub(crate) fn run(workspace: &Path) -> Result {
     let tree = Tree::of(workspace)?;
     let mut findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&tree)).collect();
     findings.extend(features::united(workspace, &tree)?);
+    findings.extend(rust_version::kept(workspace)?);
     findings.sort_by(|a, b| (&a.path, a.line, &a.what).cmp(&(&b.path, b.line, &b.what)));
     let lines: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
     // A reader may have seen enough and closed the pipe.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use dst_executor::exit::{self, Exit};
 
@@ -15,6 +15,7 @@ mod networks;
 mod power;
 mod store;
 mod tools;
+mod version;
 
 pub use bench::BenchArgs;
 pub use cluster::{CancelArgs, ConcludeArgs, WorkArgs};
@@ -29,7 +30,7 @@ pub use tools::{CompletionsArgs, DoctorArgs, ManArgs};
 
 /// Trains grids of sparse networks and tells whether the differences are real.
 #[derive(Debug, Parser)]
-#[command(name = "harness", version, long_version = LONG_VERSION, after_help = exit::TABLE)]
+#[command(name = "harness", version, after_help = exit::TABLE)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -562,7 +563,10 @@ pub struct ScaffoldArgs {
 /// # Errors
 /// The exit code when there is nothing more to do.
 pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, Exit> {
-    Cli::try_parse_from(arguments).map_err(|error| {
+    let mut command = command().long_version(version::long());
+    let matches = command.try_get_matches_from_mut(arguments);
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        let error = error.format(&mut command);
         let failed = error.use_stderr();
         match error.print() {
             _ if failed => Exit::Usage,
@@ -572,11 +576,7 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, Exit> {
     })
 }
 
-/// The version and the commit that it was built from.
-const LONG_VERSION: &str =
-    concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("HARNESS_COMMIT"), ")");
-
-/// The command as clap knows it, for completions.
+/// The command as clap knows it, for completions and manual pages.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
 }

@@ -32,6 +32,11 @@ inventory::collect!(Sources);
 /// differed from it; empty outside git.
 pub const COMMIT: &str = env!("HARNESS_COMMIT");
 
+/// The commit for people: `commit 0123456789ab`, or `outside git`.
+pub(crate) fn commit_in_words() -> String {
+    if COMMIT.is_empty() { "outside git".to_owned() } else { format!("commit {COMMIT}") }
+}
+
 /// Digests of the crates that take part in a training, by name.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! One trial in its own process: the body of `harness run`.
 
 mod allocator;
-mod libtorch;
+pub(crate) mod libtorch;
 mod observer;
 mod panics;
 

@@ -33,3 +33,30 @@ fn the_code_of_my_method_is_that_of_the_example() {
         assert!(source.contains(block), "examples/my-method/src/lib.rs lacks\n{block}");
     }
 }
+
+/// What stands in two files because two programs read it.
+#[test]
+fn versions_agree() {
+    let value = |path: &str, key: &[&str]| {
+        let table: toml::Table = read(path).parse().unwrap_or_else(|e| panic!("{path}: {e}"));
+        let last = key.iter().fold(toml::Value::Table(table), |value, key| value[*key].clone());
+        last.as_str().unwrap_or_else(|| panic!("{path}: {key:?} is no text")).to_owned()
+    };
+    let version = value("Cargo.toml", &["workspace", "package", "version"]);
+    let citation = read("CITATION.cff");
+    assert!(citation.lines().any(|line| line == format!("version: {version}")), "{version}");
+
+    let torch = read("xtask/src/libtorch.rs");
+    let torch = torch.split_once("const VERSION: &str = \"").expect("the version").1;
+    let torch = torch.split_once('"').expect("its end").0;
+    let wheel = read("pyproject.toml");
+    assert!(wheel.contains(&format!("dependencies = [\"torch=={torch}\"]")), "not {torch}");
+
+    let rust = value("Cargo.toml", &["workspace", "package", "rust-version"]);
+    for page in ["docs/start.md", "RELEASING.md"] {
+        let text = read(page);
+        let says = text.contains(&format!("Rust {rust} or later"))
+            || text.contains(&format!("cargo +{rust} "));
+        assert!(says, "{page} names another Rust than {rust}");
+    }
+}

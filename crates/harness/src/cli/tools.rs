@@ -21,7 +21,12 @@ pub(super) const COMPLETIONS_HELP: &str = "\
 Examples:
   harness completions bash > ~/.local/share/bash-completion/completions/harness
   harness completions zsh > ~/.zfunc/_harness
-  harness completions fish > ~/.config/fish/completions/harness.fish";
+  harness completions fish > ~/.config/fish/completions/harness.fish
+  source <(cargo harness completions bash)
+
+A script completes `harness` and, once it is loaded, `cargo harness` too. Shells load the files above when
+`harness` is completed; in a clone, put the last line into ~/.bashrc, its like into ~/.zshrc after compinit,
+or `cargo harness completions fish | source` into ~/.config/fish/config.fish.";
 
 /// What `harness man --help` ends with.
 pub(super) const MAN_HELP: &str = "\

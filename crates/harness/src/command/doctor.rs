@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::preflight;
 use crate::cli::DoctorArgs;
-use crate::code::COMMIT;
+use crate::code::commit_in_words;
 use crate::run::libtorch_version;
 use crate::text::{bytes, hanging};
 use crate::{flags, output};
@@ -69,9 +69,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<Exit> {
 }
 
 fn harness() -> Finding {
-    let commit =
-        if COMMIT.is_empty() { "outside git".to_owned() } else { format!("commit {COMMIT}") };
-    Finding::new("harness", format!("{} ({commit})", env!("CARGO_PKG_VERSION")))
+    Finding::new("harness", format!("{} ({})", env!("CARGO_PKG_VERSION"), commit_in_words()))
 }
 
 fn libtorch() -> Finding {

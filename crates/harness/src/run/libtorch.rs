@@ -1,7 +1,7 @@
 //! Which libtorch is at work.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The version beside the library that this process has loaded, such as `2.13.0+cpu`; if it
 /// cannot be found, the one that the bindings are made for.
@@ -9,14 +9,19 @@ pub(crate) fn version() -> String {
     loaded().unwrap_or_else(|| "2.13".into())
 }
 
-fn loaded() -> Option<String> {
+/// The folder with `lib` from which this process has loaded it, where the system tells.
+pub(crate) fn folder() -> Option<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
     let library = maps
         .lines()
         .filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])))
         .find(|path| path.file_name().is_some_and(|name| name == "libtorch_cpu.so"))?;
+    Some(library.parent()?.parent()?.to_owned())
+}
+
+fn loaded() -> Option<String> {
     // Archives have `build-version` beside `lib`, Python packages `version.py`.
-    let root = library.parent()?.parent()?;
+    let root = folder()?;
     if let Ok(text) = fs::read_to_string(root.join("build-version")) {
         return Some(text.trim().to_owned());
     }
