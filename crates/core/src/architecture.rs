@@ -179,6 +179,11 @@ pub trait Model: Debug {
     fn origin(&self) -> Option<&str> {
         None
     }
+
+    /// What a user should hear of those weights before anything is trained, in a sentence.
+    fn caution(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A family of networks. Like a strategy, the config is the architecture: a plain serde struct

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::classes::Classifier;
+use crate::weights::LoadReport;
 use crate::{check, weights};
 
 /// A BERT encoder (Devlin et al. 2019) with a classifier on its pooled first token.
@@ -219,8 +220,10 @@ impl Bert {
         let mut network = network::Network::build(self, outputs, builder);
         if let (Some(file), Some(config)) = (&file, &config) {
             let classifier = Classifier::of(config, builder.classes());
-            let origin = load(builder.parameters(), file, &classifier)?;
-            network.origin = Some(format!("{}: {origin}", file.display()));
+            let (report, caution) = load(builder.parameters(), file, &classifier)?;
+            let of_file = |text: String| format!("{}: {text}", file.display());
+            network.origin = Some(of_file(report.to_string()));
+            network.caution = caution.map(of_file);
         }
         Ok(Box::new(network))
     }
@@ -272,15 +275,19 @@ fn differs(key: &str, theirs: &dyn Display, ours: &dyn Display) -> Error {
         .hint(format!("set {key} = {theirs}, or choose another model"))
 }
 
-/// Loads a file of weights, with its classifier as far as that is for these classes: in words, what
-/// became of the tensors.
-fn load(parameters: &Parameters, file: &Path, classifier: &Classifier) -> Result<String> {
+/// Loads a file of weights, with its classifier as far as that is for these classes: what became of the
+/// tensors, and what of the classifier if that is not what one expects.
+fn load(
+    parameters: &Parameters,
+    file: &Path,
+    classifier: &Classifier,
+) -> Result<(LoadReport, Option<String>)> {
     let is_left_out =
         |name: &str| matches!(classifier, Classifier::Other { .. }) && name.starts_with(CLASSIFIER);
     let report = weights::load_if(parameters, file, |name| !is_left_out(name))?;
     report.require_all_but(&OPTIONAL).map_err(|error| error.at(file.display().to_string()))?;
     let loaded = |name: &str| report.loaded.iter().any(|known| known == name);
-    match classifier {
+    let caution = match classifier {
         Classifier::Reordered { order } if loaded("classifier.weight") => {
             let order = Tensor::from_slice(order);
             for (_, parameter) in
@@ -290,16 +297,18 @@ fn load(parameters: &Parameters, file: &Path, classifier: &Classifier) -> Result
                 let order = order.to_device(rows.device());
                 no_grad(|| rows.f_copy_(&rows.f_index_select(0, &order)?))?;
             }
-            Ok(format!("{report}; its classes were put into the order of the data set"))
+            Some("the classes of its classifier were put into the order of the data set".to_owned())
         }
         Classifier::Other { names }
             if report.extra.iter().any(|name| name.contains(CLASSIFIER)) =>
         {
-            Ok(format!(
-                "{report}; its classifier is for other classes ({}), so that ours starts at random",
+            Some(format!(
+                "its classifier tells other classes ({}) than the data set has, so that the new one starts at \
+                 random",
                 names.join(", ")
             ))
         }
-        _ => Ok(report.to_string()),
-    }
+        _ => None,
+    };
+    Ok((report, caution))
 }

@@ -68,6 +68,11 @@ pub struct Estimator<'a> {
 }
 
 impl<'a> Estimator<'a> {
+    /// As [`Model::caution`].
+    pub fn caution(&self) -> Option<&str> {
+        self.model.caution()
+    }
+
     /// Builds the network with the starting weights of a seed.
     ///
     /// # Errors

@@ -90,6 +90,7 @@ pub(super) fn check(
         let seed = kinds.values().next().map_or(0, |first| first.seed);
         let estimator = Estimator::new(&*loaded.architecture, &*loaded.dataset, seed)
             .map_err(|error| error.at(network.to_string()))?;
+        warnings.extend(estimator.caution().map(|caution| format!("{network}: {caution}")));
         for (kind, spec) in kinds {
             let estimate = match estimate(spec, &estimator) {
                 Ok(estimate) => Ok(estimate),

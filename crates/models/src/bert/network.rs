@@ -20,6 +20,8 @@ pub(super) struct Network {
     dropout: f64,
     /// What trained weights it was built from, in words.
     pub(super) origin: Option<String>,
+    /// What is unlike what one expects of them.
+    pub(super) caution: Option<String>,
 }
 
 impl Network {
@@ -57,6 +59,7 @@ impl Network {
             classifier: projection("classifier", outputs),
             dropout: config.hidden_dropout_prob,
             origin: None,
+            caution: None,
         }
     }
 
@@ -106,6 +109,10 @@ impl Model for Network {
 
     fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
+    }
+
+    fn caution(&self) -> Option<&str> {
+        self.caution.as_deref()
     }
 }
 
