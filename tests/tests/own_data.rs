@@ -138,6 +138,7 @@ fn what_was_understood_is_shown_before_training() {
     for (line, expected) in [
         ("data verify mnist-10k --set image-folder.size=4", "'image-folder' is not part of"),
         ("data verify mnist-10k --set mnist-10k.size=4", "size"),
+        ("data verify mnist-10k --set training.epochs=3", "this is no option of a data set"),
         ("data verify --set mnist-10k.train_samples=4", "--set is for data sets that are named"),
     ] {
         let refusal = sandbox.run(line).refused(USAGE);

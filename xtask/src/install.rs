@@ -9,7 +9,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::scratch::{Scratch, sweep};
@@ -178,7 +178,12 @@ impl Place {
         fs::rename(scratch.path(), &goal).map_err(|e| failed("rename to", &goal, &e))?;
         self.point_to(number)?;
         let former = numbers.iter().map(|n| versions.join(n.to_string()).join("share"));
-        extras::publish(&goal.join("share"), &self.to.join("share"), &written, former)?;
+        // The program is in its place, and works without them.
+        if let Err(reason) =
+            extras::publish(&goal.join("share"), &self.to.join("share"), &written, former)
+        {
+            note!("completions, manual pages or licences are not all installed: {reason}");
+        }
         // Whoever installs twice a day has no grid from the day before yesterday.
         for old in numbers.iter().rev().skip(1) {
             let _ = fs::remove_dir_all(versions.join(old.to_string()));
@@ -215,13 +220,20 @@ fn loadable(libraries: &Path) -> Result<Vec<PathBuf>> {
 /// When the file system has less room than the files need that must be copied.
 fn enough_space(folder: &Path, binary: &Path, libraries: &Path, how: Libraries) -> Result {
     let facts = |path: &Path| fs::metadata(path).map_err(|e| failed("read", path, &e));
-    let device = facts(folder)?.dev();
     // Pages and completions are small; links of the same file system need nothing.
     let mut needed = facts(binary)?.len() + 2_000_000;
     if how == Libraries::Copy {
-        for library in loadable(libraries)? {
-            let facts = facts(&library)?;
-            needed += if facts.dev() == device { 0 } else { facts.len() };
+        let all = loadable(libraries)?;
+        // The system may refuse links within one file system, too, such as of files of other owners.
+        let probe = folder.join(".link");
+        let are_linked =
+            all.first().and_then(|first| first.canonicalize().ok()).is_some_and(|first| {
+                let linked = fs::hard_link(first, &probe).is_ok();
+                let _ = fs::remove_file(&probe);
+                linked
+            });
+        for library in all.iter().filter(|_| !are_linked) {
+            needed += facts(library)?.len();
         }
     }
     match disk::free_bytes(folder) {

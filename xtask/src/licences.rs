@@ -113,7 +113,9 @@ fn texts_in(folder: &Path) -> Vec<String> {
         LICENCE_FILES.iter().any(|start| name.starts_with(start))
     };
     let licences = files.iter().filter(|path| is_licence(path));
-    licences.filter_map(|path| Some(fs::read_to_string(path).ok()?.trim().to_owned())).collect()
+    licences
+        .filter_map(|path| Some(String::from_utf8_lossy(&fs::read(path).ok()?).trim().to_owned()))
+        .collect()
 }
 
 /// The list, and each text once with the crates that have it.

@@ -10,8 +10,8 @@ use crate::Error;
 
 /// Threads that somebody else started, such as those of a library that computes between the passes.
 ///
-/// Two sets of threads get into each other's way: many libraries let theirs turn in a circle for
-/// some milliseconds after each operation, and they hold the cores that others need.
+/// Two sets of threads get into each other's way: many libraries let theirs spin for some
+/// milliseconds after each operation, and they hold the cores that others need.
 pub trait Team: Debug + Send {
     /// Calls `work` on the calling thread and at the same time on up to `threads - 1` others, and
     /// comes back when all calls have. Fewer calls are allowed: one does all that there is to do.
@@ -102,7 +102,9 @@ impl Threads {
                         job.into_iter().for_each(&run);
                     }
                 };
-                team.run(jobs.len().min(self.count), &work);
+                // Not as many as there are jobs: GNU's OpenMP ends threads that a smaller region does not
+                // use, and starts them again for the next (PyTorch's issue 32008). Who finds no job leaves.
+                team.run(self.count, &work);
             }
         }
     }

@@ -68,6 +68,20 @@ impl CommandLine {
         self.assign(typed, key, values)
     }
 
+    /// As [`CommandLine::set`], of options of data sets only.
+    ///
+    /// # Errors
+    /// As there, and if it sets something else.
+    pub fn set_of_data(&mut self, text: &str) -> Result<()> {
+        self.set(text)?;
+        match self.layer.last() {
+            Some((Key::Dataset(..), _)) => Ok(()),
+            _ => Err(Error::usage("this is no option of a data set")
+                .at(format!("--set {text}"))
+                .hint("`harness describe NAME` lists those that a data set has")),
+        }
+    }
+
     fn assign(&mut self, typed: String, key: Key, text: &str) -> Result<()> {
         if let Some((_, earlier)) = self.layer.iter().find(|(earlier, _)| *earlier == key) {
             return Err(Error::usage(format!("{key} is set twice"))

@@ -16,7 +16,7 @@ type Parallel = unsafe extern "C" fn(
     flags: c_uint,
 );
 
-/// The OpenMP threads of this process. After an operation they turn in a circle for some milliseconds, in
+/// The OpenMP threads of this process. After an operation they spin for some milliseconds, in
 /// case another follows, so on a machine whose cores are all in use kernels with threads of their own
 /// would wait for cores.
 #[derive(Debug)]

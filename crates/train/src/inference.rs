@@ -130,8 +130,8 @@ impl RestoredNetwork {
         Ok(Self { model, task, device })
     }
 
-    /// What it says of each sample of a batch (of a text, which token follows its last), in a pass such as [`Pass::EVALUATION`] with the backend
-    /// that it was built for.
+    /// What it says of each sample of a batch, in a pass such as [`Pass::EVALUATION`] with the backend
+    /// that it was built for. Of a text it is the token that follows the last.
     ///
     /// # Errors
     /// If the input is of another kind than the model takes, or libtorch refuses it.

@@ -24,7 +24,10 @@ pub(crate) const PIXELS: usize = CHANNELS * SIDE * SIDE;
 pub(crate) const RECORD: usize = 2 + PIXELS;
 
 /// Where the files lie below a data folder; the others are what the official archives unpack to.
-const FOLDERS: [&str; 3] = ["cifar100", "cifar-100-binary", "cifar-100-python"];
+const FOLDERS: [&str; 2] = ["cifar100", "cifar-100-binary"];
+
+/// The same for the files of the Python version.
+const PYTHON: [&str; 2] = ["cifar-100-python", "cifar100"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum File {
@@ -65,8 +68,16 @@ pub(crate) fn find_all(sources: &DataSources) -> Result<[PathBuf; 2]> {
     let find = |file: File| {
         let name = file.name();
         let names = ["bin", "bin.gz", "bin.zst"].map(|ending| format!("{name}.{ending}"));
-        let names: Vec<&str> = names.iter().map(String::as_str).chain([name]).collect();
-        sources.find_in(&FOLDERS, &names).map_err(|error| error.at("cifar100"))
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        // Files with names as plain as `train` lie in many folders.
+        let python =
+            PYTHON.iter().map(|folder| Some(sources.data_dir.as_ref()?.join(folder).join(name)));
+        match python.flatten().find(|path| path.is_file()) {
+            Some(found) => Ok(found),
+            None => sources.find_in(&FOLDERS, &names).map_err(|error| {
+                error.also(&format!("or the Python version, {}/{name}", PYTHON[0])).at("cifar100")
+            }),
+        }
     };
     Ok([find(File::Train)?, find(File::Test)?])
 }

@@ -116,7 +116,8 @@ fn limited(bytes: u64) -> Result<()> {
         return Ok(());
     }
     Err(Error::data(format!("it has more than {} GB of text", LARGEST >> 30))
-        .hint("name a part of it: head -c 100000000 FILE > part.txt keeps the first 100 MB"))
+        .hint("name a part of it: head -n 1000000 FILE > part.txt keeps the first million lines (of a compressed \
+               file, zcat FILE | head -n 1000000)"))
 }
 
 #[cfg(test)]
@@ -134,6 +135,6 @@ mod tests {
         assert!(limited(LARGEST).is_ok());
         let error = limited(LARGEST + 1).unwrap_err().to_string();
         assert!(error.starts_with("it has more than 1 GB of text"), "{error}");
-        assert!(error.contains("head -c"), "{error}");
+        assert!(error.contains("head -n"), "{error}");
     }
 }

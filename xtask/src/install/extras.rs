@@ -90,12 +90,14 @@ pub(super) fn advise(to: &Path) {
     let share = to.join("share");
     let share = share.display();
     note!(
-        "  zsh completes it with this in ~/.zshrc, before compinit: fpath+=({share}/zsh/site-functions)"
+        "  zsh completes it with this in ~/.zshrc, before compinit: fpath+=(\"{share}/zsh/site-functions\")"
     );
     if home().is_none_or(|home| to != home.join(".local")) {
         let [(_, bash), _, (_, fish)] = COMPLETIONS;
-        note!("  bash does with this in ~/.bashrc: source {share}/{bash}");
-        note!("  fish does with this in its config.fish: source {share}/{fish}");
+        note!("  bash does with this in ~/.bashrc: source \"{share}/{bash}\"");
+        note!("  fish does with this in its config.fish: source \"{share}/{fish}\"");
     }
-    note!("  To remove it: rm -r {bin}/harness {}", to.join("lib/dst-harness").display());
+    let versions = to.join("lib/dst-harness");
+    note!("  To remove it: rm -r \"{bin}/harness\" \"{}\"", versions.display());
+    note!("  Completions, manual pages and licences stay in \"{share}\".");
 }

@@ -106,7 +106,7 @@ fn chosen(
     }
     let mut typed = flags::place(&place)?;
     typed.datasets("the data sets", &args.names);
-    set.iter().try_for_each(|text| typed.set(text))?;
+    set.iter().try_for_each(|text| typed.set_of_data(text))?;
     let (all, own) = ResolvedSettings::of_process(None, typed)?.datasets()?;
     sources.own.extend(own);
     Ok((all, sources))

@@ -21,13 +21,15 @@ pub(super) enum Classifier {
 
 impl Classifier {
     /// From the `id2label` of a `config.json` and the classes of the data set, both empty if they have
-    /// no names. Capitals, hyphens and blanks make no difference, and `LABEL_0` is no name.
+    /// no names. Capitals, hyphens and blanks make no difference, and neither `LABEL_0` nor `0` is a name.
     pub(super) fn of(config: &Map<String, Value>, ours: &[String]) -> Self {
         let names = names(config);
         let theirs: Vec<String> = names.iter().map(|name| plain(name)).collect();
-        let is_number =
-            |name: &String| name.trim_start_matches("label_").bytes().all(|b| b.is_ascii_digit());
-        if theirs.is_empty() || ours.is_empty() || theirs.iter().all(is_number) {
+        let is_number = |name: &String| {
+            plain(name).trim_start_matches("label_").bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let are_numbers = |names: &[String]| names.iter().all(is_number);
+        if theirs.is_empty() || ours.is_empty() || are_numbers(&theirs) || are_numbers(ours) {
             return Self::Fits;
         }
         let place = |name: &String| theirs.iter().position(|their| *their == plain(name));
@@ -88,6 +90,9 @@ mod tests {
         // A number is missing, so that nobody knows which name is whose.
         assert_eq!(classifier(json!({"0": "b", "2": "a"}), &["a", "b"]), Classifier::Fits);
         assert_eq!(classifier(json!({"0": "b", "1": "a"}), &[]), Classifier::Fits);
+        // A table whose column of classes has numbers in it.
+        let sentiment = json!({"0": "NEGATIVE", "1": "POSITIVE"});
+        assert_eq!(classifier(sentiment, &["0", "1"]), Classifier::Fits);
         assert_eq!(Classifier::of(&Map::new(), &["a".to_owned()]), Classifier::Fits);
     }
 

@@ -270,6 +270,10 @@ fn scores(cells: &Cells<'_>) -> Result<Option<(Metric, Scores)>> {
             }
         }
     }
+    // Whoever has it predicts tokens, of which accuracy tells little.
+    if cells.columns.get(Role::Value(Metric::LogLikelihood)).is_some() {
+        first = Some(Metric::LogLikelihood);
+    }
     // A column that holds whatever metric is official goes before one of a metric.
     let metric = match cells.columns.get(Role::Score) {
         Some(_) => {
@@ -288,8 +292,12 @@ fn score(cells: &Cells<'_>, role: Role, metric: Metric) -> Result<Option<f64>> {
     let Some(value) = cells.number(role)? else { return Ok(None) };
     if value.is_finite() && !metric.can_be(value) {
         let name = cells.column(role).map_or("the score", |(column, _)| column.name.as_str());
-        return Err(Error::data(format!("{name} {value} is not in {}", metric.range()))
-            .hint("write shares as shares, 0.98 or '98 %', or call the column 'accuracy %'"));
+        return Err(Error::data(format!("{name} {value} is not in {}", metric.range())).hint(
+            match metric {
+                Metric::LogLikelihood => "it is the mean loss of a token with the other sign",
+                _ => "write shares as shares, 0.98 or '98 %', or call the column 'accuracy %'",
+            },
+        ));
     }
     Ok(Some(value))
 }
