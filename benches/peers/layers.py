@@ -17,6 +17,7 @@ import argparse
 import os
 import subprocess
 import time
+import warnings
 from pathlib import Path
 
 import torch
@@ -160,6 +161,7 @@ def main():
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message="Sparse CSR")
     if SparseLinear is None:
         print("sparseprop is not installed: its column stays empty")
     columns = ["kernels", "converting", "dense", "CSR", "SparseProp"]
