@@ -4,6 +4,8 @@
 //! cargo run --release -p dst-kernels --example layers -- [threads] [rounds] [name…]
 //! ```
 //!
+//! `avx2` or `portable` as a name stands for these instructions in place of the widest.
+//!
 //! Shapes, densities and passes take turns, and each figure is the least time of all rounds, so
 //! that other work on the machine disturbs little. Times are of the processor with one thread and
 //! of the clock with several. The peak is measured in the same rounds.
@@ -11,7 +13,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use dst_kernels::{Conv2d, Error, Geometry, Pattern, Workspace, to_samples_innermost};
+use dst_kernels::{
+    Conv2d, Error, Geometry, Instructions, Pattern, Workspace, to_samples_innermost,
+};
 
 const PASSES: [&str; 7] = ["forward", "dX", "dW", "dense dW", "db", "to layout", "build"];
 const DENSITIES: [f64; 5] = [0.5, 0.2, 0.1, 0.05, 0.02];
@@ -166,7 +170,14 @@ fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |default| arguments.next().and_then(|n| n.parse().ok()).unwrap_or(default);
     let (threads, rounds): (usize, usize) = (number(1), number(9));
-    let names: Vec<String> = arguments.collect();
+    let mut workspace = Workspace::with_threads(threads)?;
+    let mut names: Vec<String> = arguments.collect();
+    for (name, set) in [("avx2", Instructions::Avx2), ("portable", Instructions::Portable)] {
+        if let Some(at) = names.iter().position(|given| given == name) {
+            names.remove(at);
+            workspace = workspace.instructed(set)?;
+        }
+    }
     let mut cases = Vec::new();
     for (name, geometry, batch) in shapes()? {
         if names.is_empty() || names.iter().any(|part| name.contains(part.as_str())) {
@@ -175,7 +186,6 @@ fn main() -> Result<(), Error> {
             }
         }
     }
-    let mut workspace = Workspace::with_threads(threads)?;
     let mut fastest: f64 = 0.0;
     for _ in 0..rounds {
         fastest = fastest.max(peak());

@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use crate::instructions::Level;
 use crate::list::List;
-use crate::tile::{Ahead, Lines, ROW_BLOCK, TILE, Tile, check, fetch_entries};
+use crate::tile::{
+    Ahead, FAR, GROUPS, Lines, MOST, NEAR, ROW_BLOCK, SQUARE, TILE, Tile, base, behind, check,
+    fetch_entries,
+};
 use crate::vector::{LANES, Portable, Vector};
 
 /// So many rows before it is read, a gradient of the output is asked for: rows lie too far apart
@@ -50,7 +53,7 @@ pub(crate) fn correlate(
     assert!(held.len() >= ROW_BLOCK * TILE, "room for gradients");
     let row_len = dy.len() / rows.len();
     assert_eq!(dy.len(), row_len * rows.len(), "whole rows");
-    check(job.lines, job.list.reach(), job.tiles, row_len);
+    check(job.lines, job.list.reach(), job.tiles, level.groups(), row_len);
     // SAFETY: a level exists only where its instructions do. Lengths and tiles were checked above;
     // the list keeps its own promises.
     unsafe {
@@ -129,11 +132,30 @@ unsafe fn correlate_by<V: Vector>(
                     // are never before `before`.
                     into.as_mut_ptr().wrapping_sub(before)
                 };
-                match tile.groups {
-                    1 => correlate_tile::<V, 1>(job, block, [tile, next], dy, row_len, into, held),
-                    2 => correlate_tile::<V, 2>(job, block, [tile, next], dy, row_len, into, held),
-                    3 => correlate_tile::<V, 3>(job, block, [tile, next], dy, row_len, into, held),
-                    _ => correlate_tile::<V, 4>(job, block, [tile, next], dy, row_len, into, held),
+                macro_rules! tile {
+                    ($groups:literal, $shape:expr) => {
+                        correlate_tile::<V, $groups, { $shape }>(
+                            job,
+                            block,
+                            [tile, next],
+                            dy,
+                            row_len,
+                            into,
+                            held,
+                        )
+                    };
+                }
+                match (tile.groups(), tile.shape()) {
+                    (1, _) => tile!(1, NEAR),
+                    (2, _) => tile!(2, FAR),
+                    (3, _) => tile!(3, FAR),
+                    (4, NEAR) => tile!(4, NEAR),
+                    (4, SQUARE) => tile!(4, SQUARE),
+                    (4, _) => tile!(4, FAR),
+                    _ if V::GROUPS < MOST => unreachable!("`check` saw no larger tile"),
+                    (_, NEAR) => tile!(8, NEAR),
+                    (_, SQUARE) => tile!(8, SQUARE),
+                    (_, _) => tile!(8, FAR),
                 }
             }
         }
@@ -145,7 +167,7 @@ unsafe fn correlate_by<V: Vector>(
 /// # Safety
 /// As [`correlate_by`].
 #[inline(always)]
-unsafe fn correlate_tile<V: Vector, const P: usize>(
+unsafe fn correlate_tile<V: Vector, const P: usize, const SHAPE: u8>(
     job: Correlate,
     rows: Range<usize>,
     [tile, next]: [&Tile; 2],
@@ -162,7 +184,7 @@ unsafe fn correlate_tile<V: Vector, const P: usize>(
     // SAFETY: as in `multiply_block`, with `dy` for `y` and `held` for `sums`; entry k of a row is
     // result k, in a dense list behind the results of the rows before.
     unsafe {
-        let x: [*const f32; P] = std::array::from_fn(|j| job.lines.floats.as_ptr().add(tile.x[j]));
+        let x: [*const f32; P] = std::array::from_fn(|j| job.lines.floats.as_ptr().add(tile.x(j)));
         for block in 0..blocks {
             let first = job.list.visit(if job.dense { 0 } else { rows.start }, block);
             let coming = if block + 1 == blocks { next } else { tile };
@@ -179,12 +201,12 @@ unsafe fn correlate_tile<V: Vector, const P: usize>(
                 let saved = held.add(local * P * LANES);
                 let gradient: [V; P] = if block == 0 {
                     let read: [V; P] = std::array::from_fn(|j| {
-                        let from = dy.add(local * row_len + tile.y[j]);
-                        if tile.lanes[j] == LANES {
+                        let from = dy.add(local * row_len + tile.y(j));
+                        if tile.lanes(j) == LANES {
                             return V::load(from);
                         }
                         let mut all = [0.0; LANES];
-                        std::ptr::copy_nonoverlapping(from, all.as_mut_ptr(), tile.lanes[j]);
+                        std::ptr::copy_nonoverlapping(from, all.as_mut_ptr(), tile.lanes(j));
                         V::load(all.as_ptr())
                     });
                     if blocks > 1 {
@@ -194,7 +216,7 @@ unsafe fn correlate_tile<V: Vector, const P: usize>(
                             read.store(saved.add(j * LANES));
                         }
                     }
-                    for at in tile.y[..P].iter() {
+                    for at in (0..P).map(|j| tile.y(j)) {
                         V::prefetch(dy.wrapping_add((local + ROWS_AHEAD) * row_len + at));
                     }
                     read
@@ -202,39 +224,74 @@ unsafe fn correlate_tile<V: Vector, const P: usize>(
                     std::array::from_fn(|j| V::load(saved.add(j * LANES)))
                 };
                 let into = into.wrapping_add(local * results);
-                let dot = |k: usize| {
-                    let at = *offsets.add(k) as usize * pitch;
-                    let mut sum = gradient[0].mul(V::load(x[0].add(at)));
-                    for j in 1..P {
-                        sum = sum.fma(gradient[j], V::load(x[j].add(at)));
-                    }
-                    sum
-                };
+                let at = |k: usize| *offsets.add(k) as usize * pitch;
                 while k + 4 <= end {
-                    let sums = V::sums([dot(k), dot(k + 1), dot(k + 2), dot(k + 3)]);
-                    for (i, sum) in sums.iter().enumerate() {
-                        *into.wrapping_add(k + i) += sum;
+                    for half in 0..P.div_ceil(GROUPS) {
+                        let sums = [
+                            dot::<V, P, SHAPE>(&gradient, half, &x, at(k)),
+                            dot::<V, P, SHAPE>(&gradient, half, &x, at(k + 1)),
+                            dot::<V, P, SHAPE>(&gradient, half, &x, at(k + 2)),
+                            dot::<V, P, SHAPE>(&gradient, half, &x, at(k + 3)),
+                        ];
+                        V::add_sums(sums, into.wrapping_add(k));
                     }
                     k += 4;
                 }
                 let rest = end - k.min(end);
                 if rest > 0 {
                     let none = V::splat(0.0);
-                    let sums = V::sums(match rest {
-                        1 => [dot(k), none, none, none],
-                        2 => [dot(k), dot(k + 1), none, none],
-                        _ => [dot(k), dot(k + 1), dot(k + 2), none],
-                    });
-                    // One by one: the compiler makes too much of a loop over at most three.
-                    *into.wrapping_add(k) += sums[0];
-                    if rest > 1 {
-                        *into.wrapping_add(k + 1) += sums[1];
-                    }
-                    if rest > 2 {
-                        *into.wrapping_add(k + 2) += sums[2];
+                    for half in 0..P.div_ceil(GROUPS) {
+                        let first = dot::<V, P, SHAPE>(&gradient, half, &x, at(k));
+                        let sums = V::sums(match rest {
+                            1 => [first, none, none, none],
+                            2 => {
+                                let second = dot::<V, P, SHAPE>(&gradient, half, &x, at(k + 1));
+                                [first, second, none, none]
+                            }
+                            _ => {
+                                let second = dot::<V, P, SHAPE>(&gradient, half, &x, at(k + 1));
+                                let third = dot::<V, P, SHAPE>(&gradient, half, &x, at(k + 2));
+                                [first, second, third, none]
+                            }
+                        });
+                        // One by one: the compiler makes too much of a loop over at most three.
+                        *into.wrapping_add(k) += sums[0];
+                        if rest > 1 {
+                            *into.wrapping_add(k + 1) += sums[1];
+                        }
+                        if rest > 2 {
+                            *into.wrapping_add(k + 2) += sums[2];
+                        }
                     }
                 }
             }
         }
+    }
+}
+
+/// The product of gradients and lines at one entry, of one half of the groups: the halves of a
+/// large tile count as two tiles, so that sums have one order everywhere.
+///
+/// A function, for a closure does not always dissolve into its caller, and then every instruction
+/// is a call.
+///
+/// # Safety
+/// As [`correlate_by`]; `at` is an offset of the list in floats.
+#[inline(always)]
+unsafe fn dot<V: Vector, const P: usize, const SHAPE: u8>(
+    gradient: &[V; P],
+    half: usize,
+    x: &[*const f32; P],
+    at: usize,
+) -> V {
+    let first = half * GROUPS;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let from = |j: usize| x[base(SHAPE, j)].add(at).add(behind(SHAPE, j));
+        let mut sum = gradient[first].mul(V::load(from(first)));
+        for j in first + 1..P.min(first + GROUPS) {
+            sum = sum.fma(gradient[j], V::load(from(j)));
+        }
+        sum
     }
 }

@@ -3,6 +3,9 @@
 use std::sync::OnceLock;
 
 use crate::Error;
+#[cfg(target_arch = "x86_64")]
+use crate::vector::x86;
+use crate::vector::{Portable, Vector};
 
 /// An instruction set that the kernels are compiled for. Results are the same bits with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +64,17 @@ impl Level {
             Instructions::Portable => Ok(Self::Portable),
             Instructions::Avx512 => Err(Error::Instructions("AVX-512")),
             Instructions::Avx2 => Err(Error::Instructions("AVX2 with FMA")),
+        }
+    }
+
+    /// Vectors that one visit computes together at most.
+    pub(crate) fn groups(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => x86::Avx512::GROUPS,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => x86::Avx2::GROUPS,
+            Self::Portable => Portable::GROUPS,
         }
     }
 

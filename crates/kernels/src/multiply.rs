@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use crate::instructions::Level;
 use crate::list::List;
-use crate::tile::{Ahead, Lines, ROW_BLOCK, TILE, Tile, check, fetch_entries};
+use crate::tile::{
+    Ahead, FAR, Lines, MOST, NEAR, ROW_BLOCK, SQUARE, TILE, Tile, base, behind, check,
+    fetch_entries,
+};
 use crate::vector::{LANES, Portable, Vector};
 
 /// What [`multiply`] needs besides rows and output.
@@ -42,7 +45,7 @@ pub(crate) fn multiply(
     assert!(sums.len() >= ROW_BLOCK * TILE, "room for sums");
     let row_len = y.len() / rows.len();
     assert_eq!(y.len(), row_len * rows.len(), "whole rows");
-    check(job.lines, job.list.reach(), job.tiles, row_len);
+    check(job.lines, job.list.reach(), job.tiles, level.groups(), row_len);
     // SAFETY: a level exists only where its instructions do. Lengths and tiles were checked above;
     // the list keeps its own promises.
     unsafe {
@@ -111,12 +114,22 @@ unsafe fn multiply_by<V: Vector>(
             // SAFETY: the caller's promise; `check` saw every tile.
             unsafe {
                 let tiles = [tile, next];
-                match (tile.groups, tile.is_near()) {
-                    (1, _) => multiply_tile::<V, 1, true>(job, block, tiles, y, row_len, sums),
-                    (2, _) => multiply_tile::<V, 2, false>(job, block, tiles, y, row_len, sums),
-                    (3, _) => multiply_tile::<V, 3, false>(job, block, tiles, y, row_len, sums),
-                    (_, true) => multiply_tile::<V, 4, true>(job, block, tiles, y, row_len, sums),
-                    (_, false) => multiply_tile::<V, 4, false>(job, block, tiles, y, row_len, sums),
+                macro_rules! tile {
+                    ($groups:literal, $shape:expr) => {
+                        multiply_tile::<V, $groups, { $shape }>(job, block, tiles, y, row_len, sums)
+                    };
+                }
+                match (tile.groups(), tile.shape()) {
+                    (1, _) => tile!(1, NEAR),
+                    (2, _) => tile!(2, FAR),
+                    (3, _) => tile!(3, FAR),
+                    (4, NEAR) => tile!(4, NEAR),
+                    (4, SQUARE) => tile!(4, SQUARE),
+                    (4, _) => tile!(4, FAR),
+                    _ if V::GROUPS < MOST => unreachable!("`check` saw no larger tile"),
+                    (_, NEAR) => tile!(8, NEAR),
+                    (_, SQUARE) => tile!(8, SQUARE),
+                    (_, _) => tile!(8, FAR),
                 }
             }
         }
@@ -128,7 +141,7 @@ unsafe fn multiply_by<V: Vector>(
 /// # Safety
 /// As [`multiply_by`].
 #[inline(always)]
-unsafe fn multiply_tile<V: Vector, const P: usize, const NEAR: bool>(
+unsafe fn multiply_tile<V: Vector, const P: usize, const SHAPE: u8>(
     job: Multiply,
     rows: Range<usize>,
     [tile, next]: [&Tile; 2],
@@ -144,14 +157,14 @@ unsafe fn multiply_tile<V: Vector, const P: usize, const NEAR: bool>(
     unsafe {
         let (whole, y, sums) = ((job, rows.clone(), tile), (y, row_len), sums);
         if last == 0 {
-            return multiply_block::<V, P, NEAR, true, true>(whole, 0, y, sums, coming(0, next));
+            return multiply_block::<V, P, SHAPE, true, true>(whole, 0, y, sums, coming(0, next));
         }
-        multiply_block::<V, P, NEAR, true, false>(whole.clone(), 0, y, sums, coming(0, tile));
+        multiply_block::<V, P, SHAPE, true, false>(whole.clone(), 0, y, sums, coming(0, tile));
         for block in 1..last {
             let ahead = coming(block, tile);
-            multiply_block::<V, P, NEAR, false, false>(whole.clone(), block, y, sums, ahead);
+            multiply_block::<V, P, SHAPE, false, false>(whole.clone(), block, y, sums, ahead);
         }
-        multiply_block::<V, P, NEAR, false, true>(whole, last, y, sums, coming(last, next));
+        multiply_block::<V, P, SHAPE, false, true>(whole, last, y, sums, coming(last, next));
     }
 }
 
@@ -163,7 +176,7 @@ unsafe fn multiply_tile<V: Vector, const P: usize, const NEAR: bool>(
 unsafe fn multiply_block<
     V: Vector,
     const P: usize,
-    const NEAR: bool,
+    const SHAPE: u8,
     const FIRST: bool,
     const LAST: bool,
 >(
@@ -176,13 +189,13 @@ unsafe fn multiply_block<
     let (step, visit) = (job.list.step(), job.list.visit(rows.start, block));
     let (starts, offsets) = (job.list.starts().as_ptr(), job.list.offsets().as_ptr());
     let (values, pitch) = (job.values.as_ptr(), job.lines.pitch);
-    let whole = tile.lanes[..P] == [LANES; P];
+    let whole = tile.is_whole(P);
     // SAFETY: rows and blocks are of the list, so starts are in range and entries between them
     // too; offsets are at most `reach`, for which `check` saw that all groups stay inside the
     // lines; `sums` has room for ROW_BLOCK rows of P vectors; groups lie inside a row of `y`.
     unsafe {
-        let x: [*const f32; P] = std::array::from_fn(|j| job.lines.floats.as_ptr().add(tile.x[j]));
-        let to: [*mut f32; P] = std::array::from_fn(|j| y.add(tile.y[j]));
+        let x: [*const f32; P] = std::array::from_fn(|j| job.lines.floats.as_ptr().add(tile.x(j)));
+        let to: [*mut f32; P] = std::array::from_fn(|j| y.add(tile.y(j)));
         for row in rows.clone() {
             ahead.fetch::<V>();
             let local = row - rows.start;
@@ -198,9 +211,9 @@ unsafe fn multiply_block<
             while k < end {
                 let weight = V::splat(*values.add(k));
                 let at = *offsets.add(k) as usize * pitch;
-                let near = x[0].add(at);
+                let here: [*const f32; P] = std::array::from_fn(|j| x[j].add(at));
                 for j in 0..P {
-                    let from = if NEAR { near.add(j * LANES) } else { x[j].add(at) };
+                    let from = here[base(SHAPE, j)].add(behind(SHAPE, j));
                     sum[j] = sum[j].fma(weight, V::load(from));
                 }
                 k += 1;
@@ -214,10 +227,14 @@ unsafe fn multiply_block<
                     sum.store(to.add(local * row_len));
                 }
             } else {
-                for ((sum, to), lanes) in sum.iter().zip(&to).zip(&tile.lanes) {
+                for (j, (sum, to)) in sum.iter().zip(&to).enumerate() {
                     let mut all = [0.0; LANES];
                     sum.store(all.as_mut_ptr());
-                    std::ptr::copy_nonoverlapping(all.as_ptr(), to.add(local * row_len), *lanes);
+                    std::ptr::copy_nonoverlapping(
+                        all.as_ptr(),
+                        to.add(local * row_len),
+                        tile.lanes(j),
+                    );
                 }
             }
         }

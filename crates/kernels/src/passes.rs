@@ -9,10 +9,10 @@ use crate::multiply::{Multiply, multiply};
 use crate::pattern::CACHE;
 use crate::plane::{Plane, Spots};
 use crate::team::Threads;
-use crate::tile::{GROUPS, Lines, TILE, Tile};
+use crate::tile::{GROUPS, Lines, Tile};
 use crate::vector::LANES;
 use crate::workspace::Buffer;
-use crate::{Error, Pattern, Workspace};
+use crate::{Error, Geometry, Pattern, Workspace};
 
 /// The most samples that are read where they are. With more, neighbouring features lie so far
 /// apart that they push each other out of the cache, and packing costs less.
@@ -62,6 +62,7 @@ impl Pattern {
         if let Some(bias) = bias {
             length("the bias", bias.len(), geometry.conv.out_channels)?;
         }
+        fits(geometry, batch)?;
         length("x", x.len(), floats(geometry.input_count(), batch)?)?;
         length("y", y.len(), floats(geometry.output_count(), batch)?)?;
         let side = Side { plane: &self.input, floats: x, batch: batch * self.fold };
@@ -69,7 +70,7 @@ impl Pattern {
         let Workspace { level, threads, scratch } = workspace;
         let parts = threads.parts(self.active_count() * self.spots.len() * self.fold * batch);
         let (packed, _, tiles, sums) = scratch.split(parts);
-        side.prepare(geometry.conv.in_channels, geometry.taps()).each(
+        side.prepare(geometry.conv.in_channels, geometry.taps(), level.groups()).each(
             threads,
             parts,
             packed,
@@ -99,6 +100,7 @@ impl Pattern {
         let geometry = &self.geometry;
         length("values", values.len(), self.active_count())?;
         length("dy", dy.len(), floats(geometry.output_count(), batch)?)?;
+        fits(geometry, batch)?;
         length("dx", dx.len(), floats(geometry.input_count(), batch)?)?;
         let side = Side { plane: &self.gradient, floats: dy, batch: batch * self.fold };
         let Workspace { level, threads, scratch } = workspace;
@@ -117,7 +119,7 @@ impl Pattern {
             });
             jobs.push(Job { list: &phase.list, values: own, spots: &phase.spots });
         }
-        side.prepare(geometry.conv.out_channels, geometry.taps()).each(
+        side.prepare(geometry.conv.out_channels, geometry.taps(), level.groups()).each(
             threads,
             parts,
             packed,
@@ -176,6 +178,7 @@ impl Pattern {
         into: &mut [f32],
     ) -> Result<(), Error> {
         let geometry = &self.geometry;
+        fits(geometry, batch)?;
         length("x", x.len(), floats(geometry.input_count(), batch)?)?;
         length("dy", dy.len(), floats(geometry.output_count(), batch)?)?;
         into.fill(0.0);
@@ -185,7 +188,7 @@ impl Pattern {
         let rows = geometry.conv.out_channels;
         let ranges = if dense { equal(rows, parts) } else { list.split(parts) };
         let side = Side { plane: &self.input, floats: x, batch: batch * self.fold };
-        side.prepare(geometry.conv.in_channels, geometry.taps()).each(
+        side.prepare(geometry.conv.in_channels, geometry.taps(), level.groups()).each(
             threads,
             parts,
             packed,
@@ -256,6 +259,16 @@ fn floats(count: usize, batch: usize) -> Result<usize, Error> {
     }
 }
 
+/// Can tiles count the floats of one channel?
+fn fits(geometry: &Geometry, batch: usize) -> Result<(), Error> {
+    let [height, width] = geometry.output_size();
+    let pixels = (height * width).max(geometry.conv.height * geometry.conv.width);
+    match u32::try_from(pixels as u128 * batch as u128) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::TooLarge(format!("a batch of {batch} samples of {pixels} pixels"))),
+    }
+}
+
 /// Ranges that differ by at most one row, none of them empty.
 fn equal(rows: usize, parts: usize) -> Vec<Range<usize>> {
     let parts = parts.min(rows);
@@ -317,10 +330,12 @@ struct Chunk<'a> {
     count: usize,
     /// Are the tiles squares of pixels?
     squares: bool,
+    /// The most groups of a tile.
+    groups: usize,
 }
 
 impl<'a> Side<'a> {
-    fn prepare(self, channels: usize, taps: usize) -> Prepared<'a> {
+    fn prepare(self, channels: usize, taps: usize, groups: usize) -> Prepared<'a> {
         // Where one pixel with 64 samples reads little, as in linear layers and after few channels,
         // that keeps reads and writes together; else squares of pixels share what they read.
         let wide = self.plane.lines() == 1 || channels * taps * GROUPS <= 2 * CACHE;
@@ -330,10 +345,12 @@ impl<'a> Side<'a> {
             && self.batch <= NEAR;
         let samples = match (in_place, wide) {
             (true, _) => self.batch,
-            (false, true) => TILE,
+            // In a linear layer all groups of a tile are of one pixel.
+            (false, true) if self.plane.lines() == 1 => groups * LANES,
+            (false, true) => GROUPS * LANES,
             (false, false) => LANES,
         };
-        Prepared { side: self, channels, in_place, samples }
+        Prepared { side: self, channels, in_place, samples, groups }
     }
 }
 
@@ -344,6 +361,8 @@ struct Prepared<'a> {
     in_place: bool,
     /// Samples of a chunk.
     samples: usize,
+    /// The most groups of a tile.
+    groups: usize,
 }
 
 impl Prepared<'_> {
@@ -356,7 +375,7 @@ impl Prepared<'_> {
         mut run: impl FnMut(Chunk),
     ) {
         let Side { plane, floats, batch } = self.side;
-        let squares = self.samples == LANES;
+        let (squares, groups) = (self.samples == LANES, self.groups);
         if batch == 0 {
             return;
         }
@@ -365,7 +384,14 @@ impl Prepared<'_> {
         for first in (0..batch).step_by(self.samples) {
             let count = self.samples.min(batch - first);
             if self.in_place {
-                run(Chunk { lines: Lines { floats, pitch: batch }, batch, first, count, squares });
+                run(Chunk {
+                    lines: Lines { floats, pitch: batch },
+                    batch,
+                    first,
+                    count,
+                    squares,
+                    groups,
+                });
                 continue;
             }
             let pitch = count.next_multiple_of(LANES);
@@ -376,7 +402,14 @@ impl Prepared<'_> {
                 plane.pack(from, batch, first..first + count, pitch, pitch != bordered, to);
             });
             bordered = pitch;
-            run(Chunk { lines: Lines { floats: packed, pitch }, batch, first, count, squares });
+            run(Chunk {
+                lines: Lines { floats: packed, pitch },
+                batch,
+                first,
+                count,
+                squares,
+                groups,
+            });
         }
     }
 }
@@ -385,30 +418,44 @@ impl Chunk<'_> {
     /// The tiles of all spots: several times 16 samples of one, or several spots.
     fn tiles(&self, spots: &Spots, tiles: &mut Vec<Tile>) {
         tiles.clear();
-        if self.count == TILE {
+        if self.count == GROUPS * LANES {
             // The most frequent case, and for small layers the loop below is felt.
-            tiles.extend(spots.iter().map(|[line, pixel]| Tile {
-                groups: GROUPS,
-                x: std::array::from_fn(|j| line * self.lines.pitch + j * LANES),
-                y: std::array::from_fn(|j| pixel * self.batch + self.first + j * LANES),
-                lanes: [LANES; GROUPS],
-            }));
+            self.whole_tiles(spots, tiles);
             return;
         }
         let mut tile = Tile::default();
         for [line, pixel] in spots.iter() {
             for group in (0..self.count).step_by(LANES) {
-                tile.x[tile.groups] = line * self.lines.pitch + group;
-                tile.y[tile.groups] = pixel * self.batch + self.first + group;
-                tile.lanes[tile.groups] = LANES.min(self.count - group);
-                tile.groups += 1;
-                if tile.groups == GROUPS {
+                let x = line * self.lines.pitch + group;
+                let y = pixel * self.batch + self.first + group;
+                tile.push(x, y, LANES.min(self.count - group));
+                if tile.groups() == self.groups {
                     tiles.push(std::mem::take(&mut tile));
                 }
             }
         }
-        if tile.groups > 0 {
-            tiles.push(tile);
+        push_last(&tile, tiles);
+    }
+
+    /// Tiles of one or two spots with 64 samples each.
+    fn whole_tiles(&self, spots: &Spots, tiles: &mut Vec<Tile>) {
+        let first =
+            |[line, pixel]: [usize; 2]| [line * self.lines.pitch, pixel * self.batch + self.first];
+        let (pairs, rest) = spots.pairs();
+        if self.groups == GROUPS {
+            tiles.extend(spots.iter().map(|spot| Tile::whole([first(spot); 2]).first(GROUPS)));
+        } else {
+            tiles.extend(pairs.map(|pair| Tile::whole(pair.map(first))));
+            tiles.extend(rest.map(|spot| Tile::whole([first(spot); 2]).first(GROUPS)));
         }
+    }
+}
+
+/// What is left, in tiles for which there are kernels: of few groups, or of all.
+fn push_last(tile: &Tile, tiles: &mut Vec<Tile>) {
+    match tile.groups() {
+        0 => {}
+        few if few <= GROUPS => tiles.push(*tile),
+        _ => tiles.extend([tile.first(GROUPS), tile.rest(GROUPS)]),
     }
 }

@@ -183,6 +183,15 @@ impl Spots {
         self.0.iter().map(|spot| spot.map(|at| at as usize))
     }
 
+    /// In twos, and the last of an odd number.
+    pub(crate) fn pairs(
+        &self,
+    ) -> (impl Iterator<Item = [[usize; 2]; 2]>, impl Iterator<Item = [usize; 2]>) {
+        let (pairs, rest) = self.0.as_chunks::<2>();
+        let widen = |spot: &[u32; 2]| spot.map(|at| at as usize);
+        (pairs.iter().map(move |pair| [widen(&pair[0]), widen(&pair[1])]), rest.iter().map(widen))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -3,10 +3,13 @@
 use crate::list::List;
 use crate::vector::{LANES, Vector};
 
-/// Vectors that one visit computes together.
+/// Vectors that one visit computes together where registers are few.
 pub(crate) const GROUPS: usize = 4;
-/// Floats that one visit computes together.
-pub(crate) const TILE: usize = GROUPS * LANES;
+/// Vectors that one visit computes together at most: with 32 registers, loops over few entries
+/// begin half as often.
+pub(crate) const MOST: usize = 2 * GROUPS;
+/// Floats that one visit computes together at most.
+pub(crate) const TILE: usize = MOST * LANES;
 /// The most rows that visit one block of columns before the next: their sums stay in the second
 /// cache. Few for an interpreter, which then sees several blocks of a small layer.
 pub(crate) const ROW_BLOCK: usize = if cfg!(miri) { 2 } else { 256 };
@@ -14,22 +17,133 @@ pub(crate) const ROW_BLOCK: usize = if cfg!(miri) { 2 } else { 256 };
 /// So many rows before they are read, the entries of a list in order of rows are asked for.
 const ENTRIES_AHEAD: usize = 3;
 
-/// Up to [`GROUPS`] vectors of the output: several pixels, or several times 16 samples of one.
+/// Up to [`MOST`] vectors of the output: several pixels, or several times 16 samples of one.
+///
+/// Small, because layers of few channels have many.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tile {
-    pub groups: usize,
-    /// Where each group reads at offset 0, in floats of the lines.
-    pub x: [usize; GROUPS],
-    /// Where each group lies in a row of the output, in floats.
-    pub y: [usize; GROUPS],
+    groups: u8,
     /// Samples of each group, at most [`LANES`].
-    pub lanes: [usize; GROUPS],
+    lanes: [u8; MOST],
+    x: [u32; MOST],
+    y: [u32; MOST],
 }
 
 impl Tile {
-    /// Does it read neighbouring floats? Kernels then need one address in place of four.
-    pub(crate) fn is_near(&self) -> bool {
-        (1..self.groups).all(|j| self.x[j] == self.x[0] + j * LANES)
+    /// Adds a group of so many samples, which reads at `x` at offset 0, in floats of the lines, and
+    /// lies at `y` of a row of the output.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, x: usize, y: usize, lanes: usize) {
+        let j = self.groups();
+        (self.x[j], self.y[j], self.lanes[j]) = (x as u32, y as u32, lanes as u8);
+        self.groups += 1;
+    }
+
+    /// Twice [`GROUPS`] whole groups, which begin at these `x` and `y`.
+    #[inline(always)]
+    pub(crate) fn whole(halves: [[usize; 2]; 2]) -> Self {
+        let at = |j: usize, d: usize| (halves[j / GROUPS][d] + j % GROUPS * LANES) as u32;
+        Self {
+            groups: MOST as u8,
+            lanes: [LANES as u8; MOST],
+            x: std::array::from_fn(|j| at(j, 0)),
+            y: std::array::from_fn(|j| at(j, 1)),
+        }
+    }
+
+    /// The first groups alone.
+    #[inline(always)]
+    pub(crate) fn first(&self, groups: usize) -> Self {
+        Self { groups: groups as u8, ..*self }
+    }
+
+    /// What is behind the first groups.
+    pub(crate) fn rest(&self, groups: usize) -> Self {
+        let mut rest = Self { groups: self.groups - groups as u8, ..*self };
+        rest.lanes.rotate_left(groups);
+        rest.x.rotate_left(groups);
+        rest.y.rotate_left(groups);
+        rest
+    }
+
+    #[inline(always)]
+    pub(crate) fn groups(&self) -> usize {
+        usize::from(self.groups)
+    }
+
+    /// Where group `j` reads at offset 0, in floats of the lines.
+    #[inline(always)]
+    pub(crate) fn x(&self, j: usize) -> usize {
+        self.x[j] as usize
+    }
+
+    /// Where group `j` lies in a row of the output, in floats.
+    #[inline(always)]
+    pub(crate) fn y(&self, j: usize) -> usize {
+        self.y[j] as usize
+    }
+
+    /// Samples of group `j`.
+    #[inline(always)]
+    pub(crate) fn lanes(&self, j: usize) -> usize {
+        usize::from(self.lanes[j])
+    }
+
+    /// Do the first groups have all samples?
+    #[inline(always)]
+    pub(crate) fn is_whole(&self, groups: usize) -> bool {
+        self.lanes[..groups].iter().all(|lanes| usize::from(*lanes) == LANES)
+    }
+
+    /// How the groups lie to each other, of four or [`MOST`].
+    #[inline]
+    pub(crate) fn shape(&self) -> u8 {
+        match self.groups() {
+            GROUPS => self.shape_of::<GROUPS>(),
+            MOST => self.shape_of::<MOST>(),
+            _ => FAR,
+        }
+    }
+
+    #[inline(always)]
+    fn shape_of<const P: usize>(&self) -> u8 {
+        let (mut is_near, mut is_square) = (true, true);
+        for j in 1..P {
+            is_near &= self.x(j) == self.x(0) + behind(NEAR, j);
+            is_square &= self.x(j) == self.x(base(SQUARE, j)) + behind(SQUARE, j);
+        }
+        match (is_near, is_square) {
+            (true, _) => NEAR,
+            (_, true) => SQUARE,
+            _ => FAR,
+        }
+    }
+}
+
+/// Groups anywhere: kernels keep the address of each.
+pub(crate) const FAR: u8 = 0;
+/// One group behind the other: one address.
+pub(crate) const NEAR: u8 = 1;
+/// Two rows of neighbours, in squares of four: an address for each row.
+pub(crate) const SQUARE: u8 = 2;
+
+/// The group from whose address that of group `j` is known.
+#[inline(always)]
+pub(crate) const fn base(shape: u8, j: usize) -> usize {
+    match shape {
+        NEAR => 0,
+        SQUARE => j & 2,
+        _ => j,
+    }
+}
+
+/// How far group `j` lies behind its base, in floats.
+#[inline(always)]
+pub(crate) const fn behind(shape: u8, j: usize) -> usize {
+    match shape {
+        NEAR => j * LANES,
+        SQUARE => ((j & 1) + j / 4 * 2) * LANES,
+        _ => 0,
     }
 }
 
@@ -41,14 +155,16 @@ pub(crate) struct Lines<'a> {
     pub pitch: usize,
 }
 
-/// Does every read of `tiles` at offsets up to `reach` stay inside, and every group in its row?
-pub(crate) fn check(lines: Lines, reach: usize, tiles: &[Tile], row_len: usize) {
+/// Does every read of `tiles`, of at most so many groups, at offsets up to `reach` stay inside, and
+/// every group in its row?
+pub(crate) fn check(lines: Lines, reach: usize, tiles: &[Tile], groups: usize, row_len: usize) {
     let beyond = reach * lines.pitch + LANES;
     for tile in tiles {
-        assert!((1..=GROUPS).contains(&tile.groups), "a tile has no or too many groups");
-        for j in 0..tile.groups {
-            assert!(tile.x[j] + beyond <= lines.floats.len(), "a tile reads beyond the lines");
-            assert!(tile.lanes[j] <= LANES && tile.y[j] + tile.lanes[j] <= row_len, "beyond a row");
+        let known = (1..=GROUPS).contains(&tile.groups()) || tile.groups() == MOST.min(groups);
+        assert!(known, "a tile has no or too many groups");
+        for j in 0..tile.groups() {
+            assert!(tile.x(j) + beyond <= lines.floats.len(), "a tile reads beyond the lines");
+            assert!(tile.lanes(j) <= LANES && tile.y(j) + tile.lanes(j) <= row_len, "beyond a row");
         }
     }
 }
@@ -78,7 +194,7 @@ impl<'a> Ahead<'a> {
         Self {
             step: offsets.len().div_ceil(rows),
             offsets: offsets.iter(),
-            from: lines.floats.as_ptr().wrapping_add(tile.x[0]),
+            from: lines.floats.as_ptr().wrapping_add(tile.x(0)),
             pitch: lines.pitch,
         }
     }

@@ -1,5 +1,7 @@
 //! Sixteen floats at once, so that each loop is written once for every instruction set.
 
+use crate::tile::GROUPS;
+
 /// Samples of one register group, whatever the instruction set: one register of AVX-512, two of
 /// AVX2. All sums have the same order everywhere, so that results do not depend on the processor.
 pub(crate) const LANES: usize = 16;
@@ -12,6 +14,9 @@ pub(crate) const LANES: usize = 16;
 /// All methods need the instruction set of their type; `load` and `store` need [`LANES`] floats
 /// behind the pointer. No alignment is needed.
 pub(crate) trait Vector: Copy {
+    /// The most of them that one visit computes together: as many as there are registers for.
+    const GROUPS: usize = GROUPS;
+
     /// All lanes `value`.
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -26,6 +31,16 @@ pub(crate) trait Vector: Copy {
     }
     /// The sums over the lanes of four: of lanes 8 apart, then 4 apart, then neighbours.
     unsafe fn sums(of: [Self; 4]) -> [f32; 4];
+    /// Adds the sums to four floats.
+    #[inline(always)]
+    unsafe fn add_sums(of: [Self; 4], to: *mut f32) {
+        // SAFETY: the caller promises four floats.
+        unsafe {
+            let to = to.cast::<[f32; 4]>();
+            let (sums, before) = (Self::sums(of), to.read_unaligned());
+            to.write_unaligned(std::array::from_fn(|i| before[i] + sums[i]));
+        }
+    }
 }
 
 /// For processors without the instructions below; a fused multiplication may be a call here.
@@ -71,6 +86,7 @@ pub(crate) mod x86 {
     use std::arch::x86_64::*;
 
     use super::Vector;
+    use crate::tile::MOST;
 
     /// Sums over the lanes of four registers.
     ///
@@ -80,9 +96,28 @@ pub(crate) mod x86 {
     unsafe fn sums8(of: [__m256; 4]) -> [f32; 4] {
         // SAFETY: AVX2 by the caller; a register of four floats and an array of four are one size.
         unsafe {
-            let [a, b, c, d] =
-                of.map(|v| _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v)));
+            let [a, b, c, d] = of;
+            let (a, b, c, d) = (halves4(a), halves4(b), halves4(c), halves4(d));
             std::mem::transmute(_mm_hadd_ps(_mm_hadd_ps(a, b), _mm_hadd_ps(c, d)))
+        }
+    }
+
+    /// # Safety
+    /// Needs AVX2.
+    #[inline(always)]
+    unsafe fn halves4(of: __m256) -> __m128 {
+        // SAFETY: AVX2 by the caller.
+        unsafe { _mm_add_ps(_mm256_castps256_ps128(of), _mm256_extractf128_ps::<1>(of)) }
+    }
+
+    /// # Safety
+    /// Needs AVX-512.
+    #[inline(always)]
+    unsafe fn halves8(of: __m512) -> __m256 {
+        // SAFETY: AVX-512 by the caller, which has AVX2.
+        unsafe {
+            let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(of));
+            _mm256_add_ps(_mm512_castps512_ps256(of), _mm256_castpd_ps(high))
         }
     }
 
@@ -128,7 +163,15 @@ pub(crate) mod x86 {
         #[inline(always)]
         unsafe fn sums(of: [Self; 4]) -> [f32; 4] {
             // SAFETY: see `splat`.
-            unsafe { sums8(of.map(|v| _mm256_add_ps(v.0, v.1))) }
+            unsafe {
+                let [a, b, c, d] = of;
+                sums8([
+                    _mm256_add_ps(a.0, a.1),
+                    _mm256_add_ps(b.0, b.1),
+                    _mm256_add_ps(c.0, c.1),
+                    _mm256_add_ps(d.0, d.1),
+                ])
+            }
         }
     }
 
@@ -137,6 +180,8 @@ pub(crate) mod x86 {
     pub(crate) struct Avx512(__m512);
 
     impl Vector for Avx512 {
+        const GROUPS: usize = MOST;
+
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             // SAFETY: AVX-512 by the trait's promise, as in all methods below.
@@ -171,10 +216,8 @@ pub(crate) mod x86 {
         unsafe fn sums(of: [Self; 4]) -> [f32; 4] {
             // SAFETY: see `splat`; AVX-512 has AVX2.
             unsafe {
-                sums8(of.map(|v| {
-                    let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(v.0));
-                    _mm256_add_ps(_mm512_castps512_ps256(v.0), _mm256_castpd_ps(high))
-                }))
+                let [a, b, c, d] = of;
+                sums8([halves8(a.0), halves8(b.0), halves8(c.0), halves8(d.0)])
             }
         }
     }
