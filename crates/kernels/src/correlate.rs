@@ -201,13 +201,7 @@ unsafe fn correlate_tile<V: Vector, const P: usize, const SHAPE: u8>(
                 let saved = held.add(local * P * LANES);
                 let gradient: [V; P] = if block == 0 {
                     let read: [V; P] = std::array::from_fn(|j| {
-                        let from = dy.add(local * row_len + tile.y(j));
-                        if tile.lanes(j) == LANES {
-                            return V::load(from);
-                        }
-                        let mut all = [0.0; LANES];
-                        std::ptr::copy_nonoverlapping(from, all.as_mut_ptr(), tile.lanes(j));
-                        V::load(all.as_ptr())
+                        V::load_first(dy.add(local * row_len + tile.y(j)), tile.lanes(j))
                     });
                     if blocks > 1 {
                         // Together, because rows of `dy` often lie apart by a power of two and

@@ -48,6 +48,7 @@ mod refit;
 mod team;
 mod tile;
 mod vector;
+mod windows;
 mod workspace;
 
 pub use error::Error;

@@ -228,13 +228,7 @@ unsafe fn multiply_block<
                 }
             } else {
                 for (j, (sum, to)) in sum.iter().zip(&to).enumerate() {
-                    let mut all = [0.0; LANES];
-                    sum.store(all.as_mut_ptr());
-                    std::ptr::copy_nonoverlapping(
-                        all.as_ptr(),
-                        to.add(local * row_len),
-                        tile.lanes(j),
-                    );
+                    sum.store_first(to.add(local * row_len), tile.lanes(j));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::length;
-use crate::instructions::Level;
+use crate::windows::Windows;
 use crate::{Error, Workspace};
 
 /// What is taken of a window.
@@ -145,122 +145,23 @@ impl Pool2d {
                 parts.map(|(x, to)| Job { x, dy: None, to }).collect()
             }
         };
-        threads.run(jobs, |job| match *level {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: a level exists only where its instructions do.
-            Level::Avx512(_) | Level::Avx2(_) => unsafe { run_avx2(self, output, batch, job) },
-            Level::Portable => self.run(output, batch, job),
+        let windows = Windows { pool: self, output, batch };
+        threads.run(jobs, |Job { x, dy, to }| match dy {
+            Some(dy) => windows.spread(*level, x, dy, to),
+            None => windows.pool(*level, x, to),
         });
         Ok(())
     }
 
-    /// All planes of a job.
+    /// Rows and columns of the window of one output pixel that are not padding.
     #[inline(always)]
-    fn run(&self, output: [usize; 2], batch: usize, job: Job) {
-        let Job { x, dy, to } = job;
-        let (from_len, to_len) = (self.height * self.width * batch, output[0] * output[1] * batch);
-        match (dy, self.pooling) {
-            (None, _) => {
-                for (x, y) in x.chunks_exact(from_len).zip(to.chunks_exact_mut(to_len)) {
-                    self.pool(output, batch, x, y);
-                }
-            }
-            (Some(dy), pooling) => {
-                let planes = x.chunks_exact(from_len).zip(dy.chunks_exact(to_len));
-                for ((x, dy), dx) in planes.zip(to.chunks_exact_mut(from_len)) {
-                    dx.fill(0.0);
-                    match pooling {
-                        Pooling::Max => self.spread_max(output, batch, x, dy, dx),
-                        Pooling::Average => self.spread_mean(output, batch, dy, dx),
-                    }
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn pool(&self, [_, columns]: [usize; 2], batch: usize, x: &[f32], y: &mut [f32]) {
-        let share = 1.0 / (self.kernel[0] * self.kernel[1]) as f32;
-        for (at, y) in y.chunks_exact_mut(batch).enumerate() {
-            match self.pooling {
-                Pooling::Max => {
-                    y.fill(f32::NEG_INFINITY);
-                    for pixel in self.window(at / columns, at % columns) {
-                        for (y, x) in y.iter_mut().zip(&x[pixel * batch..][..batch]) {
-                            *y = if larger(*x, *y) { *x } else { *y };
-                        }
-                    }
-                }
-                Pooling::Average => {
-                    y.fill(0.0);
-                    for pixel in self.window(at / columns, at % columns) {
-                        for (y, x) in y.iter_mut().zip(&x[pixel * batch..][..batch]) {
-                            *y += x;
-                        }
-                    }
-                    y.iter_mut().for_each(|y| *y *= share);
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn spread_max(
-        &self,
-        [_, columns]: [usize; 2],
-        batch: usize,
-        x: &[f32],
-        dy: &[f32],
-        dx: &mut [f32],
-    ) {
-        /// Samples whose largest pixels are known at a time.
-        const SAMPLES: usize = 64;
-        for (at, dy) in dy.chunks_exact(batch).enumerate() {
-            for (first, dy) in (0..batch).step_by(SAMPLES).zip(dy.chunks(SAMPLES)) {
-                let (mut best, mut found) = ([f32::NEG_INFINITY; SAMPLES], [u32::MAX; SAMPLES]);
-                for pixel in self.window(at / columns, at % columns) {
-                    let x = &x[pixel * batch + first..][..dy.len()];
-                    for ((best, found), x) in best.iter_mut().zip(&mut found).zip(x) {
-                        let better = larger(*x, *best);
-                        *best = if better { *x } else { *best };
-                        *found = if better { pixel as u32 } else { *found };
-                    }
-                }
-                for (i, pixel) in self.window(at / columns, at % columns).enumerate() {
-                    let dx = &mut dx[pixel * batch + first..][..dy.len()];
-                    for ((dx, dy), found) in dx.iter_mut().zip(dy).zip(&found) {
-                        // Where all are minus infinity, the first.
-                        let mine = *found == pixel as u32 || i == 0 && *found == u32::MAX;
-                        *dx += if mine { *dy } else { 0.0 };
-                    }
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn spread_mean(&self, [_, columns]: [usize; 2], batch: usize, dy: &[f32], dx: &mut [f32]) {
-        let share = 1.0 / (self.kernel[0] * self.kernel[1]) as f32;
-        for (at, dy) in dy.chunks_exact(batch).enumerate() {
-            for pixel in self.window(at / columns, at % columns) {
-                for (dx, dy) in dx[pixel * batch..][..batch].iter_mut().zip(dy) {
-                    *dx += dy * share;
-                }
-            }
-        }
-    }
-
-    /// The pixels of a window that are not padding, row by row.
-    #[inline(always)]
-    fn window(&self, row: usize, column: usize) -> impl Iterator<Item = usize> + use<> {
-        let inside = |d: usize, at: usize, size: usize| -> Range<usize> {
+    pub(crate) fn window(&self, row: usize, column: usize) -> [Range<usize>; 2] {
+        let inside = |d: usize, at: usize, size: usize| {
             let first = at * self.stride[d];
             let end = (first + self.kernel[d]).saturating_sub(self.padding[d]).min(size);
             first.saturating_sub(self.padding[d])..end
         };
-        let columns = inside(1, column, self.width);
-        let width = self.width;
-        inside(0, row, self.height).flat_map(move |y| columns.clone().map(move |x| y * width + x))
+        [inside(0, row, self.height), inside(1, column, self.width)]
     }
 }
 
@@ -269,16 +170,4 @@ struct Job<'a> {
     x: &'a [f32],
     dy: Option<&'a [f32]>,
     to: &'a mut [f32],
-}
-
-#[inline(always)]
-fn larger(x: f32, best: f32) -> bool {
-    x > best || x.is_nan()
-}
-
-/// The same loops with wider registers.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn run_avx2(pool: &Pool2d, output: [usize; 2], batch: usize, job: Job) {
-    pool.run(output, batch, job);
 }

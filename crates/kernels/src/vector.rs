@@ -16,6 +16,8 @@ pub(crate) const LANES: usize = 16;
 pub(crate) trait Vector: Copy {
     /// The most of them that one visit computes together: as many as there are registers for.
     const GROUPS: usize = GROUPS;
+    /// A truth value for each lane.
+    type Mask: Copy;
 
     /// All lanes `value`.
     unsafe fn splat(value: f32) -> Self;
@@ -24,6 +26,37 @@ pub(crate) trait Vector: Copy {
     /// `self + a · b`, rounded once.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    /// Which lanes are larger than those of `best`, or NaN.
+    unsafe fn larger(self, best: Self) -> Self::Mask;
+    unsafe fn equal(self, other: Self) -> Self::Mask;
+    /// The lanes of `yes` where the mask holds, and of `no` elsewhere.
+    unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// The first lanes, at most [`LANES`], and zeros.
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, lanes: usize) -> Self {
+        // SAFETY: so many floats by the caller's promise.
+        unsafe {
+            if lanes == LANES {
+                return Self::load(from);
+            }
+            let mut all = [0.0; LANES];
+            std::ptr::copy_nonoverlapping(from, all.as_mut_ptr(), lanes);
+            Self::load(all.as_ptr())
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, lanes: usize) {
+        // SAFETY: so many floats by the caller's promise.
+        unsafe {
+            if lanes == LANES {
+                return self.store(to);
+            }
+            let mut all = [0.0; LANES];
+            self.store(all.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(all.as_ptr(), to, lanes);
+        }
+    }
     /// Asks for the cache line at `at`, which may be no valid address.
     #[inline(always)]
     fn prefetch(at: *const f32) {
@@ -49,6 +82,8 @@ pub(crate) struct Portable([f32; LANES]);
 
 // SAFETY of all methods: they only use what the trait's caller promises of the pointers.
 impl Vector for Portable {
+    type Mask = [bool; LANES];
+
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
         Self([value; LANES])
@@ -70,6 +105,22 @@ impl Vector for Portable {
     #[inline(always)]
     unsafe fn mul(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn larger(self, best: Self) -> Self::Mask {
+        std::array::from_fn(|i| self.0[i] > best.0[i] || self.0[i].is_nan())
+    }
+    #[inline(always)]
+    unsafe fn equal(self, other: Self) -> Self::Mask {
+        std::array::from_fn(|i| self.0[i] == other.0[i])
+    }
+    #[inline(always)]
+    unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        Self(std::array::from_fn(|i| if mask[i] { yes.0[i] } else { no.0[i] }))
     }
     #[inline(always)]
     unsafe fn sums(of: [Self; 4]) -> [f32; 4] {
@@ -111,6 +162,17 @@ pub(crate) mod x86 {
     }
 
     /// # Safety
+    /// Needs AVX2.
+    #[inline(always)]
+    unsafe fn larger8(x: __m256, best: __m256) -> __m256 {
+        // SAFETY: AVX2 by the caller.
+        unsafe {
+            let greater = _mm256_cmp_ps::<_CMP_GT_OQ>(x, best);
+            _mm256_or_ps(greater, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x))
+        }
+    }
+
+    /// # Safety
     /// Needs AVX-512.
     #[inline(always)]
     unsafe fn halves8(of: __m512) -> __m256 {
@@ -126,6 +188,8 @@ pub(crate) mod x86 {
     pub(crate) struct Avx2(__m256, __m256);
 
     impl Vector for Avx2 {
+        type Mask = Self;
+
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
             // SAFETY: AVX2 by the trait's promise, as in all methods below.
@@ -156,6 +220,33 @@ pub(crate) mod x86 {
             unsafe { Self(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
         }
         #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: see `splat`.
+            unsafe { Self(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
+        }
+        #[inline(always)]
+        unsafe fn larger(self, best: Self) -> Self {
+            // SAFETY: see `splat`.
+            unsafe { Self(larger8(self.0, best.0), larger8(self.1, best.1)) }
+        }
+        #[inline(always)]
+        unsafe fn equal(self, other: Self) -> Self {
+            // SAFETY: see `splat`.
+            unsafe {
+                Self(
+                    _mm256_cmp_ps::<_CMP_EQ_OQ>(self.0, other.0),
+                    _mm256_cmp_ps::<_CMP_EQ_OQ>(self.1, other.1),
+                )
+            }
+        }
+        #[inline(always)]
+        unsafe fn select(mask: Self, yes: Self, no: Self) -> Self {
+            // SAFETY: see `splat`.
+            unsafe {
+                Self(_mm256_blendv_ps(no.0, yes.0, mask.0), _mm256_blendv_ps(no.1, yes.1, mask.1))
+            }
+        }
+        #[inline(always)]
         fn prefetch(at: *const f32) {
             // SAFETY: every x86-64 has it, and it reads nothing.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
@@ -181,6 +272,7 @@ pub(crate) mod x86 {
 
     impl Vector for Avx512 {
         const GROUPS: usize = MOST;
+        type Mask = __mmask16;
 
         #[inline(always)]
         unsafe fn splat(value: f32) -> Self {
@@ -206,6 +298,29 @@ pub(crate) mod x86 {
         unsafe fn mul(self, other: Self) -> Self {
             // SAFETY: see `splat`.
             Self(unsafe { _mm512_mul_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: see `splat`.
+            Self(unsafe { _mm512_add_ps(self.0, other.0) })
+        }
+        #[inline(always)]
+        unsafe fn larger(self, best: Self) -> __mmask16 {
+            // SAFETY: see `splat`.
+            unsafe {
+                _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, best.0)
+                    | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0)
+            }
+        }
+        #[inline(always)]
+        unsafe fn equal(self, other: Self) -> __mmask16 {
+            // SAFETY: see `splat`.
+            unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self.0, other.0) }
+        }
+        #[inline(always)]
+        unsafe fn select(mask: __mmask16, yes: Self, no: Self) -> Self {
+            // SAFETY: see `splat`.
+            Self(unsafe { _mm512_mask_blend_ps(mask, no.0, yes.0) })
         }
         #[inline(always)]
         fn prefetch(at: *const f32) {

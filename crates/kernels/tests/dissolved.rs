@@ -7,7 +7,7 @@
 
 use std::hint::black_box;
 
-use dst_kernels::{Geometry, Pattern, Workspace};
+use dst_kernels::{Geometry, Pattern, Pool2d, Pooling, Workspace};
 
 #[test]
 fn no_instruction_stays_a_function() {
@@ -23,6 +23,20 @@ fn no_instruction_stays_a_function() {
     pattern.input_gradient(&mut workspace, &[2.0], &[3.0], 1, &mut out).unwrap();
     pattern.weight_gradient(&mut workspace, &[2.0], &[3.0], 1, &mut out).unwrap();
     pattern.dense_weight_gradient(&mut workspace, &[2.0], &[3.0], 1, &mut out).unwrap();
+    for pooling in [Pooling::Max, Pooling::Average] {
+        let sizes = [1; 2];
+        let pool = Pool2d {
+            pooling,
+            channels: 1,
+            height: 1,
+            width: 1,
+            kernel: sizes,
+            stride: sizes,
+            padding: [0; 2],
+        };
+        pool.forward(&mut workspace, &[2.0], 1, &mut out).unwrap();
+        pool.input_gradient(&mut workspace, &[2.0], &[3.0], 1, &mut out).unwrap();
+    }
 
     let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     // Both are put together here, or the program would have them as texts.
