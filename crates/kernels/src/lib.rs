@@ -29,8 +29,8 @@
 //! rows of its own.
 //!
 //! # Unsafe code
-//! Intrinsics and unchecked reads are in the modules `vector`, `multiply` and `correlate`, and in
-//! a few lines of `layout` and `pool`. Each entry to them checks lengths and the largest offset of a list before it
+//! Intrinsics and unchecked reads are in the modules `vector`, `multiply`, `correlate` and `windows`,
+//! and in a few lines of `layout`. Each entry to them checks lengths and the largest offset of a list before it
 //! starts; lists can be built in `list` only.
 
 mod correlate;
