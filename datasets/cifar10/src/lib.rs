@@ -19,7 +19,7 @@
 mod hub;
 mod records;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dst_core::dataset::train_part;
 use dst_core::options::{self, DatasetOptions, OptionsType};
@@ -27,7 +27,7 @@ use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{DataSources, Dataset, Metric, Result, Split};
 use dst_data::parquet::ParquetTable;
-use dst_data::{Source, file, image};
+use dst_data::{Source, file};
 use dst_images::{Augmentation, ImageDataset, Normalisation, ReadImages, Samples, UserImages};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -160,20 +160,14 @@ fn split(all: &Samples, options: &Options, origin: String) -> Result<ImageDatase
         class_names: CLASS_NAMES.map(str::to_owned).to_vec(),
         normalisation: Normalisation::in_single_precision(&MEAN, &STANDARD_DEVIATION),
         augmentation: options.augmentation,
-        read: ReadImages::new(image_of_user),
+        read: ReadImages::new(|path| {
+            UserImages::of_png(path, [CHANNELS, SIDE, SIDE].map(|size| size as usize))
+        }),
         digest: digest(),
         origin,
         warnings: Vec::new(),
         library: env!("CARGO_CRATE_NAME"),
     })
-}
-
-/// The image of a PNG file.
-fn image_of_user(file: &Path) -> Result<UserImages> {
-    let shape = [CHANNELS, SIDE, SIDE];
-    let pixels = image::read_png(file, shape.map(|side| side as usize))?;
-    let images = Tensor::f_from_slice(&pixels)?.f_view([1, CHANNELS, SIDE, SIDE])?;
-    Ok(UserImages { images, rows: Vec::new() })
 }
 
 /// Finds a file plain or compressed, or that of the Python version.
