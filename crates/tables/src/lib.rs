@@ -5,7 +5,6 @@
 //! | a file | none: they are to be drawn |
 //! | a folder with `train.csv` | it and, if they are there, `validation.csv` (or `val`, `valid`) and `test.csv` |
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -94,17 +93,8 @@ impl Table {
     /// have one name, or there is no row.
     pub fn read(path: &Path) -> Result<Self> {
         let at = |error: Error| error.at(path.display().to_string());
-        let mut bytes = Vec::new();
-        let read = file::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes);
-        read.map_err(|error| match error.raw_os_error() {
-            Some(_) => Error::io("read", path, &error),
-            None => at(file::damaged(format!("its compressed data are damaged: {error}"))),
-        })?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(at(Error::data(format!("it has more than {} GB", LARGEST >> 30)).hint(
-                "a part of the rows may be enough; larger data need a data set of their own",
-            )));
-        }
+        let hint = "a part of the rows may be enough; larger data need a data set of their own";
+        let bytes = file::contents(path, LARGEST, hint)?;
         let content = text::decode(&bytes, path).map_err(at)?;
         let first = content.lines().next().unwrap_or_default();
         let count = |c: char| first.matches(c).count();

@@ -19,15 +19,16 @@
 mod hub;
 mod records;
 
+use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 use dst_core::dataset::train_part;
 use dst_core::options::{self, DatasetOptions, OptionsType};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{DataSources, Dataset, Metric, Result, Split};
+use dst_core::{DataSources, Dataset, Error, Metric, Result, Split};
 use dst_data::parquet::ParquetTable;
-use dst_data::{Source, file};
+use dst_data::{Source, file, pickle};
 use dst_images::{Augmentation, ImageDataset, Normalisation, ReadImages, Samples, UserImages};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,11 +125,15 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
             let starts = (0..).step_by(PER_FILE as usize);
             for (start, (path, (_, sha256))) in starts.zip(paths.iter().zip(FILES)) {
                 let part = images.f_narrow(0, start, PER_FILE)?;
-                let read = || match path.extension() {
-                    Some(_) => records::read(file::open(path)?, &part, sha256),
-                    None => records::read(&records::of_pickle(path)?[..], &part, sha256),
+                let at = |error: Error| error.at(path.display().to_string());
+                let source: Box<dyn Read> = match path.extension() {
+                    Some(_) => file::open(path)?,
+                    None => {
+                        let records = records::of_pickle(&pickle::read(path)?).map_err(at)?;
+                        Box::new(Cursor::new(records))
+                    }
                 };
-                labels.extend(read().map_err(|error| error.at(path.display().to_string()))?);
+                labels.extend(records::read(source, &part, sha256).map_err(at)?);
             }
         }
         Source::Hub(snapshot) => {

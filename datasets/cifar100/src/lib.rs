@@ -95,11 +95,10 @@ impl DatasetOptions for Options {
 
 fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let [train, test] = files::find_all(sources)?;
-    let [training, testing] = [(File::Train, &train), (File::Test, &test)].map(|(which, path)| {
-        files::read(which, path).map_err(|error| error.at(path.display().to_string()))
-    });
-    let origin = file::folders(&[train.clone(), test.clone()]);
-    Ok(Box::new(dataset(training?, testing?, options, origin)?))
+    let training = files::read(File::Train, &train)?;
+    let testing = files::read(File::Test, &test)?;
+    let origin = file::folders(&[train, test]);
+    Ok(Box::new(dataset(training, testing, options, origin)?))
 }
 
 fn dataset(

@@ -1,6 +1,5 @@
 //! Files of texts, and how one is cut into parts.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use dst_core::{Error, Result, text};
@@ -12,6 +11,10 @@ const ENDINGS: [&str; 3] = ["txt", "txt.gz", "txt.zst"];
 /// A text larger than this, unpacked, is taken for a mistake: all of it lies in main memory, and a processor
 /// would train on it for weeks.
 const LARGEST: u64 = 1 << 30;
+
+/// For who has more.
+const TOO_LARGE: &str = "name a part of it: head -n 1000000 FILE > part.txt keeps the first million lines (of a \
+                         compressed file, zcat FILE | head -n 1000000)";
 
 /// The files of a data set.
 #[derive(Debug)]
@@ -96,28 +99,12 @@ fn boundary(text: &str, byte: usize) -> usize {
 /// If it cannot be read, is empty, too large or no UTF-8, naming it.
 pub(crate) fn read(path: &Path) -> Result<String> {
     let at = |error: Error| error.at(path.display().to_string());
-    let mut bytes = Vec::new();
-    let read = file::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes);
-    read.map_err(|error| match error.raw_os_error() {
-        Some(_) => Error::io("read", path, &error),
-        None => at(file::damaged(format!("its compressed data are damaged: {error}"))),
-    })?;
-    limited(bytes.len() as u64).map_err(at)?;
+    let bytes = file::contents(path, LARGEST, TOO_LARGE)?;
     let text = text::decode(&bytes, path).map_err(at)?;
     match text.is_empty() {
         true => Err(at(Error::data("it is empty").hint("name a file with a text in it"))),
         false => Ok(text),
     }
-}
-
-/// Refuses more bytes than can be trained on.
-fn limited(bytes: u64) -> Result<()> {
-    if bytes <= LARGEST {
-        return Ok(());
-    }
-    Err(Error::data(format!("it has more than {} GB of text", LARGEST >> 30))
-        .hint("name a part of it: head -n 1000000 FILE > part.txt keeps the first million lines (of a compressed \
-               file, zcat FILE | head -n 1000000)"))
 }
 
 #[cfg(test)]
@@ -128,13 +115,5 @@ mod tests {
     fn characters_are_not_cut_in_two() {
         let text = "aäb";
         assert_eq!([0, 1, 2, 3, 4, 9].map(|byte| boundary(text, byte)), [0, 1, 3, 3, 4, 4]);
-    }
-
-    #[test]
-    fn more_than_fits_is_refused_with_a_way_out() {
-        assert!(limited(LARGEST).is_ok());
-        let error = limited(LARGEST + 1).unwrap_err().to_string();
-        assert!(error.starts_with("it has more than 1 GB of text"), "{error}");
-        assert!(error.contains("head -n"), "{error}");
     }
 }
