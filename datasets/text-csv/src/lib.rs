@@ -13,17 +13,13 @@ use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOption
 use dst_data::cache::sum;
 use dst_data::file::{digest, hexadecimal};
 use dst_tables::{self as table, Classes, Drawn, Table, TableFiles};
+use dst_texts::options::{check_max_length, find_vocabulary, open_vocabulary};
 use dst_texts::vocabulary::{self, VOCABULARY};
-use dst_texts::{
-    Encoded, TableFormat, TextDataset, TextPart, TextRows, Vocabulary, cache_folder, kept,
-};
+use dst_texts::{Encoded, TableFormat, TextDataset, TextPart, TextRows, cache_folder, kept};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const NAME: &str = "text-csv";
-
-/// Fewer tokens leave nothing of a pair; BERT has no places for more.
-const LENGTHS: std::ops::RangeInclusive<u32> = 8..=512;
 
 /// What people call the column of the texts, in the order in which it is looked for.
 const TEXTS: [&str; 6] = ["text", "sentence", "sentence1", "review", "comment", "content"];
@@ -95,14 +91,7 @@ impl Default for Options {
 impl DatasetOptions for Options {
     fn validate(&self) -> Result<()> {
         self.split.validate()?;
-        if !LENGTHS.contains(&self.max_length) {
-            return Err(Error::usage(format!(
-                "max_length = {} is not from {} to {}",
-                self.max_length,
-                LENGTHS.start(),
-                LENGTHS.end()
-            )));
-        }
+        check_max_length(self.max_length)?;
         match self.train_samples {
             Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
             _ => Ok(()),
@@ -116,11 +105,10 @@ fn load(
     cache: Option<&Path>,
 ) -> Result<Box<dyn Dataset>> {
     let place = sources.place()?;
-    let vocabulary = match options.vocabulary.as_deref() {
-        Some(given) => vocabulary::given(given)?,
-        None => vocabulary::find(NAME, sources)?,
-    };
-    let vocabulary = Arc::new(Vocabulary::open(vocabulary)?);
+    let named = options.vocabulary.as_deref();
+    let vocabulary = find_vocabulary(NAME, named, sources)?;
+    let (vocabulary, of_vocabulary) = open_vocabulary(vocabulary, NAME, named, sources)?;
+    let vocabulary = Arc::new(vocabulary);
     let files = TableFiles::find(place)?;
     let texts_digest = files.digest()?;
 
@@ -169,7 +157,9 @@ fn load(
         let encoded = encode(&own, &labels, split)?;
         Ok::<_, Error>(TextPart::new(&encoded, 0..labels.len()))
     };
-    let of_vocabulary = hexadecimal(&vocabulary.digest);
+    let vocabulary_digest = hexadecimal(&vocabulary.digest);
+    let mut warnings = empty_texts(&table, &columns)?;
+    warnings.extend(of_vocabulary);
     Ok(Box::new(TextDataset {
         task: Task::Classification { classes: classes.names().len() as i64 },
         metric: Metric::Accuracy,
@@ -179,9 +169,9 @@ fn load(
         test: held_out(&drawn.test, &files.test, "test")?,
         length: options.max_length as usize,
         class_names: classes.names().to_vec(),
-        digest: digest([(texts_digest.as_str(), "texts"), (&of_vocabulary, vocabulary.name)]),
+        digest: digest([(texts_digest.as_str(), "texts"), (&vocabulary_digest, vocabulary.name)]),
         origin: format!("{}, {}", place.display(), vocabulary.path.display()),
-        warnings: warnings(&table, &columns, &vocabulary, sources, options)?,
+        warnings,
         columns,
         format: TableFormat::OfUsers,
         vocabulary,
@@ -229,14 +219,8 @@ fn text_columns(table: &Table, options: &Options, target: usize) -> Result<Vec<S
     Ok([Some(first), second].into_iter().flatten().map(|at| table.header[at].clone()).collect())
 }
 
-/// What a user should hear.
-fn warnings(
-    table: &Table,
-    columns: &[String],
-    vocabulary: &Vocabulary,
-    sources: &DataSources,
-    options: &Options,
-) -> Result<Vec<String>> {
+/// A warning for each column in which texts are missing.
+fn empty_texts(table: &Table, columns: &[String]) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for name in columns {
         let place = table.column(name)?;
@@ -244,15 +228,6 @@ fn warnings(
         if empty > 0 {
             warnings.push(format!("{empty} of {} rows have no '{name}'", table.len()));
         }
-    }
-    let of_weights = sources.model_folder.as_deref().filter(|_| options.vocabulary.is_none());
-    if let Some(folder) = of_weights.filter(|folder| vocabulary.path.parent() != Some(*folder)) {
-        warnings.push(format!(
-            "{} has weights and no vocabulary, so texts are read with {}: if the model was trained with \
-             another, pass --set {NAME}.vocabulary=FILE",
-            folder.display(),
-            vocabulary.path.display()
-        ));
     }
     Ok(warnings)
 }
