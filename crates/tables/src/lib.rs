@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use dst_core::{Error, Result, text};
 use dst_data::file;
+use dst_data::split_files::SplitFiles;
 
 mod classes;
 mod splits;
@@ -23,57 +24,12 @@ const ENDINGS: [&str; 6] = ["csv", "tsv", "csv.gz", "tsv.gz", "csv.zst", "tsv.zs
 /// A table larger than this, unpacked, is taken for a mistake: all of it lies in main memory.
 const LARGEST: u64 = 4 << 30;
 
-/// The files of a data set.
-#[derive(Debug)]
-pub struct TableFiles {
-    /// All rows, or those for training.
-    pub train: PathBuf,
-    /// Those for validation, if there is such a file.
-    pub validation: Option<PathBuf>,
-    /// Those for the test, if there is such a file.
-    pub test: Option<PathBuf>,
-}
-
-impl TableFiles {
-    /// The file, or those of the folder.
-    ///
-    /// # Errors
-    /// If the folder has no table for training.
-    pub fn find(place: &Path) -> Result<Self> {
-        if !place.is_dir() {
-            return Ok(Self { train: place.to_owned(), validation: None, test: None });
-        }
-        let find = |names: &[&str]| {
-            let files = names.iter().flat_map(|name| {
-                ENDINGS.iter().map(move |ending| place.join(format!("{name}.{ending}")))
-            });
-            files.into_iter().find(|path| path.is_file())
-        };
-        let train = find(&["train"]).ok_or_else(|| {
-            Error::data(format!("{} has no train.csv", place.display()))
-                .hint("name a file, or a folder with train.csv and, if there are some, validation.csv and test.csv")
-        })?;
-        Ok(Self { train, validation: find(&["validation", "valid", "val"]), test: find(&["test"]) })
-    }
-
-    /// Of the unpacked contents.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub fn digest(&self) -> Result<String> {
-        let files = [
-            (Some(&self.train), "train"),
-            (self.validation.as_ref(), "validation"),
-            (self.test.as_ref(), "test"),
-        ];
-        let mut sums = Vec::new();
-        for (path, name) in files {
-            if let Some(path) = path {
-                sums.push((file::sha256_of_contents(path)?, name));
-            }
-        }
-        Ok(file::digest(sums.iter().map(|(sum, name)| (sum.as_str(), *name))))
-    }
+/// The file, or those of the folder.
+///
+/// # Errors
+/// If the folder has no table for training.
+pub fn files(place: &Path) -> Result<SplitFiles> {
+    SplitFiles::find(place, &ENDINGS)
 }
 
 /// The cells of a file.

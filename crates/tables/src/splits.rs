@@ -2,8 +2,9 @@
 
 use dst_core::dataset::train_part;
 use dst_core::{Result, SplitOptions};
+use dst_data::split_files::SplitFiles;
 
-use crate::{Classes, Table, TableFiles};
+use crate::{Classes, Table};
 
 /// Rows of the table for training, each list rising.
 #[derive(Debug, PartialEq)]
@@ -24,7 +25,7 @@ impl Drawn {
     /// If a class has too few rows, or there are fewer than `train_samples`.
     pub fn new(
         table: &Table,
-        files: &TableFiles,
+        files: &SplitFiles,
         (classes, labels): (&Classes, &[i64]),
         options: &SplitOptions,
         train_samples: Option<u32>,

@@ -26,7 +26,7 @@ use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, OwnData, Result, Split,
     SplitOptions, Task, UserSamples, device,
 };
-use dst_tables::{self as table, Classes, Drawn, Table, TableFiles};
+use dst_tables::{self as table, Classes, Drawn, Table};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ inventory::submit! {
         second_metric: None,
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FILE", digest: |path| TableFiles::find(path)?.digest() }),
+        own: Some(OwnData { argument: "FILE", digest: |path| table::files(path)?.digest() }),
         hub: &[],
         load: |sources, options| load(sources, &read(options)?),
     }
@@ -113,7 +113,7 @@ struct Rows {
 
 fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let place = sources.place()?;
-    let files = TableFiles::find(place)?;
+    let files = table::files(place)?;
     let digest = files.digest()?;
     let table = Table::read(&files.train)?;
     let target = table::target(&table, options.target.as_deref())?;

@@ -12,7 +12,7 @@ use dst_core::plugin::DatasetPlugin;
 use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOptions, Task};
 use dst_data::cache::sum;
 use dst_data::file::{digest, hexadecimal};
-use dst_tables::{self as table, Classes, Drawn, Table, TableFiles};
+use dst_tables::{self as table, Classes, Drawn, Table};
 use dst_texts::options::{check_max_length, find_vocabulary, open_vocabulary};
 use dst_texts::vocabulary::{self, VOCABULARY};
 use dst_texts::{Encoded, TableFormat, TextDataset, TextPart, TextRows, cache_folder, kept};
@@ -39,7 +39,7 @@ inventory::submit! {
             let vocabulary = vocabulary::find(NAME, sources)?;
             Ok(format!("{}, {}", sources.place()?.display(), vocabulary.display()))
         },
-        own: Some(OwnData { argument: "FILE", digest: |path| TableFiles::find(path)?.digest() }),
+        own: Some(OwnData { argument: "FILE", digest: |path| table::files(path)?.digest() }),
         hub: &[VOCABULARY],
         load: |sources, options| {
             // Tests leave nothing in the cache of whoever runs them.
@@ -109,7 +109,7 @@ fn load(
     let vocabulary = find_vocabulary(NAME, named, sources)?;
     let (vocabulary, of_vocabulary) = open_vocabulary(vocabulary, NAME, named, sources)?;
     let vocabulary = Arc::new(vocabulary);
-    let files = TableFiles::find(place)?;
+    let files = table::files(place)?;
     let texts_digest = files.digest()?;
 
     let table = Table::read(&files.train)?;

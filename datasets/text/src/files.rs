@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dst_core::{Error, Result, text};
 use dst_data::file;
+use dst_data::split_files::SplitFiles;
 
 /// Endings of texts, in the order in which they are looked for.
 const ENDINGS: [&str; 3] = ["txt", "txt.gz", "txt.zst"];
@@ -16,76 +17,32 @@ const LARGEST: u64 = 1 << 30;
 const TOO_LARGE: &str = "name a part of it: head -n 1000000 FILE > part.txt keeps the first million lines (of a \
                          compressed file, zcat FILE | head -n 1000000)";
 
-/// The files of a data set.
-#[derive(Debug)]
-pub(crate) struct TextFiles {
-    /// All text, or that for training.
-    train: PathBuf,
-    validation: Option<PathBuf>,
-    test: Option<PathBuf>,
+/// The file, or those of the folder.
+///
+/// # Errors
+/// If the folder has no text for training.
+pub(crate) fn find(place: &Path) -> Result<SplitFiles> {
+    SplitFiles::find(place, &ENDINGS)
 }
 
-impl TextFiles {
-    /// The file, or those of the folder.
-    ///
-    /// # Errors
-    /// If the folder has no text for training.
-    pub(crate) fn find(place: &Path) -> Result<Self> {
-        if !place.is_dir() {
-            return Ok(Self { train: place.to_owned(), validation: None, test: None });
+/// Training, validation and test. What no file gives is cut off the end of the training text, the test
+/// last, by these shares of it.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn parts(files: &SplitFiles, validation: f64, test: f64) -> Result<[String; 3]> {
+    let mut train = read(&files.train)?;
+    let bytes = train.len() as f64;
+    let mut part = |file: &Option<PathBuf>, share: f64| match file {
+        Some(file) => read(file),
+        None => {
+            let wanted = train.len().saturating_sub((bytes * share).round() as usize);
+            Ok(train.split_off(boundary(&train, wanted)))
         }
-        let find = |names: &[&str]| {
-            let files = names.iter().flat_map(|name| {
-                ENDINGS.iter().map(move |ending| place.join(format!("{name}.{ending}")))
-            });
-            files.into_iter().find(|path| path.is_file())
-        };
-        let train = find(&["train"]).ok_or_else(|| {
-            Error::data(format!("{} has no train.txt", place.display())).hint(
-                "name a file, or a folder with train.txt and, if there are some, validation.txt and test.txt",
-            )
-        })?;
-        Ok(Self { train, validation: find(&["validation", "valid", "val"]), test: find(&["test"]) })
-    }
-
-    /// Of the unpacked contents.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub(crate) fn digest(&self) -> Result<String> {
-        let files = [
-            (Some(&self.train), "train"),
-            (self.validation.as_ref(), "validation"),
-            (self.test.as_ref(), "test"),
-        ];
-        let mut sums = Vec::new();
-        for (path, name) in files {
-            if let Some(path) = path {
-                sums.push((file::sha256_of_contents(path)?, name));
-            }
-        }
-        Ok(file::digest(sums.iter().map(|(sum, name)| (sum.as_str(), *name))))
-    }
-
-    /// Training, validation and test. What no file gives is cut off the end of the training text, the test
-    /// last, by these shares of it.
-    ///
-    /// # Errors
-    /// As [`read`].
-    pub(crate) fn parts(&self, validation: f64, test: f64) -> Result<[String; 3]> {
-        let mut train = read(&self.train)?;
-        let bytes = train.len() as f64;
-        let mut part = |file: &Option<PathBuf>, share: f64| match file {
-            Some(file) => read(file),
-            None => {
-                let wanted = train.len().saturating_sub((bytes * share).round() as usize);
-                Ok(train.split_off(boundary(&train, wanted)))
-            }
-        };
-        let test = part(&self.test, test)?;
-        let validation = part(&self.validation, validation)?;
-        Ok([train, validation, test])
-    }
+    };
+    let test = part(&files.test, test)?;
+    let validation = part(&files.validation, validation)?;
+    Ok([train, validation, test])
 }
 
 /// The first place at or behind `byte` where a character begins, or the end.
