@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use dst_core::{Error, Result, text};
 use dst_data::file;
-use dst_data::split_files::SplitFiles;
+use dst_data::split_files::{self, SplitFiles};
 
 mod classes;
 mod splits;
@@ -32,6 +32,41 @@ pub fn files(place: &Path) -> Result<SplitFiles> {
     SplitFiles::find(place, &ENDINGS)
 }
 
+/// The tables of a data set. All have the same columns.
+#[derive(Debug)]
+pub struct Tables {
+    /// All rows, or those for training.
+    pub train: Table,
+    /// Those for validation, if there is such a file.
+    pub validation: Option<Table>,
+    /// Those for the test, if there is such a file.
+    pub test: Option<Table>,
+    /// That of [`files`], made of what was read: a file that is written to meanwhile is never taken for what
+    /// it was before.
+    pub digest: String,
+}
+
+impl Tables {
+    /// Reads all files at a place.
+    ///
+    /// # Errors
+    /// As [`files`] and [`Table::read`], and if columns differ.
+    pub fn read(place: &Path) -> Result<Self> {
+        let files = files(place)?;
+        let train = Table::read(&files.train)?;
+        let held_out = |path: Option<PathBuf>| -> Result<Option<Table>> {
+            let table = path.map(|path| Table::read(&path)).transpose()?;
+            table.iter().try_for_each(|table| table.check_columns(&train))?;
+            Ok(table)
+        };
+        let (validation, test) = (held_out(files.validation)?, held_out(files.test)?);
+        let [of_validation, of_test] =
+            [&validation, &test].map(|table| table.as_ref().map(|table| table.sha256.as_str()));
+        let digest = split_files::digest(&train.sha256, of_validation, of_test);
+        Ok(Self { train, validation, test, digest })
+    }
+}
+
 /// The cells of a file.
 #[derive(Debug)]
 pub struct Table {
@@ -39,6 +74,8 @@ pub struct Table {
     /// Names of the columns.
     pub header: Vec<String>,
     rows: Vec<StringRecord>,
+    /// Of the unpacked file.
+    sha256: String,
 }
 
 impl Table {
@@ -75,7 +112,7 @@ impl Table {
         if rows.is_empty() {
             return Err(at(Error::data("it has no rows below the names of the columns")));
         }
-        Ok(Self { path: path.to_owned(), header, rows })
+        Ok(Self { path: path.to_owned(), header, rows, sha256: file::sha256(&bytes) })
     }
 
     /// Rows below the names of the columns.
@@ -113,7 +150,7 @@ impl Table {
     ///
     /// # Errors
     /// If not.
-    pub fn check_columns(&self, other: &Self) -> Result<()> {
+    fn check_columns(&self, other: &Self) -> Result<()> {
         if self.header == other.header {
             return Ok(());
         }

@@ -4,7 +4,7 @@
 //! Texts are cut into the word pieces of BERT with the vocabulary beside the weights that a model starts
 //! from, or else that of bert-base-uncased. Ids are kept in a cache folder, so that a text is tokenised once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use dst_core::options::{DatasetOptions, OptionsType, read};
@@ -12,7 +12,7 @@ use dst_core::plugin::DatasetPlugin;
 use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOptions, Task};
 use dst_data::cache::sum;
 use dst_data::file::{digest, hexadecimal};
-use dst_tables::{self as table, Classes, Drawn, Table};
+use dst_tables::{self as table, Classes, Drawn, Table, Tables};
 use dst_texts::options::{check_max_length, find_vocabulary, open_vocabulary};
 use dst_texts::vocabulary::{self, VOCABULARY};
 use dst_texts::{Encoded, TableFormat, TextDataset, TextPart, TextRows, cache_folder, kept};
@@ -109,16 +109,14 @@ fn load(
     let vocabulary = find_vocabulary(NAME, named, sources)?;
     let (vocabulary, of_vocabulary) = open_vocabulary(vocabulary, NAME, named, sources)?;
     let vocabulary = Arc::new(vocabulary);
-    let files = table::files(place)?;
-    let texts_digest = files.digest()?;
-
-    let table = Table::read(&files.train)?;
-    let target = table::target(&table, options.target.as_deref())?;
-    let columns = text_columns(&table, options, target)?;
-    let classes = Classes::of(&table, target)?;
-    let labels = classes.numbers(&table, target)?;
+    let tables = Tables::read(place)?;
+    let table = &tables.train;
+    let target = table::target(table, options.target.as_deref())?;
+    let columns = text_columns(table, options, target)?;
+    let classes = Classes::of(table, target)?;
+    let labels = classes.numbers(table, target)?;
     let classified = (&classes, &labels[..]);
-    let drawn = Drawn::new(&table, &files, classified, &options.split, options.train_samples)?;
+    let drawn = Drawn::new(&tables, classified, &options.split, options.train_samples)?;
 
     let encode = |table: &Table, labels: &[i64], split: &str| -> Result<Arc<Encoded>> {
         let column = |index: usize| -> Vec<&str> {
@@ -133,7 +131,7 @@ fn load(
             labels: labels.iter().map(|label| *label as f32).collect(),
         };
         let key = [
-            texts_digest.as_str(),
+            tables.digest.as_str(),
             split,
             &columns.join("\0"),
             &table.header[target],
@@ -145,31 +143,27 @@ fn load(
         let length = options.max_length as usize;
         kept(&key, cache, || vocabulary.encode(&rows, length)).map(Arc::new)
     };
-    let encoded = encode(&table, &labels, "train")?;
+    let encoded = encode(table, &labels, "train")?;
     let part = |rows: &[i64]| TextPart::new(&encoded, rows.iter().map(|row| *row as usize));
-    let held_out = |rows: &Option<Vec<i64>>, file: &Option<PathBuf>, split: &str| {
-        if let Some(rows) = rows {
-            return Ok(part(rows));
-        }
-        let own = Table::read(file.as_ref().unwrap_or(&files.train))?;
-        own.check_columns(&table)?;
-        let labels = classes.numbers(&own, target)?;
-        let encoded = encode(&own, &labels, split)?;
+    let held_out = |drawn: &Option<Vec<i64>>, own: &Option<Table>, split: &str| {
+        let Some(own) = own else { return Ok(part(drawn.as_deref().unwrap_or_default())) };
+        let labels = classes.numbers(own, target)?;
+        let encoded = encode(own, &labels, split)?;
         Ok::<_, Error>(TextPart::new(&encoded, 0..labels.len()))
     };
     let vocabulary_digest = hexadecimal(&vocabulary.digest);
-    let mut warnings = empty_texts(&table, &columns)?;
+    let mut warnings = empty_texts(table, &columns)?;
     warnings.extend(of_vocabulary);
     Ok(Box::new(TextDataset {
         task: Task::Classification { classes: classes.names().len() as i64 },
         metric: Metric::Accuracy,
         second_metric: None,
         train: part(&drawn.train),
-        validation: held_out(&drawn.validation, &files.validation, "validation")?,
-        test: held_out(&drawn.test, &files.test, "test")?,
+        validation: held_out(&drawn.validation, &tables.validation, "validation")?,
+        test: held_out(&drawn.test, &tables.test, "test")?,
         length: options.max_length as usize,
         class_names: classes.names().to_vec(),
-        digest: digest([(texts_digest.as_str(), "texts"), (&vocabulary_digest, vocabulary.name)]),
+        digest: digest([(tables.digest.as_str(), "texts"), (&vocabulary_digest, vocabulary.name)]),
         origin: format!("{}, {}", place.display(), vocabulary.path.display()),
         warnings,
         columns,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dst_core::{Error, Result, text};
 use dst_data::file;
-use dst_data::split_files::SplitFiles;
+use dst_data::split_files::{self, SplitFiles};
 
 /// Endings of texts, in the order in which they are looked for.
 const ENDINGS: [&str; 3] = ["txt", "txt.gz", "txt.zst"];
@@ -25,24 +25,29 @@ pub(crate) fn find(place: &Path) -> Result<SplitFiles> {
     SplitFiles::find(place, &ENDINGS)
 }
 
-/// Training, validation and test. What no file gives is cut off the end of the training text, the test
-/// last, by these shares of it.
+/// Training, validation and test, and the digest of the files, made of what was read. What no file gives is
+/// cut off the end of the training text, the test last, by these shares of it.
 ///
 /// # Errors
 /// As [`read`].
-pub(crate) fn parts(files: &SplitFiles, validation: f64, test: f64) -> Result<[String; 3]> {
-    let mut train = read(&files.train)?;
+pub(crate) fn parts(
+    files: &SplitFiles,
+    validation: f64,
+    test: f64,
+) -> Result<([String; 3], String)> {
+    let (mut train, of_train) = summed(&files.train)?;
     let bytes = train.len() as f64;
     let mut part = |file: &Option<PathBuf>, share: f64| match file {
-        Some(file) => read(file),
+        Some(file) => summed(file).map(|(text, sum)| (text, Some(sum))),
         None => {
             let wanted = train.len().saturating_sub((bytes * share).round() as usize);
-            Ok(train.split_off(boundary(&train, wanted)))
+            Ok((train.split_off(boundary(&train, wanted)), None))
         }
     };
-    let test = part(&files.test, test)?;
-    let validation = part(&files.validation, validation)?;
-    Ok([train, validation, test])
+    let (test, of_test) = part(&files.test, test)?;
+    let (validation, of_validation) = part(&files.validation, validation)?;
+    let digest = split_files::digest(&of_train, of_validation.as_deref(), of_test.as_deref());
+    Ok(([train, validation, test], digest))
 }
 
 /// The first place at or behind `byte` where a character begins, or the end.
@@ -55,12 +60,17 @@ fn boundary(text: &str, byte: usize) -> usize {
 /// # Errors
 /// If it cannot be read, is empty, too large or no UTF-8, naming it.
 pub(crate) fn read(path: &Path) -> Result<String> {
+    Ok(summed(path)?.0)
+}
+
+/// As [`read`], with the SHA-256 of the unpacked file.
+fn summed(path: &Path) -> Result<(String, String)> {
     let at = |error: Error| error.at(path.display().to_string());
     let bytes = file::contents(path, LARGEST, TOO_LARGE)?;
     let text = text::decode(&bytes, path).map_err(at)?;
     match text.is_empty() {
         true => Err(at(Error::data("it is empty").hint("name a file with a text in it"))),
-        false => Ok(text),
+        false => Ok((text, file::sha256(&bytes))),
     }
 }
 

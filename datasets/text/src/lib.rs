@@ -148,9 +148,9 @@ struct Text {
 fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let place = sources.place()?;
     let files = files::find(place)?;
-    let digest = files.digest()?;
     let at = |error: Error| error.at(place.display().to_string());
-    let [train, validation, test] = files::parts(&files, options.validation, options.test)?;
+    let ([train, validation, test], digest) =
+        files::parts(&files, options.validation, options.test)?;
     let vocabulary = Vocabulary::learn(&train, options.vocabulary as usize).map_err(at)?;
     let part = |text: &str| Part { tokens: Arc::new(vocabulary.encode(text)), rows: None };
     let [mut train, validation, test] = [train, validation, test].map(|text| part(&text));
