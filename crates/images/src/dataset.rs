@@ -89,11 +89,7 @@ impl fmt::Debug for ReadImages {
 
 impl ImageDataset {
     fn samples(&self, split: Split) -> &Samples {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+        split.of([&self.train, &self.validation, &self.test])
     }
 }
 

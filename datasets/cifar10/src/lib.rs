@@ -188,12 +188,8 @@ fn digest() -> String {
 }
 
 /// The first image of a split, and how many it has.
-const fn range(split: Split) -> (i64, i64) {
-    match split {
-        Split::Train => (0, 45_000),
-        Split::Validation => (45_000, 5_000),
-        Split::Test => (50_000, 10_000),
-    }
+fn range(split: Split) -> (i64, i64) {
+    split.of([(0, 45_000), (45_000, 5_000), (50_000, 10_000)])
 }
 
 #[cfg(test)]

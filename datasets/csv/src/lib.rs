@@ -144,11 +144,7 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
 
 impl Rows {
     fn samples(&self, split: Split) -> &Samples {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+        split.of([&self.train, &self.validation, &self.test])
     }
 }
 

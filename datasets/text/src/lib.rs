@@ -208,11 +208,7 @@ fn check(name: &str, part: &Part, context: usize) -> Result<()> {
 
 impl Text {
     fn part(&self, split: Split) -> &Part {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+        split.of([&self.train, &self.validation, &self.test])
     }
 }
 
