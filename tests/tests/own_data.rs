@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use end_to_end::Sandbox;
 use end_to_end::own_data::{book, idx, images, table};
+use end_to_end::{Sandbox, said};
 use serde_json::Value;
 
 const USAGE: i32 = 2;
@@ -147,6 +147,29 @@ fn what_was_understood_is_shown_before_training() {
     // A comma in a path, in quotes.
     let command = "grid --strategies rigl,dense --dry-run --datasets";
     let _ = sandbox.run_with(command, &["\"image-folder:a, b\""]).well();
+}
+
+/// Whether data are named or all are meant, they are loaded as the grid would that the environment names.
+#[test]
+fn all_data_are_verified_with_the_options_that_are_in_force() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("data/SST-2");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(sandbox.path("data/vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n").unwrap();
+    for (name, rows) in [("train.tsv", 67_349), ("dev.tsv", 872)] {
+        let text = format!("sentence\tlabel\n{}", "a\t1\na\t0\n".repeat(rows / 2 + 1));
+        let text: Vec<&str> = text.lines().take(1 + rows).collect();
+        fs::write(folder.join(name), text.join("\n") + "\n").unwrap();
+    }
+    let verified = |names: &str| {
+        let mut command = sandbox.command(&format!("data verify --json --data-dir data{names}"));
+        let said = said(command.env("HARNESS_GRID", "minilm-sst2")).well();
+        let object: Value = serde_json::from_str(&said.stdout).unwrap();
+        object["datasets"].clone()
+    };
+    let named = verified(" glue/sst2 mnist-10k");
+    assert_eq!(named[0]["options"], serde_json::json!({ "train_samples": 6_000 }));
+    assert_eq!(named, verified(""));
 }
 
 #[test]

@@ -29,6 +29,17 @@ pub enum Split {
     Test,
 }
 
+impl Split {
+    /// Its own of what training, validation and test have each.
+    pub fn of<T>(self, [train, validation, test]: [T; 3]) -> T {
+        match self {
+            Self::Train => train,
+            Self::Validation => validation,
+            Self::Test => test,
+        }
+    }
+}
+
 /// Samples of one batch on a device.
 #[derive(Debug)]
 pub struct Batch {

@@ -35,6 +35,29 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     })
 }
 
+/// All that a file holds when it is unpacked, as [`open`] does: `most` bytes at most, because all of it
+/// lies in main memory and a few compressed bytes may unpack to any number. `hint` is for who has more.
+///
+/// # Errors
+/// If the system refuses, its compressed data are damaged, or it holds more; the path is named.
+pub fn contents(path: &Path, most: u64, hint: &str) -> Result<Vec<u8>> {
+    let at = |error: Error| error.at(path.display().to_string());
+    let mut bytes = Vec::new();
+    let read = open(path)?.take(most + 1).read_to_end(&mut bytes);
+    read.map_err(|error| match error.raw_os_error() {
+        Some(_) => Error::io("read", path, &error),
+        None => at(damaged(format!("its compressed data are damaged: {error}"))),
+    })?;
+    if bytes.len() as u64 > most {
+        let most = match most >> 30 {
+            0 => format!("{most} bytes"),
+            gigabytes => format!("{gigabytes} GB"),
+        };
+        return Err(at(Error::data(format!("it has more than {most}")).hint(hint)));
+    }
+    Ok(bytes)
+}
+
 /// The folders of files, each once, for people.
 pub fn folders(paths: &[PathBuf]) -> String {
     let mut folders: Vec<String> = paths
@@ -274,6 +297,26 @@ mod tests {
             let damage = read(&flipped, 5000).unwrap_err();
             assert_eq!(damage.kind(), ErrorKind::Data);
             assert!(damage.one_line().contains("compressed data"), "{damage}");
+        }
+    }
+
+    #[test]
+    fn contents_are_bounded_when_they_are_unpacked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let bytes = vec![7; 5000];
+        for file in packed(&bytes) {
+            std::fs::write(&path, &file).unwrap();
+            assert_eq!(contents(&path, 5000, "").unwrap(), bytes);
+            let error = contents(&path, 4999, "take a part of it").unwrap_err().to_string();
+            let start = format!("{}: it has more than 4999 bytes", path.display());
+            assert!(error.starts_with(&start) && error.contains("take a part of it"), "{error}");
+        }
+        for file in &packed(&bytes)[1..] {
+            std::fs::write(&path, &file[..file.len() / 2]).unwrap();
+            let error = contents(&path, 5000, "").unwrap_err().to_string();
+            let start = format!("{}: its compressed data are damaged", path.display());
+            assert!(error.starts_with(&start), "{error}");
         }
     }
 

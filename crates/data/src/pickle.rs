@@ -3,7 +3,15 @@
 //! A pickle is a program, and this does not run it: it looks for the two shapes in which Python 2 wrote
 //! strings of bytes and numbers below 256. Callers compare what they get with what they know of it.
 
+use std::path::Path;
+
 use dst_core::{Error, Result};
+use memchr::memmem::find;
+
+use crate::file;
+
+/// Several times the largest of the files that this is for, CIFAR-100's training images.
+const LARGEST: u64 = 1 << 30;
 
 /// Pickle's codes of operations, as far as they are needed.
 mod code {
@@ -17,6 +25,15 @@ mod code {
     /// Remembers what was made, under a number of one byte or of four.
     pub(super) const REMEMBER: u8 = b'q';
     pub(super) const REMEMBER_LONG: u8 = b'r';
+}
+
+/// A pickle, plain or compressed.
+///
+/// # Errors
+/// As [`file::contents`], and if it is larger than any that this is for.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let hint = "fetch the archive again: the files of data sets that Python pickled are smaller";
+    file::contents(path, LARGEST, hint)
 }
 
 /// The first string of exactly so many bytes.
@@ -58,10 +75,6 @@ pub fn numbers(pickle: &[u8], name: &str, count: usize) -> Result<Vec<u8>> {
         Some(&code::NUMBER) => Err(missing()),
         _ => Ok(numbers),
     }
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
 fn no_such(what: &str) -> Error {

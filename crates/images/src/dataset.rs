@@ -8,6 +8,7 @@ use dst_core::tch::{Device, Tensor};
 use dst_core::{
     Batch, Dataset, Error, Input, InputShape, Result, Split, Task, UserSamples, device,
 };
+use dst_data::image::read_png;
 use rand_chacha::ChaCha8Rng;
 
 use crate::augmentation::Augmentation;
@@ -54,6 +55,19 @@ pub struct UserImages {
     pub rows: Vec<usize>,
 }
 
+impl UserImages {
+    /// The image of a PNG file, which is `[channels, height, width]`.
+    ///
+    /// # Errors
+    /// As [`read_png`].
+    pub fn of_png(path: &Path, shape: [usize; 3]) -> Result<Self> {
+        let pixels = read_png(path, shape)?;
+        let [channels, height, width] = shape.map(|size| size as i64);
+        let images = Tensor::f_from_slice(&pixels)?.f_view([1, channels, height, width])?;
+        Ok(Self { images, rows: Vec::new() })
+    }
+}
+
 /// Reads files of users: a function of a path.
 #[derive(Clone)]
 pub struct ReadImages(Arc<Read>);
@@ -75,11 +89,7 @@ impl fmt::Debug for ReadImages {
 
 impl ImageDataset {
     fn samples(&self, split: Split) -> &Samples {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+        split.of([&self.train, &self.validation, &self.test])
     }
 }
 

@@ -5,12 +5,12 @@
 //! | a file | none: they are to be drawn |
 //! | a folder with `train.csv` | it and, if they are there, `validation.csv` (or `val`, `valid`) and `test.csv` |
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use dst_core::{Error, Result, text};
 use dst_data::file;
+use dst_data::split_files::{self, SplitFiles};
 
 mod classes;
 mod splits;
@@ -24,56 +24,46 @@ const ENDINGS: [&str; 6] = ["csv", "tsv", "csv.gz", "tsv.gz", "csv.zst", "tsv.zs
 /// A table larger than this, unpacked, is taken for a mistake: all of it lies in main memory.
 const LARGEST: u64 = 4 << 30;
 
-/// The files of a data set.
-#[derive(Debug)]
-pub struct TableFiles {
-    /// All rows, or those for training.
-    pub train: PathBuf,
-    /// Those for validation, if there is such a file.
-    pub validation: Option<PathBuf>,
-    /// Those for the test, if there is such a file.
-    pub test: Option<PathBuf>,
+/// The file, or those of the folder.
+///
+/// # Errors
+/// If the folder has no table for training.
+pub fn files(place: &Path) -> Result<SplitFiles> {
+    SplitFiles::find(place, &ENDINGS)
 }
 
-impl TableFiles {
-    /// The file, or those of the folder.
-    ///
-    /// # Errors
-    /// If the folder has no table for training.
-    pub fn find(place: &Path) -> Result<Self> {
-        if !place.is_dir() {
-            return Ok(Self { train: place.to_owned(), validation: None, test: None });
-        }
-        let find = |names: &[&str]| {
-            let files = names.iter().flat_map(|name| {
-                ENDINGS.iter().map(move |ending| place.join(format!("{name}.{ending}")))
-            });
-            files.into_iter().find(|path| path.is_file())
-        };
-        let train = find(&["train"]).ok_or_else(|| {
-            Error::data(format!("{} has no train.csv", place.display()))
-                .hint("name a file, or a folder with train.csv and, if there are some, validation.csv and test.csv")
-        })?;
-        Ok(Self { train, validation: find(&["validation", "valid", "val"]), test: find(&["test"]) })
-    }
+/// The tables of a data set. All have the same columns.
+#[derive(Debug)]
+pub struct Tables {
+    /// All rows, or those for training.
+    pub train: Table,
+    /// Those for validation, if there is such a file.
+    pub validation: Option<Table>,
+    /// Those for the test, if there is such a file.
+    pub test: Option<Table>,
+    /// That of [`files`], made of what was read: a file that is written to meanwhile is never taken for what
+    /// it was before.
+    pub digest: String,
+}
 
-    /// Of the unpacked contents.
+impl Tables {
+    /// Reads all files at a place.
     ///
     /// # Errors
-    /// If the system refuses.
-    pub fn digest(&self) -> Result<String> {
-        let files = [
-            (Some(&self.train), "train"),
-            (self.validation.as_ref(), "validation"),
-            (self.test.as_ref(), "test"),
-        ];
-        let mut sums = Vec::new();
-        for (path, name) in files {
-            if let Some(path) = path {
-                sums.push((file::sha256_of_contents(path)?, name));
-            }
-        }
-        Ok(file::digest(sums.iter().map(|(sum, name)| (sum.as_str(), *name))))
+    /// As [`files`] and [`Table::read`], and if columns differ.
+    pub fn read(place: &Path) -> Result<Self> {
+        let files = files(place)?;
+        let train = Table::read(&files.train)?;
+        let held_out = |path: Option<PathBuf>| -> Result<Option<Table>> {
+            let table = path.map(|path| Table::read(&path)).transpose()?;
+            table.iter().try_for_each(|table| table.check_columns(&train))?;
+            Ok(table)
+        };
+        let (validation, test) = (held_out(files.validation)?, held_out(files.test)?);
+        let [of_validation, of_test] =
+            [&validation, &test].map(|table| table.as_ref().map(|table| table.sha256.as_str()));
+        let digest = split_files::digest(&train.sha256, of_validation, of_test);
+        Ok(Self { train, validation, test, digest })
     }
 }
 
@@ -84,6 +74,8 @@ pub struct Table {
     /// Names of the columns.
     pub header: Vec<String>,
     rows: Vec<StringRecord>,
+    /// Of the unpacked file.
+    sha256: String,
 }
 
 impl Table {
@@ -94,17 +86,8 @@ impl Table {
     /// have one name, or there is no row.
     pub fn read(path: &Path) -> Result<Self> {
         let at = |error: Error| error.at(path.display().to_string());
-        let mut bytes = Vec::new();
-        let read = file::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes);
-        read.map_err(|error| match error.raw_os_error() {
-            Some(_) => Error::io("read", path, &error),
-            None => at(file::damaged(format!("its compressed data are damaged: {error}"))),
-        })?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(at(Error::data(format!("it has more than {} GB", LARGEST >> 30)).hint(
-                "a part of the rows may be enough; larger data need a data set of their own",
-            )));
-        }
+        let hint = "a part of the rows may be enough; larger data need a data set of their own";
+        let bytes = file::contents(path, LARGEST, hint)?;
         let content = text::decode(&bytes, path).map_err(at)?;
         let first = content.lines().next().unwrap_or_default();
         let count = |c: char| first.matches(c).count();
@@ -129,7 +112,7 @@ impl Table {
         if rows.is_empty() {
             return Err(at(Error::data("it has no rows below the names of the columns")));
         }
-        Ok(Self { path: path.to_owned(), header, rows })
+        Ok(Self { path: path.to_owned(), header, rows, sha256: file::sha256(&bytes) })
     }
 
     /// Rows below the names of the columns.
@@ -167,7 +150,7 @@ impl Table {
     ///
     /// # Errors
     /// If not.
-    pub fn check_columns(&self, other: &Self) -> Result<()> {
+    fn check_columns(&self, other: &Self) -> Result<()> {
         if self.header == other.header {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use dst_core::dataset::train_part;
 use dst_core::{Result, SplitOptions};
 
-use crate::{Classes, Table, TableFiles};
+use crate::{Classes, Tables};
 
 /// Rows of the table for training, each list rising.
 #[derive(Debug, PartialEq)]
@@ -17,14 +17,13 @@ pub struct Drawn {
 }
 
 impl Drawn {
-    /// Draws what `files` does not give, and keeps `train_samples` of what is left. `labels` are the class
-    /// numbers of all rows of `table`.
+    /// Draws what no table gives, and keeps `train_samples` of what is left. `labels` are the class numbers of
+    /// all rows of the table for training.
     ///
     /// # Errors
     /// If a class has too few rows, or there are fewer than `train_samples`.
     pub fn new(
-        table: &Table,
-        files: &TableFiles,
+        tables: &Tables,
         (classes, labels): (&Classes, &[i64]),
         options: &SplitOptions,
         train_samples: Option<u32>,
@@ -35,13 +34,13 @@ impl Drawn {
                 chosen.iter().map(|index| rows[*index as usize]).collect()
             };
             let mut test = None;
-            if files.test.is_none() {
+            if tables.test.is_none() {
                 let [kept, held_out] = options.hold_out_test(labels, classes.names())?;
                 test = Some(held_out);
                 train = kept;
             }
             let mut validation = None;
-            if files.validation.is_none() {
+            if tables.validation.is_none() {
                 let own: Vec<i64> = pick(labels, &train);
                 let [kept, held_out] = options.hold_out_validation(&own, classes.names())?;
                 validation = Some(pick(&train, &held_out));
@@ -52,6 +51,6 @@ impl Drawn {
             }
             Ok(Self { train, validation, test })
         };
-        draw().map_err(|error| table.at(error))
+        draw().map_err(|error| tables.train.at(error))
     }
 }

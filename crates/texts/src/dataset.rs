@@ -77,11 +77,7 @@ pub struct TextDataset {
 
 impl TextDataset {
     fn part(&self, split: Split) -> &TextPart {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+        split.of([&self.train, &self.validation, &self.test])
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`TextDataset`]: the data set itself, whatever its files were;
 //! - [`TextRows`]: texts with their labels, before they are tokenised;
 //! - [`Vocabulary`]: where it is found, and how texts are read with it;
+//! - [`options`]: those that every data set of texts has;
 //! - [`Encoded`]: the token ids of a file, and [`kept`], which keeps them on the disk;
 //! - [`testing`]: a small vocabulary.
 
@@ -10,6 +11,7 @@ mod batches;
 mod cache;
 mod dataset;
 mod encoded;
+pub mod options;
 pub mod testing;
 mod user_texts;
 pub mod vocabulary;

@@ -62,11 +62,7 @@ impl Blobs {
     }
 
     fn split(&self, split: Split) -> &(Tensor, Tensor) {
-        match split {
-            Split::Train => &self.splits[0],
-            Split::Validation => &self.splits[1],
-            Split::Test => &self.splits[2],
-        }
+        split.of(self.splits.each_ref())
     }
 }
 

@@ -19,15 +19,16 @@
 mod hub;
 mod records;
 
-use std::path::{Path, PathBuf};
+use std::io::{Cursor, Read};
+use std::path::PathBuf;
 
 use dst_core::dataset::train_part;
 use dst_core::options::{self, DatasetOptions, OptionsType};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Device, Kind, Tensor};
-use dst_core::{DataSources, Dataset, Metric, Result, Split};
+use dst_core::{DataSources, Dataset, Error, Metric, Result, Split};
 use dst_data::parquet::ParquetTable;
-use dst_data::{Source, file, image};
+use dst_data::{Source, file, pickle};
 use dst_images::{Augmentation, ImageDataset, Normalisation, ReadImages, Samples, UserImages};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,11 +125,15 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
             let starts = (0..).step_by(PER_FILE as usize);
             for (start, (path, (_, sha256))) in starts.zip(paths.iter().zip(FILES)) {
                 let part = images.f_narrow(0, start, PER_FILE)?;
-                let read = || match path.extension() {
-                    Some(_) => records::read(file::open(path)?, &part, sha256),
-                    None => records::read(&records::of_pickle(path)?[..], &part, sha256),
+                let at = |error: Error| error.at(path.display().to_string());
+                let source: Box<dyn Read> = match path.extension() {
+                    Some(_) => file::open(path)?,
+                    None => {
+                        let records = records::of_pickle(&pickle::read(path)?).map_err(at)?;
+                        Box::new(Cursor::new(records))
+                    }
                 };
-                labels.extend(read().map_err(|error| error.at(path.display().to_string()))?);
+                labels.extend(records::read(source, &part, sha256).map_err(at)?);
             }
         }
         Source::Hub(snapshot) => {
@@ -160,20 +165,14 @@ fn split(all: &Samples, options: &Options, origin: String) -> Result<ImageDatase
         class_names: CLASS_NAMES.map(str::to_owned).to_vec(),
         normalisation: Normalisation::in_single_precision(&MEAN, &STANDARD_DEVIATION),
         augmentation: options.augmentation,
-        read: ReadImages::new(image_of_user),
+        read: ReadImages::new(|path| {
+            UserImages::of_png(path, [CHANNELS, SIDE, SIDE].map(|size| size as usize))
+        }),
         digest: digest(),
         origin,
         warnings: Vec::new(),
         library: env!("CARGO_CRATE_NAME"),
     })
-}
-
-/// The image of a PNG file.
-fn image_of_user(file: &Path) -> Result<UserImages> {
-    let shape = [CHANNELS, SIDE, SIDE];
-    let pixels = image::read_png(file, shape.map(|side| side as usize))?;
-    let images = Tensor::f_from_slice(&pixels)?.f_view([1, CHANNELS, SIDE, SIDE])?;
-    Ok(UserImages { images, rows: Vec::new() })
 }
 
 /// Finds a file plain or compressed, or that of the Python version.
@@ -189,12 +188,8 @@ fn digest() -> String {
 }
 
 /// The first image of a split, and how many it has.
-const fn range(split: Split) -> (i64, i64) {
-    match split {
-        Split::Train => (0, 45_000),
-        Split::Validation => (45_000, 5_000),
-        Split::Test => (50_000, 10_000),
-    }
+fn range(split: Split) -> (i64, i64) {
+    split.of([(0, 45_000), (45_000, 5_000), (50_000, 10_000)])
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! caller adds the file's name to errors; offsets count unpacked bytes.
 
 use std::io::Read;
-use std::path::Path;
 
 use dst_core::Result;
 use dst_core::tch::Tensor;
@@ -75,11 +74,10 @@ pub(crate) fn read(source: impl Read, images: &Tensor, sha256: &str) -> Result<V
 /// The records of a file of the Python version, which holds the same images in the same order.
 ///
 /// # Errors
-/// If the file cannot be read, or has no images and labels.
-pub(crate) fn of_pickle(path: &Path) -> Result<Vec<u8>> {
-    let file = dst_core::dataset::read_file(path)?;
-    let pixels = pickle::bytes(&file, PER_FILE * PIXELS)?;
-    let labels = pickle::numbers(&file, "labels", PER_FILE)?;
+/// If it has no images and labels.
+pub(crate) fn of_pickle(file: &[u8]) -> Result<Vec<u8>> {
+    let pixels = pickle::bytes(file, PER_FILE * PIXELS)?;
+    let labels = pickle::numbers(file, "labels", PER_FILE)?;
     let records = labels.iter().zip(pixels.chunks_exact(PIXELS));
     Ok(records.flat_map(|(label, pixels)| [&[*label], pixels].concat()).collect())
 }

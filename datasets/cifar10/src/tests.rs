@@ -208,7 +208,7 @@ fn a_pickle_holds_the_records_of_the_binary_file() {
     let labels: Vec<u8> = (0..10_000).map(|row| (row % 10) as u8).collect();
     let pixels: Vec<u8> = (0..10_000 * records::PIXELS).map(|i| (i % 251) as u8).collect();
     fs::write(&path, pickled(&[("labels", &labels)], &pixels)).unwrap();
-    let records = records::of_pickle(&path).unwrap();
+    let records = records::of_pickle(&pickle::read(&path).unwrap()).unwrap();
     assert_eq!(records.len(), 10_000 * records::RECORD);
     for row in [0, 1, 9_999] {
         let record = &records[row * records::RECORD..][..records::RECORD];

@@ -3,7 +3,7 @@
 //! A record of the binary version is a byte for the coarse class, one for the fine class, and 1,024 red,
 //! 1,024 green and 1,024 blue bytes, row by row. The Python version holds the same in lists and an array.
 
-use std::io::{Read, copy};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use dst_core::tch::Tensor;
@@ -83,39 +83,38 @@ pub(crate) fn find_all(sources: &DataSources) -> Result<[PathBuf; 2]> {
 }
 
 /// # Errors
-/// If the file cannot be read, or is not the one of CIFAR-100.
+/// If the file cannot be read, or is not the one of CIFAR-100; it is named.
 pub(crate) fn read(which: File, path: &Path) -> Result<Contents> {
+    let at = |error: Error| error.at(path.display().to_string());
     let records = match path.extension() {
-        Some(_) => of_binary(which, path)?,
-        None => of_pickle(which, path)?,
+        Some(_) => of_binary(which, file::open(path)?),
+        None => of_pickle(which, &pickle::read(path)?),
     };
+    let records = records.map_err(at)?;
     let each = records.chunks_exact(RECORD);
     let coarse: Vec<u8> = each.clone().map(|record| record[0]).collect();
     let fine: Vec<u8> = each.clone().map(|record| record[1]).collect();
-    check(&fine, &coarse)?;
+    check(&fine, &coarse).map_err(at)?;
     let pixels: Vec<u8> = each.flat_map(|record| &record[2..]).copied().collect();
     let shape = [fine.len(), CHANNELS, SIDE, SIDE].map(|side| side as i64);
     let images = Tensor::f_from_slice(&pixels)?.f_view(shape)?;
     Ok(Contents { images, fine, coarse, sha256: file::sha256(&records) })
 }
 
-fn of_binary(which: File, path: &Path) -> Result<Vec<u8>> {
+fn of_binary(which: File, source: impl Read) -> Result<Vec<u8>> {
     let length = which.len() * RECORD;
-    let mut reader = file::Reader::new(file::open(path)?, length as u64);
+    let mut reader = file::Reader::new(source, length as u64);
     let mut records = vec![0; length];
     reader.fill(&mut records)?;
     reader.end()?;
     Ok(records)
 }
 
-fn of_pickle(which: File, path: &Path) -> Result<Vec<u8>> {
-    let mut file = Vec::new();
-    copy(&mut file::open(path)?.take(1 << 30), &mut file)
-        .map_err(|error| Error::io("read", path, &error))?;
+fn of_pickle(which: File, file: &[u8]) -> Result<Vec<u8>> {
     let count = which.len();
-    let pixels = pickle::bytes(&file, count * PIXELS)?;
+    let pixels = pickle::bytes(file, count * PIXELS)?;
     let [coarse, fine] =
-        ["coarse_labels", "fine_labels"].map(|name| pickle::numbers(&file, name, count));
+        ["coarse_labels", "fine_labels"].map(|name| pickle::numbers(file, name, count));
     let labels = coarse?.into_iter().zip(fine?);
     let records = labels.zip(pixels.chunks_exact(PIXELS));
     Ok(records.flat_map(|((coarse, fine), pixels)| [&[coarse, fine], pixels].concat()).collect())

@@ -16,14 +16,12 @@ mod files;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
 use dst_core::dataset::train_part;
 use dst_core::options::{self, DatasetOptions, OptionsType};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::{Kind, Tensor};
 use dst_core::{DataSources, Dataset, Metric, Result};
-use dst_data::{file, image};
+use dst_data::file;
 use dst_images::{Augmentation, ImageDataset, Normalisation, ReadImages, Samples, UserImages};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,11 +95,10 @@ impl DatasetOptions for Options {
 
 fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let [train, test] = files::find_all(sources)?;
-    let [training, testing] = [(File::Train, &train), (File::Test, &test)].map(|(which, path)| {
-        files::read(which, path).map_err(|error| error.at(path.display().to_string()))
-    });
-    let origin = file::folders(&[train.clone(), test.clone()]);
-    Ok(Box::new(dataset(training?, testing?, options, origin)?))
+    let training = files::read(File::Train, &train)?;
+    let testing = files::read(File::Test, &test)?;
+    let origin = file::folders(&[train, test]);
+    Ok(Box::new(dataset(training, testing, options, origin)?))
 }
 
 fn dataset(
@@ -133,19 +130,10 @@ fn dataset(
         class_names: names.iter().map(|&name| name.to_owned()).collect(),
         normalisation: Normalisation::in_single_precision(&MEAN, &STANDARD_DEVIATION),
         augmentation: options.augmentation,
-        read: ReadImages::new(image_of_user),
+        read: ReadImages::new(|path| UserImages::of_png(path, [CHANNELS, SIDE, SIDE])),
         digest,
         origin,
         warnings: Vec::new(),
         library: env!("CARGO_CRATE_NAME"),
     })
-}
-
-/// The image of a PNG file.
-fn image_of_user(file: &Path) -> Result<UserImages> {
-    let shape = [CHANNELS, SIDE, SIDE];
-    let pixels = image::read_png(file, shape)?;
-    let images =
-        Tensor::f_from_slice(&pixels)?.f_view([1, CHANNELS as i64, SIDE as i64, SIDE as i64])?;
-    Ok(UserImages { images, rows: Vec::new() })
 }

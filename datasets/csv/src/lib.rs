@@ -17,7 +17,7 @@
 
 mod columns;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dst_core::options::{DatasetOptions, OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
@@ -26,7 +26,7 @@ use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, OwnData, Result, Split,
     SplitOptions, Task, UserSamples, device,
 };
-use dst_tables::{self as table, Classes, Drawn, Table, TableFiles};
+use dst_tables::{self as table, Classes, Drawn, Table, Tables};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ inventory::submit! {
         second_metric: None,
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FILE", digest: |path| TableFiles::find(path)?.digest() }),
+        own: Some(OwnData { argument: "FILE", digest: |path| table::files(path)?.digest() }),
         hub: &[],
         load: |sources, options| load(sources, &read(options)?),
     }
@@ -113,32 +113,30 @@ struct Rows {
 
 fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let place = sources.place()?;
-    let files = TableFiles::find(place)?;
-    let digest = files.digest()?;
-    let table = Table::read(&files.train)?;
-    let target = table::target(&table, options.target.as_deref())?;
-    let classes = Classes::of(&table, target)?;
-    let labels = classes.numbers(&table, target)?;
+    let tables = Tables::read(place)?;
+    let table = &tables.train;
+    let target = table::target(table, options.target.as_deref())?;
+    let classes = Classes::of(table, target)?;
+    let labels = classes.numbers(table, target)?;
     let classified = (&classes, &labels[..]);
-    let drawn = Drawn::new(&table, &files, classified, &options.split, options.train_samples)?;
-    let (columns, warnings) = Columns::of(&table, target, &options.ignore, &drawn.train)?;
-    let held_out = |rows: &Option<Vec<i64>>, file: &Option<PathBuf>| {
-        if let Some(rows) = rows {
-            return Samples::new(&table, rows, &columns, &labels);
-        }
-        let own = Table::read(file.as_ref().unwrap_or(&files.train))?;
-        own.check_columns(&table)?;
-        let labels = classes.numbers(&own, target)?;
+    let drawn = Drawn::new(&tables, classified, &options.split, options.train_samples)?;
+    let (columns, warnings) = Columns::of(table, target, &options.ignore, &drawn.train)?;
+    let held_out = |drawn: &Option<Vec<i64>>, own: &Option<Table>| {
+        let Some(own) = own else {
+            let rows = drawn.as_deref().unwrap_or_default();
+            return Samples::new(table, rows, &columns, &labels);
+        };
+        let labels = classes.numbers(own, target)?;
         let all: Vec<i64> = (0..labels.len() as i64).collect();
-        Samples::new(&own, &all, &columns, &labels)
+        Samples::new(own, &all, &columns, &labels)
     };
     Ok(Box::new(Rows {
-        train: Samples::new(&table, &drawn.train, &columns, &labels)?,
-        validation: held_out(&drawn.validation, &files.validation)?,
-        test: held_out(&drawn.test, &files.test)?,
+        train: Samples::new(table, &drawn.train, &columns, &labels)?,
+        validation: held_out(&drawn.validation, &tables.validation)?,
+        test: held_out(&drawn.test, &tables.test)?,
         columns,
         classes,
-        digest,
+        digest: tables.digest,
         origin: place.display().to_string(),
         warnings,
     }))
@@ -146,11 +144,7 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
 
 impl Rows {
     fn samples(&self, split: Split) -> &Samples {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+        split.of([&self.train, &self.validation, &self.test])
     }
 }
 

@@ -74,6 +74,7 @@ fn folders_give_splits_and_tables_are_read_as_people_have_them() {
     let data = loaded(folder.path(), json!({})).unwrap();
     let sizes = [Split::Train, Split::Validation, Split::Test].map(|split| data.len(split));
     assert_eq!(sizes, [40, 40, 40]);
+    assert_eq!(data.digest(), table::files(folder.path()).unwrap().digest().unwrap());
     // Rows of users, whose columns stand in another order.
     let path = folder.path().join("new.csv");
     fs::write(&path, "colour,number,width\nred,3,1\ngreen,,2\n").unwrap();

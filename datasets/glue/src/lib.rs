@@ -30,9 +30,8 @@ use dst_core::{DataSources, Dataset, Error, Result};
 use dst_data::Source;
 use dst_data::cache::{Sum, sum};
 use dst_data::file::hexadecimal;
-use dst_texts::{
-    Encoded, TableFormat, TextDataset, TextPart, Vocabulary, cache_folder, vocabulary,
-};
+use dst_texts::options::{find_vocabulary, open_vocabulary};
+use dst_texts::{Encoded, TableFormat, TextDataset, TextPart, Vocabulary, cache_folder};
 
 pub use options::Options;
 use task::{File, Task};
@@ -125,10 +124,7 @@ impl Found {
             let own = [task.train, task.test].map(|file| find(task, file, sources));
             let hub = task.hub.map(|hub| &hub.files[0]);
             let texts = Source::find(own.into_iter().collect(), sources, hub, task.name)?;
-            let vocabulary = match vocabulary {
-                Some(given) => vocabulary::given(given)?,
-                None => vocabulary::find(task.name, sources)?,
-            };
+            let vocabulary = find_vocabulary(task.name, vocabulary, sources)?;
             Ok(Self { texts, vocabulary })
         };
         found().map_err(|error: Error| error.at(task.name))
@@ -148,35 +144,12 @@ fn load(
     sources: &DataSources,
     cache: Option<&Path>,
 ) -> Result<Box<dyn Dataset>> {
-    let found = Found::find(task, sources, options.vocabulary.as_deref())?;
-    let of_weights = sources.model_folder.as_deref().filter(|_| options.vocabulary.is_none());
-    let beside = of_weights.map(|folder| found.vocabulary.parent() == Some(folder));
+    let named = options.vocabulary.as_deref();
+    let found = Found::find(task, sources, named)?;
     let loaded = || -> Result<TextDataset> {
-        let name_another = format!("--set {}.vocabulary=FILE", task.name);
-        let vocabulary = Arc::new(Vocabulary::open(found.vocabulary.clone()).map_err(|error| match beside {
-            Some(true) => error.also(&format!(
-                "it is read because it lies beside the model's weights; {name_another} names another"
-            )),
-            _ => error,
-        })?);
-        let mut warnings = Vec::new();
-        match of_weights {
-            Some(folder) if beside == Some(false) => warnings.push(format!(
-                "{} has weights and no vocabulary, so {} is read with {}: if the model was trained \
-                 with another, pass {name_another}",
-                folder.display(),
-                task.name,
-                found.vocabulary.display()
-            )),
-            None if options.vocabulary.is_none() && !vocabulary.is_usual() => {
-                warnings.push(format!(
-                    "{} has {} tokens and is not the vocabulary of bert-base-uncased",
-                    found.vocabulary.display(),
-                    vocabulary.size
-                ));
-            }
-            _ => {}
-        }
+        let (vocabulary, mut warnings) =
+            open_vocabulary(found.vocabulary.clone(), task.name, named, sources)?;
+        let vocabulary = Arc::new(vocabulary);
         let origin = found.to_string();
         let (files, digest) = match &found.texts {
             Source::Files(paths) => {

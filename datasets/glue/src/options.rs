@@ -2,14 +2,12 @@
 
 use dst_core::options::DatasetOptions;
 use dst_core::{Error, Result};
+use dst_texts::options::check_max_length;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Tokens of a row unless another number is given: few sentences of GLUE have more.
 const MAX_LENGTH: u32 = 128;
-
-/// Fewer tokens leave nothing of a pair; BERT has no places for more.
-const LENGTHS: std::ops::RangeInclusive<u32> = 8..=512;
 
 /// Options of every task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,14 +33,7 @@ impl Default for Options {
 
 impl DatasetOptions for Options {
     fn validate(&self) -> Result<()> {
-        if !LENGTHS.contains(&self.max_length) {
-            return Err(Error::usage(format!(
-                "max_length = {} is not from {} to {}",
-                self.max_length,
-                LENGTHS.start(),
-                LENGTHS.end()
-            )));
-        }
+        check_max_length(self.max_length)?;
         match self.train_samples {
             Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
             _ => Ok(()),

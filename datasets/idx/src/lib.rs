@@ -233,9 +233,7 @@ fn origin(place: &Path) -> String {
 fn of_user(path: &Path, shape: &[i64]) -> Result<UserImages> {
     let (height, width) = (shape[2], shape[3]);
     if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
-        let pixels = dst_data::image::read_png(path, [1, height as usize, width as usize])?;
-        let images = Tensor::f_from_slice(&pixels)?.f_view([1, 1, height, width])?;
-        return Ok(UserImages { images, rows: Vec::new() });
+        return UserImages::of_png(path, [1, height as usize, width as usize]);
     }
     let at = |error: Error| error.at(path.display().to_string());
     let images = file::open(path).and_then(idx::any_images).map_err(at)?;

@@ -1,9 +1,10 @@
 //! Which files there are, of which class and split.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+use dst_core::dataset::read_file;
 use dst_core::{Error, Result, Split, SplitOptions};
 use dst_data::file::{self, sha256_of_file};
 
@@ -121,20 +122,19 @@ impl Folders {
         Ok(Self { files, classes: known, left_out })
     }
 
-    /// SHA-256 of all names and contents.
+    /// The files in order, with the SHA-256 of each.
     ///
     /// # Errors
-    /// If the system refuses.
-    pub(crate) fn digest(&self) -> Result<String> {
-        let sums = self.files.iter().map(|file| sha256_of_file(&file.path));
-        let sums = sums.collect::<Result<Vec<String>>>()?;
-        let pairs = sums.iter().zip(&self.files);
-        Ok(file::digest(pairs.map(|(sum, file)| (sum.as_str(), file.name.as_str()))))
-    }
-
-    /// The files in order.
-    pub(crate) fn paths(&self) -> Vec<&Path> {
-        self.files.iter().map(|file| file.path.as_path()).collect()
+    /// If the system refuses, or a file is not there any more.
+    pub(crate) fn summed(&self) -> Result<Vec<Summed<'_>>> {
+        let summed = |file: &'_ ImageFile| -> Result<String> {
+            sha256_of_file(&file.path).map_err(|error| unless_gone(&file.path, error))
+        };
+        let all = self
+            .files
+            .iter()
+            .map(|file| Ok(Summed { path: &file.path, name: &file.name, sha256: summed(file)? }));
+        all.collect()
     }
 
     /// Class numbers in the order of the files.
@@ -187,6 +187,52 @@ impl Folders {
         });
         left_out.collect()
     }
+}
+
+/// An image as it was when its folder was looked through.
+#[derive(Debug)]
+pub(crate) struct Summed<'a> {
+    pub(crate) path: &'a Path,
+    name: &'a str,
+    /// Of its bytes, in hexadecimal.
+    sha256: String,
+}
+
+impl Summed<'_> {
+    /// Its bytes: those that the digest is of, and no others.
+    ///
+    /// # Errors
+    /// If the system refuses, or the file has changed.
+    pub(crate) fn read(&self) -> Result<Vec<u8>> {
+        let bytes = read_file(self.path).map_err(|error| unless_gone(self.path, error))?;
+        // What is decoded is kept under the digest, and must not be of anything else.
+        match file::sha256(&bytes) == self.sha256 {
+            true => Ok(bytes),
+            false => Err(changed(self.path, "it was changed while the folder was being read")),
+        }
+    }
+}
+
+/// SHA-256 of all names and contents.
+pub(crate) fn digest(files: &[Summed<'_>]) -> String {
+    file::digest(files.iter().map(|file| (file.sha256.as_str(), file.name)))
+}
+
+/// The error, or what it means if the file was there when its folder was looked through.
+pub(crate) fn unless_gone(path: &Path, error: Error) -> Error {
+    // A link that leads nowhere is no file that went away.
+    match path.symlink_metadata() {
+        Err(reason) if reason.kind() == io::ErrorKind::NotFound => {
+            changed(path, "it was taken away while the folder was being read")
+        }
+        _ => error,
+    }
+}
+
+fn changed(path: &Path, what: &str) -> Error {
+    Error::data(what)
+        .at(path.display().to_string())
+        .hint("start again when nothing writes to the folder any more")
 }
 
 /// Folders in a folder, with their names, sorted; hidden ones are not looked at.

@@ -41,7 +41,7 @@ inventory::submit! {
         second_metric: None,
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FOLDER", digest: |path| Folders::find(path)?.digest() }),
+        own: Some(OwnData { argument: "FOLDER", digest: digest_of }),
         hub: &[],
         load: |sources, options| {
             // Tests leave nothing in the cache of whoever runs them.
@@ -89,11 +89,16 @@ impl DatasetOptions for Options {
     }
 }
 
+fn digest_of(place: &Path) -> Result<String> {
+    Ok(folders::digest(&Folders::find(place)?.summed()?))
+}
+
 fn load(place: &Path, options: &Options, cache: Option<&Path>) -> Result<Box<dyn Dataset>> {
     let folders = Folders::find(place)?;
-    let digest = folders.digest()?;
+    let files = folders.summed()?;
+    let digest = folders::digest(&files);
     let form = Form { size: options.size, channels: options.channels };
-    let images = pixels::all(&folders.paths(), &form, &digest, cache)?;
+    let images = pixels::all(&files, &form, cache)?;
     let labels = folders.labels();
     let all = Samples { images, labels: Tensor::f_from_slice(&labels)? };
 

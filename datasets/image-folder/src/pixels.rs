@@ -11,6 +11,8 @@ use image::imageops::FilterType;
 use image::{DynamicImage, ImageReader, Limits};
 use rayon::prelude::*;
 
+use crate::folders::{Summed, digest, unless_gone};
+
 /// A longer side is taken for a damaged or hostile file.
 pub(crate) const LONGEST_SIDE: u32 = 1 << 14;
 
@@ -35,29 +37,25 @@ pub(crate) struct Form {
 /// `[channels, height, width]`.
 type Shape = [usize; 3];
 
-/// All images, `Uint8 [count, channels, height, width]`. `digest` is that of the files, by which `cache`
-/// keeps what was decoded.
+/// All images, `Uint8 [count, channels, height, width]`. By the digest of the files `cache` keeps what was
+/// decoded.
 ///
 /// # Errors
-/// If a file is no image, images are of different sizes and `form` has none, or they need too much memory.
-pub(crate) fn all(
-    paths: &[&Path],
-    form: &Form,
-    digest: &str,
-    cache: Option<&Path>,
-) -> Result<Tensor> {
-    let key = sum(format!("{digest} {form:?}").as_bytes());
+/// If a file is no image or has changed, images are of different sizes and `form` has none, or they need too
+/// much memory.
+pub(crate) fn all(files: &[Summed<'_>], form: &Form, cache: Option<&Path>) -> Result<Tensor> {
+    let key = sum(format!("{} {form:?}", digest(files)).as_bytes());
     let kept = cache.and_then(|folder| PIXELS.read(folder, &key));
-    if let Some((shape, pixels)) = kept.as_deref().and_then(|kept| unpacked(kept, paths.len())) {
-        return tensor(pixels, paths.len(), shape);
+    if let Some((shape, pixels)) = kept.as_deref().and_then(|kept| unpacked(kept, files.len())) {
+        return tensor(pixels, files.len(), shape);
     }
-    check_sizes(paths, form)?;
-    let (pixels, shape) = decoded(paths, form)?;
+    check_sizes(files, form)?;
+    let (pixels, shape) = decoded(files, form)?;
     if let Some(folder) = cache {
         let header: Vec<u8> = shape.iter().flat_map(|size| (*size as u64).to_le_bytes()).collect();
         PIXELS.write(folder, &key, &[&header, &pixels]);
     }
-    tensor(&pixels, paths.len(), shape)
+    tensor(&pixels, files.len(), shape)
 }
 
 fn tensor(pixels: &[u8], count: usize, shape: Shape) -> Result<Tensor> {
@@ -77,32 +75,34 @@ fn unpacked(kept: &[u8], count: usize) -> Option<(Shape, &[u8])> {
 }
 
 /// Are all images of one size, and do they fit into memory? Only their first bytes are read.
-fn check_sizes(paths: &[&Path], form: &Form) -> Result<()> {
-    let at = |path: &Path, error: image::ImageError| {
-        Error::data(format!("this is no whole image: {error}"))
-            .at(path.display().to_string())
-            .hint("replace it, or take it out of the folder")
-    };
-    let size_of = |path: &Path| -> Result<[u32; 2]> {
-        let reader = ImageReader::open(path).map_err(|error| Error::io("read", path, &error))?;
-        let reader =
-            reader.with_guessed_format().map_err(|error| Error::io("read", path, &error))?;
-        let (width, height) = reader.into_dimensions().map_err(|error| at(path, error))?;
+fn check_sizes(files: &[Summed<'_>], form: &Form) -> Result<()> {
+    let size_of = |file: &Summed<'_>| -> Result<[u32; 2]> {
+        let path = file.path;
+        let refused = |error| unless_gone(path, Error::io("read", path, &error));
+        let reader = ImageReader::open(path).map_err(refused)?;
+        let reader = reader.with_guessed_format().map_err(refused)?;
+        let (width, height) = reader.into_dimensions().map_err(|error| {
+            // It may be none because somebody is writing it.
+            file.read().err().unwrap_or_else(|| not_whole(path, &error))
+        })?;
         Ok([height, width])
     };
     let size = match form.size {
         Some(size) => [size; 2],
         None => {
-            let sizes: Vec<[u32; 2]> =
-                paths.par_iter().map(|path| size_of(path)).collect::<Result<_>>()?;
+            let sizes: Vec<[u32; 2]> = files.par_iter().map(size_of).collect::<Result<_>>()?;
             let Some(first) = sizes.first() else { return Ok(()) };
             if let Some(other) = sizes.iter().position(|size| size != first) {
+                // If one was changed meanwhile, that is what to say.
+                for file in [&files[0], &files[other]] {
+                    file.read()?;
+                }
                 let pixels = |[height, width]: [u32; 2]| format!("{height} × {width}");
                 return Err(Error::data(format!(
                     "{} has {} pixels, and {} has {}",
-                    paths[0].display(),
+                    files[0].path.display(),
                     pixels(*first),
-                    paths[other].display(),
+                    files[other].path.display(),
                     pixels(sizes[other])
                 ))
                 .hint("bring all images to one size: --set image-folder.size=64, for example"));
@@ -111,11 +111,11 @@ fn check_sizes(paths: &[&Path], form: &Form) -> Result<()> {
         }
     };
     let channels = u64::from(form.channels.unwrap_or(3));
-    let bytes = paths.len() as u64 * channels * u64::from(size[0]) * u64::from(size[1]);
+    let bytes = files.len() as u64 * channels * u64::from(size[0]) * u64::from(size[1]);
     if bytes > LARGEST {
         return Err(Error::data(format!(
             "{} images of {} × {} pixels take {} GB of memory",
-            paths.len(),
+            files.len(),
             size[0],
             size[1],
             bytes >> 30
@@ -126,11 +126,13 @@ fn check_sizes(paths: &[&Path], form: &Form) -> Result<()> {
 }
 
 /// Decodes all images, in their order. They are of one size.
-fn decoded(paths: &[&Path], form: &Form) -> Result<(Vec<u8>, Shape)> {
+fn decoded(files: &[Summed<'_>], form: &Form) -> Result<(Vec<u8>, Shape)> {
     // Until all were seen it is not known whether all are grey.
     let is_open = form.channels.is_none();
-    let images: Vec<(Vec<u8>, Shape)> =
-        paths.par_iter().map(|path| one(path, form)).collect::<Result<_>>()?;
+    let images: Vec<(Vec<u8>, Shape)> = files
+        .par_iter()
+        .map(|file| of_bytes(file.read()?, file.path, form))
+        .collect::<Result<_>>()?;
     let Some((_, first)) = images.first() else { return Err(Error::data("there is no image")) };
     let channels = images.iter().map(|(_, shape)| shape[0]).max().unwrap_or(1);
     let shape = [channels, first[1], first[2]];
@@ -149,14 +151,13 @@ fn decoded(paths: &[&Path], form: &Form) -> Result<(Vec<u8>, Shape)> {
 /// # Errors
 /// If it is no image, or too large; the file is named.
 pub(crate) fn one(path: &Path, form: &Form) -> Result<(Vec<u8>, Shape)> {
-    let at = |error: Error| error.at(path.display().to_string());
-    let refused = |error: image::ImageError| {
-        at(Error::data(format!("this is no whole image: {error}"))
-            .hint("replace it, or take it out of the folder"))
-    };
+    of_bytes(read_file(path)?, path, form)
+}
+
+/// As [`one`], of the bytes of a file.
+fn of_bytes(bytes: Vec<u8>, path: &Path, form: &Form) -> Result<(Vec<u8>, Shape)> {
     // What a file is follows from its first bytes: many a .jpg is a PNG.
-    let bytes = Cursor::new(read_file(path)?);
-    let mut reader = ImageReader::new(bytes)
+    let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| Error::io("read", path, &error))?;
     let mut limits = Limits::default();
@@ -164,7 +165,7 @@ pub(crate) fn one(path: &Path, form: &Form) -> Result<(Vec<u8>, Shape)> {
     limits.max_image_height = Some(LONGEST_SIDE);
     limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits);
-    let image = reader.decode().map_err(refused)?;
+    let image = reader.decode().map_err(|error| not_whole(path, &error))?;
     let image = match form.size {
         None => image,
         Some(size) => square(&image, size),
@@ -181,6 +182,12 @@ pub(crate) fn one(path: &Path, form: &Form) -> Result<(Vec<u8>, Shape)> {
         None if is_grey => (plane(0).collect(), [1, height, width]),
         _ => ((0..3).flat_map(plane).collect(), [3, height, width]),
     })
+}
+
+fn not_whole(path: &Path, error: &image::ImageError) -> Error {
+    Error::data(format!("this is no whole image: {error}"))
+        .at(path.display().to_string())
+        .hint("replace it, or take it out of the folder")
 }
 
 /// Scales the shorter side to `size` and cuts a square out of the middle.

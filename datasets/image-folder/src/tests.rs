@@ -128,7 +128,7 @@ fn grey_images_have_one_channel_unless_others_have_colours() {
     write(&root.path().join("light/colour.png"), [8, 8], [200, 10, 10]);
     let paths = Folders::find(root.path()).unwrap();
     let form = Form { size: None, channels: None };
-    let images = pixels::all(&paths.paths(), &form, "digest", None).unwrap();
+    let images = pixels::all(&paths.summed().unwrap(), &form, None).unwrap();
     assert_eq!(images.size(), [11, 3, 8, 8]);
     assert_eq!(images.get(0).max().int64_value(&[]), 0);
 }
@@ -140,7 +140,8 @@ fn what_was_decoded_is_kept_and_damage_noticed() {
     let folders = Folders::find(root.path()).unwrap();
     let form = Form { size: Some(8), channels: None };
     let cache = root.path().join(".cache");
-    let decode = || pixels::all(&folders.paths(), &form, "digest", Some(&cache)).unwrap();
+    let files = folders.summed().unwrap();
+    let decode = || pixels::all(&files, &form, Some(&cache)).unwrap();
     let first = decode();
     let file = fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
     assert_eq!(first, decode());
@@ -151,7 +152,42 @@ fn what_was_decoded_is_kept_and_damage_noticed() {
     assert_eq!(first, decode());
     // It is what is read: under this key anything that is whole counts.
     let other = Form { size: Some(8), channels: Some(1) };
-    assert_eq!(pixels::all(&folders.paths(), &other, "digest", Some(&cache)).unwrap().size()[1], 1);
+    assert_eq!(pixels::all(&files, &other, Some(&cache)).unwrap().size()[1], 1);
+}
+
+/// Pixels of other images must not be found under this digest ever after.
+#[test]
+fn a_file_that_changes_while_it_is_read_is_named_and_nothing_is_kept() {
+    let root = tempfile::tempdir().unwrap();
+    colours(root.path());
+    let (form, cache) = (Form { size: None, channels: None }, root.path().join(".cache"));
+    let folders = Folders::find(root.path()).unwrap();
+    let changing = root.path().join("red/3.png");
+    let files = folders.summed().unwrap();
+    let refusal = |size| {
+        let error = pixels::all(&files, &Form { size, ..form }, Some(&cache)).unwrap_err();
+        assert!(!cache.exists());
+        error.to_string()
+    };
+    let start_again = "start again when nothing writes to the folder any more";
+    write(&changing, [9, 8], [1, 2, 3]);
+    let said = format!("{}: it was changed while the folder was being read", changing.display());
+    assert!(refusal(None).starts_with(&said) && refusal(None).contains(start_again));
+    // A file that is still being written.
+    fs::write(&changing, "").unwrap();
+    assert!(refusal(Some(8)).starts_with(&said) && refusal(None).starts_with(&said));
+    // Of another size.
+    write(&changing, [8, 8], [200, 0, 0]);
+    assert!(refusal(None).starts_with(&said), "{}", refusal(None));
+    fs::remove_file(&changing).unwrap();
+    let said = format!("{}: it was taken away while the folder was being read", changing.display());
+    // Where sizes are compared, where images are decoded, and where sums are made.
+    for error in [refusal(None), refusal(Some(8)), folders.summed().unwrap_err().to_string()] {
+        assert!(error.starts_with(&said) && error.contains(start_again), "{error}");
+    }
+    write(&changing, [9, 8], [200, 0, 0]);
+    let _ = pixels::all(&files, &form, Some(&cache)).unwrap();
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
 }
 
 #[test]

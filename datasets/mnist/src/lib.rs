@@ -26,7 +26,7 @@ use dst_core::options::{OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
 use dst_core::tch::Tensor;
 use dst_core::{DataSources, Dataset, Error, Metric, Result};
-use dst_data::{Source, file, image};
+use dst_data::{Source, file};
 use dst_images::idx::{self, Expected};
 use dst_images::{ImageDataset, Normalisation, ReadImages, Samples, UserImages};
 use flate2::read::MultiGzDecoder;
@@ -251,9 +251,7 @@ fn images_of_user(path: &Path) -> Result<UserImages> {
         let rows = (0..images.size()[0] as usize).collect();
         return Ok(UserImages { images, rows });
     }
-    let pixels = image::read_png(path, [1, SIDE, SIDE]).map_err(refused)?;
-    let images = Tensor::f_from_slice(&pixels)?.f_view([1, 1, side, side])?;
-    Ok(UserImages { images, rows: Vec::new() })
+    UserImages::of_png(path, [1, SIDE, SIDE]).map_err(refused)
 }
 
 #[cfg(test)]

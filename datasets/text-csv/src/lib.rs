@@ -4,7 +4,7 @@
 //! Texts are cut into the word pieces of BERT with the vocabulary beside the weights that a model starts
 //! from, or else that of bert-base-uncased. Ids are kept in a cache folder, so that a text is tokenised once.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use dst_core::options::{DatasetOptions, OptionsType, read};
@@ -12,18 +12,14 @@ use dst_core::plugin::DatasetPlugin;
 use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOptions, Task};
 use dst_data::cache::sum;
 use dst_data::file::{digest, hexadecimal};
-use dst_tables::{self as table, Classes, Drawn, Table, TableFiles};
+use dst_tables::{self as table, Classes, Drawn, Table, Tables};
+use dst_texts::options::{check_max_length, find_vocabulary, open_vocabulary};
 use dst_texts::vocabulary::{self, VOCABULARY};
-use dst_texts::{
-    Encoded, TableFormat, TextDataset, TextPart, TextRows, Vocabulary, cache_folder, kept,
-};
+use dst_texts::{Encoded, TableFormat, TextDataset, TextPart, TextRows, cache_folder, kept};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const NAME: &str = "text-csv";
-
-/// Fewer tokens leave nothing of a pair; BERT has no places for more.
-const LENGTHS: std::ops::RangeInclusive<u32> = 8..=512;
 
 /// What people call the column of the texts, in the order in which it is looked for.
 const TEXTS: [&str; 6] = ["text", "sentence", "sentence1", "review", "comment", "content"];
@@ -43,7 +39,7 @@ inventory::submit! {
             let vocabulary = vocabulary::find(NAME, sources)?;
             Ok(format!("{}, {}", sources.place()?.display(), vocabulary.display()))
         },
-        own: Some(OwnData { argument: "FILE", digest: |path| TableFiles::find(path)?.digest() }),
+        own: Some(OwnData { argument: "FILE", digest: |path| table::files(path)?.digest() }),
         hub: &[VOCABULARY],
         load: |sources, options| {
             // Tests leave nothing in the cache of whoever runs them.
@@ -95,14 +91,7 @@ impl Default for Options {
 impl DatasetOptions for Options {
     fn validate(&self) -> Result<()> {
         self.split.validate()?;
-        if !LENGTHS.contains(&self.max_length) {
-            return Err(Error::usage(format!(
-                "max_length = {} is not from {} to {}",
-                self.max_length,
-                LENGTHS.start(),
-                LENGTHS.end()
-            )));
-        }
+        check_max_length(self.max_length)?;
         match self.train_samples {
             Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
             _ => Ok(()),
@@ -116,21 +105,18 @@ fn load(
     cache: Option<&Path>,
 ) -> Result<Box<dyn Dataset>> {
     let place = sources.place()?;
-    let vocabulary = match options.vocabulary.as_deref() {
-        Some(given) => vocabulary::given(given)?,
-        None => vocabulary::find(NAME, sources)?,
-    };
-    let vocabulary = Arc::new(Vocabulary::open(vocabulary)?);
-    let files = TableFiles::find(place)?;
-    let texts_digest = files.digest()?;
-
-    let table = Table::read(&files.train)?;
-    let target = table::target(&table, options.target.as_deref())?;
-    let columns = text_columns(&table, options, target)?;
-    let classes = Classes::of(&table, target)?;
-    let labels = classes.numbers(&table, target)?;
+    let named = options.vocabulary.as_deref();
+    let vocabulary = find_vocabulary(NAME, named, sources)?;
+    let (vocabulary, of_vocabulary) = open_vocabulary(vocabulary, NAME, named, sources)?;
+    let vocabulary = Arc::new(vocabulary);
+    let tables = Tables::read(place)?;
+    let table = &tables.train;
+    let target = table::target(table, options.target.as_deref())?;
+    let columns = text_columns(table, options, target)?;
+    let classes = Classes::of(table, target)?;
+    let labels = classes.numbers(table, target)?;
     let classified = (&classes, &labels[..]);
-    let drawn = Drawn::new(&table, &files, classified, &options.split, options.train_samples)?;
+    let drawn = Drawn::new(&tables, classified, &options.split, options.train_samples)?;
 
     let encode = |table: &Table, labels: &[i64], split: &str| -> Result<Arc<Encoded>> {
         let column = |index: usize| -> Vec<&str> {
@@ -145,7 +131,7 @@ fn load(
             labels: labels.iter().map(|label| *label as f32).collect(),
         };
         let key = [
-            texts_digest.as_str(),
+            tables.digest.as_str(),
             split,
             &columns.join("\0"),
             &table.header[target],
@@ -157,31 +143,29 @@ fn load(
         let length = options.max_length as usize;
         kept(&key, cache, || vocabulary.encode(&rows, length)).map(Arc::new)
     };
-    let encoded = encode(&table, &labels, "train")?;
+    let encoded = encode(table, &labels, "train")?;
     let part = |rows: &[i64]| TextPart::new(&encoded, rows.iter().map(|row| *row as usize));
-    let held_out = |rows: &Option<Vec<i64>>, file: &Option<PathBuf>, split: &str| {
-        if let Some(rows) = rows {
-            return Ok(part(rows));
-        }
-        let own = Table::read(file.as_ref().unwrap_or(&files.train))?;
-        own.check_columns(&table)?;
-        let labels = classes.numbers(&own, target)?;
-        let encoded = encode(&own, &labels, split)?;
+    let held_out = |drawn: &Option<Vec<i64>>, own: &Option<Table>, split: &str| {
+        let Some(own) = own else { return Ok(part(drawn.as_deref().unwrap_or_default())) };
+        let labels = classes.numbers(own, target)?;
+        let encoded = encode(own, &labels, split)?;
         Ok::<_, Error>(TextPart::new(&encoded, 0..labels.len()))
     };
-    let of_vocabulary = hexadecimal(&vocabulary.digest);
+    let vocabulary_digest = hexadecimal(&vocabulary.digest);
+    let mut warnings = empty_texts(table, &columns)?;
+    warnings.extend(of_vocabulary);
     Ok(Box::new(TextDataset {
         task: Task::Classification { classes: classes.names().len() as i64 },
         metric: Metric::Accuracy,
         second_metric: None,
         train: part(&drawn.train),
-        validation: held_out(&drawn.validation, &files.validation, "validation")?,
-        test: held_out(&drawn.test, &files.test, "test")?,
+        validation: held_out(&drawn.validation, &tables.validation, "validation")?,
+        test: held_out(&drawn.test, &tables.test, "test")?,
         length: options.max_length as usize,
         class_names: classes.names().to_vec(),
-        digest: digest([(texts_digest.as_str(), "texts"), (&of_vocabulary, vocabulary.name)]),
+        digest: digest([(tables.digest.as_str(), "texts"), (&vocabulary_digest, vocabulary.name)]),
         origin: format!("{}, {}", place.display(), vocabulary.path.display()),
-        warnings: warnings(&table, &columns, &vocabulary, sources, options)?,
+        warnings,
         columns,
         format: TableFormat::OfUsers,
         vocabulary,
@@ -229,14 +213,8 @@ fn text_columns(table: &Table, options: &Options, target: usize) -> Result<Vec<S
     Ok([Some(first), second].into_iter().flatten().map(|at| table.header[at].clone()).collect())
 }
 
-/// What a user should hear.
-fn warnings(
-    table: &Table,
-    columns: &[String],
-    vocabulary: &Vocabulary,
-    sources: &DataSources,
-    options: &Options,
-) -> Result<Vec<String>> {
+/// A warning for each column in which texts are missing.
+fn empty_texts(table: &Table, columns: &[String]) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for name in columns {
         let place = table.column(name)?;
@@ -244,15 +222,6 @@ fn warnings(
         if empty > 0 {
             warnings.push(format!("{empty} of {} rows have no '{name}'", table.len()));
         }
-    }
-    let of_weights = sources.model_folder.as_deref().filter(|_| options.vocabulary.is_none());
-    if let Some(folder) = of_weights.filter(|folder| vocabulary.path.parent() != Some(*folder)) {
-        warnings.push(format!(
-            "{} has weights and no vocabulary, so texts are read with {}: if the model was trained with \
-             another, pass --set {NAME}.vocabulary=FILE",
-            folder.display(),
-            vocabulary.path.display()
-        ));
     }
     Ok(warnings)
 }

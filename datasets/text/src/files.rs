@@ -1,10 +1,10 @@
 //! Files of texts, and how one is cut into parts.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use dst_core::{Error, Result, text};
 use dst_data::file;
+use dst_data::split_files::{self, SplitFiles};
 
 /// Endings of texts, in the order in which they are looked for.
 const ENDINGS: [&str; 3] = ["txt", "txt.gz", "txt.zst"];
@@ -13,76 +13,41 @@ const ENDINGS: [&str; 3] = ["txt", "txt.gz", "txt.zst"];
 /// would train on it for weeks.
 const LARGEST: u64 = 1 << 30;
 
-/// The files of a data set.
-#[derive(Debug)]
-pub(crate) struct TextFiles {
-    /// All text, or that for training.
-    train: PathBuf,
-    validation: Option<PathBuf>,
-    test: Option<PathBuf>,
+/// For who has more.
+const TOO_LARGE: &str = "name a part of it: head -n 1000000 FILE > part.txt keeps the first million lines (of a \
+                         compressed file, zcat FILE | head -n 1000000)";
+
+/// The file, or those of the folder.
+///
+/// # Errors
+/// If the folder has no text for training.
+pub(crate) fn find(place: &Path) -> Result<SplitFiles> {
+    SplitFiles::find(place, &ENDINGS)
 }
 
-impl TextFiles {
-    /// The file, or those of the folder.
-    ///
-    /// # Errors
-    /// If the folder has no text for training.
-    pub(crate) fn find(place: &Path) -> Result<Self> {
-        if !place.is_dir() {
-            return Ok(Self { train: place.to_owned(), validation: None, test: None });
+/// Training, validation and test, and the digest of the files, made of what was read. What no file gives is
+/// cut off the end of the training text, the test last, by these shares of it.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn parts(
+    files: &SplitFiles,
+    validation: f64,
+    test: f64,
+) -> Result<([String; 3], String)> {
+    let (mut train, of_train) = summed(&files.train)?;
+    let bytes = train.len() as f64;
+    let mut part = |file: &Option<PathBuf>, share: f64| match file {
+        Some(file) => summed(file).map(|(text, sum)| (text, Some(sum))),
+        None => {
+            let wanted = train.len().saturating_sub((bytes * share).round() as usize);
+            Ok((train.split_off(boundary(&train, wanted)), None))
         }
-        let find = |names: &[&str]| {
-            let files = names.iter().flat_map(|name| {
-                ENDINGS.iter().map(move |ending| place.join(format!("{name}.{ending}")))
-            });
-            files.into_iter().find(|path| path.is_file())
-        };
-        let train = find(&["train"]).ok_or_else(|| {
-            Error::data(format!("{} has no train.txt", place.display())).hint(
-                "name a file, or a folder with train.txt and, if there are some, validation.txt and test.txt",
-            )
-        })?;
-        Ok(Self { train, validation: find(&["validation", "valid", "val"]), test: find(&["test"]) })
-    }
-
-    /// Of the unpacked contents.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub(crate) fn digest(&self) -> Result<String> {
-        let files = [
-            (Some(&self.train), "train"),
-            (self.validation.as_ref(), "validation"),
-            (self.test.as_ref(), "test"),
-        ];
-        let mut sums = Vec::new();
-        for (path, name) in files {
-            if let Some(path) = path {
-                sums.push((file::sha256_of_contents(path)?, name));
-            }
-        }
-        Ok(file::digest(sums.iter().map(|(sum, name)| (sum.as_str(), *name))))
-    }
-
-    /// Training, validation and test. What no file gives is cut off the end of the training text, the test
-    /// last, by these shares of it.
-    ///
-    /// # Errors
-    /// As [`read`].
-    pub(crate) fn parts(&self, validation: f64, test: f64) -> Result<[String; 3]> {
-        let mut train = read(&self.train)?;
-        let bytes = train.len() as f64;
-        let mut part = |file: &Option<PathBuf>, share: f64| match file {
-            Some(file) => read(file),
-            None => {
-                let wanted = train.len().saturating_sub((bytes * share).round() as usize);
-                Ok(train.split_off(boundary(&train, wanted)))
-            }
-        };
-        let test = part(&self.test, test)?;
-        let validation = part(&self.validation, validation)?;
-        Ok([train, validation, test])
-    }
+    };
+    let (test, of_test) = part(&files.test, test)?;
+    let (validation, of_validation) = part(&files.validation, validation)?;
+    let digest = split_files::digest(&of_train, of_validation.as_deref(), of_test.as_deref());
+    Ok(([train, validation, test], digest))
 }
 
 /// The first place at or behind `byte` where a character begins, or the end.
@@ -95,29 +60,18 @@ fn boundary(text: &str, byte: usize) -> usize {
 /// # Errors
 /// If it cannot be read, is empty, too large or no UTF-8, naming it.
 pub(crate) fn read(path: &Path) -> Result<String> {
+    Ok(summed(path)?.0)
+}
+
+/// As [`read`], with the SHA-256 of the unpacked file.
+fn summed(path: &Path) -> Result<(String, String)> {
     let at = |error: Error| error.at(path.display().to_string());
-    let mut bytes = Vec::new();
-    let read = file::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes);
-    read.map_err(|error| match error.raw_os_error() {
-        Some(_) => Error::io("read", path, &error),
-        None => at(file::damaged(format!("its compressed data are damaged: {error}"))),
-    })?;
-    limited(bytes.len() as u64).map_err(at)?;
+    let bytes = file::contents(path, LARGEST, TOO_LARGE)?;
     let text = text::decode(&bytes, path).map_err(at)?;
     match text.is_empty() {
         true => Err(at(Error::data("it is empty").hint("name a file with a text in it"))),
-        false => Ok(text),
+        false => Ok((text, file::sha256(&bytes))),
     }
-}
-
-/// Refuses more bytes than can be trained on.
-fn limited(bytes: u64) -> Result<()> {
-    if bytes <= LARGEST {
-        return Ok(());
-    }
-    Err(Error::data(format!("it has more than {} GB of text", LARGEST >> 30))
-        .hint("name a part of it: head -n 1000000 FILE > part.txt keeps the first million lines (of a compressed \
-               file, zcat FILE | head -n 1000000)"))
 }
 
 #[cfg(test)]
@@ -128,13 +82,5 @@ mod tests {
     fn characters_are_not_cut_in_two() {
         let text = "aäb";
         assert_eq!([0, 1, 2, 3, 4, 9].map(|byte| boundary(text, byte)), [0, 1, 3, 3, 4, 4]);
-    }
-
-    #[test]
-    fn more_than_fits_is_refused_with_a_way_out() {
-        assert!(limited(LARGEST).is_ok());
-        let error = limited(LARGEST + 1).unwrap_err().to_string();
-        assert!(error.starts_with("it has more than 1 GB of text"), "{error}");
-        assert!(error.contains("head -n"), "{error}");
     }
 }

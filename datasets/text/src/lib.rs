@@ -31,7 +31,6 @@ use dst_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use files::TextFiles;
 use pairs::{BYTES, Vocabulary};
 
 const NAME: &str = "text";
@@ -57,7 +56,7 @@ inventory::submit! {
         second_metric: Some(Metric::Accuracy),
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FILE", digest: |path| TextFiles::find(path)?.digest() }),
+        own: Some(OwnData { argument: "FILE", digest: |path| files::find(path)?.digest() }),
         hub: &[],
         load: |sources, options| load(sources, &read(options)?),
     }
@@ -148,10 +147,10 @@ struct Text {
 
 fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let place = sources.place()?;
-    let files = TextFiles::find(place)?;
-    let digest = files.digest()?;
+    let files = files::find(place)?;
     let at = |error: Error| error.at(place.display().to_string());
-    let [train, validation, test] = files.parts(options.validation, options.test)?;
+    let ([train, validation, test], digest) =
+        files::parts(&files, options.validation, options.test)?;
     let vocabulary = Vocabulary::learn(&train, options.vocabulary as usize).map_err(at)?;
     let part = |text: &str| Part { tokens: Arc::new(vocabulary.encode(text)), rows: None };
     let [mut train, validation, test] = [train, validation, test].map(|text| part(&text));
@@ -209,11 +208,7 @@ fn check(name: &str, part: &Part, context: usize) -> Result<()> {
 
 impl Text {
     fn part(&self, split: Split) -> &Part {
-        match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.validation,
-            Split::Test => &self.test,
-        }
+        split.of([&self.train, &self.validation, &self.test])
     }
 }
 

@@ -104,6 +104,7 @@ fn a_folder_brings_its_parts() {
     let data = loaded(&other, json!({ "context": 16 })).unwrap();
     assert_eq!([data.len(Split::Train), data.len(Split::Validation)], [137, 12]);
     assert_ne!(data.digest(), with_two);
+    assert_eq!(data.digest(), files::find(&other).unwrap().digest().unwrap());
 }
 
 #[test]

@@ -82,38 +82,51 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// The settings in force with these data sets, or with all that `are_meant`, and where to look for them.
-fn chosen(
-    args: &DataNamesArgs,
-    set: &[String],
-    are_meant: impl Fn(&DatasetPlugin, &DataSources) -> bool,
-) -> Result<(Vec<DatasetConfig>, DataSources)> {
-    let place = PlaceArgs {
+/// The flags that say where data are.
+fn place(args: &DataNamesArgs) -> PlaceArgs {
+    PlaceArgs {
         data_dir: args.data_dir.clone(),
         hub_revision: args.hub_revision.clone(),
         ..PlaceArgs::default()
-    };
-    let execution = ResolvedSettings::of_process(None, flags::place(&place)?)?.execution()?;
-    let mut sources = execution.sources();
-    if args.names.is_empty() && set.is_empty() {
-        let all = DatasetPlugin::all()?.iter().copied();
-        let all = all.filter(|plugin| are_meant(plugin, &sources)).map(|plugin| DatasetConfig {
-            name: plugin.name.to_owned(),
-            plugin,
-            options: Map::new().into(),
-        });
-        return Ok((all.collect(), sources));
     }
-    let mut typed = flags::place(&place)?;
-    typed.datasets("the data sets", &args.names);
+}
+
+/// Where to look for data.
+fn sources(args: &DataNamesArgs) -> Result<DataSources> {
+    let settings = ResolvedSettings::of_process(None, flags::place(&place(args))?)?;
+    Ok(settings.execution()?.sources())
+}
+
+/// These data sets with the options that are in force, whoever set them, and where to look for them.
+fn chosen(
+    args: &DataNamesArgs,
+    names: &[String],
+    set: &[String],
+) -> Result<(Vec<DatasetConfig>, DataSources)> {
+    let mut sources = sources(args)?;
+    let mut typed = flags::place(&place(args))?;
+    typed.datasets("the data sets", names);
     set.iter().try_for_each(|text| typed.set_of_data(text))?;
     let (all, own) = ResolvedSettings::of_process(None, typed)?.datasets()?;
     sources.own.extend(own);
     Ok((all, sources))
 }
 
+/// Every registered data set, formats of users' data among them.
+fn registered(args: &DataNamesArgs) -> Result<(Vec<DatasetConfig>, DataSources)> {
+    let all = DatasetPlugin::all()?.iter().map(|plugin| DatasetConfig {
+        name: plugin.name.to_owned(),
+        plugin,
+        options: Map::new().into(),
+    });
+    Ok((all.collect(), sources(args)?))
+}
+
 fn list(args: &DataNamesArgs) -> Result<Exit> {
-    let (chosen, sources) = chosen(args, &[], |_, _| true)?;
+    let (chosen, sources) = match &args.names[..] {
+        [] => registered(args)?,
+        names => chosen(args, names, &[])?,
+    };
     let mut table = TerminalTable::new(&["data set", "found", "at the Hub"]);
     let mut list = Vec::new();
     for DatasetConfig { name, plugin, .. } in chosen {
@@ -141,14 +154,24 @@ fn list(args: &DataNamesArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
+/// Names of the data sets whose files are there.
+fn found(args: &DataNamesArgs) -> Result<Vec<String>> {
+    let sources = sources(args)?;
+    let all = DatasetPlugin::all()?.iter().map(|plugin| plugin.name);
+    Ok(all.filter(|name| plugin::find(name, &sources).is_ok()).map(str::to_owned).collect())
+}
+
 fn verify(args: &DataVerifyArgs) -> Result<Exit> {
     let DataVerifyArgs { names: args, set } = args;
     if args.names.is_empty() && !set.is_empty() {
         return Err(Error::usage("--set is for data sets that are named")
             .hint("name one, such as harness data verify glue/rte --set glue/rte.max_length=64"));
     }
-    let (chosen, sources) =
-        chosen(args, set, |plugin, sources| plugin::find(plugin.name, sources).is_ok())?;
+    let names = match &args.names[..] {
+        [] => found(args)?,
+        names => names.to_vec(),
+    };
+    let (chosen, sources) = chosen(args, &names, set)?;
     let mut table =
         TerminalTable::new(&["data set", "train", "validation", "test", "digest", "from"]);
     let mut list = Vec::new();
