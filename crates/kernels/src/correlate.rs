@@ -272,6 +272,7 @@ unsafe fn correlate_tile<V: Vector, const P: usize, const SHAPE: u8>(
 /// # Safety
 /// As [`correlate_by`]; `at` is an offset of the list in floats.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "the count must be known where it is compiled")]
 unsafe fn dot<V: Vector, const P: usize, const SHAPE: u8>(
     gradient: &[V; P],
     half: usize,
