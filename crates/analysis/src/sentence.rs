@@ -161,6 +161,7 @@ impl Words<'_> {
                 count(self.comparison.n(), "seed"),
                 count(self.judgement.family, "comparison")
             ),
+            Reason::Failures => "because of failures".to_owned(),
             _ => return None,
         })
     }
@@ -191,7 +192,9 @@ impl Words<'_> {
             }
             _ => {}
         }
-        let mut text = format!("{} do not decide {between}", count(self.comparison.n(), "seed"));
+        let n = self.comparison.n();
+        let (seeds, decide) = (count(n, "seed"), if n == 1 { "does not" } else { "do not" });
+        let mut text = format!("{seeds} {decide} decide {between}");
         if self.comparison.estimate.is_some() {
             text.push_str(&format!(": {}", self.average()));
         }

@@ -316,6 +316,10 @@ fn pages_of_what_went_wrong() {
         (0..2).map(|seed| failed(spec(method(), 0.9, seed), Status::Diverged, "NaN")).collect();
     let html = checked(&render(&failures, &control).1);
     assert_eq!(all(&html, ".badge.diverged").len(), 2);
+    // The warning below the lead leads to them.
+    let warning = all(&html, ".warnings a")[0];
+    assert_eq!(warning.attr("href"), Some("#table-family-1-failures"));
+    assert_eq!(all(&html, "#table-family-1-failures .badge.diverged").len(), 2);
     // One seed, no history, no layers.
     let one = [finished(spec(baseline(), 0.0, 0), 0.9), finished(spec(method(), 0.9, 0), 0.8)];
     let html = checked(&render(&one, &[]).1);

@@ -151,7 +151,8 @@ fn of_all(judgements: &[&Judgement<'_>], study: &Study<'_>) -> String {
         .map(|kind| (kind, judgements.iter().map(|judgement| judgement.count(kind)).sum::<usize>()))
         .filter(|(_, count)| *count > 0)
         .map(|(kind, count)| {
-            let reason = (kind == Verdict::Inconclusive).then(|| shared_reason(judgements, study));
+            let reason =
+                (kind == Verdict::Inconclusive).then(|| commonest_reason(judgements, study));
             let reason = reason.flatten().map_or_else(String::new, |reason| format!(" ({reason})"));
             format!("{count} {}{reason}", verdict(kind))
         })
@@ -164,14 +165,19 @@ fn of_all(judgements: &[&Judgement<'_>], study: &Study<'_>) -> String {
     )
 }
 
-/// Why all that is open is so, if there is one reason.
-fn shared_reason(judgements: &[&Judgement<'_>], study: &Study<'_>) -> Option<String> {
-    let reasons = judgements.iter().flat_map(|judgement| {
-        let open = judgement.comparisons.iter().filter(|one| one.verdict == Verdict::Inconclusive);
-        open.map(|comparison| why_open(judgement, comparison, study.analysis()))
-    });
-    let reasons: BTreeSet<Option<String>> = reasons.collect();
-    if reasons.len() == 1 { reasons.into_iter().next().flatten() } else { None }
+/// The commonest reason why something is open, with a count if it is not that of all.
+fn commonest_reason(judgements: &[&Judgement<'_>], study: &Study<'_>) -> Option<String> {
+    let mut counts: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    for judgement in judgements {
+        let all = judgement.comparisons.iter();
+        for comparison in all.filter(|one| one.verdict == Verdict::Inconclusive) {
+            *counts.entry(why_open(judgement, comparison, study.analysis())).or_default() += 1;
+        }
+    }
+    let all: usize = counts.values().sum();
+    let (reason, most) = counts.into_iter().rev().max_by_key(|(_, count)| *count)?;
+    let reason = reason?;
+    Some(if most == all { reason } else { format!("{most} of these: {reason}") })
 }
 
 fn completeness(study: &Study<'_>) -> String {
