@@ -16,6 +16,7 @@ mod provenance;
 mod seconds;
 mod series;
 mod tables;
+mod warnings;
 
 use serde::Serialize;
 
@@ -32,9 +33,31 @@ pub struct Page {
     /// What came out, in a few sentences: for who reads nothing else.
     pub lead: Vec<String>,
     /// What a reader must know before believing it, such as trials of different code.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// One for each data set and model, then those of the whole: ranks, methods, provenance.
     pub sections: Vec<Section>,
+}
+
+/// What a reader must know before believing a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// One sentence or more.
+    pub text: String,
+    /// The [`Table::id`] of the table that has the details, if there is one.
+    pub table: Option<String>,
+}
+
+impl From<String> for Warning {
+    fn from(text: String) -> Self {
+        Self { text, table: None }
+    }
+}
+
+/// Its text.
+impl Serialize for Warning {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
 }
 
 /// What a section is about; short forms choose by it.

@@ -123,7 +123,7 @@ fn masked<'g>(group: &'g Group<'_>) -> BTreeMap<u64, &'g TrialRecord> {
 
 /// So many seeds have 496 pairs, whose mean tells more than anyone reads from it; all pairs of some hundreds of
 /// seeds would take longer than the rest of a report.
-const MOST_SEEDS: usize = 32;
+pub(crate) const MOST_SEEDS: usize = 32;
 
 fn between_seeds(group: &Masked<'_>, layers: &[String]) -> Option<BetweenSeeds> {
     let trials: Vec<&TrialRecord> = group.trials.values().copied().take(MOST_SEEDS).collect();

@@ -47,6 +47,15 @@ pub(crate) fn corrected_for(judgement: &Judgement<'_>, analysis: &Analysis) -> S
     }
 }
 
+/// Why a verdict is open, as a clause, if there is another reason than what the scores are.
+pub(crate) fn why_open(
+    judgement: &Judgement<'_>,
+    comparison: &Comparison<'_>,
+    analysis: &Analysis,
+) -> Option<String> {
+    Words { judgement, comparison, analysis, post_hoc: false, quoted: false }.why_open()
+}
+
 /// One comparison and what its sentence needs.
 struct Words<'a> {
     judgement: &'a Judgement<'a>,
@@ -126,41 +135,47 @@ impl Words<'_> {
         text
     }
 
+    fn why_open(&self) -> Option<String> {
+        let planned = self.judgement.planned_seeds;
+        Some(match self.comparison.reason? {
+            Reason::NotYet => format!(
+                "{} of {} have run; the first verdict comes at {}",
+                self.ended(),
+                count(planned, "seed"),
+                self.analysis.looks.first().copied().unwrap_or(planned)
+            ),
+            Reason::NoPairs => "no seed finished on both sides".to_owned(),
+            Reason::OnePair => "one pair of seeds has no spread to judge it by".to_owned(),
+            Reason::TooFewPairs => format!(
+                "{} of seeds finished, and a test needs {}",
+                count(self.comparison.n(), "pair"),
+                self.analysis.minimum_pairs
+            ),
+            Reason::Identical => "scores are the same at every seed".to_owned(),
+            Reason::NoVariance => {
+                "the difference is the same at every seed, and without spread there is no t test"
+                    .to_owned()
+            }
+            Reason::Floor => format!(
+                "with {} the test can never decide among {}",
+                count(self.comparison.n(), "seed"),
+                count(self.judgement.family, "comparison")
+            ),
+            Reason::Failures => "because of failures".to_owned(),
+            _ => return None,
+        })
+    }
+
     fn inconclusive(&self) -> String {
         let (place, candidate) = (self.place(), &self.comparison.candidate.label);
         let control = self.comparison.control_label();
-        let planned = self.judgement.planned_seeds;
-        let needed = self.analysis.minimum_pairs;
-        let pairs = count(self.comparison.n(), "pair");
+        let why = self.why_open().unwrap_or_default();
         let between = format!("between {candidate} and {control} on {place}");
         match self.comparison.reason {
-            Some(Reason::NotYet) => {
-                let first = self.analysis.looks.first().copied().unwrap_or(planned);
-                return format!(
-                    "Nothing is decided yet {between}: {} of {} have run; the first verdict comes at \
-                     {first}.",
-                    self.ended(),
-                    count(planned, "seed"),
-                );
-            }
-            Some(Reason::NoPairs) => {
-                return format!(
-                    "Nothing can be said {between}: no seed finished on both sides.{}",
-                    self.about_failures()
-                );
-            }
-            Some(Reason::OnePair) => {
-                return format!(
-                    "Nothing can be said {between}: one pair of seeds has no spread to judge it by.{}",
-                    self.about_failures()
-                );
-            }
-            Some(Reason::TooFewPairs) => {
-                return format!(
-                    "Nothing can be said {between}: {pairs} of seeds finished, and a test needs \
-                     {needed}.{}",
-                    self.about_failures()
-                );
+            Some(Reason::NotYet) => return format!("Nothing is decided yet {between}: {why}."),
+            Some(Reason::NoPairs | Reason::OnePair | Reason::TooFewPairs) => {
+                let failures = self.about_failures();
+                return format!("Nothing can be said {between}: {why}.{failures}");
             }
             Some(Reason::Identical) => {
                 return format!(
@@ -177,7 +192,9 @@ impl Words<'_> {
             }
             _ => {}
         }
-        let mut text = format!("{} do not decide {between}", count(self.comparison.n(), "seed"));
+        let n = self.comparison.n();
+        let (seeds, decide) = (count(n, "seed"), if n == 1 { "does not" } else { "do not" });
+        let mut text = format!("{seeds} {decide} decide {between}");
         if self.comparison.estimate.is_some() {
             text.push_str(&format!(": {}", self.average()));
         }

@@ -25,7 +25,8 @@ fn scores_over_seconds(backends: &[BackendKind]) -> Figure {
 #[test]
 fn scores_over_seconds_are_read_against_the_target() {
     let figure = scores_over_seconds(&[]);
-    assert!(figure.title.ends_with("; dashed: the target, mean over seeds"), "{}", figure.title);
+    let caption = "; dashed: the target, mean over seeds; bands: 95 % interval of the mean";
+    assert!(figure.title.ends_with(caption), "{}", figure.title);
     let csv = String::from_utf8(figure.drawing.csv).unwrap();
     let target = csv.lines().last().unwrap();
     // The mean of the baseline's last validation scores, minus the margin, at no time.

@@ -126,7 +126,11 @@ fn describe(data: &ConfusionMatrix) -> String {
         .take(3)
         .map(|(truth, other)| {
             let (truth_name, other_name) = (&data.classes[*truth], &data.classes[*other]);
-            format!("{truth_name} taken for {other_name} {} times", data.count(*truth, *other))
+            let times = match data.count(*truth, *other) {
+                1 => "once".to_owned(),
+                count => format!("{count} times"),
+            };
+            format!("{truth_name} taken for {other_name} ({times})")
         })
         .collect();
     let worst = if worst.is_empty() { "none".to_owned() } else { worst.join("; ") };

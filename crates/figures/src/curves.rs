@@ -75,7 +75,7 @@ pub fn churn_curves(heading: &Heading, palette: &Palette, lines: &[Curve]) -> Fi
 /// [`curves`].
 #[must_use]
 pub fn exploration_curves(heading: &Heading, palette: &Palette, lines: &[Curve]) -> Figure {
-    let explored = Axis::new("weights explored so far, R_s").percent();
+    let explored = Axis::new("weights active at least once").percent();
     curves(heading, palette, &epochs(), &explored, lines)
 }
 

@@ -15,7 +15,7 @@ use crate::{
 pub struct DensityMap {
     /// The layers, from the input to the output.
     pub layers: Vec<String>,
-    /// The epochs, ascending.
+    /// The epochs, ascending; 0 is before training.
     pub epochs: Vec<f64>,
     /// Densities in [0, 1], `[layer][epoch]`; not finite where missing.
     pub density: Vec<Vec<f64>>,
@@ -174,10 +174,13 @@ fn describe(
             None => format!("{name} missing"),
         })
         .collect();
+    // Epoch 0 is the network before training, so that columns are not epochs.
+    let epoch = |epoch: Option<&f64>| epoch.map_or_else(String::new, |e| Notation::Plain.text(*e));
     format!(
-        "Density of {} over {}, from the first epoch to the last: {}.{}",
+        "Density of {} from epoch {} to epoch {}: {}.{}",
         crate::count(data.layers.len(), "layer"),
-        crate::count(data.epochs.len(), "epoch"),
+        epoch(data.epochs.first()),
+        epoch(data.epochs.last()),
         layers.join("; "),
         crate::left_out(missing)
     )

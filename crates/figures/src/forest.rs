@@ -6,7 +6,7 @@ use crate::{
     frame::{BELOW, Frame, Key, LINE, Sign, block, labels_width},
     rows::{self, ends_for_axis, legal, signed, with_interval},
     scale::{Axis, Scale, usable},
-    sheet::{Format, Label, Sheet, figure, sentence},
+    sheet::{Format, Label, Point, Sheet, figure, sentence},
     style::{DASHED, Paint, Pen},
     text::{FONT, fit, width, wrap_label},
 };
@@ -161,12 +161,16 @@ impl<'d> Layout<'d> {
             let x = self.verdict_left();
             sheet.text((x, TOP - 13.0), "verdict", Label::left().muted());
         }
+        if self.format.is_narrow() {
+            self.lines_through(&sheet);
+        }
         let mut y = self.frame.top;
         for item in &self.items {
             match item {
                 Item::Header(text) => {
                     let text = fit(text, FONT, self.width - 8.0);
-                    sheet.text((4.0, y + HEADER / 2.0 + 2.0), &text, Label::left().bold());
+                    let at = (4.0, y + HEADER / 2.0 + 2.0);
+                    self.on_paper(&sheet, at, &text, FONT, Label::left().bold());
                     let rule = Pen::new(Paint::Muted).alpha(0.5);
                     let end = if self.format.is_narrow() { self.width } else { self.frame.left };
                     sheet.line(
@@ -204,27 +208,30 @@ impl<'d> Layout<'d> {
     fn narrow_row(&self, sheet: &Sheet, row: &ForestRow, lines: &[String], top: f64) {
         let tall = lines.len().max(1 + usize::from(has_side_note(row))) as f64 * LINE;
         let middle = top + 4.0 + tall / 2.0;
-        block(sheet, (4.0, middle), lines, Label::left());
+        for (place, line) in lines.iter().enumerate() {
+            let shift = (place as f64 - (lines.len() as f64 - 1.0) / 2.0) * LINE;
+            self.on_paper(sheet, (4.0, middle + shift), line, FONT, Label::left());
+        }
         self.verdict(sheet, row, middle);
         let strip = top + 4.0 + tall + 3.0;
         self.zones(sheet, strip, strip + STRIP);
         self.interval(sheet, row, strip + STRIP / 2.0);
         let numbers = fit(&numbers(&self.axis, row), SMALL, self.width - 16.0);
         let label = Label::left().muted().size(SMALL);
-        sheet.text((10.0, strip + STRIP + LINE / 2.0), &numbers, label);
+        self.on_paper(sheet, (10.0, strip + STRIP + LINE / 2.0), &numbers, SMALL, label);
     }
 
     fn verdict(&self, sheet: &Sheet, row: &ForestRow, middle: f64) {
         let x = self.verdict_left();
         let lines = if has_side_note(row) { LINE } else { 0.0 };
         let first = middle - lines / 2.0;
+        let label = Label::left().paint(Paint::Verdict(row.conclusion));
+        self.on_paper(sheet, (x + BADGE, first), row.conclusion.text(), FONT, label);
         sheet.badge((x + 8.0, first), row.conclusion);
-        let paint = Paint::Verdict(row.conclusion);
-        sheet.text((x + BADGE, first), row.conclusion.text(), Label::left().paint(paint));
         if has_side_note(row) {
             let note = fit(&row.note, SMALL, self.width - x - BADGE - 2.0);
             let at = (x + BADGE, first + LINE - 1.0);
-            sheet.text(at, &note, Label::left().muted().size(SMALL));
+            self.on_paper(sheet, at, &note, SMALL, Label::left().muted().size(SMALL));
         }
     }
 
@@ -288,19 +295,47 @@ impl<'d> Layout<'d> {
         // The name of the margin stands left of its line, that of zero right of it, while there is
         // room; else zero has a line above.
         let x = zero.clamp(low, (high - length).max(low));
-        let mut row = top - 13.0;
+        let (lower, upper) = (top - 13.0, top - 29.0);
+        let mut row = lower;
         if let Some((margin, at)) = self.margin.and_then(|m| Some((m, self.along.at(-m)?))) {
             let name = margin_text(&self.axis, margin);
-            let half = width(&name, FONT);
-            let end = at.max(low + half).min(high);
-            sheet.text((end, row), &name, Label::right());
-            sheet.line(&[(at, row + 8.0), (at, top)], Pen::new(Paint::Ink), 1.0);
-            if end + 6.0 > x {
-                row -= 16.0;
-            }
+            let end = at.max(low + width(&name, FONT)).min(high);
+            // Of two rows, the upper name is the one whose line passes the lower name by.
+            let own = match end + 6.0 > x {
+                true if end + 3.0 > zero && at + 3.0 < x => upper,
+                true => {
+                    row = upper;
+                    lower
+                }
+                false => lower,
+            };
+            sheet.text((end, own), &name, Label::right());
+            sheet.line(&[(at, own + 8.0), (at, top)], Pen::new(Paint::Ink), 1.0);
         }
         sheet.text((x, row), text, Label::left());
         sheet.line(&[(zero, row + 8.0), (zero, top)], Pen::new(Paint::Ink), 1.0);
+    }
+
+    /// The two lines through all rows of the narrow layout, where intervals do not follow one another.
+    fn lines_through(&self, sheet: &Sheet) {
+        let Frame { top, bottom, .. } = self.frame;
+        let pen = Pen::new(Paint::Ink).alpha(0.5);
+        let lines = [(Some(0.0), pen), (self.margin.map(|margin| -margin), pen.dashed(DASHED))];
+        for (value, pen) in lines {
+            if let Some(x) = value.and_then(|value| self.along.at(value)) {
+                sheet.line(&[(x, top), (x, bottom)], pen, 1.0);
+            }
+        }
+    }
+
+    /// Words over the lines of the narrow layout, on paper.
+    fn on_paper(&self, sheet: &Sheet, at: Point, text: &str, size: f64, label: Label) {
+        if self.format.is_narrow() {
+            let (from, to) = (at.0 - 3.0, at.0 + width(text, size) + 3.0);
+            let half = size / 2.0 + 1.0;
+            sheet.rect((from, at.1 - half), (to, at.1 + half), Pen::new(Paint::Paper));
+        }
+        sheet.text(at, text, label);
     }
 
     fn key(&self) -> Key {

@@ -240,7 +240,9 @@ impl Key {
                 Sign::None => {}
                 Sign::Dot => sheet.disc((x + room / 2.0, y), 2.0, Pen::new(Paint::Ink)),
                 Sign::Zone(paint) => {
-                    sheet.rect((x, y - 7.0), (x + room, y + 7.0), Pen::new(*paint));
+                    // Shades are faint: an edge shows where the swatch ends.
+                    sheet.rect((x, y - 7.0), (x + room, y + 7.0), Pen::new(Paint::Muted));
+                    sheet.rect((x + 1.0, y - 6.0), (x + room - 1.0, y + 6.0), Pen::new(*paint));
                 }
             }
             let text = fit(text, FONT, sheet.width - x - room - 8.0);

@@ -18,10 +18,11 @@
 //! Conventions that hold for all of them:
 //!
 //! - **Colour is the strategy, line style and marker shape are the sparsity**, as one [`Palette`]
-//!   says for all figures of a page. Lines are labelled at their ends.
+//!   says for all figures of a page; variants of one method have hollow markers. Lines are labelled
+//!   at their ends.
 //! - **Two layouts**: [`Figure::svg`] for half of a screen and more, [`Figure::narrow`] for a
 //!   telephone. Both have a view box and no fixed size. Text is 13 units high, and the style sheet
-//!   draws a unit as at most 1.2 pixels.
+//!   draws a unit as at most one pixel.
 //! - **Bad input** never fails. Values that are missing, not finite, or not positive on a
 //!   logarithmic axis are left out and counted in the description. Where nothing is left, the
 //!   figure is a sentence instead of axes. The CSV has every row that was given, with empty cells
@@ -48,7 +49,6 @@ mod pairs;
 mod palette;
 mod panels;
 mod pareto;
-mod placing;
 mod profiles;
 mod ranks;
 mod rows;

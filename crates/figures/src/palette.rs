@@ -11,13 +11,22 @@ pub struct Series {
     pub sparsity: f64,
     /// What is written beside it, as `rigl at 98 %`.
     pub label: String,
+    /// Which of several ways to run the same method, counted from 0, as its backend: it decides how
+    /// markers are filled.
+    pub variant: usize,
 }
 
 impl Series {
     /// A strategy at a sparsity, with its label.
     #[must_use]
     pub fn new(strategy: impl Into<String>, sparsity: f64, label: impl Into<String>) -> Self {
-        Self { strategy: strategy.into(), sparsity, label: label.into() }
+        Self { strategy: strategy.into(), sparsity, label: label.into(), variant: 0 }
+    }
+
+    /// As another way to run the method.
+    #[must_use]
+    pub fn variant(self, variant: usize) -> Self {
+        Self { variant, ..self }
     }
 }
 
@@ -26,7 +35,8 @@ impl Series {
 ///
 /// The control is drawn in the colour of the text. The other strategies have eight colours; from
 /// the ninth on the colours come again with hollow markers, and from the seventeenth on with
-/// hollow markers that have a dot. A strategy that the palette does not know is grey.
+/// hollow markers that have a dot. A strategy that the palette does not know is grey. Another variant of a
+/// method has its colour and the next kind of marker.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Palette {
     control: String,
@@ -90,17 +100,15 @@ impl Palette {
 
     pub(crate) fn look(&self, series: &Series) -> Look {
         let place = self.strategies.iter().position(|name| *name == series.strategy);
+        let fill = |turn: usize| match (turn + series.variant) % 3 {
+            0 => Fill::Full,
+            1 => Fill::Hollow,
+            _ => Fill::Dotted,
+        };
         let (paint, fill) = match place {
-            _ if series.strategy == self.control => (Paint::Ink, Fill::Full),
-            Some(place) => {
-                let fill = match place / SERIES.len() % 3 {
-                    0 => Fill::Full,
-                    1 => Fill::Hollow,
-                    _ => Fill::Dotted,
-                };
-                (Paint::series(place), fill)
-            }
-            None => (Paint::Muted, Fill::Hollow),
+            _ if series.strategy == self.control => (Paint::Ink, fill(0)),
+            Some(place) => (Paint::series(place), fill(place / SERIES.len())),
+            None => (Paint::Muted, fill(1)),
         };
         let (dash, shape) = match self.level(series.sparsity) {
             Some(level) => (level % DASHES.len(), (level + 1) % MARKERS),
@@ -159,6 +167,17 @@ mod tests {
         assert!(other.paint != sparser.paint);
         assert_eq!(look(&palette, "s0", 0.0).paint, Paint::Ink);
         assert_eq!(look(&palette, "unknown", 0.5).paint, Paint::Muted);
+    }
+
+    #[test]
+    fn variants_of_a_method_differ_in_their_markers() {
+        let palette = palette(4);
+        for strategy in ["s0", "s1", "unknown"] {
+            let series = Series::new(strategy, 0.9, "label");
+            let looks = [0, 1, 2].map(|variant| palette.look(&series.clone().variant(variant)));
+            assert!(looks.iter().all(|look| look.paint == looks[0].paint));
+            assert!(looks[0].fill != looks[1].fill && looks[1].fill != looks[2].fill);
+        }
     }
 
     #[test]

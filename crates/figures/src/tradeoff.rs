@@ -9,9 +9,8 @@ use crate::{
     },
     palette::{Look, same, sparsity_text},
     pareto_front,
-    placing::{Segment, find_place, segments},
     scale::{Axis, Scale, Spacing},
-    sheet::{Format, Label, Point, Sheet, figure, sentence},
+    sheet::{Format, Point, Sheet, figure, sentence},
     style::{DOTTED, Paint, Pen, SERIES_LIMIT},
 };
 
@@ -67,8 +66,10 @@ struct Plan<'a> {
     side: Side,
 }
 
-/// A line for the points of each strategy, labelled once, with intervals, and a staircase along the
-/// Pareto front: what is below it costs more for less. A control with one point has a line across.
+/// A line for the points of each strategy, labelled once beside the field, with intervals, and a staircase
+/// along the Pareto front: what is below it costs more for less. A control with one point has a line across.
+/// Labels follow the order of values and are led to their points in their colour; points at one place are
+/// drawn within one another.
 /// More than 24 lines are cut; the CSV has all.
 #[must_use]
 pub fn trade_off(heading: &Heading, palette: &Palette, data: &TradeOff) -> Figure {
@@ -84,7 +85,7 @@ pub fn trade_off(heading: &Heading, palette: &Palette, data: &TradeOff) -> Figur
         known().flat_map(|p| p.interval.map_or([p.y; 3], |i| [i.lower, p.y, i.upper])).collect();
     let data = &TradeOff { x: cost_axis(&data.x, &xs), ..data.clone() };
     let scales =
-        (Scale::new(&data.x, &xs, 0.03, (0.0, 1.0)), Scale::new(&data.y, &ys, 0.06, (0.0, 1.0)));
+        (Scale::new(&data.x, &xs, 0.03, (0.0, 100.0)), Scale::new(&data.y, &ys, 0.06, (0.0, 1.0)));
     let (Some(along), Some(up)) = scales else {
         return empty(if scales.1.is_none() { &data.y } else { &data.x });
     };
@@ -120,7 +121,7 @@ pub fn trade_off(heading: &Heading, palette: &Palette, data: &TradeOff) -> Figur
     if all > SERIES_LIMIT {
         text.push_str(&format!(" Lines that are only in the CSV: {}.", all - SERIES_LIMIT));
     }
-    let side = side(data, &lines);
+    let side = side(data, &lines, &along);
     let plan = Plan { data, palette, lines, front, xs, ys, side };
     figure(heading, text, csv, |format| plan.draw(format))
 }
@@ -137,20 +138,25 @@ fn cost_axis(axis: &Axis, values: &[f64]) -> Axis {
     }
 }
 
-/// The side at which the ends of lines are more apart.
-fn side(data: &TradeOff, lines: &[Line<'_>]) -> Side {
+/// The side at which the ends of lines are more apart; without lines, the one that points are nearer to.
+fn side(data: &TradeOff, lines: &[Line<'_>], along: &Scale) -> Side {
+    let joined = || lines.iter().filter(|line| data.connect && line.points.len() > 1);
     let spread = |end: fn(&[usize]) -> Option<&usize>| {
-        let joined = lines.iter().filter(|line| line.points.len() > 1);
         let ends: Vec<f64> =
-            joined.filter_map(|line| Some(data.points[*end(&line.points)?].y)).collect();
+            joined().filter_map(|line| Some(data.points[*end(&line.points)?].y)).collect();
         let mean = ends.iter().sum::<f64>() / ends.len().max(1) as f64;
         ends.iter().map(|end| (end - mean).abs()).sum::<f64>()
     };
-    if data.connect && spread(|points| points.first()) > 1.3 * spread(|points| points.last()) {
-        Side::Left
+    let is_left = if joined().next().is_some() {
+        spread(|points| points.first()) > 1.3 * spread(|points| points.last())
     } else {
-        Side::Right
-    }
+        // A control has a line across, which ends on both sides.
+        let single = lines.iter().filter(|line| !(data.connect && line.control));
+        let places = single.flat_map(|line| &line.points);
+        let places: Vec<f64> = places.filter_map(|index| along.at(data.points[*index].x)).collect();
+        places.iter().sum::<f64>() < 50.0 * places.len() as f64
+    };
+    if is_left { Side::Left } else { Side::Right }
 }
 
 impl Plan<'_> {
@@ -158,18 +164,13 @@ impl Plan<'_> {
         self.palette.look(&self.data.points[index].series)
     }
 
-    /// Whether a line has its label beside the field, since it has an end to be led to.
-    fn at_end(&self, line: &Line<'_>) -> bool {
-        self.data.connect && (line.points.len() > 1 || line.control)
-    }
-
     fn draw(&self, format: Format) -> Sheet {
         let data = self.data;
-        let outside = || self.lines.iter().filter(|line| self.at_end(line)).map(|line| line.name);
-        let room = labels_width(outside(), format.pick(170.0, 100.0));
-        let beside = if room > 0.0 { room + LEAD + 4.0 } else { 12.0 };
+        let names = || self.lines.iter().map(|line| line.name);
+        let room = labels_width(names(), format.pick(170.0, 100.0));
+        let beside = room + LEAD + 4.0;
         let least = format.pick(FIELD, 260.0);
-        let (top, bottom) = (ABOVE, ABOVE + least.max(labels_height(outside(), room)));
+        let (top, bottom) = (ABOVE, ABOVE + least.max(labels_height(names(), room)));
         // These hold the values that the caller has tried.
         let up = |ends| Scale::new(&data.y, &self.ys, 0.06, ends).expect("usable values");
         let along = |ends| Scale::new(&data.x, &self.xs, 0.03, ends).expect("usable values");
@@ -202,32 +203,7 @@ impl Plan<'_> {
             .collect();
         let stairs = self.stairs(&at);
 
-        // Labels of single points lie where they cover nothing.
-        let mut covered: Vec<Segment> = segments(&stairs).collect();
-        covered.extend(bars.iter().flat_map(|(_, bar)| segments(bar)));
-        if data.connect {
-            covered.extend(places.iter().flat_map(|points| segments(points)));
-            let across = self.lines.iter().zip(&places).filter(|(line, _)| self.is_across(line));
-            covered.extend(across.map(|(_, at)| ((left, at[0].1), (right, at[0].1))));
-        }
-        let mut taken: Vec<(Point, Point)> =
-            places.iter().flatten().map(|at| (*at, (5.0, 5.0))).collect();
-        let mut inside: Vec<(Point, &str)> = Vec::new();
-        let mut unplaced: Vec<(Sign, String)> = Vec::new();
-        for (line, points) in self.lines.iter().zip(&places).filter(|(l, _)| !self.at_end(l)) {
-            match find_place(&frame, line.name, points, &covered, &taken) {
-                Some(place) => {
-                    taken.push(place);
-                    inside.push((place.0, line.name));
-                }
-                None => {
-                    let sign = Sign::Marker(self.look(line.points[0]));
-                    unplaced.push((sign, line.name.to_owned()));
-                }
-            }
-        }
-
-        let key = self.key(unplaced, stairs.len() > 1);
+        let key = self.key(stairs.len() > 1);
         let sheet = Sheet::new(format.width(), bottom + BELOW + key.height(format.width()));
         let numbered = match self.side {
             Side::Left => Side::Right,
@@ -253,22 +229,18 @@ impl Plan<'_> {
                 sheet.line(&[(left, end.1), (right, end.1)], look.pen().alpha(0.5), 1.0);
                 end.0 = if self.side == Side::Left { left } else { right };
             }
-            if self.at_end(line) {
-                ends.push(EndLabel::new(end, look, line.name, room));
-            }
+            ends.push(EndLabel::new(end, look, line.name, room));
         }
         for (index, bar) in &bars {
             sheet.line(bar, self.look(*index).solid().alpha(0.8), 1.4);
         }
-        for (line, points) in self.lines.iter().zip(&places) {
-            for (index, at) in line.points.iter().zip(points) {
-                sheet.marker(*at, self.look(*index), 4.4);
-            }
+        let indices = self.lines.iter().flat_map(|line| &line.points);
+        let markers: Vec<(usize, Point)> =
+            indices.copied().zip(places.iter().flatten().copied()).collect();
+        for (index, at, radius) in nested(&markers) {
+            sheet.marker(at, self.look(index), radius);
         }
         end_labels(&sheet, &frame, self.side, &ends);
-        for (at, name) in inside {
-            sheet.text(at, name, Label::centre());
-        }
         key.draw(&sheet, bottom + BELOW);
         sheet
     }
@@ -291,8 +263,8 @@ impl Plan<'_> {
         stairs
     }
 
-    /// The markers of sparsities, the front, and what found no place in the field.
-    fn key(&self, unplaced: Vec<(Sign, String)>, front: bool) -> Key {
+    /// The markers of sparsities, and the front.
+    fn key(&self, front: bool) -> Key {
         let mut levels: Vec<f64> = Vec::new();
         for index in self.lines.iter().flat_map(|line| &line.points) {
             let sparsity = self.data.points[*index].series.sparsity;
@@ -302,7 +274,7 @@ impl Plan<'_> {
         }
         levels.retain(|level| level.is_finite());
         levels.sort_by(f64::total_cmp);
-        let mut entries = unplaced;
+        let mut entries = Vec::new();
         if levels.iter().filter(|level| **level > 0.0).count() > 1 {
             entries.extend(levels.iter().map(|level| {
                 let text = match *level > 0.0 {
@@ -317,6 +289,24 @@ impl Plan<'_> {
         }
         Key::new(entries)
     }
+}
+
+/// Markers with their radius, the largest first. Of those that lie on one another each is smaller than
+/// the one below it, so that all are seen.
+fn nested(markers: &[(usize, Point)]) -> Vec<(usize, Point, f64)> {
+    const RADIUS: f64 = 4.4;
+    const STEP: f64 = 2.4;
+    let near = |(a, b): (Point, Point)| (a.0 - b.0).hypot(a.1 - b.1) < 2.0;
+    let mut sized: Vec<(usize, Point, f64)> = markers
+        .iter()
+        .enumerate()
+        .map(|(place, (index, at))| {
+            let above = markers[place + 1..].iter().filter(|(_, other)| near((*at, *other)));
+            (*index, *at, RADIUS + STEP * above.count().min(3) as f64)
+        })
+        .collect();
+    sized.sort_by(|a, b| b.2.total_cmp(&a.2));
+    sized
 }
 
 fn front_pen() -> Pen {
@@ -348,13 +338,30 @@ fn describe(data: &TradeOff, front: &[usize], missing: usize) -> String {
     if front.len() > RECITED {
         points.push(format!("{} more", front.len() - RECITED));
     }
-    format!(
-        "{} against {}, {}. On the Pareto front, from the best {}: {}.{}",
+    let mut text = format!(
+        "{} against {}, {}. On the Pareto front, from the best {}: {}.",
         data.y.label,
         data.x.label,
         crate::count(data.points.len(), "point"),
         data.x.label,
-        points.join("; "),
-        crate::left_out(missing)
-    )
+        points.join("; ")
+    );
+    for labels in together(data).iter().take(RECITED) {
+        text.push_str(&format!(" At one place: {}.", labels.join(", ")));
+    }
+    text.push_str(&crate::left_out(missing));
+    text
+}
+
+/// The labels of points that are equal.
+fn together(data: &TradeOff) -> Vec<Vec<&str>> {
+    let mut places: Vec<((f64, f64), Vec<&str>)> = Vec::new();
+    for point in data.points.iter().filter(|point| point.x.is_finite() && point.y.is_finite()) {
+        let at = (point.x, point.y);
+        match places.iter_mut().find(|(other, _)| *other == at) {
+            Some((_, labels)) => labels.push(&point.series.label),
+            None => places.push((at, vec![&point.series.label])),
+        }
+    }
+    places.into_iter().map(|(_, labels)| labels).filter(|labels| labels.len() > 1).collect()
 }

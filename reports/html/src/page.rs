@@ -1,6 +1,6 @@
 //! The page as its template takes it.
 
-use dst_analysis::document::{Block as Content, Page, Section as Part, Topic};
+use dst_analysis::document::{Block as Content, Page, Section as Part, Topic, Warning};
 use dst_figures::STYLE_SHEET;
 use dst_record::{Error, Result};
 use minijinja::{AutoEscape, Environment, Value, context};
@@ -71,6 +71,20 @@ impl<'p> Section<'p> {
     }
 }
 
+/// A warning as the template takes it.
+#[derive(Serialize)]
+struct WarningView<'p> {
+    text: &'p str,
+    table: Option<&'p str>,
+}
+
+fn views(warnings: &[Warning]) -> Vec<WarningView<'_>> {
+    warnings
+        .iter()
+        .map(|warning| WarningView { text: &warning.text, table: warning.table.as_deref() })
+        .collect()
+}
+
 /// The document.
 ///
 /// # Errors
@@ -98,8 +112,8 @@ pub(crate) fn html(page: &Page) -> Result<String> {
         .render(context! {
             title => page.title,
             lead => page.lead,
-            warnings => warnings,
-            more_warnings => more_warnings,
+            warnings => views(warnings),
+            more_warnings => views(more_warnings),
             at_side => sections.len() > LINKS_IN_A_ROW,
             sections => sections,
             style => Value::from_safe_string(format!("{STYLE_SHEET}{STYLE}")),

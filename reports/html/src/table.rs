@@ -25,6 +25,8 @@ pub(crate) struct TableView<'p> {
     rows: Vec<Vec<Cell<'p>>>,
     notes: &'p [String],
     filter: bool,
+    /// The column of verdicts: narrow screens show them with the names of rows instead.
+    verdict: Option<usize>,
     class: &'static str,
 }
 
@@ -89,6 +91,7 @@ impl<'p> TableView<'p> {
                 .collect(),
             notes: &table.notes,
             filter: table.rows.len() > FILTER,
+            verdict: table.columns.iter().position(|column| column.key == "verdict"),
             class: match (table.columns.len() > DENSE, table.rows.len() > TALL) {
                 (true, true) => "tight tall",
                 (true, false) => "tight",

@@ -223,7 +223,8 @@ fn tables_sort_by_numbers_and_missing_is_empty() {
     assert_eq!(values(row(0)), [None, None, of("0.42"), of("0.0")]);
     assert_eq!(values(row(4)), [None, of("0.981"), of("-0.21"), of("4.0")]);
     let cells: Vec<String> = row(0).child_elements().map(|cell| text(&cell)).collect();
-    assert_eq!(cells, ["rigl@0.8", "", "+0.42 [0.12, 0.71]", ">superior"]);
+    // On narrow screens the verdict stands beside the name.
+    assert_eq!(cells, ["rigl@0.8 >superior", "", "+0.42 [0.12, 0.71]", ">superior"]);
     let right = texts(&html, "#table-family-1-results th.number");
     assert_eq!(right, ["accuracy, %", "difference, points"]);
     // A column without numbers is set to the left, and one that has them to the right, gaps too.
@@ -294,7 +295,10 @@ fn all_that_a_study_says_is_drawn() {
     // A file of each kind for each figure, and the page.
     assert_eq!(rendering.documents.len(), 1 + 2 * page.figures().count());
     for table in page.tables() {
-        let drawn = texts(&html, &format!("[id='table-{}'] tbody th", table.id));
+        let rows = all(&html, &format!("[id='table-{}'] tbody th", table.id));
+        let name =
+            |row: &ElementRef<'_>| within(row, ".name").first().map_or_else(|| text(row), text);
+        let drawn: Vec<String> = rows.iter().map(name).collect();
         let rows: Vec<&str> = table.rows.iter().map(|row| row[0].text()).collect();
         assert_eq!(drawn, rows, "{}", table.id);
     }
@@ -312,6 +316,10 @@ fn pages_of_what_went_wrong() {
         (0..2).map(|seed| failed(spec(method(), 0.9, seed), Status::Diverged, "NaN")).collect();
     let html = checked(&render(&failures, &control).1);
     assert_eq!(all(&html, ".badge.diverged").len(), 2);
+    // The warning below the lead leads to them.
+    let warning = all(&html, ".warnings a")[0];
+    assert_eq!(warning.attr("href"), Some("#table-family-1-failures"));
+    assert_eq!(all(&html, "#table-family-1-failures .badge.diverged").len(), 2);
     // One seed, no history, no layers.
     let one = [finished(spec(baseline(), 0.0, 0), 0.9), finished(spec(method(), 0.9, 0), 0.8)];
     let html = checked(&render(&one, &[]).1);

@@ -52,7 +52,7 @@ fn document(study: &Study<'_>, page: &Page) -> String {
         "% Needs \\usepackage{booktabs}. Made from a store of trials; edit the store, not this.\n",
     );
     for warning in &page.warnings {
-        text.push_str(&format!("% {}\n", one_line(warning)));
+        text.push_str(&format!("% {}\n", one_line(&warning.text)));
     }
     if study.experiment.trials.is_empty() {
         text.push_str("% No trial has ended, so there is nothing to compare.\n");

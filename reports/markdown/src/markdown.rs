@@ -9,7 +9,7 @@ pub(crate) fn text(page: &Page) -> String {
         text.push_str(&format!("**{}**\n\n", escaped(line)));
     }
     for warning in &page.warnings {
-        text.push_str(&format!("> Warning: {}\n\n", escaped(warning)));
+        text.push_str(&format!("> Warning: {}\n\n", escaped(&warning.text)));
     }
     for section in &page.sections {
         text.push_str(&self::section(section));

@@ -21,7 +21,7 @@ pub(crate) fn text(page: &Page, width: usize) -> String {
         text.push_str(&family(section, width.max(20), prose));
     }
     for warning in &page.warnings {
-        text.push_str(&wrapped(&format!("warning: {}", plain(warning)), "", "  ", prose));
+        text.push_str(&wrapped(&format!("warning: {}", plain(&warning.text)), "", "  ", prose));
     }
     for line in &page.lead {
         text.push_str(&wrapped(&plain(line), "", "", prose));

@@ -153,6 +153,7 @@ fn aggregates(
             sparsity.parse::<f64>().ok()
         });
         Series::new(strategy, sparsity.unwrap_or(0.0) / 100.0, label)
+            .variant(super::series::variant(label))
     };
     let order = across.ranks.best_first();
     let rows = order.iter().map(|&place| {
@@ -176,7 +177,11 @@ fn aggregates(
     });
     let axis = || Axis::new("share of the way from guessing to perfect").percent();
     let count = across.datasets.len();
-    let heading = Heading::new("ranks-iqm", format!("Interquartile mean over {count} data sets"));
+    let title = format!(
+        "Interquartile mean over {count} data sets; lines: {} bootstrap interval over seeds",
+        crate::format::level(level)
+    );
+    let heading = Heading::new("ranks-iqm", title);
     let plot = IntervalPlot { quantity: axis(), rows: rows.collect() };
     let means = dst_figures::interval_plot(&heading, palette, &plot);
     let thresholds: Vec<f64> =

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use dst_figures::Palette;
+use dst_record::Metric;
+use serde_json::Value;
 
 use super::figures::Figures;
 use super::{
@@ -95,15 +97,55 @@ pub(super) fn section(
         "architecture and metric",
         vec![Some(Block::Paragraph {
             text: format!(
-                "Model: {} {}. Metric: {}, in {}, higher is better.",
+                "Model: {}{}. Metric: {}, in {}, higher is better.{}",
                 table.model,
-                table.model_parameters,
+                parameters(&table.model_parameters, table.model),
                 table.metric.title(),
-                table.metric.range()
+                table.metric.range(),
+                match table.metric {
+                    Metric::LogLikelihood => {
+                        " It is the mean over tokens in nats; perplexity = exp(\u{2212}log-likelihood)."
+                    }
+                    _ => "",
+                }
             ),
         })],
     );
     Section { id, topic: Topic::Family, title: table.heading(), blocks, folds }
+}
+
+/// Parameters of a model as people read them, such as `, activation relu, pooling max`.
+fn parameters(json: &str, model: &str) -> String {
+    match serde_json::from_str(json) {
+        // Its title is its name, which stands before.
+        Ok(Value::Object(mut all)) => {
+            all.retain(|name, value| name != "title" || value.as_str() != Some(model));
+            let words = fields(&all);
+            if words.is_empty() { words } else { format!(", {words}") }
+        }
+        _ => format!(" {json}"),
+    }
+}
+
+fn fields(all: &serde_json::Map<String, Value>) -> String {
+    let words: Vec<String> = all
+        .iter()
+        .map(|(name, value)| format!("{} {}", name.replace('_', " "), words(value)))
+        .collect();
+    words.join(", ")
+}
+
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Object(all) => format!("({})", fields(all)),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(words).collect();
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Verdicts in words, grouped by what strategies are compared at.
@@ -222,4 +264,23 @@ fn notes(study: &Study<'_>, judgement: &Judgement<'_>, drawn: Vec<String>) -> Ve
     notes.extend(judgement.tuning_bias().map(|bias| format!("A bias: {bias}.")));
     notes.extend(drawn);
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_described_in_words() {
+        let said = |json: &str| parameters(json, "lenet5");
+        assert_eq!(
+            said(r#"{"activation":"relu","layer_norm_eps":1e-12,"weights":null}"#),
+            ", activation relu, layer norm eps 1e-12, weights none"
+        );
+        assert_eq!(
+            said(r#"{"hidden":[300,100],"layers":[{"kind":"norm"}],"title":"lenet5"}"#),
+            ", hidden [300, 100], layers [(kind norm)]"
+        );
+        assert_eq!(said("{}"), "");
+    }
 }

@@ -13,7 +13,7 @@ use dst_stats::verdict::{Reason, Verdict};
 
 use super::tables::difference_cell;
 use super::{masks, series};
-use crate::format::{correction_name, percent};
+use crate::format::{correction_name, level, percent};
 use crate::settings::Multiplicity;
 use crate::{Comparison, Group, Judgement, Study};
 
@@ -151,7 +151,10 @@ impl<'t> Drawn<'_, 't> {
             margin: self.judgement.margin,
             rows: rows.collect(),
         };
-        let title = format!("Differences from {}, with the margin", self.judgement.control());
+        let title = format!(
+            "Differences from {}, with the margin; lines: intervals at the level of each verdict",
+            self.judgement.control()
+        );
         figures.forest = Some(dst_figures::forest_plot(
             &self.heading("differences", title),
             self.palette,
@@ -173,13 +176,12 @@ impl<'t> Drawn<'_, 't> {
             }
             let point = |group: &Arc<Group<'_>>| {
                 let scores = group.scores();
-                let mean = dst_stats::mean_interval(&scores, self.level).ok();
                 Some(TradeOffPoint {
                     series: series::named(group),
                     line: line(group),
                     x: cost(group).filter(|cost| cost.is_finite())?,
                     y: dst_stats::summary(&scores).ok()?.mean,
-                    interval: mean.and_then(|mean| mean.interval).map(ends),
+                    interval: series::interval(&scores, self.level, series::range(metric)),
                 })
             };
             let points: Vec<TradeOffPoint> = self.judgement.groups().filter_map(point).collect();
@@ -199,7 +201,12 @@ impl<'t> Drawn<'_, 't> {
                 connect: points.len() <= 40 && !name.ends_with("-time"),
                 points,
             };
-            let title = format!("Test {} against {label}", metric.title());
+            let title = format!(
+                "Test {} against {label}, mean over seeds{}{}",
+                metric.title(),
+                self.intervals("bars", data.points.iter().map(|point| point.interval)),
+                about_perplexity(metric)
+            );
             let figure = dst_figures::trade_off(&self.heading(name, title), self.palette, &data);
             // Density and operations tell the story; the rest is a click away.
             match name {
@@ -213,10 +220,10 @@ impl<'t> Drawn<'_, 't> {
     fn learning(&self, figures: &mut Figures) {
         let groups = self.shown(CURVES);
         let metric = self.metric();
-        let curves = |value: &dyn Fn(&EpochRecord) -> Option<f64>| -> Vec<Curve> {
-            groups.iter().map(|group| series::curve(group, self.level, value)).collect()
+        let curves = |range, value: &dyn Fn(&EpochRecord) -> Option<f64>| -> Vec<Curve> {
+            groups.iter().map(|group| series::curve(group, self.level, range, value)).collect()
         };
-        let scores = curves(&|epoch| epoch.validation.get(metric));
+        let scores = curves(series::range(metric), &|epoch| epoch.validation.get(metric));
         if scores.iter().all(|curve| curve.points.is_empty()) {
             return;
         }
@@ -229,19 +236,54 @@ impl<'t> Drawn<'_, 't> {
             ));
         }
         let axis = of_metric(metric, format!("validation {}", metric.title()));
-        let title = format!("Validation {} by epoch, mean over seeds", metric.title());
+        let title = format!(
+            "Validation {} by epoch, mean over seeds{}{}",
+            metric.title(),
+            self.bands(&scores),
+            about_perplexity(metric)
+        );
         figures.training.push(dst_figures::learning_curves(
             &self.heading("validation", title),
             self.palette,
             &axis,
             &scores,
         ));
+        let losses = curves(series::POSITIVE, &|epoch| Some(epoch.train_loss));
+        let title = format!("Training loss by epoch, mean over seeds{}", self.bands(&losses));
         figures.training.push(dst_figures::learning_curves(
-            &self.heading("training-loss", "Training loss by epoch, mean over seeds"),
+            &self.heading("training-loss", title),
             self.palette,
             &Axis::loss("training loss"),
-            &curves(&|epoch| Some(epoch.train_loss)),
+            &losses,
         ));
+    }
+
+    /// What bands around lines are, for a caption.
+    pub(super) fn bands(&self, lines: &[Curve]) -> String {
+        if lines.len() > BANDED {
+            return String::new();
+        }
+        let points = lines.iter().flat_map(|line| &line.points);
+        self.intervals("bands", points.map(|point| point.interval))
+    }
+
+    /// What bars or bands are, or why there are none, for a caption.
+    fn intervals(&self, what: &str, drawn: impl Iterator<Item = Option<Interval>>) -> String {
+        let drawn: Vec<Option<Interval>> = drawn.collect();
+        let fewest = series::FEWEST;
+        let enough = |group: &Arc<Group<'_>>| group.trials.len() >= fewest;
+        let has_few = || !self.judgement.groups().filter(|g| !g.trials.is_empty()).all(enough);
+        if drawn.iter().all(Option::is_none) {
+            // Equal values have no interval either.
+            let few = !self.judgement.groups().any(enough);
+            return if few {
+                format!("; no {what}: fewer than {fewest} seeds")
+            } else {
+                String::new()
+            };
+        }
+        let few = if has_few() { format!(", from {fewest} seeds on") } else { String::new() };
+        format!("; {what}: {} interval of the mean{few}", level(self.level))
     }
 
     fn slopes(&self, figures: &mut Figures) {
@@ -324,9 +366,15 @@ impl<'t> Drawn<'_, 't> {
         if !groups.is_empty() {
             let churn: Vec<Curve> = groups
                 .iter()
-                .map(|group| series::network_curve(group, self.level, NetworkRecord::churn))
+                .map(|group| {
+                    let churn = NetworkRecord::churn;
+                    series::network_curve(group, self.level, series::POSITIVE, churn)
+                })
                 .collect();
-            let title = "Churn: connections born in an epoch, per active connection";
+            let title = format!(
+                "Churn: connections born in an epoch, per active connection{}",
+                self.bands(&churn)
+            );
             figures.topology.push(dst_figures::churn_curves(
                 &self.heading("churn", title),
                 self.palette,
@@ -335,10 +383,15 @@ impl<'t> Drawn<'_, 't> {
             let explored: Vec<Curve> = groups
                 .iter()
                 .map(|group| {
-                    series::network_curve(group, self.level, NetworkRecord::ever_active_share)
+                    let explored = NetworkRecord::ever_active_share;
+                    series::network_curve(group, self.level, series::SHARE, explored)
                 })
                 .collect();
-            let title = "In-time over-parameterisation: share of the entries that were ever active";
+            let title = format!(
+                "In-time over-parameterisation: share of the prunable weights that were active at \
+                 least once so far{}",
+                self.bands(&explored)
+            );
             let heading = self.heading("explored", title);
             figures.topology.push(dst_figures::exploration_curves(
                 &heading,
@@ -346,16 +399,19 @@ impl<'t> Drawn<'_, 't> {
                 &explored,
             ));
         }
-        let told = |groups: &[&Arc<Group<'t>>],
-                    value: fn(&NetworkRecord) -> Option<f64>|
-         -> Vec<Curve> {
-            let curves = groups.iter().map(|group| series::network_curve(group, self.level, value));
-            curves.filter(|curve| !curve.points.is_empty()).collect()
-        };
+        let told =
+            |groups: &[&Arc<Group<'t>>], value: fn(&NetworkRecord) -> Option<f64>| -> Vec<Curve> {
+                let curves = groups
+                    .iter()
+                    .map(|group| series::network_curve(group, self.level, series::SHARE, value));
+                curves.filter(|curve| !curve.points.is_empty()).collect()
+            };
         let returned = told(&groups, NetworkRecord::returned);
         if !returned.is_empty() {
-            let title =
-                "Returns: share of the connections born in an epoch that had been active before";
+            let title = format!(
+                "Returns: share of the connections born in an epoch that had been active before{}",
+                self.bands(&returned)
+            );
             let heading = self.heading("returns", title);
             figures.topology.push(dst_figures::return_curves(&heading, self.palette, &returned));
         }
@@ -363,7 +419,10 @@ impl<'t> Drawn<'_, 't> {
             self.shown(CURVES).into_iter().filter(|group| group.sparsity > 0.0).collect();
         let idle = told(&sparse, NetworkRecord::idle);
         if !idle.is_empty() {
-            let title = "Idle neurons: share of the neurons that no connection leads to";
+            let title = format!(
+                "Idle neurons: share of the neurons that no connection leads to{}",
+                self.bands(&idle)
+            );
             let heading = self.heading("idle", title);
             figures.topology.push(dst_figures::idle_neuron_curves(&heading, self.palette, &idle));
         }
@@ -378,10 +437,10 @@ impl<'t> Drawn<'_, 't> {
                 &ages,
             ));
         }
-        let sparse = self.best().into_iter();
-        let sparse =
-            sparse.filter(|group| group.sparsity > 0.0 && !self.judgement.is_control(group));
-        for (place, group) in sparse.take(LAYERS).enumerate() {
+        let mut sparse = self.best();
+        sparse.retain(|group| group.sparsity > 0.0 && !self.judgement.is_control(group));
+        sparse.truncate(LAYERS);
+        for (place, group) in self.in_order(&sparse).into_iter().enumerate() {
             if let Some(map) = series::density(group) {
                 let title = format!("{}: density of every layer by epoch", group.label);
                 let heading = self.heading(&format!("density-{}", place + 1), title);
@@ -432,7 +491,11 @@ impl<'t> Drawn<'_, 't> {
     /// The first of [`Drawn::best`], at most so many, in the order of the table.
     fn shown(&self, most: usize) -> Vec<&Arc<Group<'t>>> {
         let ranked = self.best();
-        let kept = &ranked[..most.min(ranked.len())];
+        self.in_order(&ranked[..most.min(ranked.len())])
+    }
+
+    /// These groups in the order of the table.
+    fn in_order(&self, kept: &[&Arc<Group<'t>>]) -> Vec<&Arc<Group<'t>>> {
         let is_kept = |group: &&Arc<Group<'t>>| kept.iter().any(|other| Arc::ptr_eq(other, group));
         self.judgement.groups().filter(is_kept).collect()
     }
@@ -490,6 +553,12 @@ pub(super) fn of_metric(metric: Metric, label: String) -> Axis {
     if metric.is_share() { axis.percent() } else { axis }
 }
 
-fn ends(interval: dst_stats::Interval) -> Interval {
-    Interval { lower: interval.lower, upper: interval.upper }
+/// How a log-likelihood is read, for a caption.
+pub(super) fn about_perplexity(metric: Metric) -> &'static str {
+    match metric {
+        Metric::LogLikelihood => {
+            "; perplexity = exp(\u{2212}log-likelihood), so that higher is better"
+        }
+        _ => "",
+    }
 }

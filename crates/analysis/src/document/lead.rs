@@ -1,6 +1,6 @@
 //! What came out, in words, for who reads nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dst_record::BackendKind;
 use dst_record::record::Status;
@@ -8,8 +8,8 @@ use dst_stats::verdict::Verdict;
 
 use crate::format::{count, margin, points, quotient};
 use crate::seconds::{BackendComparison, Sameness, TimeToTarget};
-use crate::sentence::{sentence, verdict};
-use crate::{Judgement, Study};
+use crate::sentence::{sentence, verdict, why_open};
+use crate::{Analysis, Judgement, Study};
 
 /// Families that are named one by one; more are counted together.
 const NAMED: usize = 6;
@@ -32,9 +32,9 @@ pub(super) fn lead(study: &Study<'_>) -> Vec<String> {
             .map(|one| sentence(only, one, study.analysis(), study.experiment.post_hoc))
             .collect(),
         _ if compared.len() <= NAMED => {
-            compared.iter().map(|judgement| of_family(judgement)).collect()
+            compared.iter().map(|judgement| of_family(judgement, study.analysis())).collect()
         }
-        _ => vec![of_all(&compared, &study.control)],
+        _ => vec![of_all(&compared, study)],
     };
     if compared.len() <= NAMED {
         lines.extend(study.judgements.iter().flat_map(|judgement| of_time(judgement)));
@@ -111,27 +111,27 @@ fn of_time(judgement: &Judgement<'_>) -> Vec<String> {
     lines
 }
 
-fn of_family(judgement: &Judgement<'_>) -> String {
-    let parts: Vec<String> = Verdict::ALL
-        .into_iter()
-        .filter_map(|kind| {
-            let labels: Vec<&str> = judgement
-                .comparisons
-                .iter()
-                .filter(|comparison| comparison.verdict == kind)
-                .map(|comparison| comparison.candidate.label.as_str())
-                .collect();
-            let name = verdict(kind);
+fn of_family(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for kind in Verdict::ALL {
+        // What is open for different reasons is told apart.
+        let mut by_reason: BTreeMap<Option<String>, Vec<&str>> = BTreeMap::new();
+        let all = judgement.comparisons.iter().filter(|comparison| comparison.verdict == kind);
+        for comparison in all {
+            let reason = why_open(judgement, comparison, analysis);
+            let reason = reason.filter(|_| kind == Verdict::Inconclusive);
+            by_reason.entry(reason).or_default().push(&comparison.candidate.label);
+        }
+        let name = verdict(kind);
+        parts.extend(by_reason.into_iter().map(|(reason, labels)| {
+            let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+            let is = if labels.len() == 1 { "is" } else { "are" };
             match labels.len() {
-                0 => None,
-                some if some <= METHODS => {
-                    let is = if some == 1 { "is" } else { "are" };
-                    Some(format!("{} {is} {name}", listed(&labels)))
-                }
-                many => Some(format!("{many} are {name}")),
+                some if some <= METHODS => format!("{} {is} {name}{reason}", listed(&labels)),
+                many => format!("{many} are {name}{reason}"),
             }
-        })
-        .collect();
+        }));
+    }
     let mut budgets = judgement.comparisons.iter().map(|comparison| comparison.candidate.budget);
     let first = budgets.next().filter(|first| first.is_some() && budgets.all(|own| own == *first));
     let at = first.map_or_else(String::new, |budget| format!(" at {}", budget.words()));
@@ -143,13 +143,19 @@ fn of_family(judgement: &Judgement<'_>) -> String {
     )
 }
 
-fn of_all(judgements: &[&Judgement<'_>], control: &str) -> String {
+fn of_all(judgements: &[&Judgement<'_>], study: &Study<'_>) -> String {
+    let control = &study.control;
     let all: usize = judgements.iter().map(|judgement| judgement.family).sum();
     let parts: Vec<String> = Verdict::ALL
         .into_iter()
         .map(|kind| (kind, judgements.iter().map(|judgement| judgement.count(kind)).sum::<usize>()))
         .filter(|(_, count)| *count > 0)
-        .map(|(kind, count)| format!("{count} {}", verdict(kind)))
+        .map(|(kind, count)| {
+            let reason =
+                (kind == Verdict::Inconclusive).then(|| commonest_reason(judgements, study));
+            let reason = reason.flatten().map_or_else(String::new, |reason| format!(" ({reason})"));
+            format!("{count} {}{reason}", verdict(kind))
+        })
         .collect();
     format!(
         "Of {} with {control} in {} families, each corrected on its own: {}.",
@@ -157,6 +163,21 @@ fn of_all(judgements: &[&Judgement<'_>], control: &str) -> String {
         judgements.len(),
         parts.join(", ")
     )
+}
+
+/// The commonest reason why something is open, with a count if it is not that of all.
+fn commonest_reason(judgements: &[&Judgement<'_>], study: &Study<'_>) -> Option<String> {
+    let mut counts: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    for judgement in judgements {
+        let all = judgement.comparisons.iter();
+        for comparison in all.filter(|one| one.verdict == Verdict::Inconclusive) {
+            *counts.entry(why_open(judgement, comparison, study.analysis())).or_default() += 1;
+        }
+    }
+    let all: usize = counts.values().sum();
+    let (reason, most) = counts.into_iter().rev().max_by_key(|(_, count)| *count)?;
+    let reason = reason?;
+    Some(if most == all { reason } else { format!("{most} of these: {reason}") })
 }
 
 fn completeness(study: &Study<'_>) -> String {
@@ -190,5 +211,26 @@ fn listed(names: &[&str]) -> String {
         [] => String::new(),
         [one] => (*one).to_owned(),
         [some @ .., last] => format!("{} and {last}", some.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Experiment;
+    use crate::sample::{baseline, group};
+    use serde_json::json;
+
+    #[test]
+    fn several_open_verdicts_say_why_as_one_does() {
+        let mut trials = group(&baseline(), 0.0, &[0.9, 0.91]);
+        trials.extend(group(&json!({"name": "rigl"}), 0.9, &[0.89, 0.9]));
+        let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
+        let said = |trials: &[_]| lead(&Study::new(&Experiment::new(trials, &analysis)).unwrap());
+        let why = "2 pairs of seeds finished, and a test needs 5";
+        assert!(said(&trials)[0].contains(why), "{:?}", said(&trials));
+        trials.extend(group(&json!({"name": "set"}), 0.9, &[0.88, 0.9]));
+        let both = format!("rigl at 90 % and set at 90 % are inconclusive ({why}).");
+        assert!(said(&trials)[0].ends_with(&both), "{:?}", said(&trials));
     }
 }

@@ -6,7 +6,7 @@ use dst_record::mask_sample::SAMPLED;
 use super::{Cell, Column, Table};
 use crate::Judgement;
 use crate::format::{fixed, percent};
-use crate::mask_distances::{BetweenMethods, MaskDistance};
+use crate::mask_distances::{BetweenMethods, MOST_SEEDS, MaskDistance};
 use crate::trial_table::sparsity_key;
 
 /// Groups of one figure: smaller cells cannot be read.
@@ -53,9 +53,22 @@ pub(super) fn table(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
         "Distances are those of Jaccard, after the last step: the share of the connections of either network \
          that only one of them has; 0 is the same connections. They are estimated from {SAMPLED} places of \
          each larger layer. By chance: of random, independent masks with as many connections in every layer. \
-         Seeds choose the starting weights and the starting mask. masks.csv has every layer."
+         Seeds choose the starting weights and the starting mask.{} masks.csv has every layer.",
+        match of_first_seeds(judgement) {
+            true => format!(" Pairs are those of the first {MOST_SEEDS} seeds."),
+            false => String::new(),
+        }
     ));
     Some(table)
+}
+
+/// Are there more seeds than distances are worked out of?
+fn of_first_seeds(judgement: &Judgement<'_>) -> bool {
+    judgement.groups().any(|group| {
+        let finished = group.finished().into_iter();
+        group.sparsity > 0.0
+            && finished.filter(|trial| !trial.masks.is_empty()).count() > MOST_SEEDS
+    })
 }
 
 fn decimals(value: f64) -> String {
@@ -83,7 +96,10 @@ pub(super) fn figures(judgement: &Judgement<'_>, id: &str, notes: &mut Vec<Strin
         }
         let shown = || masks.seeds.iter().take(GROUPS);
         let relative = |layer: &Option<MaskDistance>| layer.as_ref()?.relative();
-        let title = "Mask distance between seeds, relative to chance, by layer";
+        let mut title = "Mask distance between seeds, relative to chance, by layer".to_owned();
+        if of_first_seeds(judgement) {
+            title.push_str(&format!("; of the first {MOST_SEEDS} seeds"));
+        }
         let data = DistanceMap {
             methods: shown().map(|group| group.label.clone()).collect(),
             layers: masks.layers.clone(),

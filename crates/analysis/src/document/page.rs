@@ -1,6 +1,6 @@
 //! What a page says, in its order.
 
-use super::{Block, Page, Section, Topic, across, family, figures, lead, provenance};
+use super::{Block, Page, Section, Topic, across, family, figures, lead, provenance, warnings};
 use crate::Study;
 use crate::methods::{methods, references};
 
@@ -23,17 +23,20 @@ impl Page {
             .judgements
             .iter()
             .enumerate()
-            .map(|(place, judgement)| {
-                family::section(study, &palette, judgement, format!("family-{}", place + 1))
-            })
+            .map(|(place, judgement)| family::section(study, &palette, judgement, family_id(place)))
             .collect();
         sections.extend(across::section(study, &palette));
         if !study.experiment.trials.is_empty() {
             sections.push(methods_section(study));
         }
         sections.push(provenance::section(study));
-        Self { title, lead: lead::lead(study), warnings: provenance::warnings(study), sections }
+        Self { title, lead: lead::lead(study), warnings: warnings::warnings(study), sections }
     }
+}
+
+/// The id of the section of the family at this place.
+pub(super) fn family_id(place: usize) -> String {
+    format!("family-{}", place + 1)
 }
 
 fn methods_section(study: &Study<'_>) -> Section {

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use dst_record::record::TrialRecord;
 
 use super::{Block, Cell, Column, Section, Table, Topic};
-use crate::format::{correction_name, count, margin, points};
+use crate::format::{correction_name, margin, points};
 use crate::{Margin, Study};
 
 /// What a trial says of where it ran.
-type Source = fn(&TrialRecord) -> String;
+pub(super) type Source = fn(&TrialRecord) -> String;
 
 /// Sources that should be the same for all trials, and what follows if they are not.
-const SOURCES: [(&str, Source, &str); 6] = [
+pub(super) const SOURCES: [(&str, Source, &str); 6] = [
     ("version of the harness", |t| t.provenance.version.clone(), "methods may differ between them"),
     ("version of libtorch", |t| t.provenance.libtorch.clone(), "rounding may differ between them"),
     ("device", |t| t.provenance.device.clone(), "times are not comparable"),
@@ -29,101 +29,20 @@ const SOURCES: [(&str, Source, &str); 6] = [
 ];
 
 /// Sources that are told and may differ.
-const TOLD: [(&str, Source); 5] = [
+const TOLD: [(&str, Source); 4] = [
     ("commit", |t| t.provenance.commit.clone()),
-    ("code", |t| {
-        let short = |digest: &String| digest.chars().take(8).collect::<String>();
-        let code = t.provenance.code.iter();
-        code.map(|(name, digest)| format!("{name}={}", short(digest))).collect::<Vec<_>>().join(" ")
-    }),
     ("data from", |t| t.provenance.data_origin.clone()),
     ("digest of the data", |t| t.provenance.data_digest.clone()),
     ("digest of the weights", |t| t.provenance.weights_digest.clone()),
 ];
 
 /// Values of one source, empty ones left out.
-fn values(trials: &[TrialRecord], source: Source) -> BTreeSet<String> {
+pub(super) fn values(trials: &[TrialRecord], source: Source) -> BTreeSet<String> {
     trials.iter().map(source).filter(|value| !value.is_empty()).collect()
 }
 
-fn listed(values: BTreeSet<String>) -> String {
+pub(super) fn listed(values: BTreeSet<String>) -> String {
     values.into_iter().collect::<Vec<_>>().join(", ")
-}
-
-/// What a reader must know before believing anything.
-pub(super) fn warnings(study: &Study<'_>) -> Vec<String> {
-    let trials = study.experiment.trials;
-    let mut warnings = Vec::new();
-    if study.experiment.post_hoc {
-        warnings.push(
-            "This analysis is post hoc: margin, level, control and the rest were not all recorded \
-             before these trials began."
-                .to_owned(),
-        );
-    }
-    warnings.extend(SOURCES.iter().filter_map(|(name, source, consequence)| {
-        let values = values(trials, *source);
-        (values.len() > 1).then(|| {
-            format!(
-                "Trials have {} values of {name} ({}): {consequence}.",
-                values.len(),
-                listed(values)
-            )
-        })
-    }));
-    warnings.extend(mixed_code(trials));
-    warnings
-}
-
-/// That trials of one plug-in, or of the core, were made by different code. Trials of different
-/// strategies have different code anyway.
-fn mixed_code(trials: &[TrialRecord]) -> Vec<String> {
-    let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut numerics = BTreeSet::new();
-    let (mut known, mut unknown, mut continued) = (0, 0, 0);
-    for trial in trials {
-        let provenance = &trial.provenance;
-        // A process that died could not say what it was.
-        if provenance.version.is_empty() {
-            continue;
-        }
-        if provenance.code.is_empty() {
-            unknown += 1;
-            continue;
-        }
-        known += 1;
-        continued += usize::from(!provenance.earlier_code.is_empty());
-        numerics.insert(provenance.numerics);
-        for (name, digest) in &provenance.code {
-            versions.entry(name).or_default().insert(digest);
-        }
-    }
-    let mut warnings: Vec<String> = versions
-        .into_iter()
-        .filter(|(_, digests)| digests.len() > 1)
-        .map(|(name, digests)| {
-            format!(
-                "Trials were made by {} versions of {name}: their numbers may differ only because of that.",
-                digests.len()
-            )
-        })
-        .collect();
-    if numerics.len() > 1 {
-        warnings.push(format!(
-            "Trials were made by {} versions of the core and the training, whose numbers differ.",
-            numerics.len()
-        ));
-    }
-    if continued > 0 {
-        warnings.push(format!(
-            "{} began with other code than it ended with.",
-            count(continued, "trial")
-        ));
-    }
-    if known > 0 && unknown > 0 {
-        warnings.push(format!("Of {unknown} of the trials it is not known which code made them."));
-    }
-    warnings
 }
 
 /// How trials are compared, and where they ran.
@@ -205,6 +124,20 @@ fn described(margin: Margin) -> String {
     }
 }
 
+/// The digests of code, each once with what has it; none if no trial has any.
+fn code(trials: &[TrialRecord]) -> Option<String> {
+    let mut names: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (name, digest) in trials.iter().flat_map(|trial| &trial.provenance.code) {
+        names.entry(digest.chars().take(8).collect()).or_default().insert(name);
+    }
+    let lines = names.into_iter().map(|(digest, names)| {
+        format!("{}={digest}", names.into_iter().collect::<Vec<_>>().join(", "))
+    });
+    let mut lines: Vec<String> = lines.collect();
+    lines.sort();
+    (!lines.is_empty()).then(|| lines.join("; "))
+}
+
 fn origins(study: &Study<'_>) -> Table {
     let trials = study.experiment.trials;
     let mut rows: Vec<(String, String)> = study
@@ -223,28 +156,9 @@ fn origins(study: &Study<'_>) -> Table {
         if !values.is_empty() {
             rows.push((name.to_owned(), listed(values)));
         }
+        if name == "commit" {
+            rows.extend(code(trials).map(|code| ("code".to_owned(), code)));
+        }
     }
     lines("origins", "Where trials ran, and with what", rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample::{baseline, group};
-
-    #[test]
-    fn a_mixture_of_code_is_said() {
-        let mut trials = group(&baseline(), 0.0, &[0.9, 0.9, 0.9]);
-        for trial in &mut trials {
-            trial.provenance.version = "0.1.0".to_owned();
-            trial.provenance.code.insert("strategy-x".to_owned(), "aa".to_owned());
-            trial.provenance.numerics = 1;
-        }
-        assert!(mixed_code(&trials).is_empty());
-        trials[1].provenance.code.insert("strategy-x".to_owned(), "bb".to_owned());
-        trials[2].provenance.code.clear();
-        let said = mixed_code(&trials);
-        assert!(said[0].starts_with("Trials were made by 2 versions of strategy-x"), "{said:?}");
-        assert!(said[1].starts_with("Of 1 of the trials it is not known"), "{said:?}");
-    }
 }

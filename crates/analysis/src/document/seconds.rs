@@ -378,7 +378,7 @@ impl Drawn<'_, '_> {
             .into_iter()
             .map(|group| {
                 let score = |epoch: &dst_record::record::EpochRecord| epoch.validation.get(metric);
-                series::curve_over_seconds(group, self.level, score)
+                series::curve_over_seconds(group, self.level, series::range(metric), score)
             })
             .collect();
         if lines.iter().all(|line| line.points.is_empty()) {
@@ -386,9 +386,11 @@ impl Drawn<'_, '_> {
         }
         let targets = self.targets();
         let title = format!(
-            "Validation {} over seconds of training, mean over seeds after each epoch{}",
+            "Validation {} over seconds of training, mean over seeds after each epoch{}{}{}",
             metric.title(),
-            if targets.is_empty() { "" } else { "; dashed: the target, mean over seeds" }
+            if targets.is_empty() { "" } else { "; dashed: the target, mean over seeds" },
+            self.bands(&lines),
+            super::figures::about_perplexity(metric)
         );
         let score = super::figures::of_metric(metric, format!("validation {}", metric.title()));
         // Dense and sparse trainings are read by their ratio.
@@ -445,11 +447,13 @@ impl Drawn<'_, '_> {
         let (false, Some(size)) = (rows.is_empty(), target.margin) else { return None };
         let metric = self.metric();
         let title = format!(
-            "Time to {}'s last validation {} minus {}{}, divided by its own",
+            "Time to {}'s last validation {} minus {}{}, divided by its own; lines: {} interval of the \
+             median over seeds",
             self.judgement.control(),
             metric.title(),
             margin(metric, size),
-            points(metric)
+            points(metric),
+            crate::format::level(self.level)
         );
         let quantity = Axis::new("time to the target, divided by the control's");
         let heading = self.heading("time-to-target", title);

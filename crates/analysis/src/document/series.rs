@@ -4,13 +4,40 @@ use std::collections::BTreeMap;
 
 use crate::Group;
 use dst_figures::{AgeBin, AgeHistogram, Curve, CurvePoint, DensityMap, Interval, Series};
-use dst_record::NetworkRecord;
 use dst_record::record::EpochRecord;
+use dst_record::{BackendKind, Metric, NetworkRecord};
 
-/// The mean over seeds at every epoch, with Student's interval where two seeds or more have it.
+/// Seeds from which on an interval is drawn: that of two is 12.7 times as wide as their standard error, and
+/// would be all that a figure shows.
+pub(super) const FEWEST: usize = 3;
+
+/// The least and the largest value that something can have.
+pub(super) type Range = (f64, f64);
+
+/// Of shares.
+pub(super) const SHARE: Range = (0.0, 1.0);
+/// Of losses, and of counts divided by others.
+pub(super) const POSITIVE: Range = (0.0, f64::INFINITY);
+
+/// The range of a metric.
+pub(super) fn range(metric: Metric) -> Range {
+    let least = [0.0, -1.0].into_iter().find(|least| !metric.can_be(least - 1e-9));
+    (least.unwrap_or(f64::NEG_INFINITY), metric.perfect())
+}
+
+/// Student's interval of the mean of these seeds, cut to what values can be; none of fewer than
+/// [`FEWEST`], or if all are equal.
+pub(super) fn interval(values: &[f64], level: f64, (least, most): Range) -> Option<Interval> {
+    let enough = Some(values).filter(|values| values.len() >= FEWEST)?;
+    let found = dst_stats::mean_interval(enough, level).ok()?.interval?;
+    Some(Interval { lower: found.lower.max(least), upper: found.upper.min(most) })
+}
+
+/// The mean over seeds at every epoch, with its [`interval`].
 pub(super) fn curve(
     group: &Group<'_>,
     level: f64,
+    range: Range,
     value: impl Fn(&EpochRecord) -> Option<f64>,
 ) -> Curve {
     let mut epochs: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
@@ -19,13 +46,14 @@ pub(super) fn curve(
             epochs.entry(record.epoch).or_default().push(value);
         }
     }
-    line(group, epochs, level)
+    line(group, epochs, level, range)
 }
 
 /// As [`curve`], over the mean seconds of training until the end of each epoch.
 pub(super) fn curve_over_seconds(
     group: &Group<'_>,
     level: f64,
+    range: Range,
     value: impl Fn(&EpochRecord) -> Option<f64>,
 ) -> Curve {
     let mut seconds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
@@ -34,7 +62,7 @@ pub(super) fn curve_over_seconds(
             seconds.entry(record.epoch).or_default().push(record.train_seconds);
         }
     }
-    let mut curve = curve(group, level, value);
+    let mut curve = curve(group, level, range, value);
     for point in &mut curve.points {
         // Points are at epochs, which are whole.
         let own = seconds.get(&(point.x as u32)).map(|all| dst_stats::summary(all));
@@ -43,11 +71,11 @@ pub(super) fn curve_over_seconds(
     curve
 }
 
-/// As [`curve`], of a number that all layers of a trial have together. None of these can be negative, so
-/// intervals end at 0.
+/// As [`curve`], of a number that all layers of a trial have together.
 pub(super) fn network_curve(
     group: &Group<'_>,
     level: f64,
+    range: Range,
     value: impl Fn(&NetworkRecord) -> Option<f64>,
 ) -> Curve {
     let mut epochs: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
@@ -58,22 +86,14 @@ pub(super) fn network_curve(
             }
         }
     }
-    let mut curve = line(group, epochs, level);
-    for interval in curve.points.iter_mut().filter_map(|point| point.interval.as_mut()) {
-        interval.lower = interval.lower.max(0.0);
-    }
-    curve
+    line(group, epochs, level, range)
 }
 
-fn line(group: &Group<'_>, epochs: BTreeMap<u32, Vec<f64>>, level: f64) -> Curve {
-    let points = epochs.into_iter().map(|(epoch, values)| {
-        let interval =
-            dst_stats::mean_interval(&values, level).ok().and_then(|answer| answer.interval);
-        CurvePoint {
-            x: f64::from(epoch),
-            y: dst_stats::summary(&values).map_or(f64::NAN, |summary| summary.mean),
-            interval: interval.map(|ci| Interval { lower: ci.lower, upper: ci.upper }),
-        }
+fn line(group: &Group<'_>, epochs: BTreeMap<u32, Vec<f64>>, level: f64, range: Range) -> Curve {
+    let points = epochs.into_iter().map(|(epoch, values)| CurvePoint {
+        x: f64::from(epoch),
+        y: dst_stats::summary(&values).map_or(f64::NAN, |summary| summary.mean),
+        interval: interval(&values, level, range),
     });
     Curve { series: named(group), points: points.collect() }
 }
@@ -143,9 +163,19 @@ pub(super) fn confusion(group: &Group<'_>) -> Option<Vec<Vec<u64>>> {
     sum
 }
 
-/// A group as figures name it: its strategy decides the colour, what it is compared at the line style.
+/// A group as figures name it: its strategy decides the colour, what it is compared at the line style, and
+/// its backend, if labels say it, the markers.
 pub(super) fn named(group: &Group<'_>) -> Series {
     Series::new(group.strategy, group.level().sparsity(), &group.label)
+        .variant(variant(&group.label))
+}
+
+/// The place of the backend at the end of a label; 0 if there is none.
+pub(super) fn variant(label: &str) -> usize {
+    [BackendKind::Masked, BackendKind::Sparse, BackendKind::Auto]
+        .into_iter()
+        .position(|backend| label.ends_with(&format!(", {backend}")))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -179,15 +209,15 @@ mod tests {
         let experiment = crate::Experiment::new(&trials, &analysis);
         let tables = crate::trial_table::tables(&experiment).unwrap();
         let score = |epoch: &EpochRecord| epoch.validation.accuracy;
-        let curve = curve_over_seconds(&tables[0].groups[0], 0.95, score);
+        let curve = curve_over_seconds(&tables[0].groups[0], 0.95, SHARE, score);
         let points: Vec<(f64, f64)> = curve.points.iter().map(|point| (point.x, point.y)).collect();
         assert_eq!(points, [(3.0, 0.28), (6.0, 0.53)]);
     }
 
-    /// Two seeds of which one has no idle neuron: Student's interval reaches far below 0.
+    /// Seeds of which some have no idle neuron: Student's interval reaches far below 0 and beyond 1.
     #[test]
-    fn no_share_is_drawn_below_zero() {
-        let rows = [0, 2].map(|idle| LayerRecord {
+    fn intervals_stay_in_their_range_and_need_three_seeds() {
+        let rows = [0, 5, 1].map(|idle| LayerRecord {
             epoch: 1,
             layer: "fc1".to_owned(),
             shape: "8x5".to_owned(),
@@ -196,16 +226,19 @@ mod tests {
             neurons_without_input: Some(idle),
             ..LayerRecord::default()
         });
-        let mut trials = sample::group(&serde_json::json!({ "name": "set" }), 0.9, &[0.9, 0.8]);
+        let mut trials =
+            sample::group(&serde_json::json!({ "name": "set" }), 0.9, &[0.9, 0.8, 0.7]);
         trials.iter_mut().zip(rows).for_each(|(trial, row)| trial.layers = vec![row]);
         let analysis = crate::Analysis::default();
         let experiment = crate::Experiment::new(&trials, &analysis);
         let tables = crate::trial_table::tables(&experiment).unwrap();
         let group = &tables[0].groups[0];
-        let curve = network_curve(group, 0.95, NetworkRecord::idle);
-        let interval = curve.points[0].interval.expect("two seeds have an interval");
-        assert_eq!(curve.points[0].y, 0.125);
-        assert_eq!(interval.lower, 0.0);
-        assert!(interval.upper > 1.0);
+        let curve = network_curve(group, 0.95, SHARE, NetworkRecord::idle);
+        let found = curve.points[0].interval.expect("three seeds have an interval");
+        assert_eq!(curve.points[0].y, 0.25);
+        assert_eq!((found.lower, found.upper), (0.0, 1.0));
+        assert_eq!(interval(&[0.5, 0.9], 0.95, SHARE), None);
+        let metrics = [Metric::Accuracy, Metric::Pearson, Metric::LogLikelihood].map(range);
+        assert_eq!(metrics, [(0.0, 1.0), (-1.0, 1.0), (f64::NEG_INFINITY, 0.0)]);
     }
 }

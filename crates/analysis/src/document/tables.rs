@@ -63,7 +63,7 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
             .to_owned(),
     );
     if metric == Metric::LogLikelihood {
-        insert_perplexity(&mut table, judgement);
+        insert_perplexity(&mut table, judgement, 2);
         table.notes.push(
             "The log-likelihood is the mean over all tokens of the test, in nats; perplexity is e to the \
              power of its negative, and lower is better. A difference of \u{2212}0.01 is a perplexity 1 % higher."
@@ -86,9 +86,9 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
     table
 }
 
-/// A column behind that of the log-likelihood, which is what verdicts are about.
-fn insert_perplexity(table: &mut Table, judgement: &Judgement<'_>) {
-    table.columns.insert(2, Column::new("perplexity", "test_perplexity_mean"));
+/// A column behind those of the log-likelihood, which is what verdicts are about.
+fn insert_perplexity(table: &mut Table, judgement: &Judgement<'_>, place: usize) {
+    table.columns.insert(place, Column::new("perplexity", "test_perplexity_mean"));
     for (row, group) in table.rows.iter_mut().zip(judgement.groups()) {
         let values: Option<Vec<f64>> =
             group.outcomes().iter().map(|outcome| outcome.test.perplexity()).collect();
@@ -96,7 +96,7 @@ fn insert_perplexity(table: &mut Table, judgement: &Judgement<'_>) {
             let sd = summary.sd.map_or_else(String::new, |sd| format!(" ± {}", fixed(sd)));
             Cell::Number { value: summary.mean, text: format!("{}{sd}", fixed(summary.mean)) }
         });
-        row.insert(2, cell.unwrap_or(Cell::Empty));
+        row.insert(place, cell.unwrap_or(Cell::Empty));
     }
 }
 
@@ -156,14 +156,31 @@ pub(super) fn scores(judgement: &Judgement<'_>, id: &str, alpha: f64) -> Table {
             let mut row = vec![
                 Cell::text_of(&group.label),
                 mean_cell(metric, &scores),
-                ci.map_or(Cell::Empty, |ci| Cell::Text(interval(metric, &ci))),
+                ci.map_or(Cell::Empty, |ci| Cell::Text(interval(metric, &cut(metric, ci)))),
             ];
             row.extend(others.iter().map(|other| mean_cell(*other, &group.scores_by(*other))));
             row
         })
         .collect();
-    table.notes.push("Intervals of means are for one method, not for a comparison.".to_owned());
+    table.notes.push(
+        "Intervals of means are for one method, not for a comparison; they end at what scores can be."
+            .to_owned(),
+    );
+    if metric == Metric::LogLikelihood {
+        insert_perplexity(&mut table, judgement, 3);
+        table.notes.push(
+            "Perplexity is exp(\u{2212}log-likelihood): how many equally likely tokens it would be as hard \
+             to choose among. Lower is better."
+                .to_owned(),
+        );
+    }
     table
+}
+
+/// An interval, cut to what a score can be.
+fn cut(metric: Metric, found: dst_stats::Interval) -> dst_stats::Interval {
+    let (least, most) = super::series::range(metric);
+    dst_stats::Interval { lower: found.lower.max(least), upper: found.upper.min(most), ..found }
 }
 
 /// Everything that verdicts rest on.
@@ -429,10 +446,15 @@ pub(super) fn completeness(judgement: &Judgement<'_>, id: &str, alpha: f64) -> T
     table
 }
 
+/// The id of the table of a family's failures.
+pub(super) fn failures_id(family: &str) -> String {
+    format!("{family}-failures")
+}
+
 /// Which trials failed, and why.
 pub(super) fn failures(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
     let mut table = Table::new(
-        format!("{id}-failures"),
+        failures_id(id),
         "Runs that did not finish, with their reasons",
         [
             Column::new("strategy", "label"),

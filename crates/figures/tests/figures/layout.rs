@@ -357,6 +357,47 @@ fn a_line_of_a_trade_off_is_labelled_once() {
 }
 
 #[test]
+fn points_of_a_trade_off_are_named_in_the_order_of_their_values() {
+    let draw = |rigl: f64, set: f64, static_: f64| {
+        let point = |strategy: &str, sparsity: f64, y: f64| TradeOffPoint {
+            series: series(strategy, sparsity),
+            line: strategy.to_owned(),
+            x: 1.0 - sparsity,
+            y,
+            interval: None,
+        };
+        let points = vec![
+            point("dense", 0.0, 0.98),
+            point("rigl", 0.9, rigl),
+            point("set", 0.9, set),
+            point("static", 0.9, static_),
+        ];
+        let data = TradeOff {
+            x: Axis::new("density").percent(),
+            y: Axis::new("accuracy").percent(),
+            x_better: Better::Lower,
+            y_better: Better::Higher,
+            connect: true,
+            points,
+        };
+        trade_off(&heading("trade-off"), &palette(), &data)
+    };
+    let figure = draw(0.9700, 0.9704, 0.9702);
+    for svg in [&figure.svg, &figure.narrow] {
+        let texts = svg::texts(svg);
+        let top = |name: &str| texts.iter().find(|(text, _)| text == name).map(|(_, at)| at[1]);
+        assert!(top("set") < top("static") && top("static") < top("rigl"), "{texts:?}");
+    }
+    // Points at one place are all named, and all seen.
+    let figure = draw(0.97, 0.97, 0.97);
+    let expected = "At one place: rigl <90 %>, set <90 %>, static <90 %>.";
+    assert!(figure.description.contains(expected), "{}", figure.description);
+    let found = texts(&figure);
+    assert!(["rigl", "set", "static"].iter().all(|name| found.iter().any(|text| text == name)));
+    check_apart(&figure);
+}
+
+#[test]
 fn seeds_are_counted_in_each_panel() {
     let pair = |seed: u32, control: f64, candidate: f64| SeedPair {
         seed: seed.to_string(),
@@ -423,7 +464,9 @@ fn numbers_of_pairs_and_classes_are_printed() {
         "{}",
         figure.description
     );
-    assert!(figure.description.contains("rigl taken for set 5 times; dense taken for set 2 times"));
+    assert!(
+        figure.description.contains("rigl taken for set (5 times); dense taken for set (2 times)")
+    );
     assert!(texts(&figure).contains(&"80.0 %".to_owned()));
 }
 

@@ -26,7 +26,7 @@ fn series() -> BoxedStrategy<Series> {
     let strategy = prop_oneof![Just("dense".to_owned()), Just("rigl".to_owned()), label()];
     let sparsity = prop_oneof![Just(0.0), Just(0.9), Just(0.98), number()];
     (strategy, sparsity, label())
-        .prop_map(|(strategy, sparsity, label)| Series { strategy, sparsity, label })
+        .prop_map(|(strategy, sparsity, label)| Series::new(strategy, sparsity, label))
         .boxed()
 }
 

@@ -23,7 +23,9 @@ for (const table of document.querySelectorAll("table")) {
     const key = (row) => {
       const cell = row.cells[column];
       const number = Number.parseFloat(cell.dataset.value);
-      return Number.isNaN(number) ? cell.textContent.trim() : number;
+      // Names may have a verdict beside them.
+      const words = cell.querySelector(".name") ?? cell;
+      return Number.isNaN(number) ? words.textContent.trim() : number;
     };
     button.addEventListener("click", () => {
       const next = { ascending: "descending", descending: null }[head.getAttribute("aria-sort")];
@@ -80,12 +82,26 @@ for (const input of document.querySelectorAll("[data-filter]")) {
   }
 }
 
-// Links that go on beyond an edge fade there.
+// Links that go on beyond an edge fade there, behind an arrow that leads on.
 for (const list of document.querySelectorAll("nav ul")) {
+  const arrows = [["left", "\u2039", -1], ["right", "\u203A", 1]].map(([side, sign, way]) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = `onward ${side}`;
+    button.textContent = sign;
+    // The keyboard walks over the links themselves.
+    button.tabIndex = -1;
+    button.setAttribute("aria-hidden", "true");
+    button.addEventListener("click", () => list.scrollBy({ left: way * 0.7 * list.clientWidth }));
+    list.parentElement.append(button);
+    return button;
+  });
   const mark = () => {
     const room = list.scrollWidth - list.clientWidth;
-    list.classList.toggle("more-left", list.scrollLeft > 1);
-    list.classList.toggle("more-right", list.scrollLeft < room - 1);
+    const more = [list.scrollLeft > 1, list.scrollLeft < room - 1];
+    list.classList.toggle("more-left", more[0]);
+    list.classList.toggle("more-right", more[1]);
+    arrows.forEach((button, place) => { button.hidden = !more[place]; });
   };
   list.addEventListener("scroll", mark, { passive: true });
   new ResizeObserver(mark).observe(list);

@@ -3,6 +3,7 @@
 
 use dst_analysis::document::{
     Block, Cell, Column, Figure, Fold, Page, Section, Table, Topic, VerdictGroup, VerdictLine,
+    Warning,
 };
 use dst_figures::{
     Axis, Conclusion, Curve, CurvePoint, ForestPlot, ForestRow, Heading, Interval, PairKind,
@@ -76,13 +77,15 @@ pub(crate) fn page(size: Size) -> Page {
              method, level 95 %."
                 .to_owned(),
         ],
-        warnings: vec![
+        warnings: [
             "Post hoc: the analysis was changed after the first trial had begun. Read the verdicts \
              as exploratory."
                 .to_owned(),
             "Trials of rigl come from two versions of its code.".to_owned(),
             "Times come from two machines and are not compared.".to_owned(),
-        ],
+        ]
+        .map(Warning::from)
+        .to_vec(),
         sections,
     }
 }
@@ -419,7 +422,7 @@ pub(crate) fn hostile() -> Page {
     Page {
         title: text(),
         lead: vec![text(), text()],
-        warnings: vec![text(); 4],
+        warnings: vec![Warning { text: text(), table: Some("family-1-results".to_owned()) }; 4],
         sections: vec![
             section(
                 "family-1",
