@@ -44,7 +44,11 @@ inventory::submit! {
         second_metric: None,
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FILE", digest: |path| TableFiles::find(path)?.digest() }),
+        own: Some(OwnData {
+            argument: "FILE",
+            endings: &["csv", "tsv"],
+            digest: |path| TableFiles::find(path)?.digest(),
+        }),
         hub: &[],
         load: |sources, options| load(sources, &read(options)?),
     }
@@ -105,6 +109,8 @@ struct Rows {
     validation: Samples,
     test: Samples,
     columns: Columns,
+    /// The name of the column of the classes.
+    target: String,
     classes: Classes,
     digest: String,
     origin: String,
@@ -137,6 +143,7 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
         validation: held_out(&drawn.validation, &files.validation)?,
         test: held_out(&drawn.test, &files.test)?,
         columns,
+        target: table.header[target].clone(),
         classes,
         digest,
         origin: place.display().to_string(),
@@ -184,6 +191,7 @@ impl Dataset for Rows {
             validation: self.validation.share(),
             test: self.test.share(),
             columns: self.columns.clone(),
+            target: self.target.clone(),
             classes: self.classes.clone(),
             digest: self.digest.clone(),
             origin: self.origin.clone(),
@@ -214,6 +222,11 @@ impl Dataset for Rows {
 
     fn origin(&self) -> &str {
         &self.origin
+    }
+
+    fn understood(&self) -> Vec<String> {
+        let target = format!("column of the classes: {}", self.target);
+        std::iter::once(target).chain(self.columns.described()).collect()
     }
 
     fn warnings(&self) -> &[String] {

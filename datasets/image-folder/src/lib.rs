@@ -41,7 +41,11 @@ inventory::submit! {
         second_metric: None,
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FOLDER", digest: |path| Folders::find(path)?.digest() }),
+        own: Some(OwnData {
+            argument: "FOLDER",
+            endings: &[],
+            digest: |path| Folders::find(path)?.digest(),
+        }),
         hub: &[],
         load: |sources, options| {
             // Tests leave nothing in the cache of whoever runs them.

@@ -152,7 +152,7 @@ pub(crate) fn one(path: &Path, form: &Form) -> Result<(Vec<u8>, Shape)> {
     let at = |error: Error| error.at(path.display().to_string());
     let refused = |error: image::ImageError| {
         at(Error::data(format!("this is no whole image: {error}"))
-            .hint("replace it, or take it out of the folder"))
+            .hint("replace it, or leave it out: PNG, JPEG and other usual images are read"))
     };
     // What a file is follows from its first bytes: many a .jpg is a PNG.
     let bytes = Cursor::new(read_file(path)?);
