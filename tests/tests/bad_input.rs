@@ -47,6 +47,11 @@ fn unknown_names_are_met_with_the_nearest() {
     ] {
         refused(line, USAGE, &[unknown, &nearest]);
     }
+    let file = "did you mean file:net.toml?";
+    refused("grid --strategies set --models net.toml", USAGE, &["unknown model", file]);
+    let whole = "expected a whole number from 0 on, not 'abc'";
+    refused("grid --strategies set --set mnist-10k.train_samples=abc", USAGE, &[whole]);
+    refused("grid --strategies set --seeds 5..2", USAGE, &["5..2 is empty", "such as 2..5"]);
     refused("grid --stratgies set", USAGE, &["--stratgies", "--strategies"]);
     refused("gird", USAGE, &["gird", "grid"]);
     refused("list strategie", USAGE, &["strategie", "strategies"]);

@@ -14,7 +14,15 @@ fn a_grid_trains_reports_and_is_not_repeated() {
     let sandbox = Sandbox::new();
     let first = sandbox.run(&grid("")).well();
     assert!(first.stderr.contains("6 of 6 trials to train"), "{}", first.stderr);
-    for expected in ["rigl", "set", "dense", "Files:", "runs/report/trials.csv", "not comparable"] {
+    for expected in [
+        "rigl",
+        "set",
+        "dense",
+        "Files:",
+        "runs/report/report.html",
+        "more files in runs/report",
+        "not comparable",
+    ] {
         assert!(first.stdout.contains(expected), "{expected}: {}", first.stdout);
     }
     let trials = fs::read_to_string(sandbox.path("runs/report/trials.csv")).unwrap();

@@ -136,13 +136,23 @@ fn what_was_understood_is_shown_before_training() {
     let sizes: Vec<&Value> = found.iter().map(|found| &found["options"]["size"]).collect();
     assert_eq!(sizes, [4, 16]);
     for (line, expected) in [
-        ("data verify mnist-10k --set image-folder.size=4", "'image-folder' is not part of"),
+        (
+            "data verify mnist-10k --set image-folder.size=4",
+            "'image-folder' is not among the data sets that are named",
+        ),
         ("data verify mnist-10k --set mnist-10k.size=4", "size"),
         ("data verify mnist-10k --set training.epochs=3", "this is no option of a data set"),
         ("data verify --set mnist-10k.train_samples=4", "--set is for data sets that are named"),
     ] {
         let refusal = sandbox.run(line).refused(USAGE);
         assert!(refusal.contains(expected), "{refusal}");
+    }
+    table(&sandbox.path("iris.csv"), 60);
+    let shown = sandbox.run("data verify csv:iris.csv").well().stdout;
+    for expected in
+        ["column of the classes: ", "columns of numbers: width", "classes, with so many"]
+    {
+        assert!(shown.contains(expected), "{expected}: {shown}");
     }
     // A comma in a path, in quotes.
     let command = "grid --strategies rigl,dense --dry-run --datasets";
@@ -177,6 +187,9 @@ fn mistakes_are_named_before_anything_is_stored() {
     let sandbox = Sandbox::new();
     table(&sandbox.path("iris.csv"), 60);
     fs::write(sandbox.path("bad.csv"), "a,class\n1,x\n2\n").unwrap();
+    fs::write(sandbox.path("latin.csv"), b"a,class\n1,caf\xE9\n").unwrap();
+    fs::write(sandbox.path("one.csv"), "a,class\n1,x\n2,x\n").unwrap();
+    fs::write(sandbox.path("tiny.txt"), "0123456789").unwrap();
     fs::create_dir(sandbox.path("empty")).unwrap();
     for (datasets, code, expected) in [
         ("csv", USAGE, "csv reads data of yours, and names none"),
@@ -191,7 +204,13 @@ fn mistakes_are_named_before_anything_is_stored() {
         ("text:empty", DATA, "empty has no train.txt"),
         ("text:none.txt", DATA, "text:none.txt: there is no such file or folder"),
         ("text:bad.csv", DATA, "the training part has 12 tokens, and a window of 128"),
-        ("cvs:iris.csv", USAGE, "unknown data set 'cvs:iris.csv'"),
+        ("cvs:iris.csv", USAGE, "did you mean csv:iris.csv or text-csv:iris.csv?"),
+        ("iris.csv", USAGE, "did you mean csv:iris.csv or text-csv:iris.csv?"),
+        ("./book.txt", USAGE, "did you mean text:./book.txt?"),
+        ("empty", USAGE, "did you mean idx:empty or image-folder:empty?"),
+        ("csv:latin.csv", DATA, "/latin.csv' > '"),
+        ("csv:one.csv", DATA, "--set csv.target=NAME"),
+        ("text:tiny.txt", DATA, "the validation part has 1 token, and a window of 128"),
     ] {
         let line = format!("grid --strategies rigl,dense --epochs 1 --datasets {datasets}");
         let said = sandbox.run(&line).refused(code);

@@ -192,9 +192,16 @@ impl Words<'_> {
             }
             _ => {}
         }
-        let n = self.comparison.n();
-        let (seeds, decide) = (count(n, "seed"), if n == 1 { "does not" } else { "do not" });
-        let mut text = format!("{seeds} {decide} decide {between}");
+        let mut text = match self.comparison.n() {
+            0 => {
+                return format!(
+                    "Nothing can be said {between}: no seed finished on both sides.{}",
+                    self.about_failures()
+                );
+            }
+            1 => format!("1 seed does not decide {between}"),
+            seeds => format!("{seeds} seeds do not decide {between}"),
+        };
         if self.comparison.estimate.is_some() {
             text.push_str(&format!(": {}", self.average()));
         }
@@ -231,6 +238,10 @@ impl Words<'_> {
             .filter(|(_, failed)| *failed > 0)
             .map(|(label, failed)| format!("{label} failed in {failed} of {}", count(seeds, "run")))
             .collect();
+        // What nothing is left of has no verdict.
+        if self.comparison.n() == 0 {
+            return format!(" {}.", failed.join(", "));
+        }
         format!(
             " {}; without {} it would be {}.",
             failed.join(", "),

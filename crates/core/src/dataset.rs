@@ -169,6 +169,12 @@ pub trait Dataset: FromCrate + Debug + Send {
     /// Where the bytes were found, for people.
     fn origin(&self) -> &str;
 
+    /// What was understood of data that a user brings and that neither [`Dataset::input`] nor names of
+    /// classes tell, such as which columns are inputs: a line each, as `what: which`.
+    fn understood(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What a user should hear before anything is trained on it, a sentence each.
     fn warnings(&self) -> &[String] {
         &[]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::text;
 
 /// Options by name.
 pub type OptionValues = Map<String, Value>;
@@ -89,7 +90,7 @@ impl OptionsType {
 /// If a value is of the wrong type.
 pub fn read<T: DatasetOptions>(options: &OptionValues) -> Result<T> {
     serde_json::from_value(Value::Object(options.clone()))
-        .map_err(|error| Error::usage(error.to_string()))
+        .map_err(|error| Error::usage(text::of_wrong_type(&error.to_string())))
 }
 
 fn written(options: &impl Serialize) -> Result<OptionValues> {

@@ -23,6 +23,9 @@ const DIGITS: usize = 8;
 pub struct OwnData {
     /// What is named, in capitals: `FOLDER` or `FILE`.
     pub argument: &'static str,
+    /// How the names of such files end, without the dot: a path that is typed without its format is told
+    /// which it may be. Empty for folders.
+    pub endings: &'static [&'static str],
     /// SHA-256 in hexadecimal of all that can be read from the path, whatever the options are. It
     /// depends neither on the path nor on files that nobody would read. A data set that is nothing else
     /// has it as its [`Dataset::digest`].
@@ -61,6 +64,29 @@ pub fn plugin_of(dataset: &str) -> Result<&'static DatasetPlugin> {
         Some((plugin, _)) => Ok(plugin),
         None => DatasetPlugin::find(dataset),
     }
+}
+
+/// What a text may mean that names no data set: `csv:iris.csv` if it is `iris.csv`, or a format that is
+/// mistyped. A folder may be of each format that reads folders.
+///
+/// # Errors
+/// If two plug-ins have one name.
+pub fn meant(text: &str) -> Result<Vec<String>> {
+    // What stands before a colon may be meant as a format.
+    let path = match text.split_once(':') {
+        Some((_, path)) if !Path::new(text).exists() => path,
+        _ => text,
+    };
+    let place = Path::new(path);
+    let ending = place.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let is_folder = place.is_dir() || path.ends_with(std::path::is_separator);
+    let fits = |own: &&OwnData| match own.endings {
+        [] => is_folder,
+        endings => !is_folder && endings.iter().any(|known| known.eq_ignore_ascii_case(ending)),
+    };
+    let plugins = DatasetPlugin::all()?.iter();
+    let formats = plugins.filter(|plugin| plugin.own.as_ref().filter(fits).is_some());
+    Ok(formats.map(|plugin| format!("{}:{path}", plugin.name)).collect())
 }
 
 /// What trials call the data at a path, with the path from the root of the file system.

@@ -12,6 +12,7 @@ use crate::metric::Metric;
 use crate::options::{OptionValues, OptionsType};
 use crate::own_data::{self, OwnData};
 use crate::strategy::Strategy;
+use crate::text;
 
 /// A registered strategy.
 #[derive(Debug)]
@@ -201,11 +202,19 @@ pub fn datasets(name: &str) -> Result<Vec<&'static DatasetPlugin>> {
     let groups = DatasetGroup::all()?;
     let group = groups.iter().find(|group| group.name == name);
     let known = DatasetPlugin::all()?;
+    let own = if group.is_some() { Vec::new() } else { own_data::meant(name)? };
     let member = |member: &&str| {
         known.iter().find(|plugin| plugin.name == *member).copied().ok_or_else(|| {
             let names = known.iter().map(|plugin| plugin.name);
             let names = names.chain(groups.iter().map(|group| group.name));
-            Error::unknown(DatasetPlugin::KIND, member, names)
+            let error = Error::unknown(DatasetPlugin::KIND, member, names);
+            match own.is_empty() {
+                true => error,
+                false => error.hint(format!(
+                    "did you mean {}? data of your own are named with their format",
+                    own.join(" or ")
+                )),
+            }
         })
     };
     group.map_or(&[name][..], |group| group.members).iter().map(member).collect()
@@ -315,7 +324,8 @@ fn to_value(plugin: impl serde::Serialize) -> Result<Value> {
 }
 
 fn from_value<T: serde::de::DeserializeOwned>(name: &str, value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| Error::usage(error.to_string()).at(name))
+    serde_json::from_value(value)
+        .map_err(|error| Error::usage(text::of_wrong_type(&error.to_string())).at(name))
 }
 
 /// `parameters` over `defaults`. The schema names those too that a config leaves out while they

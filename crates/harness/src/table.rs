@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use anstyle::Style;
 
 use crate::output;
-use crate::text::length;
+use crate::text::{hanging, length};
 
 /// A table that is printed as a whole.
 #[derive(Debug)]
@@ -175,7 +175,8 @@ impl TerminalTable {
         }
         let mut text = self.lines(&shown, &widths);
         if !left_out.is_empty() {
-            let _ = writeln!(text, "(left out at this width: {})", left_out.join(", "));
+            let words = format!("(left out at this width: {})", left_out.join(", "));
+            text.push_str(&hanging(&words, "", " ", width));
         }
         text
     }
@@ -227,7 +228,7 @@ impl TerminalTable {
     }
 
     fn is_numeric(&self, column: usize) -> bool {
-        !self.is_empty() && self.texts(column).all(|text| text.is_empty() || begins_number(text))
+        !self.is_empty() && self.texts(column).all(|text| text.is_empty() || is_number(text))
     }
 
     /// The width of a column of which nothing is wrapped.
@@ -264,6 +265,13 @@ impl fmt::Display for TerminalTable {
 /// With either sign of minus: people read the one, programs write the other.
 fn begins_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '\u{2212}'))
+}
+
+/// Does it begin with a number, perhaps with a unit? A digest may begin with a digit and is none.
+fn is_number(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    let number = word.trim_end_matches(|c: char| !c.is_ascii_digit());
+    begins_number(text) && number.chars().all(|c| !c.is_ascii_alphabetic() || c == 'e')
 }
 
 /// What stays in one line: words without the space before them, numbers with their unit, and long
@@ -334,6 +342,21 @@ mod tests {
         assert_eq!(table.fitted(15), expected);
     }
 
+    #[test]
+    fn digests_stand_on_the_left_whatever_they_begin_with() {
+        assert!(
+            ["98.12 ± 0.10", "90 %", "1.2e+12 (0.1×)", "-", "−0.5", "2 of 3", "12s"]
+                .iter()
+                .all(|text| is_number(text))
+        );
+        for first in ["3fa94c1b2e11", "b7d94b81f3aa", "0d19a4c1b2e1"] {
+            let mut table = TerminalTable::new(&["from", "short", "the whole digest"]);
+            table.row(["a".to_owned(), "1".to_owned(), first.to_owned()]);
+            let text = table.fitted(80);
+            assert!(text.ends_with(&format!("a         1  {first}\n")), "{text}");
+        }
+    }
+
     fn wide() -> TerminalTable {
         let mut table = TerminalTable::new(&[
             Column::new("strategy"),
@@ -375,7 +398,8 @@ mod tests {
              drop_fraction=0.1\n\
              interval=10%\n\
              dense                   0 %     98.50 ± 0.08\n\
-             (left out at this width: train FLOPs, train s)\n"
+             (left out at this width: train FLOPs, train\n \
+              s)\n"
         );
         // Too narrow for anything: nothing more is broken, and nothing panics.
         assert!(wide().fitted(1).contains("drop_fraction=0.1"));

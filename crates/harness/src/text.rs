@@ -1,5 +1,7 @@
 //! Running text in lines.
 
+use std::borrow::Cow;
+
 /// Characters of a text.
 pub(crate) fn length(text: &str) -> usize {
     text.chars().count()
@@ -26,15 +28,15 @@ pub(crate) fn hanging(text: &str, first: &str, indent: &str, width: usize) -> St
     let mut lines = String::new();
     let mut line = String::from(first);
     let mut empty = true;
-    for word in text.split_whitespace() {
-        if !empty && length(&line) + 1 + length(word) > width {
+    for word in words(text) {
+        if !empty && length(&line) + 1 + length(&word) > width {
             lines.push_str(&line);
             lines.push('\n');
             line = String::from(indent);
         } else if !empty {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
         empty = false;
     }
     if !empty {
@@ -42,6 +44,20 @@ pub(crate) fn hanging(text: &str, first: &str, indent: &str, width: usize) -> St
         lines.push('\n');
     }
     lines
+}
+
+/// What no line breaks: words, and a number with its sign of percent.
+fn words(text: &str) -> Vec<Cow<'_, str>> {
+    let mut words: Vec<Cow<'_, str>> = Vec::new();
+    for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(number) if word.starts_with('%') => {
+                *number = format!("{number} {word}").into();
+            }
+            _ => words.push(word.into()),
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -58,6 +74,7 @@ mod tests {
     fn long_text_is_wrapped_between_words() {
         assert_eq!(wrapped("a bb ccc dddd", "  ", 8), "  a bb\n  ccc\n  dddd\n");
         assert_eq!(wrapped("", "  ", 8), "");
+        assert_eq!(wrapped("its 90 %, say", "", 7), "its\n90 %,\nsay\n");
         assert_eq!(hanging("a bb ccc dddd", "- ", "  ", 8), "- a bb\n  ccc\n  dddd\n");
     }
 }

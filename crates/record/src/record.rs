@@ -229,6 +229,12 @@ impl Scores {
     pub fn perplexity(&self) -> Option<f64> {
         self.log_likelihood.map(|mean| (-mean).exp())
     }
+
+    /// The accuracy as people are shown it during training: not that of tokens, which are spoken of by
+    /// their perplexity.
+    pub fn shown_accuracy(&self) -> Option<f64> {
+        self.accuracy.filter(|_| self.log_likelihood.is_none())
+    }
 }
 
 /// What a peak of memory counts.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::file;
 
 /// Reads a text file that somebody wrote: a grid file, a configuration. It is UTF-8, with or without
@@ -13,38 +13,45 @@ use crate::file;
 /// says how to convert the file.
 pub fn read(path: &Path) -> Result<String> {
     let bytes = file::read(path)?;
-    decode(&bytes, path).map_err(|error| error.at(path.display().to_string()))
+    decoded(&bytes, path, ErrorKind::Usage).map_err(|error| error.at(path.display().to_string()))
 }
 
 /// The text in the bytes of the file `path`, as [`read`] takes it.
 ///
 /// # Errors
-/// If it has another encoding or is no text (kind `Usage`).
+/// If it has another encoding or is no text (kind `Data`).
 pub fn decode(bytes: &[u8], path: &Path) -> Result<String> {
+    decoded(bytes, path, ErrorKind::Data)
+}
+
+fn decoded(bytes: &[u8], path: &Path, kind: ErrorKind) -> Result<String> {
     let refused = |what: String, encoding: &str| {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        Error::usage(what).hint(format!(
-            "save it as UTF-8, or run iconv -f {encoding} -t UTF-8 '{name}' > 'utf8-{name}'"
+        let converted = path.with_file_name(format!("utf8-{name}"));
+        Error::new(kind, what).hint(format!(
+            "save it as UTF-8, or run iconv -f {encoding} -t UTF-8 '{}' > '{}'",
+            path.display(),
+            converted.display()
         ))
     };
     let wide = |encoding: &str| refused(format!("this is {encoding} text, not UTF-8"), encoding);
     match bytes {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest, refused),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest, kind, refused),
         // UTF-32 first: its little-endian mark begins with that of UTF-16.
         [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => Err(wide("UTF-32")),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Err(wide("UTF-16")),
         // Without a mark, plain letters have a 0 in every other byte.
         [first, 0, second, 0, ..] if *first != 0 && *second != 0 => Err(wide("UTF-16LE")),
         [0, first, 0, second, ..] if *first != 0 && *second != 0 => Err(wide("UTF-16BE")),
-        _ => utf8(bytes, refused),
+        _ => utf8(bytes, kind, refused),
     }
 }
 
-fn utf8(bytes: &[u8], refused: impl Fn(String, &str) -> Error) -> Result<String> {
+fn utf8(bytes: &[u8], kind: ErrorKind, refused: impl Fn(String, &str) -> Error) -> Result<String> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
         // An image or an archive, say: no encoding of one byte a letter has them.
         if bytes.contains(&0) {
-            return Error::usage("this is not a text file: it contains zero bytes");
+            return Error::new(kind, "this is not a text file: it contains zero bytes");
         }
         let before = &bytes[..error.valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -54,10 +61,53 @@ fn utf8(bytes: &[u8], refused: impl Fn(String, &str) -> Error) -> Result<String>
     })
 }
 
+/// What serde says of a value of the wrong type, without the types of Rust: `expected a whole number
+/// from 0 on, not 'abc'` for `invalid type: string "abc", expected u32`. Other messages stay.
+pub fn of_wrong_type(message: &str) -> String {
+    let parts = ["invalid type: ", "invalid value: "].into_iter().find_map(|kind| {
+        let (before, after) = message.split_once(kind)?;
+        let (given, expected) = after.rsplit_once(", expected ")?;
+        Some((before, given, expected))
+    });
+    let Some((before, given, expected)) = parts else { return message.to_owned() };
+    // What follows is the place in a text.
+    let (expected, place) = match expected.find(" at line ") {
+        Some(at) => expected.split_at(at),
+        None => (expected, ""),
+    };
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" => "a text",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other => other.strip_prefix("struct ").map_or(other, |_| "a table"),
+    };
+    let expected = match expected.strip_prefix("a nonzero ") {
+        Some(kind) if kind.starts_with('u') => "a whole number from 1 on",
+        _ => expected,
+    };
+    let given = match given.split_once(' ') {
+        Some(("string", text)) => format!("'{}'", text.trim_matches('"')),
+        Some(("integer" | "boolean", value)) => value.trim_matches('`').to_owned(),
+        _ => match given.strip_prefix("floating point ") {
+            Some(value) => value.trim_matches('`').to_owned(),
+            None => match given {
+                "null" | "unit value" => "nothing".to_owned(),
+                "sequence" => "a list".to_owned(),
+                "map" => "a table".to_owned(),
+                other => other.to_owned(),
+            },
+        },
+    };
+    format!("{before}expected {expected}, not {given}{place}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     fn decoded(bytes: &[u8]) -> Result<String> {
         decode(bytes, Path::new("folder/grid.toml"))
@@ -84,7 +134,7 @@ mod tests {
             (vec![0xFF, 0xFE, 0, 0, b's', 0, 0, 0], "UTF-32"),
         ] {
             let error = decoded(&bytes).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert_eq!(error.kind(), ErrorKind::Data);
             assert_eq!(
                 error.to_string(),
                 format!(
@@ -99,6 +149,40 @@ mod tests {
             "{latin}"
         );
         assert!(latin.contains("iconv -f WINDOWS-1252"), "{latin}");
+    }
+
+    #[test]
+    fn the_command_that_converts_a_file_has_its_folder() {
+        let error = decode(b"caf\xE9", Path::new("/data/wine.csv")).unwrap_err().to_string();
+        assert!(error.ends_with("'/data/wine.csv' > '/data/utf8-wine.csv'"), "{error}");
+    }
+
+    #[test]
+    fn values_of_the_wrong_type_are_told_without_the_types_of_rust() {
+        let said = [
+            "invalid type: string \"abc\", expected u32",
+            "invalid type: floating point `0.5`, expected usize",
+            "invalid value: integer `-1`, expected u64",
+            "alpha: invalid type: boolean `true`, expected f64",
+            "invalid type: integer `3`, expected a string",
+            "invalid type: string \"x, expected y\", expected a boolean",
+            "invalid type: sequence, expected a map at line 2 column 1",
+            "invalid type: null, expected a nonzero u32",
+            "unknown variant `x`, expected one of `a`, `b`",
+        ]
+        .map(of_wrong_type);
+        let expected = [
+            "expected a whole number from 0 on, not 'abc'",
+            "expected a whole number from 0 on, not 0.5",
+            "expected a whole number from 0 on, not -1",
+            "alpha: expected a number, not true",
+            "expected a text, not 3",
+            "expected true or false, not 'x, expected y'",
+            "expected a table, not a list at line 2 column 1",
+            "expected a whole number from 1 on, not nothing",
+            "unknown variant `x`, expected one of `a`, `b`",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

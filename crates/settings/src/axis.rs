@@ -76,7 +76,8 @@ pub(crate) fn seeds(text: &str) -> Result<Vec<Value>> {
             None => number(last, piece)?,
         };
         if end <= first {
-            return Err(Error::usage(format!("the range of seeds {piece} is empty")));
+            return Err(Error::usage(format!("the range of seeds {piece} is empty"))
+                .hint("write the smaller one first, such as 2..5 (the seeds 2, 3 and 4)"));
         }
         if end - first > MOST_SEEDS {
             return Err(Error::usage(format!(

@@ -71,12 +71,29 @@ pub(crate) fn named(settings: &Settings) -> Result<Vec<&'static str>> {
     let mut names = Vec::new();
     let texts = setting.values.iter().filter_map(Value::as_str);
     for text in texts.filter(|text| !is_file(text)) {
-        let plugin = ModelPlugin::find(text).map_err(|e| e.at(setting.source.to_string()))?;
+        let plugin = find(text).map_err(|error| error.at(setting.source.to_string()))?;
         if !names.contains(&plugin.name) {
             names.push(plugin.name);
         }
     }
     Ok(names)
+}
+
+/// The architecture of that name.
+///
+/// # Errors
+/// If there is none; if it is the path of a file, how to name that.
+fn find(text: &str) -> Result<&'static ModelPlugin> {
+    ModelPlugin::find(text).map_err(|error| {
+        // Who mistypes what stands before the path sees it, too.
+        let path = text.rsplit(':').next().unwrap_or(text);
+        let path = if Path::new(text).is_file() { text } else { path };
+        match Path::new(path).extension().is_some_and(|ending| ending == "toml") {
+            true => error
+                .hint(format!("did you mean {FILE}{path}? a network in a file is named that way")),
+            false => error,
+        }
+    })
 }
 
 /// Does the text name a file that describes a network?
@@ -93,7 +110,7 @@ fn model(value: &Value) -> Result<(String, GridModel)> {
             match text.strip_prefix(FILE) {
                 Some(path) => file(path)?,
                 None => {
-                    return Ok((text.to_owned(), GridModel::Named(ModelPlugin::find(text)?)));
+                    return Ok((text.to_owned(), GridModel::Named(find(text)?)));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dst_analysis::Analysis;
 use dst_core::plugin::{self, DatasetPlugin, ModelPlugin, Plugin, StrategyPlugin};
 use dst_core::training::path_of;
-use dst_core::{Error, Result, Training};
+use dst_core::{Error, Result, Training, text};
 use dst_train::{OptimizerPlugin, SchedulePlugin};
 use schemars::{Schema, schema_for};
 use serde_json::{Map, Value, json};
@@ -392,19 +392,8 @@ fn to_value(config: &impl serde::Serialize) -> Result<Value> {
 }
 
 fn from_value<T: serde::de::DeserializeOwned>(value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| Error::usage(for_people(&error.to_string())))
-}
-
-/// An error of serde without the types of Rust.
-fn for_people(error: &str) -> String {
-    let words = [
-        ("expected u32", "expected a whole number from 0 on"),
-        ("expected u64", "expected a whole number from 0 on"),
-        ("expected usize", "expected a whole number from 0 on"),
-        ("expected i64", "expected a whole number"),
-        ("expected f64", "expected a number"),
-    ];
-    words.iter().fold(error.to_owned(), |text, (from, to)| text.replace(from, to))
+    serde_json::from_value(value)
+        .map_err(|error| Error::usage(text::of_wrong_type(&error.to_string())))
 }
 
 #[cfg(test)]
@@ -451,7 +440,10 @@ mod tests {
             "HARNESS_TEST: training.epochs: epochs = 0 must be at least 1"
         );
         let wrong = error("learning_rate", json!("fast"));
-        assert!(wrong.starts_with("HARNESS_TEST: training.learning_rate: invalid type"), "{wrong}");
+        assert!(
+            wrong.starts_with("HARNESS_TEST: training.learning_rate: expected a number"),
+            "{wrong}"
+        );
         assert!(wrong.ends_with("expected a number"), "{wrong}");
         let half = error("epochs", json!(1.5));
         assert!(half.ends_with("expected a whole number from 0 on"), "{half}");

@@ -89,7 +89,7 @@ impl ResolvedSettings {
     pub fn datasets(&self) -> Result<(Vec<DatasetConfig>, BTreeMap<String, PathBuf>)> {
         let mut own = BTreeMap::new();
         let all = trials::data(self, &mut own)?;
-        trials::check_unused(self)?;
+        trials::check_unused(self, trials::Whole::Data)?;
         Ok((all, own))
     }
 

@@ -277,7 +277,7 @@ fn mistakes_are_named_with_their_place_and_the_nearest_name() {
         ("--strategies set --set set.drop_fracton=0.1", "did you mean 'drop_fraction'"),
         ("--strategies set --set set.drop=magnitud", "did you mean 'magnitude'"),
         ("--strategies set --set set.drop_fraction=1.5", "drop_fraction = 1.5 is not in [0, 1]"),
-        ("--strategies set --set set.drop_fraction=x", "invalid type: string \"x\""),
+        ("--strategies set --set set.drop_fraction=x", "expected a number, not 'x'"),
         ("--strategies set --set sat.drop_fraction=0.1", "did you mean 'set'"),
         ("--strategies set --set rigl.drop_fraction=0.1", "'rigl' is not part of this grid"),
         ("--strategies set --set training.epoch=1", "did you mean 'epochs'"),
@@ -402,7 +402,7 @@ fn mistakes_in_options_of_data_sets_are_named() {
     for (set, message) in [
         ("mnist-10k.rotaton=15", "did you mean 'rotation'"),
         ("mnist-10k.rotation=200", "rotation = 200 is not from 0 to 180 degrees"),
-        ("mnist-10k.train_samples=many", "invalid type"),
+        ("mnist-10k.train_samples=many", "expected a whole number from 0 on, not 'many'"),
         ("dataset.mnist-10.rotation=15", "unknown data set 'mnist-10'"),
         ("mnist-1k.rotation=15", "did you mean 'mnist-10k'"),
         ("mnist.rotation=15", "'mnist' is not part of this grid"),

@@ -70,7 +70,7 @@ pub(crate) fn expand(resolved: &ResolvedSettings, threads: u32) -> Result<Expans
     let mut expansion = Expansion::default();
     let datasets = data(resolved, &mut expansion.own_data)?;
     let models = models::models(settings)?;
-    check_unused(resolved)?;
+    check_unused(resolved, Whole::Grid)?;
     let levels = levels(settings);
     let seeds: Vec<u64> = list(settings, "seeds").iter().filter_map(Value::as_u64).collect();
     for (what, empty) in [
@@ -380,9 +380,17 @@ fn trainings(
         .collect()
 }
 
+/// What settings belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whole {
+    Grid,
+    /// Data sets alone.
+    Data,
+}
+
 /// Parameters of plug-ins that the grid does not use must be right too, and on the command line
 /// they are a mistake.
-pub(crate) fn check_unused(resolved: &ResolvedSettings) -> Result<()> {
+pub(crate) fn check_unused(resolved: &ResolvedSettings, whole: Whole) -> Result<()> {
     let settings = &resolved.settings;
     let strategies = strategy_names(settings)?;
     let models = model_names(settings)?;
@@ -441,9 +449,17 @@ pub(crate) fn check_unused(resolved: &ResolvedSettings) -> Result<()> {
         };
         if matches!(setting.source, Source::Flag(_)) && !is_meant {
             let name = setting.group.as_ref().unwrap_or(name);
-            return Err(located(Error::usage(format!("'{name}' is not part of this grid")).hint(
-                "add it to --strategies, --models or --datasets, or leave the setting out",
-            )));
+            let error = match whole {
+                Whole::Grid => Error::usage(format!("'{name}' is not part of this grid")).hint(
+                    "add it to --strategies, --models or --datasets, or leave the setting out",
+                ),
+                Whole::Data => {
+                    let named = datasets.join(", ");
+                    Error::usage(format!("'{name}' is not among the data sets that are named"))
+                        .hint(format!("options of {named} can be set here, and no others"))
+                }
+            };
+            return Err(located(error));
         }
     }
     Ok(())

@@ -28,13 +28,11 @@ impl Store {
                 let kept: Vec<&String> = ids.iter().filter(|id| self.has_weights(id)).collect();
                 Err(match kept.is_empty() {
                     true => error.hint("no trial kept its weights: `harness grid --keep all` does"),
-                    false => {
-                        error.hint(format!("these kept their weights: {}", self.listed(&kept)))
-                    }
+                    false => error.hint(format!("these kept their weights:{}", self.listed(&kept))),
                 })
             }
             _ => Err(Error::usage(format!("{} trials begin with '{typed}'", found.len()))
-                .hint(format!("type more of one: {}", self.listed(&found)))),
+                .hint(format!("type more of one:{}", self.listed(&found)))),
         }
     }
 
@@ -45,10 +43,13 @@ impl Store {
             let what = self.spec(id).map_or_else(
                 |_| "of an unreadable specification".to_owned(),
                 |spec| {
+                    let sparsity = match spec.sparsity {
+                        0.0 => String::new(),
+                        sparsity => format!(" at sparsity {sparsity}"),
+                    };
                     format!(
-                        "{} at sparsity {}, {}, {}, seed {}",
+                        "{}{sparsity}, {}, {}, seed {}",
                         spec.strategy_name(),
-                        spec.sparsity,
                         spec.dataset_label(),
                         spec.model_label(),
                         spec.seed

@@ -51,7 +51,7 @@ impl Store {
     pub fn create(root: &Path) -> Result<Self> {
         fs::create_dir_all(root).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists | ErrorKind::NotADirectory => not_a_folder(root),
-            _ => Error::io("create", root, &error),
+            _ => unwritable(Error::io("create", root, &error)),
         })?;
         if read_marker(root)?.is_none() {
             if !holds_trials(root)? {
@@ -69,7 +69,7 @@ impl Store {
         }
         let store = Self::open(root)?;
         tempfile::NamedTempFile::new_in(root)
-            .map_err(|error| Error::io("write to", root, &error))?;
+            .map_err(|error| unwritable(Error::io("write to", root, &error)))?;
         Ok(store)
     }
 
@@ -141,4 +141,8 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         ))
         .hint("pass a new or empty folder with --store")),
     }
+}
+/// The folder is there or could be, and nothing can be written.
+fn unwritable(error: Error) -> Error {
+    error.also("pass a place where you may write with --store")
 }

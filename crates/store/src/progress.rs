@@ -22,8 +22,8 @@ pub struct TrialProgress {
     /// Mean training loss of the epoch so far; missing before the first batch and where it is no
     /// number.
     pub train_loss: Option<f64>,
-    /// Validation accuracy after the last whole epoch, in [0, 1]; missing before it and where the
-    /// targets are numbers.
+    /// Validation accuracy after the last whole epoch, in [0, 1]; missing before it, and where the
+    /// targets are numbers or tokens.
     pub accuracy: Option<f64>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn read_progress(folder: &Path, epochs: u32) -> Option<TrialProgress>
         epochs,
         fraction: (f64::from(last.epoch) / f64::from(epochs.max(1))).min(1.0),
         train_loss: Some(last.train_loss).filter(|loss| loss.is_finite()),
-        accuracy: last.validation.accuracy,
+        accuracy: last.validation.shown_accuracy(),
     })
 }
 

@@ -55,7 +55,10 @@ impl Classes {
                 "every row has the class '{}' in the column '{column}'",
                 names.first().map_or("", String::as_str)
             ))
-            .hint("name the column of the classes with the option `target`")));
+            .hint(
+                "two classes are needed at least: add rows of another, or name the column of the classes \
+                 with the option target, as --set csv.target=NAME does for csv",
+            )));
         }
         let is_whole = names.iter().all(|name| name.parse::<i64>().is_ok());
         let is_number = names.iter().all(|name| name.parse::<f64>().is_ok());
@@ -65,7 +68,10 @@ impl Classes {
                  not like classes",
                 names.len()
             ))
-            .hint("name the column of the classes with the option `target`; regression needs a data set with code")));
+            .hint(
+                "name the column of the classes with the option target, as --set csv.target=NAME does for \
+                 csv; regression needs a data set with code",
+            )));
         }
         if is_whole {
             names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default());
@@ -104,7 +110,9 @@ fn class(table: &Table, row: usize, target: usize) -> Result<&str> {
                 "the cell of the class, in the column '{}', is empty",
                 table.header[target]
             );
-            Err(table.at_row(row, Error::data(what)))
+            let error = Error::data(what)
+                .hint("fill it, delete the row, or name another column with the option target");
+            Err(table.at_row(row, error))
         }
         class => Ok(class),
     }

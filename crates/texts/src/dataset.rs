@@ -159,6 +159,11 @@ impl Dataset for TextDataset {
         &self.origin
     }
 
+    fn understood(&self) -> Vec<String> {
+        let names = Some(self.columns.join(", ")).filter(|names| !names.is_empty());
+        names.into_iter().map(|names| format!("columns of the texts: {names}")).collect()
+    }
+
     fn warnings(&self) -> &[String] {
         &self.warnings
     }

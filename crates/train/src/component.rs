@@ -1,6 +1,6 @@
 //! Optimisers and schedules by name: what a registered one has beside its code.
 
-use dst_core::{Error, Result};
+use dst_core::{Error, Result, text};
 use schemars::Schema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,11 +73,11 @@ pub(crate) fn read<C: Default + Serialize + DeserializeOwned>(
             let mut alone = written(&C::default()).ok()?;
             alone.insert(key.clone(), value.clone());
             let error = read(alone).err()?;
-            Some((key, error.to_string().replace("expected f64", "expected a number")))
+            Some((key, error.to_string()))
         });
         match wrong {
-            Some((key, error)) => Error::usage(error).at(key.as_str()),
-            None => Error::usage(error.to_string()),
+            Some((key, error)) => Error::usage(text::of_wrong_type(&error)).at(key.as_str()),
+            None => Error::usage(text::of_wrong_type(&error.to_string())),
         }
     })
 }

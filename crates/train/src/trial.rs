@@ -241,7 +241,7 @@ impl<'a> Trial<'a> {
             steps: position.index,
             fraction: position.position() as f64 / position.total() as f64,
             train_loss: stepped.train_loss,
-            accuracy: self.history.last().and_then(|epoch| epoch.validation.accuracy),
+            accuracy: self.history.last().and_then(|epoch| epoch.validation.shown_accuracy()),
         }
     }
 
@@ -385,10 +385,11 @@ impl<'a> Trial<'a> {
             Task::Regression => "number",
             Task::NextToken { .. } => "token",
         };
-        let epoch = best.epoch;
+        let (epoch, epochs) = (best.epoch, self.setup.training.epochs);
         let one_answer = match (best.constant, test.is_constant) {
             (true, _) => Some(format!(
-                "one {thing} is predicted for all validation samples in epoch {epoch}"
+                "one {thing} is predicted for all validation samples in its best epoch ({epoch} of \
+                 {epochs})"
             )),
             // The validation samples alone do not show it.
             (false, true) => Some(format!("one {thing} is predicted for all test samples")),

@@ -174,7 +174,7 @@ fn mistakes_are_named_with_what_is_near() {
     );
     assert_eq!(
         error(Component::optimizer("rmsprop").with("alpha", "high")),
-        "rmsprop: alpha: invalid type: string \"high\", expected a number"
+        "rmsprop: alpha: expected a number, not 'high'"
     );
     assert_eq!(
         error(Component::optimizer("sgd").with("nesterov", true).with("momentum", 0)),

@@ -104,6 +104,21 @@ impl Columns {
         Ok((Self { all }, warnings))
     }
 
+    /// Which columns are numbers, and which are texts with how many of them, a line for each kind.
+    pub(crate) fn described(&self) -> Vec<String> {
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        for column in &self.all {
+            match &column.meaning {
+                Meaning::Number { .. } => numbers.push(column.name.clone()),
+                Meaning::Texts(known) => texts.push(format!("{} ({})", column.name, known.len())),
+            }
+        }
+        let kinds =
+            [("columns of numbers", numbers), ("columns of texts, of so many kinds", texts)];
+        let kinds = kinds.into_iter().filter(|(_, names)| !names.is_empty());
+        kinds.map(|(kind, names)| format!("{kind}: {}", names.join(", "))).collect()
+    }
+
     /// How many inputs a sample has.
     pub(crate) fn inputs(&self) -> usize {
         let inputs = self.all.iter().map(|column| match &column.meaning {
@@ -118,10 +133,16 @@ impl Columns {
     /// # Errors
     /// If it lacks one.
     pub(crate) fn found_in(&self, table: &Table) -> Result<Self> {
-        let all = self
-            .all
-            .iter()
-            .map(|column| Ok(Column { place: table.column(&column.name)?, ..column.clone() }));
+        let place = |name: &str| {
+            let found = table.header.iter().position(|own| own == name);
+            found.ok_or_else(|| {
+                let what = format!("there is no column '{name}', which is one of the inputs");
+                let known = format!("its columns: {}", table.header.join(", "));
+                table.at(Error::data(what).hint(known))
+            })
+        };
+        let all = self.all.iter();
+        let all = all.map(|column| Ok(Column { place: place(&column.name)?, ..column.clone() }));
         Ok(Self { all: all.collect::<Result<_>>()? })
     }
 

@@ -44,7 +44,11 @@ inventory::submit! {
         second_metric: None,
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FILE", digest: |path| table::files(path)?.digest() }),
+        own: Some(OwnData {
+            argument: "FILE",
+            endings: &["csv", "tsv"],
+            digest: |path| table::files(path)?.digest(),
+        }),
         hub: &[],
         load: |sources, options| load(sources, &read(options)?),
     }
@@ -105,6 +109,8 @@ struct Rows {
     validation: Samples,
     test: Samples,
     columns: Columns,
+    /// The name of the column of the classes.
+    target: String,
     classes: Classes,
     digest: String,
     origin: String,
@@ -135,6 +141,7 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
         validation: held_out(&drawn.validation, &tables.validation)?,
         test: held_out(&drawn.test, &tables.test)?,
         columns,
+        target: table.header[target].clone(),
         classes,
         digest: tables.digest,
         origin: place.display().to_string(),
@@ -178,6 +185,7 @@ impl Dataset for Rows {
             validation: self.validation.share(),
             test: self.test.share(),
             columns: self.columns.clone(),
+            target: self.target.clone(),
             classes: self.classes.clone(),
             digest: self.digest.clone(),
             origin: self.origin.clone(),
@@ -208,6 +216,11 @@ impl Dataset for Rows {
 
     fn origin(&self) -> &str {
         &self.origin
+    }
+
+    fn understood(&self) -> Vec<String> {
+        let target = format!("column of the classes: {}", self.target);
+        std::iter::once(target).chain(self.columns.described()).collect()
     }
 
     fn warnings(&self) -> &[String] {

@@ -86,7 +86,7 @@ fn folders_give_splits_and_tables_are_read_as_people_have_them() {
     assert_eq!(rows[4..7], [0.0, 0.0, 0.0]);
     fs::write(&path, "colour,width\nred,1\n").unwrap();
     let error = data.read_samples(&path, Device::Cpu).unwrap_err().to_string();
-    assert!(error.contains("unknown column 'number'"), "{error}");
+    assert!(error.contains("there is no column 'number', which is one of the inputs"), "{error}");
 }
 
 #[test]

@@ -32,7 +32,11 @@ inventory::submit! {
         second_metric: None,
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FOLDER", digest: |path| Files::find(path)?.digest() }),
+        own: Some(OwnData {
+            argument: "FOLDER",
+            endings: &[],
+            digest: |path| Files::find(path)?.digest(),
+        }),
         hub: &[],
         load: |sources, options| load(sources, &read(options)?),
     }

@@ -178,12 +178,13 @@ impl Folders {
     /// What a user should hear.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let left_out = self.left_out.iter().map(|(count, first)| {
-            let (files, are) = if *count == 1 { ("file", "is") } else { ("files", "are") };
-            format!(
-                "{count} {files} {are} left out, because they do not end as images do: {}{}",
-                first.display(),
-                if *count == 1 { "" } else { " and others" }
-            )
+            let first = first.display();
+            match count {
+                1 => format!("1 file is left out, because it does not end as images do: {first}"),
+                _ => format!(
+                    "{count} files are left out, because they do not end as images do: {first} and others"
+                ),
+            }
         });
         left_out.collect()
     }

@@ -41,7 +41,11 @@ inventory::submit! {
         second_metric: None,
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FOLDER", digest: digest_of }),
+        own: Some(OwnData {
+            argument: "FOLDER",
+            endings: &[],
+            digest: digest_of,
+        }),
         hub: &[],
         load: |sources, options| {
             // Tests leave nothing in the cache of whoever runs them.

@@ -187,7 +187,7 @@ fn of_bytes(bytes: Vec<u8>, path: &Path, form: &Form) -> Result<(Vec<u8>, Shape)
 fn not_whole(path: &Path, error: &image::ImageError) -> Error {
     Error::data(format!("this is no whole image: {error}"))
         .at(path.display().to_string())
-        .hint("replace it, or take it out of the folder")
+        .hint("replace it, or leave it out: PNG, JPEG and other usual images are read")
 }
 
 /// Scales the shorter side to `size` and cuts a square out of the middle.

@@ -39,7 +39,11 @@ inventory::submit! {
             let vocabulary = vocabulary::find(NAME, sources)?;
             Ok(format!("{}, {}", sources.place()?.display(), vocabulary.display()))
         },
-        own: Some(OwnData { argument: "FILE", digest: |path| table::files(path)?.digest() }),
+        own: Some(OwnData {
+            argument: "FILE",
+            endings: &["csv", "tsv"],
+            digest: |path| table::files(path)?.digest(),
+        }),
         hub: &[VOCABULARY],
         load: |sources, options| {
             // Tests leave nothing in the cache of whoever runs them.

@@ -56,7 +56,11 @@ inventory::submit! {
         second_metric: Some(Metric::Accuracy),
         options: OptionsType::of::<Options>(),
         find: |sources| Ok(sources.place()?.display().to_string()),
-        own: Some(OwnData { argument: "FILE", digest: |path| files::find(path)?.digest() }),
+        own: Some(OwnData {
+            argument: "FILE",
+            endings: &["txt"],
+            digest: |path| files::find(path)?.digest(),
+        }),
         hub: &[],
         load: |sources, options| load(sources, &read(options)?),
     }
@@ -156,8 +160,9 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let [mut train, validation, test] = [train, validation, test].map(|text| part(&text));
     let context = options.context as usize;
     let mut warnings = Vec::new();
-    for (name, part) in [("training", &train), ("validation", &validation), ("test", &test)] {
-        check(name, part, context).map_err(at)?;
+    let parts = [("training", &train), ("validation", &validation), ("test", &test)];
+    check(&parts, context).map_err(at)?;
+    for (name, part) in parts {
         let windows = part.windows(context);
         if windows < FEW {
             warnings.push(format!(
@@ -188,21 +193,29 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     }))
 }
 
-/// Has the part a window?
-fn check(name: &str, part: &Part, context: usize) -> Result<()> {
-    if part.windows(context) > 0 {
+/// Has each part a window? The shortest one says which windows would do.
+fn check(parts: &[(&str, &Part)], context: usize) -> Result<()> {
+    let shortest = parts.iter().min_by_key(|(_, part)| part.tokens.len());
+    let Some((name, part)) = shortest.filter(|(_, part)| part.windows(context) == 0) else {
         return Ok(());
-    }
+    };
     let tokens = part.tokens.len();
+    let needed = context + 1;
     let error = Error::data(format!(
-        "the {name} part has {tokens} tokens, and a window of {context} with the token behind it needs {}",
-        context + 1
+        "the {name} part has {tokens} {}, and a window of {context} with the token behind it needs {needed}",
+        if tokens == 1 { "token" } else { "tokens" }
     ));
+    let all: usize = parts.iter().map(|(_, part)| part.tokens.len()).sum();
+    let longer = match tokens {
+        0 => "bring a longer text".to_owned(),
+        // The parts keep their shares of a longer text.
+        _ => format!("bring a text of about {} tokens", (all * needed).div_ceil(tokens)),
+    };
     Err(match tokens.checked_sub(1).filter(|fits| CONTEXTS.contains(&(*fits as u32))) {
-        Some(fits) => error.hint(format!(
-            "bring a longer text, or shorter windows: --set {NAME}.context={fits} at most"
-        )),
-        None => error.hint("bring a longer text"),
+        Some(fits) => {
+            error.hint(format!("{longer}, or shorter windows: --set {NAME}.context={fits} at most"))
+        }
+        None => error.hint(longer),
     })
 }
 

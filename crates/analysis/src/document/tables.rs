@@ -521,6 +521,11 @@ pub(super) fn mcnemar(judgement: &Judgement<'_>, id: &str) -> Option<Table> {
 pub(super) fn protection(judgement: &Judgement<'_>, study: &Study<'_>) -> Option<String> {
     let analysis = study.analysis();
     let bound = judgement.error_bound?;
+    // Without a control, or where nothing is comparable, there is no verdict to speak of.
+    judgement
+        .comparisons
+        .iter()
+        .find(|comparison| comparison.control.is_some() && comparison.not_comparable.is_none())?;
     let how = format!(
         "Verdicts are by {} with {} over {}",
         analysis.test.title(),

@@ -67,8 +67,8 @@ pub enum ExportFormat {
 pub struct PredictArgs {
     /// Id of a trial, or the beginning of one
     pub trial: String,
-    /// Images, or files with texts
-    #[arg(required_unless_present = "split", conflicts_with = "split")]
+    /// Images, or files with rows or texts, unless --split is given
+    #[arg(conflicts_with = "split")]
     pub files: Vec<PathBuf>,
     /// Samples of the data set itself
     #[arg(long, value_enum)]

@@ -27,6 +27,7 @@ use super::readable;
 use crate::catalog;
 use crate::cli::CompareArgs;
 use crate::flags;
+use crate::text::wrapped;
 use dst_executor::Exit;
 use dst_store::Store;
 use entry::Entry;
@@ -210,7 +211,7 @@ fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exi
             "{} and {} have no seed in common that finished on both sides",
             args.first, args.second
         ))
-        .hint(remarks.text(typed).trim().replace('\n', "\n  ")));
+        .hint(remarks.text(typed, usize::MAX).trim().replace('\n', "\n  ")));
     }
     if args.json {
         let comparisons: Vec<Value> = study
@@ -239,9 +240,12 @@ fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exi
     let page = Page::new(study);
     let terminal = ReportPlugin::find("significance")?.terminal;
     let text = terminal.map(|terminal| terminal(&page, crate::output::width())).unwrap_or_default();
+    let width = crate::output::text_width();
+    let post_hoc = "Post hoc: which two to compare was not recorded before their trials began.";
     crate::output::print_styled(&format!(
-        "{text}\nPost hoc: which two to compare was not recorded before their trials began.\n{}",
-        remarks.text(typed)
+        "{text}\n{}{}",
+        wrapped(post_hoc, "", width),
+        remarks.text(typed, width)
     ))?;
     Ok(Exit::Success)
 }

@@ -2,7 +2,8 @@
 
 use dst_core::plugin::{self, DatasetPlugin, Plugin};
 use dst_core::record::dataset_label;
-use dst_core::{DataSources, Error, Result, Split, own_data};
+use dst_core::tch::Device;
+use dst_core::{DataSources, Dataset, Error, InputShape, Result, Split, Task, own_data};
 use dst_data::hub::{self, Hub};
 use dst_settings::{DatasetConfig, ResolvedSettings};
 use serde_json::{Map, json};
@@ -11,8 +12,18 @@ use super::fetch;
 use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, DataVerifyArgs, PlaceArgs};
 use crate::flags;
 use crate::output;
-use crate::table::TerminalTable;
+use crate::table::{Column, TerminalTable};
+use crate::text::hanging;
 use dst_executor::Exit;
+
+/// Digits of a digest that people read; JSON has all.
+const DIGITS: usize = 12;
+
+/// Classes that are named; a hundred would bury the rest.
+const CLASSES: usize = 10;
+
+/// Rows that are read at once to count classes.
+const CHUNK: usize = 256;
 
 pub(super) fn run(action: &DataAction) -> Result<Exit> {
     match action {
@@ -172,16 +183,29 @@ fn verify(args: &DataVerifyArgs) -> Result<Exit> {
         names => names.to_vec(),
     };
     let (chosen, sources) = chosen(args, &names, set)?;
-    let mut table =
-        TerminalTable::new(&["data set", "train", "validation", "test", "digest", "from"]);
+    let mut table = TerminalTable::new(&[
+        Column::new("data set"),
+        Column::new("train"),
+        Column::new("validation"),
+        Column::new("test"),
+        Column::detail("digest"),
+        Column::detail("from"),
+    ]);
     let mut list = Vec::new();
-    for DatasetConfig { name, options, .. } in chosen {
+    let mut found = String::new();
+    for DatasetConfig { name, options, plugin } in chosen {
         let dataset = plugin::dataset(&name, &options, &sources)?;
         let label = dataset_label(&name, &options);
         let counts = [Split::Train, Split::Validation, Split::Test].map(|split| dataset.len(split));
+        // Whoever brings data wants to see that they are understood; of others, papers tell.
+        let understood = match plugin.own {
+            Some(_) => understood(&*dataset)?,
+            None => Vec::new(),
+        };
         list.push(json!({
             "name": name,
             "options": options,
+            "understood": understood,
             "train": counts[0],
             "validation": counts[1],
             "test": counts[2],
@@ -192,15 +216,94 @@ fn verify(args: &DataVerifyArgs) -> Result<Exit> {
         for warning in dataset.warnings() {
             output::note(&format!("warning: {warning}"));
         }
+        if !understood.is_empty() {
+            found.push_str(&block(&label, &understood, output::text_width()));
+        }
         let mut cells = vec![label];
         cells.extend(counts.map(|count| count.to_string()));
-        cells.extend([dataset.digest().to_owned(), dataset.origin().to_owned()]);
+        let short = dataset.digest().chars().take(DIGITS).collect();
+        cells.extend([short, dataset.origin().to_owned()]);
         table.row(cells);
     }
     if args.json {
         output::print_json(&json!({ "datasets": list }))?;
     } else {
-        output::print(&table.to_string())?;
+        output::print(&format!("{table}{found}"))?;
     }
     Ok(Exit::Success)
+}
+
+/// What a data set holds, a line each.
+///
+/// # Errors
+/// If its rows cannot be read.
+fn understood(dataset: &dyn Dataset) -> Result<Vec<String>> {
+    let mut lines = dataset.understood();
+    if let Task::Classification { classes } = dataset.task() {
+        let mut counts = vec![0_usize; usize::try_from(classes).unwrap_or_default()];
+        let rows: Vec<i64> = (0..dataset.len(Split::Train) as i64).collect();
+        for rows in rows.chunks(CHUNK) {
+            let target = dataset.batch(Split::Train, rows, Device::Cpu)?.target;
+            for class in Vec::<i64>::try_from(&target)? {
+                let class = usize::try_from(class).unwrap_or(usize::MAX);
+                if let Some(count) = counts.get_mut(class) {
+                    *count += 1;
+                }
+            }
+        }
+        let name =
+            |class| dataset.class_name(class).map_or_else(|| class.to_string(), str::to_owned);
+        lines.push(classes_line(&counts, name));
+    }
+    lines.push(match dataset.input() {
+        InputShape::Image { channels: 1, height: 1, width } => format!("inputs: {width} numbers"),
+        InputShape::Image { channels, height, width } => {
+            let colours = if channels == 1 { "channel" } else { "channels" };
+            format!("images: {height} × {width} pixels, {channels} {colours}")
+        }
+        InputShape::Tokens { vocabulary, length } => {
+            format!("tokens: {length} of each sample, from a vocabulary of {vocabulary}")
+        }
+    });
+    Ok(lines)
+}
+
+/// Such as `2 classes, with so many training samples: cat 40, dog 38`.
+fn classes_line(counts: &[usize], name: impl Fn(usize) -> String) -> String {
+    let shown = counts.iter().enumerate().take(CLASSES);
+    let mut shown: Vec<String> =
+        shown.map(|(class, count)| format!("{} {count}", name(class))).collect();
+    if let Some(more @ 1..) = counts.len().checked_sub(CLASSES) {
+        shown.push(format!("and {more} more"));
+    }
+    let all =
+        if counts.len() == 1 { "1 class".to_owned() } else { format!("{} classes", counts.len()) };
+    format!("{all}, with so many training samples: {}", shown.join(", "))
+}
+
+/// A data set with what was understood of it, in lines of at most `width` characters.
+fn block(label: &str, lines: &[String], width: usize) -> String {
+    let mut text = format!("\n{}", hanging(label, "", "  ", width));
+    lines.iter().for_each(|line| text.push_str(&hanging(line, "  ", "    ", width)));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_understood_fits_the_width() {
+        let counts: Vec<usize> = (1..=12).collect();
+        let classes = classes_line(&counts, |class| format!("c{class}"));
+        let lines = ["column of the classes: kind".to_owned(), classes];
+        assert_eq!(
+            block("csv:wine@e4c94526", &lines, 60),
+            "\ncsv:wine@e4c94526\n  \
+               column of the classes: kind\n  \
+               12 classes, with so many training samples: c0 1, c1 2, c2\n    \
+                 3, c3 4, c4 5, c5 6, c6 7, c7 8, c8 9, c9 10, and 2 more\n"
+        );
+        assert!(classes_line(&[3], |_| "x".to_owned()).starts_with("1 class, "));
+    }
 }

@@ -42,6 +42,9 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit> {
         bytes(compressed),
         percent(compressed as f64 / dense.max(1) as f64),
     ));
+    if matches!(args.format, ExportFormat::Csr) && compressed >= dense {
+        output::note("dense tensors are smaller here: leave --format csr out");
+    }
     output::print(&format!("{}\n", path.display()))?;
     Ok(Exit::Success)
 }

@@ -211,7 +211,7 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
         output::note(&words);
     }
     // JSON has the trials' results, reports or not.
-    let Ending { ended, failed, reasons } = if args.no_report && !args.json {
+    let Ending { ended, failed, untrained, reasons } = if args.no_report && !args.json {
         let others = to_execute.iter().chain(checked.refused.iter().map(|(spec, _)| spec));
         count_ended(&store, grid, &done, others, args.quiet)?
     } else {
@@ -220,9 +220,10 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
     let refused = checked.refused.len();
     if failed > refused {
         output::note(&format!(
-            "{} of {} failed; {reasons}, and --rerun failed trains again what failed",
+            "{} of {} failed; {reasons}{}",
             failed - refused,
-            count(ended, "trial")
+            count(ended, "trial"),
+            next_step(failed - refused, untrained),
         ));
     }
     if refused > 0 {
@@ -241,6 +242,8 @@ struct Ending {
     ended: usize,
     /// Those that do not count as trained.
     failed: usize,
+    /// Those of them that diverged or collapsed, and would again.
+    untrained: usize,
     /// Where to read why.
     reasons: &'static str,
 }
@@ -257,6 +260,7 @@ fn count_ended<'a>(
     let mut ending = Ending {
         ended: done.len(),
         failed: done.iter().filter(|(_, status)| *status != Status::Finished).count(),
+        untrained: done.iter().filter(|(_, status)| would_repeat(*status)).count(),
         reasons: "`harness report` shows why",
     };
     for spec in others {
@@ -264,6 +268,7 @@ fn count_ended<'a>(
             ending.ended += 1;
             let is_trained = grid.analysis.counts_as_trained(&spec.dataset, status, collapse);
             ending.failed += usize::from(!is_trained);
+            ending.untrained += usize::from(!is_trained && would_repeat(status));
         }
     }
     if !quiet && ending.ended > 0 {
@@ -288,6 +293,7 @@ fn conclude(
         !grid.analysis.counts_as_trained(&spec.dataset, *status, *collapse)
     };
     let failed = records.iter().filter(is_failed).count();
+    let untrained = records.iter().filter(is_failed).filter(|it| would_repeat(it.status)).count();
     let mut files = Vec::new();
     if !records.is_empty() {
         let folder = default_folder(store.root());
@@ -310,7 +316,25 @@ fn conclude(
             "files": files,
         }))?;
     }
-    Ok(Ending { ended: records.len(), failed, reasons: "the reasons stand in the report" })
+    let reasons = "the reasons stand in the report";
+    Ok(Ending { ended: records.len(), failed, untrained, reasons })
+}
+
+/// Does it end so whenever it is trained? The same seed sees the same data.
+fn would_repeat(status: Status) -> bool {
+    matches!(status, Status::Diverged | Status::Collapsed)
+}
+
+/// What can be done about `failed` trials, of which `untrained` would fail again.
+fn next_step(failed: usize, untrained: usize) -> String {
+    let others = ", and --rerun failed trains the others again";
+    let settings = "another --learning-rate, a smaller --batch-size or more --epochs may help what \
+                    diverged or collapsed, which the same settings would repeat";
+    match (untrained, failed > untrained) {
+        (0, _) => ", and --rerun failed trains again what failed".to_owned(),
+        (_, false) => format!("; {settings}"),
+        (_, true) => format!("; {settings}{others}"),
+    }
 }
 
 /// Where the trials stand, and what they are built from. A dry run shows all of them, so it needs

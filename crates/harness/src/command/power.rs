@@ -8,7 +8,7 @@ use std::path::Path;
 
 use dst_analysis::{Analysis, Margin};
 use dst_core::plugin::{Plugin, StrategyPlugin};
-use dst_core::{Error, Result};
+use dst_core::{Error, Metric, Result};
 use dst_settings::{ResolvedSettings, axis};
 use serde_json::{Value, json};
 
@@ -165,7 +165,7 @@ fn useless(root: &Path, planned: &[PlannedCandidate]) -> Error {
 }
 
 /// What is planned for, in two sentences.
-fn question_text(question: &Question) -> String {
+fn question_text(question: &Question, metric: Option<Metric>) -> String {
     let Question { effect, margin, power, alpha, comparisons, level, .. } = question;
     let mut text = format!(
         "Seeds to detect a difference of {effect} with probability {power} by a two-sided paired t test"
@@ -186,7 +186,14 @@ fn question_text(question: &Question) -> String {
             significant(*level)
         ),
     };
-    text.push_str(". All are in units of the metric: 0.005 is half a point.");
+    text.push_str(match metric {
+        Some(Metric::Accuracy) => ". All are in units of the metric: 0.005 is half a point.",
+        Some(Metric::LogLikelihood) => {
+            ". All are in units of the log-likelihood: 0.005 is half a percent of the perplexity."
+        }
+        Some(_) => ". All are in units of the metric.",
+        None => ". All are in units of the metric: of an accuracy, 0.005 is half a point.",
+    });
     wrapped(&text, "", output::text_width())
 }
 
@@ -209,7 +216,7 @@ fn stated_text(plan: &Plan, question: &Question) -> String {
         detectable.row([row.seeds.to_string(), significant(row.difference)]);
     }
     let notes = wrapped(&floor(question), "", output::text_width());
-    format!("{}\n{seeds}\n{detectable}\n{notes}", question_text(question))
+    format!("{}\n{seeds}\n{detectable}\n{notes}", question_text(question, None))
 }
 
 fn pilot_text(planned: &[PlannedCandidate]) -> String {
@@ -217,18 +224,27 @@ fn pilot_text(planned: &[PlannedCandidate]) -> String {
     let mut questions: Vec<&Question> =
         planned.iter().filter_map(PlannedCandidate::question).collect();
     questions.dedup();
+    let mut metrics: Vec<Metric> = planned.iter().map(|planned| planned.pilot.metric).collect();
+    metrics.dedup();
+    let shared = match metrics[..] {
+        [one] => Some(one),
+        _ => None,
+    };
     let mut text = match questions[..] {
-        [one] => question_text(one),
+        [one] => question_text(one, shared),
         _ => String::new(),
     };
     for here in planned.chunk_by(|first, second| first.pilot.place == second.pilot.place) {
         let pilot = &here[0].pilot;
-        let _ = write!(text, "\n{}, {}\n", pilot.place, pilot.metric.title());
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let _ = writeln!(text, "{}, {}", pilot.place, pilot.metric.title());
         if questions.len() > 1
             && let Some(question) = here.iter().find_map(PlannedCandidate::question)
         {
-            let _ =
-                writeln!(text, "{}{}", question_text(question), wrapped(&floor(question), "", 100));
+            let floor = wrapped(&floor(question), "", output::text_width());
+            let _ = writeln!(text, "{}{floor}", question_text(question, Some(pilot.metric)));
         }
         text.push_str(&place_text(here));
     }
@@ -271,7 +287,8 @@ fn place_text(here: &[PlannedCandidate]) -> String {
         let (question, plan) = match plan {
             Ok(both) => both,
             Err(reason) => {
-                let _ = writeln!(gaps, "{}: {reason}", pilot.candidate);
+                let words = format!("{}: {reason}", pilot.candidate);
+                gaps.push_str(&wrapped(&words, "", output::text_width()));
                 continue;
             }
         };
@@ -296,12 +313,12 @@ fn place_text(here: &[PlannedCandidate]) -> String {
         let _ = write!(text, "{seeds}\n{detectable}");
     }
     if let Some((count, seconds)) = all_seconds(here) {
-        let _ = write!(
-            text,
-            "\n{count} seeds of every strategy here and its control: {} more of training, one \
-             trial after the other\n",
+        let words = format!(
+            "{count} seeds of every strategy here and its control: {} more of training, one trial after \
+             the other, and the time to start each of them and to load its data",
             span(seconds)
         );
+        let _ = write!(text, "\n{}", wrapped(&words, "", output::text_width()));
     }
     if !gaps.is_empty() {
         let _ = write!(text, "\n{gaps}");
@@ -376,7 +393,6 @@ fn significant(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dst_core::Metric;
 
     fn planned(differences: &[f64], candidate: &str) -> PlannedCandidate {
         among(1, Some(0.004), differences, candidate)

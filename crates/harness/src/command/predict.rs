@@ -35,6 +35,12 @@ pub(super) fn run(args: &PredictArgs) -> Result<Exit> {
     let store = Store::open(&execution.store)?;
     execution.own_data = store.own_data()?;
     let id = store.find(&args.trial)?;
+    if args.files.is_empty() && args.split.is_none() {
+        return Err(Error::usage("nothing is named that could be predicted").hint(
+            "name files, such as image.png or table.csv, or pass --split test for the test samples of \
+             the data set",
+        ));
+    }
     let (spec, weights) = (store.spec(&id)?, store.weights(&id)?);
     let stored = match args.split {
         Some(PredictedSplit::Test) => store.record(&id)?.and_then(|record| record.predictions),
@@ -152,7 +158,13 @@ impl Inputs {
     fn read(files: &[PathBuf], dataset: &dyn Dataset, device: Device) -> Result<Self> {
         let (mut names, mut batches, mut images) = (Vec::new(), Vec::new(), Vec::new());
         for file in files {
-            let samples = dataset.read_samples(file, device)?;
+            let samples =
+                dataset.read_samples(file, device).map_err(|error| match file.exists() {
+                    true => error,
+                    false => {
+                        error.hint("relative paths begin in the folder where the command is typed")
+                    }
+                })?;
             let path = file.display();
             let positions = samples.positions.iter();
             match samples.positions.is_empty() {

@@ -88,8 +88,10 @@ pub(super) fn check(
         })?;
         warnings.extend(loaded.dataset.warnings().iter().cloned());
         let seed = kinds.values().next().map_or(0, |first| first.seed);
-        let estimator = Estimator::new(&*loaded.architecture, &*loaded.dataset, seed)
-            .map_err(|error| error.at(network.to_string()))?;
+        let estimator =
+            Estimator::new(&*loaded.architecture, &*loaded.dataset, seed).map_err(|error| {
+                other_model(error, kinds.values().next().copied()).at(network.to_string())
+            })?;
         warnings.extend(estimator.caution().map(|caution| format!("{network}: {caution}")));
         for (kind, spec) in kinds {
             let estimate = match estimate(spec, &estimator) {
@@ -119,6 +121,18 @@ pub(super) fn check(
         }
     }
     Ok(checked)
+}
+
+/// Names the model that the data set has of its own, if the present one cannot take its samples.
+fn other_model(error: Error, spec: Option<&TrialSpec>) -> Error {
+    let plugin = spec.and_then(|spec| Some((spec, own_data::plugin_of(&spec.dataset).ok()?)));
+    match plugin.filter(|(spec, plugin)| spec.model_name() != plugin.model) {
+        Some((_, plugin)) if error.kind() == ErrorKind::Usage => error.also(&format!(
+            "{} is trained with {} unless another model is named",
+            plugin.name, plugin.model
+        )),
+        _ => error,
+    }
 }
 
 /// What is built once.

@@ -277,23 +277,21 @@ fn looks(study: &Study<'_>) -> Seen {
         .collect()
 }
 
-/// The files, those in folders of the report counted.
+/// The pages that people open first, and how many files are beside them.
 fn listed(files: &[PathBuf], folder: &Path) -> String {
-    let mut text = String::from("\nFiles:\n");
-    let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    for path in files {
-        let inside = path.strip_prefix(folder).unwrap_or(path);
-        match inside.components().next() {
-            Some(first) if inside.components().count() > 1 => {
-                *folders.entry(folder.join(first)).or_default() += 1;
-            }
-            _ => {
-                let _ = writeln!(text, "  {}", path.display());
-            }
-        }
+    let is_page = |path: &&PathBuf| {
+        path.parent() == Some(folder) && path.extension().is_some_and(|ending| ending == "html")
+    };
+    let mut pages: Vec<&PathBuf> = files.iter().filter(is_page).collect();
+    if pages.is_empty() {
+        pages.extend(files.first());
     }
-    for (path, count) in folders {
-        let _ = writeln!(text, "  {} ({count} files)", path.display());
+    let mut text = String::from("\nFiles:\n");
+    for page in &pages {
+        let _ = writeln!(text, "  {}", page.display());
+    }
+    if let Some(more @ 1..) = files.len().checked_sub(pages.len()) {
+        let _ = writeln!(text, "  and {} in {}", count(more, "more file"), folder.display());
     }
     text
 }

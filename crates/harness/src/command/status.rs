@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anstream::adapter::strip_str;
 use anstyle::Style;
 use dst_analysis::Analysis;
 use dst_analysis::format::{count, percent};
@@ -27,7 +28,7 @@ use crate::output::{self, style_of};
 use crate::progress::span;
 use crate::screen::Screen;
 use crate::table::{Cell, Column, TerminalTable};
-use crate::text::hanging;
+use crate::text::{hanging, length};
 use dst_executor::Exit;
 use dst_executor::slurm::QueuedTask;
 use dst_store::clock;
@@ -170,6 +171,11 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// Is it of the same data set and model?
+    fn is_at(&self, other: &Group<'_>) -> bool {
+        self.dataset == other.dataset && self.model == other.model
+    }
+
     fn counts(&self) -> Counts {
         Counts::of(self.trials.iter().copied())
     }
@@ -253,12 +259,30 @@ fn text(store: &Store, trials: &[Trial], width: usize) -> String {
     text
 }
 
-/// One row for each group; columns that would be empty are left out.
+/// One row for each group; columns that would be empty are left out. Where one table is too wide, each
+/// data set and model has its own.
 fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
     let groups = groups(trials, labels);
-    let counts: Vec<Counts> = groups.iter().map(Group::counts).collect();
-    let scores: Vec<Option<Score>> = groups.iter().map(Group::score).collect();
     let workers = workers(trials);
+    let whole = table_of(&groups.iter().collect::<Vec<_>>(), labels, workers, width);
+    let fits = |text: &str| text.lines().all(|line| length(&strip_str(line).to_string()) <= width);
+    if fits(&whole) {
+        return whole;
+    }
+    let mut places: Vec<Vec<&Group<'_>>> = Vec::new();
+    for group in &groups {
+        match places.iter_mut().find(|place| place[0].is_at(group)) {
+            Some(place) => place.push(group),
+            None => places.push(vec![group]),
+        }
+    }
+    let tables = places.iter().map(|groups| table_of(groups, labels, workers, width));
+    tables.collect::<Vec<_>>().join("\n")
+}
+
+fn table_of(groups: &[&Group<'_>], labels: &Labels, workers: usize, width: usize) -> String {
+    let counts: Vec<Counts> = groups.iter().map(|group| group.counts()).collect();
+    let scores: Vec<Option<Score>> = groups.iter().map(|group| group.score()).collect();
     let remaining_times: Vec<Option<RemainingTime>> =
         groups.iter().map(|group| group.remaining(workers)).collect();
     let has = |number: fn(&Counts) -> usize| counts.iter().any(|counts| number(counts) > 0);
@@ -266,19 +290,19 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
     let all_accuracy = scores.iter().flatten().all(|score| score.metric == Metric::Accuracy);
 
     // What all rows share stands above them once.
-    let first = &groups[0];
-    let is_here = |group: &Group<'_>| group.dataset == first.dataset && group.model == first.model;
-    let one_place = groups.iter().all(is_here);
+    let first = groups[0];
+    let one_place = groups.iter().all(|group| group.is_at(first));
     let mut text = String::new();
     let mut columns = Vec::new();
     if one_place {
-        let _ = writeln!(text, "{}, {}\n", first.dataset, first.model);
+        let place = format!("{}, {}", first.dataset, first.model);
+        let _ = writeln!(text, "{}", hanging(&place, "", "  ", width));
     } else {
         columns.extend([Column::new("data set"), Column::new("model")]);
     }
     columns.extend([Column::new("strategy"), Column::new("sparsity")]);
     if labels.has_training() {
-        columns.push(Column::new("training"));
+        columns.push(Column::detail("training"));
     }
     columns.extend([Column::ornament(""), Column::new("finished")]);
     let counted: Vec<(&str, Counted)> = [
@@ -299,7 +323,7 @@ fn table(trials: &[Trial], labels: &Labels, width: usize) -> String {
     // After the score, because details go from the right, and these follow from what is finished.
     columns.extend(counted.iter().map(|(title, _)| Column::detail(*title)));
     if remaining_times.iter().any(Option::is_some) {
-        columns.push(Column::new("left"));
+        columns.push(Column::detail("left"));
     }
 
     let mut table = TerminalTable::new(&columns);

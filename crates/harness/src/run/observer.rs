@@ -164,10 +164,12 @@ impl<S: Fn() -> bool, T: Fn() -> bool> Observer for Recorder<'_, S, T> {
         self.layers = layers.to_vec();
         self.ages = ages.to_vec();
         if let Some(last) = history.last() {
-            let validation = match (last.validation.accuracy, last.validation.pearson) {
-                (Some(accuracy), _) => format!("accuracy {accuracy:.4}"),
-                (None, Some(pearson)) => format!("Pearson correlation {pearson:.4}"),
-                (None, None) => format!("loss {:.4}", last.validation.loss),
+            let of = &last.validation;
+            let validation = match (of.shown_accuracy(), of.perplexity(), of.pearson) {
+                (Some(accuracy), ..) => format!("accuracy {accuracy:.4}"),
+                (_, Some(perplexity), _) => format!("perplexity {perplexity:.4}"),
+                (.., Some(pearson)) => format!("Pearson correlation {pearson:.4}"),
+                _ => format!("loss {:.4}", of.loss),
             };
             super::log(&format!(
                 "epoch {}: training loss {:.4}, validation {validation}, {:.1} s",

@@ -4,10 +4,7 @@ use serde_json::{Value, json};
 
 use super::group::seeds;
 use super::unmatched::Unmatched;
-use crate::text::wrapped;
-
-/// Lines are at most this long.
-const WIDTH: usize = 100;
+use crate::text::{hanging, wrapped};
 
 /// Rows of trials without a partner that people read; JSON has all.
 const MOST: usize = 12;
@@ -27,8 +24,8 @@ pub(super) struct Remarks {
 }
 
 impl Remarks {
-    /// For people. `sides` are as they were typed.
-    pub(super) fn text(&self, sides: [&str; 2]) -> String {
+    /// For people, in lines of at most `width` characters. `sides` are as they were typed.
+    pub(super) fn text(&self, sides: [&str; 2], width: usize) -> String {
         let mut text = String::new();
         let (training, others): (Vec<&str>, Vec<&str>) =
             self.differing.iter().map(String::as_str).partition(|text| text.starts_with(TRAINING));
@@ -37,11 +34,11 @@ impl Remarks {
         for (what, list) in [("trained", training), ("are set up", others)] {
             if !list.is_empty() {
                 let line = format!("The two {what} differently: {}.", list.join("; "));
-                text.push_str(&wrapped(&line, "", WIDTH));
+                text.push_str(&wrapped(&line, "", width));
             }
         }
         for note in &self.notes {
-            text.push_str(&wrapped(&format!("note: {note}"), "", WIDTH));
+            text.push_str(&wrapped(&format!("note: {note}"), "", width));
         }
         if !self.unmatched.is_empty() {
             let total: usize = self.unmatched.iter().map(|trials| trials.seeds.len()).sum();
@@ -55,7 +52,7 @@ impl Remarks {
                     count(trials.seeds.len()),
                     trials.reason
                 );
-                text.push_str(&wrapped(&line, "  ", WIDTH));
+                text.push_str(&hanging(&line, "  ", "    ", width));
             }
             if let Some(more) = self.unmatched.len().checked_sub(MOST).filter(|more| *more > 0) {
                 text.push_str(&format!("  and {more} more; --json lists all\n"));
@@ -92,6 +89,7 @@ fn count(trials: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::length;
 
     #[test]
     fn trials_without_a_partner_are_listed_with_counts_and_reasons() {
@@ -110,7 +108,7 @@ mod tests {
             unmatched: vec![unmatched(0, &[0, 1, 2]), unmatched(1, &[7])],
         };
         assert_eq!(
-            remarks.text(["a.csv", "b.csv"]),
+            remarks.text(["a.csv", "b.csv"], 100),
             "The two trained differently: epochs: 2 against 1.\n\
              The two are set up differently: drop_fraction: 0.3 against 0.1.\n\
              note: taken for one strategy: SET against set\n\
@@ -121,8 +119,10 @@ mod tests {
         );
         let json = remarks.unmatched_json(["a.csv", "b.csv"]);
         assert_eq!((&json[1]["side"], &json[1]["seeds"]), (&json!("b.csv"), &json!([7])));
+        let narrow = remarks.text(["a.csv", "b.csv"], 60);
+        assert!(narrow.lines().all(|line| length(line) <= 60), "{narrow}");
         remarks.unmatched = (0..20).map(|seed| unmatched(0, &[seed])).collect();
-        assert!(remarks.text(["a", "b"]).ends_with("  and 8 more; --json lists all\n"));
-        assert_eq!(Remarks::default().text(["a", "b"]), "");
+        assert!(remarks.text(["a", "b"], 100).ends_with("  and 8 more; --json lists all\n"));
+        assert_eq!(Remarks::default().text(["a", "b"], 100), "");
     }
 }

@@ -73,7 +73,7 @@ fn names_in_another_spelling_are_matched_and_said() {
 fn a_missing_score_leaves_its_pair_out() {
     let (comparisons, remarks) = compare(OURS.as_bytes(), MISSING.as_bytes(), "").unwrap();
     assert_eq!(comparisons, all(5));
-    let text = remarks.text(["ours.csv", "theirs.csv"]);
+    let text = remarks.text(["ours.csv", "theirs.csv"], 100);
     assert!(text.contains("Not compared (6 trials):"), "{text}");
     assert!(
         text.contains(
@@ -92,10 +92,12 @@ fn what_has_no_partner_is_listed() {
     let theirs = rows(FLOAT32, |line| !line.contains(",set,") && !line.contains(",5,"));
     let (comparisons, remarks) = compare(OURS.as_bytes(), theirs.as_bytes(), "").unwrap();
     assert_eq!(comparisons, all(5)[..2]);
-    let text = remarks.text(["ours.csv", "theirs.csv"]);
+    let text = remarks.text(["ours.csv", "theirs.csv"], 100);
     assert!(text.contains("Not compared (8 trials):"), "{text}");
     assert!(
-        text.contains("ours.csv: set at 0.9 on mnist, seeds 0..=5 (6 trials): no set there"),
+        text.contains(
+            "ours.csv: set at 0.9 on mnist, seeds 0..=5 (6 trials): the other side has no set"
+        ),
         "{text}"
     );
 }

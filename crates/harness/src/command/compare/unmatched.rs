@@ -37,12 +37,12 @@ pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
     let spec = &group.spec;
     left.retain(|other| other.spec.dataset_label() == spec.dataset_label());
     if left.is_empty() {
-        return format!("no data set {} there", spec.dataset_label());
+        return format!("the other side was not trained on {}", spec.dataset_label());
     }
     if rule.same_strategy {
         left.retain(|other| other.spec.strategy_name() == spec.strategy_name());
         if left.is_empty() {
-            return format!("no {} there", spec.strategy_name());
+            return format!("the other side has no {}", spec.strategy_name());
         }
     }
     left.retain(|other| {
@@ -51,7 +51,7 @@ pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
             || other.spec.model_label() == spec.model_label()
     });
     if left.is_empty() {
-        return format!("no model {} there", spec.model_label());
+        return format!("the other side has no model {}", spec.model_label());
     }
     let mut sparsities: Vec<f64> = left.iter().map(|other| other.spec.sparsity).collect();
     sparsities.sort_by(f64::total_cmp);
@@ -60,7 +60,7 @@ pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
         return "the other side has the same trials".to_owned();
     }
     let texts: Vec<String> = sparsities.iter().map(f64::to_string).collect();
-    format!("no sparsity {} there, only {}", spec.sparsity, texts.join(", "))
+    format!("the other side has no sparsity {}, only {}", spec.sparsity, texts.join(", "))
 }
 
 /// That two trials saw different data or started from different weights, if both tell it.

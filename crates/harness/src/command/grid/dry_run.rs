@@ -18,6 +18,7 @@ use crate::command::standing::{Standing, Standings};
 use crate::command::{expectation, preflight};
 use crate::output;
 use crate::table::{Column, TerminalTable};
+use crate::text::wrapped;
 use dst_executor::Exit;
 
 pub(super) fn run(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> {
@@ -56,11 +57,12 @@ pub(super) fn run(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Resu
             _ => format!("; {}", expected.unwrap_or_else(unknown)),
         };
         output::print(&planned.table(&labels).to_string())?;
-        output::print(&format!(
-            "\n{}, {to_do} to train, {} FLOPs{time}\n",
+        let words = format!(
+            "{}, {to_do} to train, {} FLOPs{time}",
             count(grid.trials.len(), "trial"),
             operations(total)
-        ))?;
+        );
+        output::print(&format!("\n{}", wrapped(&words, "", output::text_width())))?;
     }
     Ok(Exit::Success)
 }

@@ -67,8 +67,11 @@ pub(in crate::command) fn advice(grid: &GridConfig) -> Result<Advice> {
         None => list.push((words, vec![place.to_owned()])),
     };
     for (place, family) in families(&trials, control) {
-        // Without its control, nothing is compared.
-        if family.comparisons == 0 || family.control_tries == 0 {
+        if family.comparisons == 0 {
+            continue;
+        }
+        if family.control_tries == 0 {
+            say(&mut warnings, without_control(&trials, control), &place);
             continue;
         }
         if let Some(words) = undecidable(&family, analysis) {
@@ -84,6 +87,21 @@ pub(in crate::command) fn advice(grid: &GridConfig) -> Result<Advice> {
         list.into_iter().map(|(words, places)| format!("{}: {words}", listed(&places))).collect()
     };
     Ok(Advice { warnings: spoken(warnings), notes: spoken(notes) })
+}
+
+/// Without its control, nothing is compared.
+fn without_control(trials: &[TrialSpec], control: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in trials.iter().map(TrialSpec::strategy_name).chain([control]) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    format!(
+        "nothing will be judged, because no trial of the control {control} is part of this grid: pass \
+         --strategies {}, or name another control with --control",
+        names.join(",")
+    )
 }
 
 /// By data set and model, in their order.

@@ -61,14 +61,20 @@ fn unchanged(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> B
             && reached
     });
     let words = still.map(|(spec, _)| {
+        let name = spec.strategy_name();
+        let how = match spec.strategy.get("interval") {
+            Some(_) => format!(
+                "pass --set '*.interval=5%', an update in every twentieth of the training, or see \
+                 {name}.begin and {name}.end"
+            ),
+            None => format!("`harness describe {name}` has its parameters"),
+        };
         format!(
             "{} on {}, {} will never change a connection, because none of its updates falls into \
-             the training: see {name}.interval (10% is one in every tenth of it), {name}.begin and \
-             {name}.end",
+             the training: {how}",
             labels.strategy(spec),
             spec.dataset_label(),
             labels.model(spec),
-            name = spec.strategy_name(),
         )
     });
     words.collect()
@@ -83,7 +89,7 @@ fn unreached(trials: &[TrialSpec], estimates: &[Estimate], labels: &Labels) -> B
     let words = pairs.map(|(spec, estimate)| {
         let why = match spec.strategy.get("interval") {
             Some(_) => format!(
-                "because its updates are too few: shorten {}.interval, or train longer",
+                "because its updates are too few: shorten it with --set {}.interval=5%, or train longer",
                 spec.strategy_name()
             ),
             None if matches!(estimate.updates, Forecast::Exactly(0))

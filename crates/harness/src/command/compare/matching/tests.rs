@@ -78,10 +78,10 @@ fn unmatched_trials_are_listed_with_the_reason() {
         [
             "1 dense on m 1: the other side has no such seed",
             "0 rigl at 0.9 on m 1: the other side has no such seed",
-            "0 set at 0.9 on m 0: no sparsity 0.9 there, only 0.5",
-            "0 set at 0.9 on x 0: no data set x there",
-            "1 set at 0.5 on m 0: no sparsity 0.5 there, only 0.9",
-            "1 snfs at 0.9 on m 3: no snfs there",
+            "0 set at 0.9 on m 0: the other side has no sparsity 0.9, only 0.5",
+            "0 set at 0.9 on x 0: the other side was not trained on x",
+            "1 set at 0.5 on m 0: the other side has no sparsity 0.5, only 0.9",
+            "1 snfs at 0.9 on m 3: the other side has no snfs",
         ]
     );
 }
