@@ -22,6 +22,7 @@ pub mod precision;
 pub mod predictions;
 pub mod record;
 pub mod registry;
+mod scores;
 pub mod span;
 pub mod task;
 pub mod text;
