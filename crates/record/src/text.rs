@@ -139,7 +139,7 @@ mod tests {
                 error.to_string(),
                 format!(
                     "this is {encoding} text, not UTF-8\n  save it as UTF-8, or run iconv -f \
-                     {encoding} -t UTF-8 'grid.toml' > 'utf8-grid.toml'"
+                     {encoding} -t UTF-8 'folder/grid.toml' > 'folder/utf8-grid.toml'"
                 )
             );
         }
