@@ -99,6 +99,6 @@ mod tests {
         assert!(many.contains("the training split has 7000 samples"), "{many}");
         assert_eq!(error(json!({ "zoom": 1 })), "mnist-10k: zoom = 1 is not in [0, 1)");
         assert!(error(json!({ "rotaion": 1 })).contains("did you mean 'rotation'"));
-        assert!(error(json!({ "flip": "often" })).contains("expected a boolean"));
+        assert!(error(json!({ "flip": "often" })).contains("expected true or false, not 'often'"));
     }
 }

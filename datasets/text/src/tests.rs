@@ -140,8 +140,8 @@ fn what_cannot_be_used_is_named() {
     contains(refusal("", json!({})), &["it is empty", "book.txt", "name a file with a text"]);
     contains(
         refusal("To be, or not to be", json!({})),
-        // Two bytes are a tenth of nineteen.
-        &["the training part has 15 tokens", "a window of 128", "needs 129", "text.context=14"],
+        // Two bytes are a tenth of nineteen, and the shortest part says how long the text must be.
+        &["the validation part has 2 tokens", "a window of 128", "needs 129", "about 1226 tokens"],
     );
     contains(
         refusal(counted(), json!({ "context": 500 })),

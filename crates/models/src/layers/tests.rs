@@ -285,7 +285,7 @@ fn what_cannot_be_is_refused_with_its_place() {
     );
     for (layers, expected) in [
         (json!([]), "layers: layers = [] has no layer\n  write them into a file"),
-        (json!(3), "layers: invalid type: integer `3`"),
+        (json!(3), "layers: expected a list, not 3"),
         (json!(["relu"]), "layers: layers[0]: \"relu\" is no table\n  write a layer as a table"),
         (json!([{ "outputs": 3 }]), "layers[0]: the layer has no kind\n  known: conv, dropout"),
         (json!([{ "kind": 3 }]), "layers[0]: kind = 3 is no text"),

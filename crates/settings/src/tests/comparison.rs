@@ -172,7 +172,7 @@ fn the_analysis_has_flags() {
         ("--test wilcoxn", "--test: unknown test 'wilcoxn'\n  did you mean 'wilcoxon'"),
         ("--correction hlm", "--correction: unknown correction 'hlm'\n  did you mean 'holm'"),
         ("--looks 6,6", "--looks: analysis.looks = [6, 6] does not rise"),
-        ("--looks six", "--looks: expected a list, not 'six'"),
+        ("--looks six", "--looks: expected a whole number from 0 on, not 'six'"),
         ("--alpha 1e-300", "--alpha: analysis.alpha = 1e-300 is not in [1e-9, 0.5)"),
         ("--alpha 0.5", "--alpha: analysis.alpha = 0.5 is not in"),
         ("--margin half", "--margin: 'half' is no margin"),
