@@ -118,7 +118,7 @@ fn images_of_a_user_are_predicted_like_those_of_the_data_set() {
     assert!(message.contains("photo.png: this is not a whole PNG image"), "{message}");
     assert!(message.contains("and from IDX files of images"), "{message}");
     let message = sandbox.run(&format!("predict {}", kept[0])).refused(USAGE);
-    assert!(message.contains("<FILES>") || message.contains("FILES"), "{message}");
+    assert!(message.contains("name files") && message.contains("--split test"), "{message}");
 }
 
 /// Bytes of an image of the test set, from its normalised form.
