@@ -203,7 +203,7 @@ fn mistakes_are_named_before_anything_is_stored() {
         ("idx:empty", DATA, "has no file *train-images-idx3-ubyte"),
         ("text:empty", DATA, "empty has no train.txt"),
         ("text:none.txt", DATA, "text:none.txt: there is no such file or folder"),
-        ("text:bad.csv", DATA, "the training part has 12 tokens, and a window of 128"),
+        ("text:bad.csv", DATA, "the validation part has 1 token, and a window of 128"),
         ("cvs:iris.csv", USAGE, "did you mean csv:iris.csv or text-csv:iris.csv?"),
         ("iris.csv", USAGE, "did you mean csv:iris.csv or text-csv:iris.csv?"),
         ("./book.txt", USAGE, "did you mean text:./book.txt?"),

@@ -65,7 +65,7 @@ fn strategies_stores_and_files_are_compared() {
     fs::write(sandbox.path("dense.csv"), "dataset,strategy,seed,accuracy\nmnist-10k,rigl,0,0.5\n")
         .expect("room");
     let message = sandbox.run("compare runs dense.csv").refused(2);
-    assert!(message.contains("no sparsity 0.9 there, only 0"), "{message}");
+    assert!(message.contains("the other side has no sparsity 0.9, only 0"), "{message}");
     let longer = line.replace("--epochs 1", "--epochs 2");
     let longer = format!("grid --strategies set {longer} --store longer --no-report");
     let _ = sandbox.run(&longer).well();
