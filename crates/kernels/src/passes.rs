@@ -9,10 +9,10 @@ use crate::multiply::{Multiply, multiply};
 use crate::pattern::CACHE;
 use crate::plane::{Plane, Spots};
 use crate::team::Threads;
-use crate::tile::{GROUPS, Lines, Tile};
+use crate::tile::{GROUPS, Lines, MOST, Tile};
 use crate::vector::LANES;
 use crate::workspace::Buffer;
-use crate::{Error, Geometry, Pattern, Workspace};
+use crate::{Error, Pattern, Workspace};
 
 /// The most samples that are read where they are. With more, neighbouring features lie so far
 /// apart that they push each other out of the cache, and packing costs less.
@@ -62,7 +62,7 @@ impl Pattern {
         if let Some(bias) = bias {
             length("the bias", bias.len(), geometry.conv.out_channels)?;
         }
-        fits(geometry, batch)?;
+        self.check_batch(batch)?;
         length("x", x.len(), floats(geometry.input_count(), batch)?)?;
         length("y", y.len(), floats(geometry.output_count(), batch)?)?;
         let side = Side { plane: &self.input, floats: x, batch: batch * self.fold };
@@ -100,7 +100,7 @@ impl Pattern {
         let geometry = &self.geometry;
         length("values", values.len(), self.active_count())?;
         length("dy", dy.len(), floats(geometry.output_count(), batch)?)?;
-        fits(geometry, batch)?;
+        self.check_batch(batch)?;
         length("dx", dx.len(), floats(geometry.input_count(), batch)?)?;
         let side = Side { plane: &self.gradient, floats: dy, batch: batch * self.fold };
         let Workspace { level, threads, scratch } = workspace;
@@ -166,6 +166,22 @@ impl Pattern {
         self.correlate(workspace, self.dense(), true, x, dy, batch, dweight)
     }
 
+    /// Can tiles count the floats of one channel, of a side as it is and as it is packed?
+    fn check_batch(&self, batch: usize) -> Result<(), Error> {
+        let [height, width] = self.geometry.output_size();
+        let conv = &self.geometry.conv;
+        let pixels = (height * width).max(conv.height * conv.width) as u128;
+        let lines = self.input.lines().max(self.gradient.lines()) as u128;
+        // What is read in place or packed has lines of at most so many floats.
+        let longest = (pixels * batch as u128).max(lines * NEAR.max(MOST * LANES) as u128);
+        match u32::try_from(longest) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                Err(Error::TooLarge(format!("a batch of {batch} samples of {pixels} pixels")))
+            }
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the operands of a pass")]
     fn correlate(
         &self,
@@ -178,7 +194,7 @@ impl Pattern {
         into: &mut [f32],
     ) -> Result<(), Error> {
         let geometry = &self.geometry;
-        fits(geometry, batch)?;
+        self.check_batch(batch)?;
         length("x", x.len(), floats(geometry.input_count(), batch)?)?;
         length("dy", dy.len(), floats(geometry.output_count(), batch)?)?;
         into.fill(0.0);
@@ -256,16 +272,6 @@ fn floats(count: usize, batch: usize) -> Result<usize, Error> {
     match count.checked_mul(batch).and_then(|len| len.checked_mul(2 * size_of::<f32>() * LANES)) {
         Some(_) => Ok(count * batch),
         None => Err(Error::TooLarge(format!("a batch of {batch} samples of {count} floats"))),
-    }
-}
-
-/// Can tiles count the floats of one channel?
-fn fits(geometry: &Geometry, batch: usize) -> Result<(), Error> {
-    let [height, width] = geometry.output_size();
-    let pixels = (height * width).max(geometry.conv.height * geometry.conv.width);
-    match u32::try_from(pixels as u128 * batch as u128) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::TooLarge(format!("a batch of {batch} samples of {pixels} pixels"))),
     }
 }
 

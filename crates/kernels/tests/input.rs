@@ -79,6 +79,9 @@ fn slices_of_wrong_length_are_refused() {
     refused(pattern.bias_gradient(dy, *batch, &mut dbias[1..]), "the gradient of the bias");
     let overflow = pattern.forward(w, values, None, x, usize::MAX / 4, &mut y);
     assert!(matches!(overflow, Err(Error::TooLarge(_))));
+    // 64 bits count these, and the 32 bits of a place in a channel do not.
+    let overflow = pattern.forward(w, values, None, x, 1 << 29, &mut y);
+    assert!(matches!(overflow, Err(Error::TooLarge(_))), "{overflow:?}");
     let short = to_samples_innermost(w, &[0.0; 6], 4, &mut [0.0; 6]);
     refused(short, "the activations");
     let short = from_samples_innermost(w, &[0.0; 6], 0, &mut [0.0; 6]);
