@@ -5,8 +5,7 @@ use std::ops::Range;
 use crate::instructions::Level;
 use crate::list::List;
 use crate::tile::{
-    Ahead, FAR, Lines, MOST, NEAR, ROW_BLOCK, SQUARE, TILE, Tile, base, behind, check,
-    fetch_entries,
+    Ahead, Lines, ROW_BLOCK, TILE, Tile, base, behind, by_tile, check, fetch_entries,
 };
 use crate::vector::{LANES, Portable, Vector};
 
@@ -119,18 +118,7 @@ unsafe fn multiply_by<V: Vector>(
                         multiply_tile::<V, $groups, { $shape }>(job, block, tiles, y, row_len, sums)
                     };
                 }
-                match (tile.groups(), tile.shape()) {
-                    (1, _) => tile!(1, NEAR),
-                    (2, _) => tile!(2, FAR),
-                    (3, _) => tile!(3, FAR),
-                    (4, NEAR) => tile!(4, NEAR),
-                    (4, SQUARE) => tile!(4, SQUARE),
-                    (4, _) => tile!(4, FAR),
-                    _ if V::GROUPS < MOST => unreachable!("`check` saw no larger tile"),
-                    (_, NEAR) => tile!(8, NEAR),
-                    (_, SQUARE) => tile!(8, SQUARE),
-                    (_, _) => tile!(8, FAR),
-                }
+                by_tile!(tile, tile, V)
             }
         }
     }

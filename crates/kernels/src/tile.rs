@@ -147,6 +147,28 @@ pub(crate) const fn behind(shape: u8, j: usize) -> usize {
     }
 }
 
+/// Calls the macro `$run` with the numbers of groups and the shape of a tile, as constants: kernels are
+/// compiled for few groups, and for [`MOST`] where vectors of `$vector` have the registers.
+macro_rules! by_tile {
+    ($run:ident, $tile:expr, $vector:ty) => {
+        match ($tile.groups(), $tile.shape()) {
+            (1, _) => $run!(1, $crate::tile::NEAR),
+            (2, _) => $run!(2, $crate::tile::FAR),
+            (3, _) => $run!(3, $crate::tile::FAR),
+            (4, $crate::tile::NEAR) => $run!(4, $crate::tile::NEAR),
+            (4, $crate::tile::SQUARE) => $run!(4, $crate::tile::SQUARE),
+            (4, _) => $run!(4, $crate::tile::FAR),
+            _ if <$vector>::GROUPS < $crate::tile::MOST => {
+                unreachable!("`check` saw no larger tile")
+            }
+            (_, $crate::tile::NEAR) => $run!(8, $crate::tile::NEAR),
+            (_, $crate::tile::SQUARE) => $run!(8, $crate::tile::SQUARE),
+            (_, _) => $run!(8, $crate::tile::FAR),
+        }
+    };
+}
+pub(crate) use by_tile;
+
 /// The lines that a pass reads.
 #[derive(Clone, Copy)]
 pub(crate) struct Lines<'a> {

@@ -153,6 +153,9 @@ fn row(setup: &Setup<'_>, threads: usize, seconds: f64) -> Result<[Times; 4]> {
             break;
         }
         for (trainer, steps) in trainers.iter_mut().zip(&mut steps) {
+            // In a training, a step finds in the caches what the step before left there, and not what
+            // another network did.
+            trainer.step()?;
             let start = Instant::now();
             trainer.step()?;
             if turn >= WARM_UP {
