@@ -28,9 +28,9 @@ struct Case {
     mask: Vec<bool>,
     values: Vec<f32>,
     bias: Vec<f32>,
-    x: Vec<f32>,
-    y: Vec<f32>,
-    dx: Vec<f32>,
+    x: Aligned,
+    y: Aligned,
+    dx: Aligned,
     dvalues: Vec<f32>,
     dweight: Vec<f32>,
     dbias: Vec<f32>,
@@ -72,6 +72,38 @@ fn fractions(mut state: u64) -> impl FnMut() -> f32 {
     }
 }
 
+/// Floats that begin with a line of the cache, as tensors do: each vector would lie on two.
+struct Aligned {
+    floats: Vec<f32>,
+    start: usize,
+}
+
+impl Aligned {
+    const LINE: usize = 64;
+
+    fn new(from: &[f32]) -> Self {
+        let mut floats = vec![0.0; from.len() + Self::LINE / size_of::<f32>()];
+        let start = floats.as_ptr().align_offset(Self::LINE);
+        floats[start..][..from.len()].copy_from_slice(from);
+        floats.truncate(start + from.len());
+        Self { floats, start }
+    }
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.floats[self.start..]
+    }
+}
+
+impl std::ops::DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.floats[self.start..]
+    }
+}
+
 impl Case {
     fn new(
         name: &'static str,
@@ -92,9 +124,9 @@ impl Case {
             batch,
             values: floats(active),
             bias: floats(geometry.sizes().out_channels),
-            x: floats(geometry.input_count() * batch),
-            y: floats(geometry.output_count() * batch),
-            dx: floats(geometry.input_count() * batch),
+            x: Aligned::new(&floats(geometry.input_count() * batch)),
+            y: Aligned::new(&floats(geometry.output_count() * batch)),
+            dx: Aligned::new(&floats(geometry.input_count() * batch)),
             dvalues: floats(active),
             dweight: floats(weights),
             dbias: floats(geometry.sizes().out_channels),
