@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::Result;
-use crate::layers::{Builder, Conv2d, Linear, Pooling};
+use crate::layers::{BatchNorm2d, Builder, Conv2d, Linear, Pooling};
 use crate::origin::FromCrate;
 use crate::precision;
 use crate::strategy::GradientScope;
@@ -87,6 +87,11 @@ pub trait Backend: Debug {
                 input.avg_pool2d(window, window, [0, 0], false, true, None)
             }
         }
+    }
+
+    /// As [`BatchNorm2d::forward`], in the layout of the input.
+    fn batch_norm2d(&self, norm: &BatchNorm2d, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+        norm.by_libtorch(input, pass)
     }
 
     /// Tells the backend which entries of a weight are active (`Bool`, shape of the weight); all others

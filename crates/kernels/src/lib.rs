@@ -14,6 +14,7 @@
 //! | values out of a dense weight and into it | [`Pattern::gather`], [`Pattern::scatter`] |
 //! | values and moments after a change of the mask | [`Refit`] |
 //! | pooling | [`Pool2d`] |
+//! | batch normalisation | [`BatchNorm`] |
 //! | layouts | [`to_samples_innermost`], [`from_samples_innermost`] |
 //!
 //! # Layout
@@ -29,10 +30,11 @@
 //! rows of its own.
 //!
 //! # Unsafe code
-//! Intrinsics and unchecked reads are in the modules `vector`, `multiply`, `correlate` and `windows`,
-//! and in a few lines of `layout`. Each entry to them checks lengths and the largest offset of a list before it
-//! starts; lists can be built in `list` only.
+//! Intrinsics and unchecked reads are in the modules `vector`, `multiply`, `correlate`, `windows` and
+//! `channel`, and in a few lines of `layout`. Each entry to them checks lengths and the largest offset of
+//! a list before it starts; lists can be built in `list` only.
 
+mod channel;
 mod correlate;
 mod error;
 mod geometry;
@@ -40,6 +42,7 @@ mod instructions;
 mod layout;
 mod list;
 mod multiply;
+mod norm;
 mod passes;
 mod pattern;
 mod plane;
@@ -55,6 +58,7 @@ pub use error::Error;
 pub use geometry::{Conv2d, Geometry};
 pub use instructions::Instructions;
 pub use layout::{from_samples_innermost, to_samples_innermost};
+pub use norm::{BatchNorm, Moments};
 pub use pattern::Pattern;
 pub use pool::{Pool2d, Pooling};
 pub use refit::Refit;

@@ -7,7 +7,7 @@
 
 use std::hint::black_box;
 
-use dst_kernels::{Geometry, Pattern, Pool2d, Pooling, Workspace};
+use dst_kernels::{BatchNorm, Geometry, Pattern, Pool2d, Pooling, Workspace};
 
 #[test]
 fn no_instruction_stays_a_function() {
@@ -37,6 +37,20 @@ fn no_instruction_stays_a_function() {
         pool.forward(&mut workspace, &[2.0], 1, &mut out).unwrap();
         pool.input_gradient(&mut workspace, &[2.0], &[3.0], 1, &mut out).unwrap();
     }
+    let norm = BatchNorm { channels: 1, epsilon: 1.0 };
+    let moments = norm.forward(&mut workspace, &[2.0], &[1.0], &[0.0], &mut out).unwrap();
+    let [mut dx, mut dweight, mut dbias] = [[0.0]; 3];
+    norm.gradients(
+        &mut workspace,
+        &[2.0],
+        &[3.0],
+        &[1.0],
+        &moments,
+        &mut dx,
+        &mut dweight,
+        &mut dbias,
+    )
+    .unwrap();
 
     let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     // Both are put together here, or the program would have them as texts.

@@ -4,7 +4,7 @@ mod common;
 
 use common::Layer;
 use dst_kernels::{
-    Conv2d, Error, Geometry, Pool2d, Pooling, Workspace, from_samples_innermost,
+    BatchNorm, Conv2d, Error, Geometry, Pool2d, Pooling, Workspace, from_samples_innermost,
     to_samples_innermost,
 };
 
@@ -97,6 +97,55 @@ fn an_empty_batch_has_no_output_and_no_gradient() {
     assert!(results.y.is_empty() && results.dx.is_empty());
     assert_eq!((results.dvalues, results.dbias), (vec![0.0; 15], vec![0.0; 3]));
     to_samples_innermost(&mut Workspace::new(), &[], 0, &mut []).unwrap();
+}
+
+#[test]
+fn slices_that_are_no_whole_channels_are_not_normalised() {
+    let norm = BatchNorm { channels: 2, epsilon: 1e-5 };
+    let mut workspace = Workspace::new();
+    let mut forward = |norm: BatchNorm, x: usize, weight: usize, bias: usize, y: usize| {
+        let of = |len: usize| vec![1.0f32; len];
+        norm.forward(&mut workspace, &of(x), &of(weight), &of(bias), &mut of(y))
+    };
+    assert!(forward(norm, 6, 2, 2, 6).is_ok());
+    for (what, found) in [
+        ("x", forward(norm, 5, 2, 2, 5)),
+        ("the weight", forward(norm, 6, 3, 2, 6)),
+        ("the bias", forward(norm, 6, 2, 1, 6)),
+        ("y", forward(norm, 6, 2, 2, 4)),
+    ] {
+        assert!(
+            matches!(&found, Err(Error::Length { what: said, .. }) if *said == what),
+            "{found:?}"
+        );
+    }
+    let none = forward(BatchNorm { channels: 0, ..norm }, 0, 0, 0, 0);
+    assert!(matches!(none, Err(Error::Shape(_))));
+    let moments = forward(norm, 6, 2, 2, 6).unwrap();
+    let (six, mut dx, mut two) = ([1.0; 6], [0.0; 6], [0.0; 2]);
+    let weight = [1.0; 2];
+    let short = norm.gradients(
+        &mut workspace,
+        &six,
+        &six[..4],
+        &weight,
+        &moments,
+        &mut dx,
+        &mut two,
+        &mut [0.0; 2],
+    );
+    assert!(matches!(short, Err(Error::Length { what: "dy", .. })));
+    let short = norm.gradients(
+        &mut workspace,
+        &six,
+        &six,
+        &weight,
+        &moments,
+        &mut dx,
+        &mut two[..1],
+        &mut [0.0; 2],
+    );
+    assert!(matches!(short, Err(Error::Length { what: "the gradient of the weight", .. })));
 }
 
 #[test]

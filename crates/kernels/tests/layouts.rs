@@ -1,10 +1,11 @@
-//! Conversions of layouts, and pooling.
+//! What lies between layers: conversions of layouts, pooling and normalisation.
 
 mod common;
 
 use common::fractions;
 use dst_kernels::{
-    Instructions, Pool2d, Pooling, Workspace, from_samples_innermost, to_samples_innermost,
+    BatchNorm, Instructions, Moments, Pool2d, Pooling, Workspace, from_samples_innermost,
+    to_samples_innermost,
 };
 use proptest::prelude::*;
 
@@ -89,6 +90,82 @@ proptest! {
             prop_assert_eq!(&found_dx, &dx);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+    /// Values around 10, so that what cancels would show.
+    #[test]
+    fn batches_are_normalised_as_by_plain_loops_in_f64(
+        channels in 1usize..6,
+        values in prop_oneof![1usize..40, 1000usize..1100, Just(8192)],
+        constant in any::<bool>(),
+    ) {
+        let norm = BatchNorm { channels, epsilon: 1e-5 };
+        let mut x: Vec<f32> =
+            floats(channels * values, 4).iter().map(|value| 10.0 + value).collect();
+        if constant {
+            x[..values].fill(3.0);
+        }
+        let dy = floats(x.len(), 5);
+        let (weight, bias) = (floats(channels, 6), floats(channels, 7));
+        let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<f64>>();
+        let mut expected = [vec![], vec![], vec![], vec![], vec![], vec![]];
+        for channel in 0..channels {
+            let of = channel * values..(channel + 1) * values;
+            let (x, dy) = (wide(&x[of.clone()]), wide(&dy[of]));
+            let count = values as f64;
+            let mean = x.iter().sum::<f64>() / count;
+            let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+            let inverse = 1.0 / (variance + norm.epsilon).sqrt();
+            let (weight, bias) = (f64::from(weight[channel]), f64::from(bias[channel]));
+            let normal: Vec<f64> = x.iter().map(|x| (x - mean) * inverse).collect();
+            let dbias = dy.iter().sum::<f64>();
+            let dweight = dy.iter().zip(&normal).map(|(dy, normal)| dy * normal).sum::<f64>();
+            let dx = dy.iter().zip(&normal).map(|(dy, normal)| {
+                weight * inverse * (dy - dbias / count - normal * dweight / count)
+            });
+            expected[3].extend(dx);
+            expected[2].extend(normal.iter().map(|normal| normal * weight + bias));
+            for (of, value) in [(0, mean), (1, variance), (4, dweight), (5, dbias)] {
+                expected[of].push(value);
+            }
+        }
+        let mut first = None;
+        for mut workspace in workspaces() {
+            let (mut y, mut dx) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
+            let (mut dweight, mut dbias) = (vec![f32::NAN; channels], vec![f32::NAN; channels]);
+            let moments = norm.forward(&mut workspace, &x, &weight, &bias, &mut y).unwrap();
+            let into = (&mut dx, &mut dweight, &mut dbias);
+            norm.gradients(&mut workspace, &x, &dy, &weight, &moments, into.0, into.1, into.2)
+                .unwrap();
+            let Moments { means, variances } = moments;
+            let found = [means, variances, y, dx, dweight, dbias];
+            for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                prop_assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(expected) {
+                    // Deviations of few values may be tiny beside what f32 keeps of a 10.
+                    let scale = if constant || values < 40 { 3e-2 } else { 1e-4 };
+                    let error = (f64::from(*found) - expected).abs();
+                    prop_assert!(error <= scale * expected.abs().max(1.0), "{at}: {found} {expected}");
+                }
+            }
+            // The same bits everywhere.
+            prop_assert_eq!(first.get_or_insert_with(|| found.clone()), &found);
+        }
+    }
+}
+
+#[test]
+fn an_empty_batch_is_normalised_to_nothing() {
+    let norm = BatchNorm { channels: 2, epsilon: 1e-5 };
+    let mut workspace = Workspace::new();
+    let moments = norm.forward(&mut workspace, &[], &[1.0; 2], &[0.0; 2], &mut []).unwrap();
+    let (mut dweight, mut dbias) = ([f32::NAN; 2], [f32::NAN; 2]);
+    let into = (&mut [][..], &mut dweight[..], &mut dbias[..]);
+    norm.gradients(&mut workspace, &[], &[], &[1.0; 2], &moments, into.0, into.1, into.2).unwrap();
+    assert_eq!((dweight, dbias), ([0.0; 2], [0.0; 2]));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use dst_core::layers::is_samples_innermost;
 use dst_core::{
-    Backend, Conv2d, DenseBackend, Error, ErrorKind, GradientScope, LayerBackend, Linear, Pass,
-    Pooling, Precision, Result, Weight, selection,
+    Backend, BatchNorm2d, Conv2d, DenseBackend, Error, ErrorKind, GradientScope, LayerBackend,
+    Linear, Pass, Pooling, Precision, Result, Weight, selection,
 };
 use dst_kernels::{Geometry, Pattern, Workspace};
 use tch::{Device, Kind, Tensor};
@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 use crate::choice::pays;
 use crate::layer::{Call, Shared, Values, apply};
 use crate::openmp::OpenMp;
-use crate::pooling;
+use crate::{norm, pooling};
 
 /// Sparse kernels where they can compute a layer, dense arithmetic where not. In a network without an
 /// inactive weight all arithmetic is dense; in others, a layer that has none is computed by kernels where
@@ -193,6 +193,18 @@ impl Backend for SparseBackend {
         }
         pooling::apply(input, pooling, size as usize, &self.workspace)
             .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn batch_norm2d(&self, norm: &BatchNorm2d, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+        let is_plain = [input, &norm.weight, &norm.bias]
+            .iter()
+            .all(|tensor| (tensor.kind(), tensor.device()) == (Kind::Float, Device::Cpu));
+        let is_innermost =
+            input.dim() == 4 && !input.is_contiguous() && is_samples_innermost(input);
+        if !is_plain || !is_innermost || !BatchNorm2d::uses_batch(input, pass) {
+            return norm.by_libtorch(input, pass);
+        }
+        norm::apply(norm, input, &self.workspace).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn last_used(&self, weight: &Weight) -> LayerBackend {

@@ -52,13 +52,20 @@ pub fn pays(geometry: &Geometry, share: f64) -> bool {
     let is_linear = [sizes.height, sizes.width] == [1, 1];
     let always = match is_linear {
         true => geometry.weight_count() <= SMALL,
-        false => sizes.in_channels < FEW_CHANNELS,
+        false => sizes.in_channels < FEW_CHANNELS || skips_pixels(geometry),
     };
     share <= if always { 1.0 } else { 0.5 }
 }
 
 /// Weights of a linear layer for which libtorch spends more time around the product than in it.
 const SMALL: usize = 4096;
+
+/// Does a convolution look at single pixels and leave some out, as where a residual block shrinks its
+/// maps? libtorch copies what is left first.
+fn skips_pixels(geometry: &Geometry) -> bool {
+    let sizes = geometry.sizes();
+    sizes.kernel == [1, 1] && sizes.stride != [1, 1]
+}
 
 /// Convolutions of fewer channels are computed by libtorch far below the processor's speed.
 const FEW_CHANNELS: usize = 16;
@@ -74,11 +81,14 @@ mod tests {
         let few = Geometry::conv2d(Conv2d::square(6, 16, 5, 14)).unwrap();
         let linear = Geometry::linear(784, 300).unwrap();
         let many = Geometry::conv2d(Conv2d::square(128, 128, 3, 16)).unwrap();
-        let at = |share: f64| [&small, &few, &linear, &many].map(|layer| pays(layer, share));
-        assert_eq!(at(0.1), [true; 4]);
-        assert_eq!(at(0.5), [true; 4]);
-        assert_eq!(at(0.6), [true, true, false, false]);
-        assert_eq!(at(1.0), [true, true, false, false]);
+        let shrinking = Conv2d { stride: [2, 2], ..Conv2d::square(64, 128, 1, 32) };
+        let shrinking = Geometry::conv2d(shrinking).unwrap();
+        let at =
+            |share: f64| [&small, &few, &shrinking, &linear, &many].map(|layer| pays(layer, share));
+        assert_eq!(at(0.1), [true; 5]);
+        assert_eq!(at(0.5), [true; 5]);
+        assert_eq!(at(0.6), [true, true, true, false, false]);
+        assert_eq!(at(1.0), [true, true, true, false, false]);
     }
 
     #[test]

@@ -254,6 +254,46 @@ fn pooling_keeps_the_layout() {
     }
 }
 
+/// In training, where kernels normalise, and in evaluation, where libtorch does; and a batch of one value,
+/// which has no variance.
+#[test]
+fn batch_normalisation_keeps_the_layout_and_moves_the_running_statistics() {
+    let sparse = SparseBackend::new(1).unwrap();
+    for size in [[16, 3, 6, 7], [5, 3, 2, 1], [1, 3, 1, 1]] {
+        let rows = noise(&size) * 2.0 + 3.0;
+        let inner = rows.permute([1, 2, 3, 0]).contiguous().permute([3, 0, 1, 2]);
+        let normalised = |input: &Tensor, backend: &dyn Backend| {
+            let mut parameters = Parameters::default();
+            let mut builder = Builder::new(&mut parameters, SeedStreams::new(0), Device::Cpu);
+            let norm = builder.batch_norm("norm", 3);
+            tch::no_grad(|| {
+                norm.weight.shallow_clone().copy_(&Tensor::from_slice(&[0.5f32, -2.0, 0.0]));
+                norm.bias.shallow_clone().copy_(&Tensor::from_slice(&[1.0f32, 0.0, -1.0]));
+            });
+            let input = input.detach().set_requires_grad(true);
+            let output = norm.forward(&input, &Pass { backend, ..Pass::TRAINING });
+            (&output * output.detach().sin()).sum(Kind::Float).backward();
+            let evaluated = norm.forward(&input, &Pass { backend, ..Pass::EVALUATION });
+            let (weight, bias) = (norm.weight.grad(), norm.bias.grad());
+            assert_eq!(output.stride(), input.stride());
+            let results = [output.detach(), input.grad(), weight, bias, evaluated.detach()];
+            (results, [norm.running_mean, norm.running_var])
+        };
+        let (ours, theirs) = (normalised(&inner, &sparse), normalised(&rows, &DenseBackend));
+        for (what, ours, theirs) in [
+            ("output", &ours.0[0], &theirs.0[0]),
+            ("gradient of the input", &ours.0[1], &theirs.0[1]),
+            ("gradient of the weight", &ours.0[2], &theirs.0[2]),
+            ("gradient of the bias", &ours.0[3], &theirs.0[3]),
+            ("evaluation", &ours.0[4], &theirs.0[4]),
+            ("running mean", &ours.1[0], &theirs.1[0]),
+            ("running variance", &ours.1[1], &theirs.1[1]),
+        ] {
+            close(&format!("{what} of {size:?}"), ours, theirs);
+        }
+    }
+}
+
 /// In a network that is not sparse at all, nothing is computed by kernels.
 #[test]
 fn a_layer_without_an_inactive_weight_uses_kernels_where_others_have_some_and_it_is_faster() {

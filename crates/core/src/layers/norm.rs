@@ -5,12 +5,6 @@ use tch::Tensor;
 use super::layout::innermost_view;
 use crate::architecture::Pass;
 
-/// The share of a batch's statistics in the running ones.
-const MOMENTUM: f64 = 0.1;
-
-/// Added to the variance before its root is taken.
-const EPSILON: f64 = 1e-5;
-
 /// Batch normalisation of pictures, channel by channel (Ioffe & Szegedy 2015), with PyTorch's
 /// defaults.
 ///
@@ -36,8 +30,19 @@ pub struct BatchNorm2d {
 }
 
 impl BatchNorm2d {
+    /// The share of a batch's statistics in the running ones.
+    pub const MOMENTUM: f64 = 0.1;
+
+    /// Added to the variance before its root is taken.
+    pub const EPSILON: f64 = 1e-5;
+
     /// `[batch, channels, height, width]`, of the same shape and in the same layout.
     pub fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+        pass.backend.batch_norm2d(self, input, pass)
+    }
+
+    /// As [`BatchNorm2d::forward`], by libtorch.
+    pub fn by_libtorch(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
         let Some(view) = innermost_view(input) else { return self.normalise(input, pass) };
         let [channels, height, width, samples] = view.size()[..] else {
             unreachable!("maps have four dimensions")
@@ -49,16 +54,20 @@ impl BatchNorm2d {
         normalised.permute([3, 0, 1, 2])
     }
 
+    /// Is this input normalised by its own statistics, in this pass?
+    pub fn uses_batch(input: &Tensor, pass: &Pass<'_>) -> bool {
+        pass.training && input.numel() as i64 > input.size()[1]
+    }
+
     fn normalise(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
-        let several = input.numel() as i64 > input.size()[1];
         input.batch_norm(
             Some(&self.weight),
             Some(&self.bias),
             Some(&self.running_mean),
             Some(&self.running_var),
-            pass.training && several,
-            MOMENTUM,
-            EPSILON,
+            Self::uses_batch(input, pass),
+            Self::MOMENTUM,
+            Self::EPSILON,
             true,
         )
     }
