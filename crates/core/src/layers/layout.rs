@@ -26,12 +26,12 @@ pub(super) fn innermost_view(tensor: &Tensor) -> Option<Tensor> {
 /// The positive part of what nothing else reads: in its place where that costs nothing. Where samples lie
 /// innermost it may be a view of a norm's output, and libtorch copies gradients of views that were changed.
 pub fn relu(mut tensor: Tensor) -> Tensor {
-    if tensor.is_contiguous() { tensor.relu_() } else { tensor.relu() }
+    tensor.relu_()
 }
 
 /// The sum of `tensor`, which nothing else reads, and `other`; in its place as in [`relu`].
 pub fn add(mut tensor: Tensor, other: &Tensor) -> Tensor {
-    if tensor.is_contiguous() { tensor.g_add_(other) } else { tensor.g_add(other) }
+    tensor.g_add_(other)
 }
 
 /// The mean of every map, `[samples, channels, height, width] → [samples, channels]`, in the layout of
