@@ -44,7 +44,7 @@ pub const GRIDS: &[ShippedGrid] = shipped! {
     "srigl-resnet18": "RigL on CIFAR-10 as SRigL's paper runs it: 250 epochs, seven sparsities, 8 seeds",
     "resnet20-cifar10": "RigL and dense on CIFAR-10 with ResNet-20: 10 epochs, sparsity 0.9",
     "minilm-sst2": "MiniLM fine-tuned on SST-2 by four methods from the dense network, 50 and 80 % sparsity",
-    "minilm-glue": "MiniLM fine-tuned on three tasks of GLUE at 50 % sparsity",
+    "minilm-glue": "MiniLM fine-tuned on MRPC, CoLA and RTE, dense and at 50 % sparsity",
 };
 
 /// The grid of that name.
