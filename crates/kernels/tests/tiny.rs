@@ -74,7 +74,7 @@ fn every_instruction_set_has_the_same_right_bits() {
 }
 
 #[test]
-fn layouts_pools_and_norms_stay_inside() {
+fn layouts_and_norms_stay_inside() {
     for set in Instructions::available() {
         let mut workspace = Workspace::new().instructed(set).unwrap();
         let from: Vec<f32> = (0..9 * 17).map(|v| v as f32).collect();
@@ -84,6 +84,30 @@ fn layouts_pools_and_norms_stay_inside() {
             from_samples_innermost(&mut workspace, &inner, batch, &mut back).unwrap();
             assert_eq!(back, from);
         }
+        let norm = BatchNorm { channels: 3, epsilon: 0.0 };
+        let (weight, bias) = ([1.0, 2.0, 3.0], [0.5; 3]);
+        let (mut y, mut dx) = (vec![0.0; from.len()], vec![0.0; from.len()]);
+        let (mut dweight, mut dbias) = ([0.0; 3], [0.0; 3]);
+        let moments = norm.forward(&mut workspace, &from, &weight, &bias, &mut y).unwrap();
+        assert_eq!(moments.means, [25.0, 76.0, 127.0]);
+        assert_eq!(y[3 * 17 + 25], 0.5);
+        let into = (&mut dx[..], &mut dweight[..], &mut dbias[..]);
+        norm.gradients(&mut workspace, &from, &y, &weight, &moments, into.0, into.1, into.2)
+            .unwrap();
+        // What moves all values of a channel alike, or along them, moves no output.
+        assert!(dx.iter().all(|dx| dx.abs() < 1e-5));
+    }
+}
+
+#[test]
+fn pools_stay_inside() {
+    if cfg!(all(miri, target_feature = "avx512f")) {
+        eprintln!("skipped: Miri does not know comparisons of AVX-512");
+        return;
+    }
+    for set in Instructions::available() {
+        let mut workspace = Workspace::new().instructed(set).unwrap();
+        let from: Vec<f32> = (0..9 * 17).map(|v| v as f32).collect();
         let pool = Pool2d {
             pooling: Pooling::Max,
             channels: 1,
@@ -98,17 +122,5 @@ fn layouts_pools_and_norms_stay_inside() {
         assert_eq!(y[0], from[4 * 17]);
         pool.input_gradient(&mut workspace, &from, &y, 17, &mut dx).unwrap();
         assert_eq!(dx[4 * 17], y[0]);
-        let norm = BatchNorm { channels: 3, epsilon: 0.0 };
-        let (weight, bias) = ([1.0, 2.0, 3.0], [0.5; 3]);
-        let (mut y, mut dx) = (vec![0.0; from.len()], vec![0.0; from.len()]);
-        let (mut dweight, mut dbias) = ([0.0; 3], [0.0; 3]);
-        let moments = norm.forward(&mut workspace, &from, &weight, &bias, &mut y).unwrap();
-        assert_eq!(moments.means, [25.0, 76.0, 127.0]);
-        assert_eq!(y[3 * 17 + 25], 0.5);
-        let into = (&mut dx[..], &mut dweight[..], &mut dbias[..]);
-        norm.gradients(&mut workspace, &from, &y, &weight, &moments, into.0, into.1, into.2)
-            .unwrap();
-        // What moves all values of a channel alike, or along them, moves no output.
-        assert!(dx.iter().all(|dx| dx.abs() < 1e-5));
     }
 }
