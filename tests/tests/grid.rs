@@ -21,7 +21,7 @@ fn a_grid_trains_reports_and_is_not_repeated() {
         "Files:",
         "runs/report/report.html",
         "more files in runs/report",
-        "not comparable",
+        "inconclusive",
     ] {
         assert!(first.stdout.contains(expected), "{expected}: {}", first.stdout);
     }
@@ -132,8 +132,8 @@ fn a_dry_run_lists_the_trials_and_makes_nothing() {
 fn a_sparsity_that_will_not_be_reached_is_said_before_training() {
     let sandbox = Sandbox::new();
     let line = format!("grid --strategies prune-regrow,set,dense {TINY} --dry-run");
-    // The first update would come after ten epochs.
-    let said = sandbox.run(&line).well();
+    // The first update would come after ten epochs, and that is what somebody typed.
+    let said = sandbox.run(&format!("{line} --set *.interval=10epochs")).well();
     let of_sparsity = |line: &&str| line.contains("warning") && !line.contains("verdicts need");
     let warnings: Vec<&str> = said.stderr.lines().filter(of_sparsity).collect();
     let [ends, never] = warnings[..] else { panic!("{}", said.stderr) };
@@ -147,6 +147,45 @@ fn a_sparsity_that_will_not_be_reached_is_said_before_training() {
     let meant = |trial: &Value| trial["spec"]["sparsity"].as_f64().unwrap();
     let trials = list["trials"].as_array().unwrap();
     assert!(trials.iter().all(|trial| (ends(trial) - meant(trial)).abs() < 0.001), "{list:#}");
+}
+
+/// A newcomer's 140 images had RigL's default of 100 steps in a training of nine.
+#[test]
+fn a_default_interval_that_never_comes_is_a_share_of_the_training() {
+    let sandbox = Sandbox::new();
+    let line = format!(
+        "grid --strategies set,rigl,snip,dense {TINY} --set mnist-10k.train_samples=300 --batch-size 30"
+    );
+    let said = sandbox.run(&format!("{line} --dry-run --json")).well();
+    let notes: Vec<&str> = said.stderr.lines().filter(|line| line.contains("default")).collect();
+    let [note] = notes[..] else { panic!("{}", said.stderr) };
+    assert!(
+        note.contains("has 10 steps, so the default intervals of rigl (100 steps), set"),
+        "{note}"
+    );
+    assert!(!said.stderr.contains("never change a connection"), "{}", said.stderr);
+    let list: Value = serde_json::from_str(&said.stdout).unwrap();
+    let interval =
+        |trial: &Value| trial["spec"]["strategy"]["interval"].as_str().map(str::to_owned);
+    let trials = list["trials"].as_array().unwrap();
+    let shares = trials.iter().filter(|trial| interval(trial).as_deref() == Some("5%"));
+    assert_eq!(shares.count(), 4);
+
+    // What was trained so is found again, and `run` trains the same.
+    let _ = sandbox.run(&format!("{line} --quiet --no-report")).well();
+    let again = sandbox.run(&format!("{line} --no-report")).well();
+    assert!(again.stderr.contains("nothing is trained"), "{}", again.stderr);
+    let line = line.replace("set,rigl,snip,dense", "set");
+    let one = line.replace("grid --strategies", "run --strategy").replace("--models", "--model");
+    let run = sandbox.run(&one.replace("--seeds 0..2", "--seed 0")).well();
+    assert!(run.stderr.contains("is done; nothing is trained"), "{}", run.stderr);
+
+    // What was typed holds, and what could never come is said.
+    let typed = format!("{line} --set set.interval=100 --dry-run");
+    let typed = sandbox.run(&typed).well();
+    assert!(typed.stderr.contains("set on mnist-10k"), "{}", typed.stderr);
+    assert!(typed.stderr.contains("never change a connection"), "{}", typed.stderr);
+    assert!(!typed.stderr.contains("default"), "{}", typed.stderr);
 }
 
 #[test]

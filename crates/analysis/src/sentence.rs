@@ -56,6 +56,13 @@ pub(crate) fn why_open(
     Words { judgement, comparison, analysis, post_hoc: false, quoted: false }.why_open()
 }
 
+/// Such as `3 of 4 trials failed`, of the seeds that are judged and both sides.
+pub(crate) fn failed_trials(judgement: &Judgement<'_>, comparison: &Comparison<'_>) -> String {
+    let counts = comparison.counts.unwrap_or_default();
+    let failed = counts.candidate_failed + counts.control_failed;
+    format!("{failed} of {} failed", count(2 * judgement.judged_seeds.len(), "trial"))
+}
+
 /// One comparison and what its sentence needs.
 struct Words<'a> {
     judgement: &'a Judgement<'a>,
@@ -161,7 +168,13 @@ impl Words<'_> {
                 count(self.comparison.n(), "seed"),
                 count(self.judgement.family, "comparison")
             ),
-            Reason::Failures => "because of failures".to_owned(),
+            Reason::Failures => {
+                let failed = failed_trials(self.judgement, self.comparison);
+                match self.pairs_left() {
+                    Some(left) => format!("{failed}; {left}"),
+                    None => format!("{failed}, which counts against a claim"),
+                }
+            }
             _ => return None,
         })
     }
@@ -221,6 +234,15 @@ impl Words<'_> {
         text
     }
 
+    /// How few pairs of seeds are left, if they are too few for a test.
+    fn pairs_left(&self) -> Option<String> {
+        let (left, least) = (self.comparison.n(), self.analysis.minimum_pairs);
+        let are = if left == 1 { "is" } else { "are" };
+        (left < least).then(|| {
+            format!("{} of seeds {are} left, and a test needs {least}", count(left, "pair"))
+        })
+    }
+
     /// What the failures did, if there were any.
     fn about_failures(&self) -> String {
         let Some(without) = self.comparison.without_failed else { return String::new() };
@@ -238,14 +260,21 @@ impl Words<'_> {
             .filter(|(_, failed)| *failed > 0)
             .map(|(label, failed)| format!("{label} failed in {failed} of {}", count(seeds, "run")))
             .collect();
+        // The same settings would fail again.
+        let advice = "Training them otherwise (another learning rate, smaller batches, more epochs) \
+                      may help.";
         // What nothing is left of has no verdict.
         if self.comparison.n() == 0 {
-            return format!(" {}.", failed.join(", "));
+            return format!(" {}. {advice}", failed.join(", "));
         }
+        if let Some(left) = self.pairs_left() {
+            return format!(" {}; {left}. {advice}", failed.join(", "));
+        }
+        let those =
+            if counts.candidate_failed + counts.control_failed == 1 { "that one" } else { "those" };
         format!(
-            " {}; without {} it would be {}.",
+            " {}; without {those} it would be {}. {advice}",
             failed.join(", "),
-            if counts.candidate_failed + counts.control_failed == 1 { "that one" } else { "those" },
             verdict(without)
         )
     }

@@ -19,7 +19,13 @@ use crate::{parameters, shipped as ships};
 /// # Errors
 /// If it cannot be read, is not TOML, or has an unknown key.
 pub(crate) fn read(path: &Path) -> Result<SettingLayer> {
-    let text = text::read(path)?;
+    let text = text::read(path).map_err(|error| {
+        let name = path.to_string_lossy();
+        match !path.exists() && ships::GRIDS.iter().any(|grid| *grid.name == *name) {
+            true => error.hint(format!("did you mean --grid {name}? it ships with the harness")),
+            false => error,
+        }
+    })?;
     parse(&text, &Source::File(path.to_owned()))
         .map_err(|error| error.at(path.display().to_string()))
 }

@@ -52,10 +52,14 @@ pub const GRIDS: &[ShippedGrid] = shipped! {
 /// # Errors
 /// If there is none; the nearest is suggested.
 pub fn find(name: &str) -> Result<&'static ShippedGrid> {
-    GRIDS
-        .iter()
-        .find(|grid| grid.name == name)
-        .ok_or_else(|| Error::unknown("grid", name, GRIDS.iter().map(|grid| grid.name)))
+    GRIDS.iter().find(|grid| grid.name == name).ok_or_else(|| {
+        match name.ends_with(".toml") || name.contains(std::path::is_separator) {
+            true => Error::usage(format!("'{name}' is not the name of a grid that ships")).hint(
+                format!("did you mean --config {name}? grid files of your own are named there"),
+            ),
+            false => Error::unknown("grid", name, GRIDS.iter().map(|grid| grid.name)),
+        }
+    })
 }
 
 /// The grids whose strategies contain that one.

@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 // Linked, so that their plug-ins are known.
@@ -263,12 +263,35 @@ fn the_printed_settings_are_a_grid_file_for_the_same_trials() {
 }
 
 #[test]
+fn a_grid_that_ships_is_no_grid_file() {
+    let typed = |name: &str| file::read(Path::new(name)).unwrap_err().to_string();
+    let error = typed("quick");
+    assert!(error.ends_with("did you mean --grid quick? it ships with the harness"), "{error}");
+    assert!(!typed("mine.toml").contains("did you mean"), "{}", typed("mine.toml"));
+}
+
+#[test]
+fn an_interval_that_somebody_chose_is_known() {
+    let is_set = |line: &str, file: &str| {
+        resolved(line, &[], file).unwrap().sets_strategy("set", "interval")
+    };
+    assert!(
+        !is_set("--strategies set", "") && !is_set("--strategies set --set rigl.interval=5", "")
+    );
+    assert!(is_set("--strategies set --set set.interval=5", ""));
+    assert!(is_set("--strategies set,rigl --set *.interval=5%", ""));
+    assert!(is_set("--strategies set", "[strategy.set]\ninterval = \"2 epochs\"\n"));
+}
+
+#[test]
 fn mistakes_are_named_with_their_place_and_the_nearest_name() {
     let cases = [
         ("--strategies rgil", "--strategies: unknown strategy 'rgil'\n  did you mean 'rigl'"),
         ("--strategies set --datasets minst", "--datasets: unknown data set 'minst'"),
         ("--strategies set --models lenet", "did you mean 'lenet5'"),
         ("--strategies set --grid quik", "--grid: unknown grid 'quik'"),
+        ("--strategies set --grid ./my.toml", "did you mean --config ./my.toml?"),
+        ("--strategies set --grid lab/my-grid", "did you mean --config lab/my-grid?"),
         ("--strategies set --device gpu", "--device: unknown device 'gpu'"),
         ("--strategies set --sparsity 1", "--sparsity: sparsity 1 is not in [0, 1)"),
         ("--strategies set --sparsity -0.1", "--sparsity: sparsity -0.1 is not in [0, 1)"),

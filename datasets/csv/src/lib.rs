@@ -21,10 +21,11 @@ use std::path::Path;
 
 use dst_core::options::{DatasetOptions, OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
+use dst_core::strategy::check::at_least_one;
 use dst_core::tch::{Device, Tensor};
 use dst_core::{
-    Batch, DataSources, Dataset, Error, Input, InputShape, Metric, OwnData, Result, Split,
-    SplitOptions, Task, UserSamples, device,
+    Batch, DataSources, Dataset, Input, InputShape, Metric, OwnData, Result, Split, SplitOptions,
+    Task, UserSamples, device,
 };
 use dst_tables::{self as table, Classes, Drawn, Table, Tables};
 use schemars::JsonSchema;
@@ -72,10 +73,7 @@ struct Options {
 impl DatasetOptions for Options {
     fn validate(&self) -> Result<()> {
         self.split.validate()?;
-        match self.train_samples {
-            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
-            _ => Ok(()),
-        }
+        self.train_samples.map_or(Ok(()), |count| at_least_one("train_samples", count.into()))
     }
 }
 

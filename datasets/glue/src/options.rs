@@ -1,7 +1,8 @@
 //! What can be set.
 
+use dst_core::Result;
 use dst_core::options::DatasetOptions;
-use dst_core::{Error, Result};
+use dst_core::strategy::check::at_least_one;
 use dst_texts::options::check_max_length;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,10 +35,7 @@ impl Default for Options {
 impl DatasetOptions for Options {
     fn validate(&self) -> Result<()> {
         check_max_length(self.max_length)?;
-        match self.train_samples {
-            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
-            _ => Ok(()),
-        }
+        self.train_samples.map_or(Ok(()), |count| at_least_one("train_samples", count.into()))
     }
 }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use dst_core::options::{DatasetOptions, OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
+use dst_core::strategy::check::at_least_one;
 use dst_core::tch::Tensor;
 use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOptions};
 use dst_data::file;
@@ -75,10 +76,7 @@ impl DatasetOptions for Options {
         self.split().validate()?;
         // The side of the images is not known yet.
         self.augmentation.validate(u32::MAX)?;
-        match self.train_samples {
-            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
-            _ => Ok(()),
-        }
+        self.train_samples.map_or(Ok(()), |count| at_least_one("train_samples", count.into()))
     }
 }
 

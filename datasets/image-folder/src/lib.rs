@@ -19,6 +19,7 @@ use std::path::Path;
 
 use dst_core::options::{DatasetOptions, OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
+use dst_core::strategy::check::at_least_one;
 use dst_core::tch::Tensor;
 use dst_core::{Dataset, Error, Metric, OwnData, Result, SplitOptions};
 use dst_data::cache;
@@ -86,10 +87,7 @@ impl DatasetOptions for Options {
         if let Some(channels) = self.channels.filter(|channels| ![1, 3].contains(channels)) {
             return Err(Error::usage(format!("channels = {channels} is neither 1 nor 3")));
         }
-        match self.train_samples {
-            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
-            _ => Ok(()),
-        }
+        self.train_samples.map_or(Ok(()), |count| at_least_one("train_samples", count.into()))
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use dst_core::options::{DatasetOptions, OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
+use dst_core::strategy::check::at_least_one;
 use dst_core::{DataSources, Dataset, Error, Metric, OwnData, Result, SplitOptions, Task};
 use dst_data::cache::sum;
 use dst_data::file::{digest, hexadecimal};
@@ -96,10 +97,7 @@ impl DatasetOptions for Options {
     fn validate(&self) -> Result<()> {
         self.split.validate()?;
         check_max_length(self.max_length)?;
-        match self.train_samples {
-            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
-            _ => Ok(()),
-        }
+        self.train_samples.map_or(Ok(()), |count| at_least_one("train_samples", count.into()))
     }
 }
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use dst_core::dataset::train_part;
 use dst_core::options::{DatasetOptions, OptionsType, read};
 use dst_core::plugin::DatasetPlugin;
+use dst_core::strategy::check::at_least_one;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{
     Batch, DataSources, Dataset, Error, Input, InputShape, Metric, OwnData, Result, Split, Task,
@@ -114,10 +115,7 @@ impl DatasetOptions for Options {
                 self.validation, self.test
             )));
         }
-        match self.train_samples {
-            Some(0) => Err(Error::usage("train_samples = 0 must be at least 1")),
-            _ => Ok(()),
-        }
+        self.train_samples.map_or(Ok(()), |count| at_least_one("train_samples", count.into()))
     }
 }
 

@@ -14,6 +14,7 @@ use dst_stats::verdict::{Reason, Verdict};
 use super::tables::difference_cell;
 use super::{masks, series};
 use crate::format::{correction_name, level, percent};
+use crate::sentence::failed_trials;
 use crate::settings::Multiplicity;
 use crate::{Comparison, Group, Judgement, Study};
 
@@ -143,7 +144,7 @@ impl<'t> Drawn<'_, 't> {
             clipped: comparison.evidence.is_some_and(|evidence| evidence.clipped),
             numbers: difference_cell(self.judgement, comparison).text().to_owned(),
             conclusion: conclusion(comparison.verdict),
-            note: note(comparison),
+            note: note(self.judgement, comparison),
         });
         let axis = Axis::new(format!("{} minus {}", metric.title(), self.judgement.control()));
         let data = ForestPlot {
@@ -533,10 +534,10 @@ fn conclusion(verdict: Verdict) -> Conclusion {
 }
 
 /// What stands beside a verdict in a row of the forest.
-fn note(comparison: &Comparison<'_>) -> String {
+fn note(judgement: &Judgement<'_>, comparison: &Comparison<'_>) -> String {
     match (comparison.verdict, comparison.reason) {
         (Verdict::NonInferior, _) if comparison.loss_shown => "a small loss is shown".to_owned(),
-        (_, Some(Reason::Failures)) => "because of failures".to_owned(),
+        (_, Some(Reason::Failures)) => failed_trials(judgement, comparison),
         (_, Some(Reason::Open) | None) => String::new(),
         (Verdict::NotComparable, _) => "see below".to_owned(),
         (_, Some(reason)) => format!("no test: {}", reason.name().replace('-', " ")),

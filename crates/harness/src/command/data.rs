@@ -183,14 +183,13 @@ fn verify(args: &DataVerifyArgs) -> Result<Exit> {
         names => names.to_vec(),
     };
     let (chosen, sources) = chosen(args, &names, set)?;
-    let mut table = TerminalTable::new(&[
-        Column::new("data set"),
-        Column::new("train"),
-        Column::new("validation"),
-        Column::new("test"),
-        Column::detail("digest"),
-        Column::detail("from"),
-    ]);
+    let has_options = chosen.iter().any(|dataset| !dataset.options.is_empty());
+    let mut columns = vec![Column::new("data set")];
+    // In a column of their own they are left out whole where there is no room.
+    columns.extend(has_options.then(|| Column::detail("options")));
+    columns.extend(["train", "validation", "test"].map(Column::new));
+    columns.extend(["digest", "from"].map(Column::detail));
+    let mut table = TerminalTable::new(&columns);
     let mut list = Vec::new();
     let mut found = String::new();
     for DatasetConfig { name, options, plugin } in chosen {
@@ -219,7 +218,10 @@ fn verify(args: &DataVerifyArgs) -> Result<Exit> {
         if !understood.is_empty() {
             found.push_str(&block(&label, &understood, output::text_width()));
         }
-        let mut cells = vec![label];
+        let own = label.strip_prefix(&*name).unwrap_or_default().trim();
+        let own = own.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let mut cells = vec![name];
+        cells.extend(has_options.then_some(own));
         cells.extend(counts.map(|count| count.to_string()));
         let short = dataset.digest().chars().take(DIGITS).collect();
         cells.extend([short, dataset.origin().to_owned()]);
@@ -291,6 +293,28 @@ fn block(label: &str, lines: &[String], width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_without_its_format_is_told_which_it_may_be() {
+        let meant = |text: &str| own_data::meant(text).unwrap();
+        assert_eq!(meant("missing.csv"), ["csv:missing.csv", "text-csv:missing.csv"]);
+        // Endings are the same in capitals, and what stands before a colon may be a mistyped format.
+        assert_eq!(meant("cvs:missing.CSV"), ["csv:missing.CSV", "text-csv:missing.CSV"]);
+        assert!(meant("missing.txt").contains(&"text:missing.txt".to_owned()));
+        let mut folders = meant("missing/");
+        folders.sort();
+        assert_eq!(folders, ["idx:missing/", "image-folder:missing/"]);
+        assert!(meant("mnits").is_empty(), "a mistyped name is no path");
+    }
+
+    #[test]
+    fn every_format_of_files_has_endings_without_dots() {
+        for plugin in DatasetPlugin::all().unwrap() {
+            let Some(own) = &plugin.own else { continue };
+            assert_eq!(own.endings.is_empty(), own.argument == "FOLDER", "{}", plugin.name);
+            assert!(own.endings.iter().all(|ending| !ending.starts_with('.')), "{}", plugin.name);
+        }
+    }
 
     #[test]
     fn what_was_understood_fits_the_width() {

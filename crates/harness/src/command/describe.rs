@@ -66,8 +66,7 @@ pub(super) fn run(args: &DescribeArgs) -> Result<Exit> {
         let value = if list.len() == 1 { list.remove(0) } else { list.into() };
         output::print_json(&value)?;
     } else {
-        let texts: Vec<String> = found.iter().map(text).collect();
-        output::print(&texts.join("\n"))?;
+        output::print(&texts(&args.name, &found, output::text_width()))?;
     }
     Ok(Exit::Success)
 }
@@ -292,6 +291,20 @@ fn plain(kind: &'static str, name: &str, summary: &'static str) -> Description {
     }
 }
 
+/// All that has one name, under a line that says so if it is several things.
+fn texts(name: &str, found: &[Description], width: usize) -> String {
+    let texts: Vec<String> = found.iter().map(text).collect();
+    if found.len() < 2 {
+        return texts.concat();
+    }
+    let article = |kind: &str| if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    let kinds: Vec<String> =
+        found.iter().map(|one| format!("{} {}", article(one.kind), one.kind)).collect();
+    let rule = format!("\n{}\n", "─".repeat(width.min(40)));
+    let line = wrapped(&format!("{name} is the name of {}.", kinds.join(" and of ")), "", width);
+    format!("{line}\n{}", texts.join(&rule))
+}
+
 fn text(description: &Description) -> String {
     let width = output::text_width();
     let mut text = format!("{} ({})\n", description.name, description.kind);
@@ -407,6 +420,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_name_of_two_kinds_is_told_apart() {
+        let found = descriptions("csv").unwrap();
+        let text = texts("csv", &found, 80);
+        assert!(
+            text.starts_with("csv is the name of a data set and of a report.\n\ncsv (data set)\n"),
+            "{text}"
+        );
+        assert!(text.contains("─\ncsv (report)\n"), "{text}");
+        let one = descriptions("rigl").unwrap();
+        assert!(texts("rigl", &one, 80).starts_with("rigl (strategy)\n"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::event_log::EventLog;
 use super::fetch::Absent;
 use super::kept_networks::KeptNetworks;
 use super::label::{self, Labels};
-use super::preflight::{self, Checked, Choices, Inputs};
+use super::preflight::{self, Checked, Choices, Inputs, intervals};
 use super::report::default_folder;
 use super::standing::{ReusePolicy, Standings};
 use super::{adoption, cluster, expectation, report, results};
@@ -46,7 +46,8 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
         return Ok(Exit::Success);
     }
     check_control(&grid)?;
-    let equal = EqualCosts::choose(&mut grid, args)?;
+    let inputs = fit_intervals(&mut grid, &resolved, args)?;
+    let equal = EqualCosts::choose(&mut grid, inputs, args)?;
     if args.dry_run {
         return dry_run::run(&grid, equal, args);
     }
@@ -56,27 +57,70 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
 /// What is known of a grid once sparsities and epochs were chosen for their cost.
 #[derive(Default)]
 struct EqualCosts {
-    /// What networks are built from; none if nothing was to be chosen.
+    /// What networks are built from; none if nothing was to be chosen, here or of intervals.
     inputs: Option<Inputs>,
     /// Trials that cannot have their cost, by id, and why.
     refused: BTreeMap<String, String>,
 }
 
 impl EqualCosts {
-    /// Chooses what is to be chosen, and says it.
-    fn choose(grid: &mut GridConfig, args: &GridArgs) -> Result<Self> {
+    /// Chooses what is to be chosen, and says it. `inputs` are those that are loaded already.
+    fn choose(grid: &mut GridConfig, inputs: Option<Inputs>, args: &GridArgs) -> Result<Self> {
         if !grid.budgets.iter().any(Budget::is_some) {
-            return Ok(Self::default());
+            return Ok(Self { inputs, refused: BTreeMap::new() });
         }
-        let metrics = &grid.analysis.metrics;
-        let inputs =
-            preflight::load(&grid.trials, &|_| true, &grid.execution, metrics, absent(args))?;
+        let inputs = match inputs {
+            Some(inputs) => inputs,
+            None => load(grid, &|_| true, args)?,
+        };
         let Choices { notes, refused } = preflight::choose(grid, &inputs)?;
         if !args.quiet {
             notes.iter().for_each(|words| output::note(words));
         }
         Ok(Self { inputs: Some(inputs), refused })
     }
+}
+
+/// Gives methods whose default interval never comes in their training one that does, and says it. What was
+/// loaded for that is returned.
+fn fit_intervals(
+    grid: &mut GridConfig,
+    resolved: &ResolvedSettings,
+    args: &GridArgs,
+) -> Result<Option<Inputs>> {
+    let is_given = |strategy: &str| resolved.sets_strategy(strategy, intervals::INTERVAL);
+    let may_change = |spec: &TrialSpec| intervals::has_one(spec) && !is_given(spec.strategy_name());
+    if !grid.trials.iter().any(may_change) {
+        return Ok(None);
+    }
+    let inputs = if grid.budgets.iter().any(Budget::is_some) {
+        load(grid, &|_| true, args)?
+    } else {
+        let store = Store::open_if_there(&grid.execution.store)?;
+        let standings = standings(store.as_ref(), grid, args)?;
+        let trains: Vec<bool> = standings.iter().map(|(_, standing)| standing.trains()).collect();
+        load(grid, &|index| args.dry_run || trains[index], args)?
+    };
+    let notes = intervals::fit(&mut grid.trials, &inputs, &is_given)?;
+    if !args.quiet {
+        notes.iter().for_each(|words| output::note(words));
+    }
+    Ok(Some(inputs))
+}
+
+/// What networks are built from; see [`preflight::load`].
+fn load(grid: &GridConfig, trains: &dyn Fn(usize) -> bool, args: &GridArgs) -> Result<Inputs> {
+    preflight::load(&grid.trials, trains, &grid.execution, &grid.analysis.metrics, absent(args))
+}
+
+/// Where the trials stand in the store.
+fn standings<'a>(
+    store: Option<&Store>,
+    grid: &'a GridConfig,
+    args: &GridArgs,
+) -> Result<Standings<'a>> {
+    let policy = ReusePolicy { rerun: args.rerun, accept_code: args.accept_code };
+    Standings::read(store, &grid.trials, policy, &grid.analysis)
 }
 
 fn absent(args: &GridArgs) -> Absent {
@@ -345,14 +389,12 @@ fn stand<'a>(
     inputs: Option<Inputs>,
     args: &GridArgs,
 ) -> Result<(Standings<'a>, Inputs)> {
-    let policy = ReusePolicy { rerun: args.rerun, accept_code: args.accept_code };
-    let mut standings = Standings::read(store, &grid.trials, policy, &grid.analysis)?;
+    let mut standings = standings(store, grid, args)?;
     let trains: Vec<bool> = standings.iter().map(|(_, standing)| standing.trains()).collect();
     let needed = |index: usize| args.dry_run || trains[index];
-    let metrics = &grid.analysis.metrics;
     let inputs = match inputs {
         Some(inputs) => inputs,
-        None => preflight::load(&grid.trials, &needed, &grid.execution, metrics, absent(args))?,
+        None => load(grid, &needed, args)?,
     };
     standings.compare(&inputs)?;
     Ok((standings, inputs))
@@ -492,4 +534,20 @@ fn command_line() -> String {
         if !word.is_empty() && word.chars().all(plain) { word } else { format!("{word:?}") }
     });
     format!("harness {}", words.collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_fail_again_is_not_to_be_trained_again() {
+        assert_eq!(next_step(3, 0), ", and --rerun failed trains again what failed");
+        let settings = next_step(3, 3);
+        assert!(settings.starts_with("; another --learning-rate, "), "{settings}");
+        assert!(!settings.contains("--rerun"), "{settings}");
+        let both = next_step(3, 1);
+        assert!(both.starts_with(&settings), "{both}");
+        assert!(both.ends_with(", and --rerun failed trains the others again"), "{both}");
+    }
 }

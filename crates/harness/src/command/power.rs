@@ -211,12 +211,23 @@ fn floor(question: &Question) -> String {
 fn stated_text(plan: &Plan, question: &Question) -> String {
     let mut seeds = TerminalTable::new(&["sd", "seeds", "no worse"]);
     seeds.row([significant(plan.sd), count(plan.seeds), no_worse(plan, question)]);
-    let mut detectable = TerminalTable::new(&["seeds", "smallest difference"]);
-    for row in &plan.detectable {
-        detectable.row([row.seeds.to_string(), significant(row.difference)]);
-    }
+    let mut detectable = detectable_table();
+    detectable.row(detectable_row(&format!("sd {}", significant(plan.sd)), plan));
     let notes = wrapped(&floor(question), "", output::text_width());
     format!("{}\n{seeds}\n{detectable}\n{notes}", question_text(question, None))
+}
+
+/// The smallest differences that so many seeds detect.
+fn detectable_table() -> TerminalTable {
+    let seeds = SEEDS.iter().map(|seeds| format!("{seeds} seeds"));
+    let header: Vec<String> =
+        std::iter::once("smallest difference with".to_owned()).chain(seeds).collect();
+    TerminalTable::new(&header.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn detectable_row(name: &str, plan: &Plan) -> Vec<String> {
+    let differences = plan.detectable.iter().map(|row| significant(row.difference));
+    std::iter::once(name.to_owned()).chain(differences).collect()
 }
 
 fn pilot_text(planned: &[PlannedCandidate]) -> String {
@@ -273,15 +284,12 @@ fn place_text(here: &[PlannedCandidate]) -> String {
         Column::new("sd"),
         Column::detail("interval"),
         Column::new("seeds"),
-        Column::new("high sd"),
+        Column::new("seeds, high sd"),
         Column::new("no worse"),
-        Column::new("high sd"),
+        Column::new("no worse, high sd"),
         Column::detail("more training"),
     ]);
-    let mut header = vec!["smallest difference with"];
-    header.extend(["5 seeds", "10 seeds", "20 seeds", "30 seeds"]);
-    debug_assert_eq!(SEEDS, [5, 10, 20, 30]);
-    let mut detectable = TerminalTable::new(&header);
+    let mut detectable = detectable_table();
     let mut gaps = String::new();
     for PlannedCandidate { pilot, plan } in here {
         let (question, plan) = match plan {
@@ -305,8 +313,7 @@ fn place_text(here: &[PlannedCandidate]) -> String {
             no_worse(careful, question),
             more_seconds(pilot, plan).map_or_else(String::new, span),
         ]);
-        let differences = estimate.detectable.iter().map(|row| significant(row.difference));
-        detectable.row(std::iter::once(pilot.candidate.clone()).chain(differences));
+        detectable.row(detectable_row(&pilot.candidate, estimate));
     }
     let mut text = String::new();
     if !seeds.is_empty() {
@@ -458,6 +465,16 @@ mod tests {
         assert!(text.contains("a difference of 0.004"), "{text}");
         let unknown = other(None);
         assert!(unknown.plan.unwrap_err().contains("relative to what the control scores"));
+    }
+
+    #[test]
+    fn headings_are_the_same_with_and_without_a_pilot() {
+        let here = [planned(&[0.003, -0.005, 0.004, -0.002], "rigl")];
+        let (question, plan) = here[0].plan.as_ref().unwrap();
+        for text in [pilot_text(&here), stated_text(&plan.estimate, question)] {
+            let heading = "smallest difference with  5 seeds  10 seeds  20 seeds  30 seeds\n";
+            assert!(text.contains(heading), "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod equal;
+pub(super) mod intervals;
 mod plan;
 mod warnings;
 

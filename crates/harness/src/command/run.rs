@@ -11,6 +11,7 @@ use dst_settings::{ExecutionConfig, ResolvedSettings};
 
 use super::fetch::Absent;
 use super::kept_networks::KeptNetworks;
+use super::preflight::intervals;
 use super::standing::{ReusePolicy, Standings};
 use super::{preflight, restart, results};
 use crate::cli::RunArgs;
@@ -40,16 +41,20 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
         None => {
             let grid = resolved.grid()?;
             execution.own_data.clone_from(&grid.execution.own_data);
-            let spec = only(grid.trials.clone())?;
+            let mut spec = only(grid.trials.clone())?;
             if grid.budgets.iter().any(Budget::is_some) {
                 return Err(Error::usage("this grid chooses sparsity or epochs for their cost").hint(
                     "`harness grid --dry-run` shows them: pass --sparsity and --epochs, and another \
                      --grid",
                 ));
             }
-            let trials = std::slice::from_ref(&spec);
+            let trials = std::slice::from_mut(&mut spec);
             let metrics = &grid.analysis.metrics;
             let inputs = preflight::load(trials, &|_| true, &execution, metrics, Absent::Fetched)?;
+            let is_given = |strategy: &str| resolved.sets_strategy(strategy, intervals::INTERVAL);
+            for words in intervals::fit(trials, &inputs, &is_given)? {
+                output::note(&words);
+            }
             preflight::check(trials, &inputs, &BTreeMap::new(), true)?;
             let store = Store::create(&execution.store)?;
             store.remember_own_data(&execution.own_data)?;

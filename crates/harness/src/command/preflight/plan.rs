@@ -233,6 +233,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_grid_without_its_control_is_told_what_to_type() {
+        let trials =
+            [spec("rigl", 0.1, 0.5, 0), spec("rigl", 0.1, 0.9, 0), spec("set", 0.1, 0.5, 0)];
+        assert_eq!(
+            without_control(&trials, "dense"),
+            "nothing will be judged, because no trial of the control dense is part of this grid: \
+             pass --strategies rigl,set,dense, or name another control with --control"
+        );
+    }
+
     /// Two strategies at some sparsities against a control.
     fn grid(sparsities: usize, seeds: u64) -> Vec<TrialSpec> {
         let mut trials = Vec::new();
