@@ -227,6 +227,15 @@ impl Table {
         }
     }
 
+    /// Takes a column out.
+    pub(crate) fn remove(&mut self, key: &str) {
+        let Some(place) = self.columns.iter().position(|column| column.key == key) else { return };
+        self.columns.remove(place);
+        for row in &mut self.rows {
+            row.remove(place);
+        }
+    }
+
     /// Does a column hold numbers? It is then set to the right.
     pub fn is_numeric(&self, column: usize) -> bool {
         self.rows.iter().filter_map(|row| row.get(column)).any(|cell| cell.number().is_some())

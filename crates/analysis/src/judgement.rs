@@ -206,6 +206,11 @@ impl<'t> Judgement<'t> {
         self.comparisons.iter().find(|comparison| Arc::ptr_eq(&comparison.candidate, group))
     }
 
+    /// Are there trials of the control, so that something is compared with it?
+    pub fn has_control(&self) -> bool {
+        self.table.groups.iter().any(|group| self.is_control(group))
+    }
+
     /// The label that all comparisons share as control, or its name.
     pub fn control(&self) -> &str {
         let mut labels =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dst_analysis::document::Page;
+use dst_analysis::document::{Block, Page};
 use dst_analysis::sample::{baseline, group};
 use dst_analysis::{
     Analysis, Budget, Budgets, Experiment, Margin, Multiplicity, PrimaryTest, Study, sentence,
@@ -293,6 +293,18 @@ fn a_control_without_trials_leaves_nothing_to_compare() {
     assert_eq!(comparison.verdict, Verdict::NotComparable);
     let reason = comparison.not_comparable.as_ref().unwrap();
     assert_eq!(reason, "there are no trials of the control baseline");
+    // Said once, not for every method; nothing has the space of what there is not.
+    let page = Page::new(&study);
+    let says = "Nothing is compared with baseline: there are no trials of baseline.";
+    assert_eq!(page.lead[0], says);
+    let section = &page.sections[0];
+    let json = serde_json::to_string(section).unwrap();
+    assert_eq!(json.matches("no trials of baseline").count(), 1, "{json}");
+    let Some(Block::Table(results)) = section.blocks.first() else { panic!("results first") };
+    let keys: Vec<&str> = results.columns.iter().map(|column| column.key.as_str()).collect();
+    assert_eq!(keys, ["label", "test_metric_mean", "inference_flops_ratio", "seeds"]);
+    assert!(results.rows.iter().all(|row| row.len() == keys.len()));
+    assert!(!section.blocks.iter().any(|block| matches!(block, Block::Verdicts { .. })));
     let wrong = Analysis { control: "bseline".to_owned(), ..analysis.clone() };
     let error = Study::new(&Experiment { analysis: &wrong, ..experiment }).unwrap_err().to_string();
     assert!(error.contains("unknown control 'bseline'"), "{error}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::figures::Figures;
 use super::{
-    Block, Fold, Section, Topic, VerdictGroup, VerdictLine, costs, masks, seconds, tables,
+    Block, Fold, Section, Topic, VerdictGroup, VerdictLine, costs, lead, masks, seconds, tables,
 };
 use crate::budget::{Budget, Level};
 use crate::format::percent;
@@ -150,6 +150,9 @@ fn words(value: &Value) -> String {
 
 /// Verdicts in words, grouped by what strategies are compared at.
 fn verdicts(study: &Study<'_>, judgement: &Judgement<'_>) -> Vec<VerdictGroup> {
+    if !judgement.has_control() {
+        return Vec::new();
+    }
     let mut by_level: BTreeMap<Level, Vec<&Comparison<'_>>> = BTreeMap::new();
     for comparison in &judgement.comparisons {
         by_level.entry(comparison.candidate.level()).or_default().push(comparison);
@@ -240,6 +243,10 @@ fn equal_costs(judgement: &Judgement<'_>) -> Vec<String> {
 /// What limits all verdicts of a family.
 fn notes(study: &Study<'_>, judgement: &Judgement<'_>, drawn: Vec<String>) -> Vec<String> {
     let mut notes = equal_costs(judgement);
+    if !judgement.has_control() && !judgement.comparisons.is_empty() {
+        // The first word of a sentence here.
+        notes.push(format!("N{}.", &lead::without_control(judgement)[1..]));
+    }
     notes.extend(tables::protection(judgement, study));
     if judgement.post_hoc_looks > 0 {
         notes.push(format!(

@@ -25,6 +25,8 @@ pub(super) fn lead(study: &Study<'_>) -> Vec<String> {
     let compared: Vec<&Judgement<'_>> =
         study.judgements.iter().filter(|judgement| judgement.family > 0).collect();
     let mut lines = match compared[..] {
+        // Whoever trains no control asks something else, which is answered first.
+        [_, ..] if compared.iter().all(|judgement| !judgement.has_control()) => Vec::new(),
         [] => vec![format!("Nothing is compared with {} yet.", study.control)],
         [only] if only.family == 1 => only
             .comparisons
@@ -38,6 +40,12 @@ pub(super) fn lead(study: &Study<'_>) -> Vec<String> {
     };
     if compared.len() <= NAMED {
         lines.extend(study.judgements.iter().flat_map(|judgement| of_time(judgement)));
+    }
+    if lines.is_empty() {
+        lines.push(format!(
+            "Nothing is compared with {0}: there are no trials of {0}.",
+            study.control
+        ));
     }
     lines.push(completeness(study));
     lines
@@ -112,6 +120,9 @@ fn of_time(judgement: &Judgement<'_>) -> Vec<String> {
 }
 
 fn of_family(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
+    if !judgement.has_control() {
+        return format!("On {}, {}.", judgement.table.place, without_control(judgement));
+    }
     let mut parts: Vec<String> = Vec::new();
     for kind in Verdict::ALL {
         // What is open for different reasons is told apart.
@@ -141,6 +152,11 @@ fn of_family(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
         judgement.control(),
         parts.join("; ")
     )
+}
+
+/// That nothing is judged, and why, in a sentence without a full stop.
+pub(super) fn without_control(judgement: &Judgement<'_>) -> String {
+    format!("nothing is compared with {0}: there are no trials of {0}", judgement.control())
 }
 
 fn of_all(judgements: &[&Judgement<'_>], study: &Study<'_>) -> String {

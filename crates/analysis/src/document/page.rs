@@ -1,8 +1,8 @@
 //! What a page says, in its order.
 
 use super::{Block, Page, Section, Topic, across, family, figures, lead, provenance, warnings};
-use crate::Study;
 use crate::methods::{methods, references};
+use crate::{Judgement, Study};
 
 /// Data sets that a title names.
 const NAMED: usize = 3;
@@ -13,8 +13,11 @@ impl Page {
         let mut datasets: Vec<&str> =
             study.judgements.iter().map(|judgement| judgement.table.dataset.as_str()).collect();
         datasets.dedup();
+        let is_compared = study.judgements.iter().any(Judgement::has_control);
         let title = match datasets.len() {
             0 => "Report".to_owned(),
+            few if few <= NAMED && !is_compared => datasets.join(", "),
+            many if !is_compared => format!("{many} data sets"),
             few if few <= NAMED => format!("{} against {}", datasets.join(", "), study.control),
             many => format!("{many} data sets against {}", study.control),
         };

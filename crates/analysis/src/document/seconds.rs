@@ -347,6 +347,9 @@ fn front(
             ]
         })
         .collect();
+    if !judgement.has_control() {
+        table.remove(&format!("{measure}_ratio"));
+    }
     table.notes.push(match front.withheld {
         Some(reason) => format!(
             "Trials ran {reason}: no method is said to be faster than another, and there is no front."

@@ -57,6 +57,11 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
             ]
         })
         .collect();
+    if !judgement.has_control() {
+        table.caption = format!("Test {}", metric.title());
+        table.remove("difference");
+        table.remove("verdict");
+    }
     table.notes.push(
         "Mean ± standard deviation over seeds, with the weights that were best on validation. FLOPs are \
          what the method needs for one sample."
