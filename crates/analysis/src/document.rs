@@ -166,7 +166,7 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// As many cells as columns.
     pub rows: Vec<Vec<Cell>>,
-    /// What a reader of the table must know.
+    /// What a reader of the table must know; what belongs to a column is there.
     pub notes: Vec<String>,
 }
 
@@ -181,12 +181,21 @@ pub struct Column {
     pub unit: String,
     /// How much a narrow form would lose without it: 0 stays always, higher ones go first.
     pub rank: u8,
+    /// What a reader of the column must know, in sentences; a form that leaves the column out says nothing of it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 impl Column {
     /// A column that always stays.
     pub fn new(title: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { title: title.into(), key: key.into(), unit: String::new(), rank: 0 }
+        Self {
+            title: title.into(),
+            key: key.into(),
+            unit: String::new(),
+            rank: 0,
+            note: String::new(),
+        }
     }
 
     /// What its numbers count in.
@@ -199,6 +208,12 @@ impl Column {
     #[must_use]
     pub fn rank(self, rank: u8) -> Self {
         Self { rank, ..self }
+    }
+
+    /// What a reader of the column must know.
+    #[must_use]
+    pub fn explained(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
     }
 
     /// The title with its unit, such as `accuracy, %`.
@@ -225,6 +240,22 @@ impl Table {
             rows: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    /// What stands below a table of which these columns are shown.
+    pub fn notes_beside(&self, shown: &[usize]) -> Vec<&str> {
+        let own = shown.iter().map(|&column| self.columns[column].note.as_str());
+        self.notes.iter().map(String::as_str).chain(own).filter(|note| !note.is_empty()).collect()
+    }
+
+    /// What stands below a table with all its columns.
+    pub fn all_notes(&self) -> Vec<&str> {
+        self.notes_beside(&Vec::from_iter(0..self.columns.len()))
+    }
+
+    /// The column for programs of this name.
+    pub(crate) fn column(&mut self, key: &str) -> Option<&mut Column> {
+        self.columns.iter_mut().find(|column| column.key == key)
     }
 
     /// Takes a column out.

@@ -23,7 +23,7 @@ pub(crate) struct TableView<'p> {
     caption: &'p str,
     columns: Vec<Column>,
     rows: Vec<Vec<Cell<'p>>>,
-    notes: &'p [String],
+    notes: Vec<&'p str>,
     filter: bool,
     /// The column of verdicts: narrow screens show them with the names of rows instead.
     verdict: Option<usize>,
@@ -89,7 +89,7 @@ impl<'p> TableView<'p> {
                 .iter()
                 .map(|row| row.iter().enumerate().map(Cell::new).collect())
                 .collect(),
-            notes: &table.notes,
+            notes: table.all_notes(),
             filter: table.rows.len() > FILTER,
             verdict: table.columns.iter().position(|column| column.key == "verdict"),
             class: match (table.columns.len() > DENSE, table.rows.len() > TALL) {

@@ -135,9 +135,9 @@ fn table(table: &Table, columns: &[usize], heading: &str) -> String {
         text.push_str(&row(columns.iter().map(cell).collect()));
     }
     let mut caption = format!("{}: {}.", escaped(heading), escaped(&table.caption));
-    // Notes speak of columns that may be left out here.
+    // Notes of a whole table may speak of columns that are left out here.
     if columns.len() == table.columns.len() {
-        caption.extend(table.notes.iter().map(|note| format!(" {}", escaped(note))));
+        caption.extend(table.all_notes().iter().map(|note| format!(" {}", escaped(note))));
     }
     text.push_str(&format!(
         "    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{caption}}}\n  \

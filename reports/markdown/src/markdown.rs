@@ -78,7 +78,7 @@ fn table(table: &Table) -> String {
         text.push_str(&line(row.iter().map(|cell| escaped(cell.text())).collect()));
     }
     text.push('\n');
-    for note in &table.notes {
+    for note in table.all_notes() {
         text.push_str(&format!("{}\n\n", escaped(note)));
     }
     text

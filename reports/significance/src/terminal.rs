@@ -38,9 +38,6 @@ fn family(section: &Section, width: usize, prose: usize) -> String {
                 text.push_str(&wrapped(&plain(&table.caption), "", "", prose));
                 text.push('\n');
                 text.push_str(&table::text(table, width));
-                for note in &table.notes {
-                    text.push_str(&wrapped(&plain(note), "  ", "  ", prose));
-                }
                 text.push('\n');
             }
             Block::Verdicts { groups } => {

@@ -71,6 +71,24 @@ fn what_fits_nowhere_else_is_left_out_and_said_to_be() {
 }
 
 #[test]
+fn a_column_that_is_left_out_takes_its_note_along() {
+    let mut page = made_up();
+    let mut blocks = page.sections.iter_mut().flat_map(|section| &mut section.blocks);
+    let table = blocks.find_map(|block| match block {
+        Block::Table(table) => Some(table),
+        _ => None,
+    });
+    for column in &mut table.unwrap().columns {
+        column.note = format!("What {} is.", column.key);
+    }
+    for (width, flops) in [(60, false), (200, true)] {
+        let text = unstyled(&terminal(&page, width));
+        assert_eq!(text.contains("What inference_flops_ratio is."), flops, "{width}");
+        assert!(text.contains("What difference is."), "{width}");
+    }
+}
+
+#[test]
 fn verdicts_have_colours() {
     let text = terminal(&made_up(), 80);
     for coloured in [

@@ -314,6 +314,11 @@ fn front(
         Clock::Training => ("training", "seconds", "train_seconds", 1),
         Clock::Inference => ("inference of one sample", "inference", "inference_ms_per_sample", 4),
     };
+    // Of a front that there is.
+    let explained = |column: Column, note: &str| match front.withheld {
+        Some(_) => column,
+        None => column.explained(note),
+    };
     let mut table = Table::new(
         format!("{id}-{key}"),
         format!("Test {} against the measured time of {what}", metric.title()),
@@ -322,8 +327,15 @@ fn front(
             Column::new(metric.title(), "test_metric_mean").in_unit(unit(metric)).rank(1),
             Column::new("time", measure).in_unit(front.clock.unit()),
             Column::new("time", format!("{measure}_ratio")).in_unit("× the control's"),
-            Column::new("on the front", "on_front").rank(2),
-            Column::new("dominated by", "dominated_by").rank(3),
+            explained(
+                Column::new("on the front", "on_front").rank(2),
+                "On the front: no method has as good a mean score in as little time, and one of both better. \
+                 This is a statement about means, not a test.",
+            ),
+            explained(
+                Column::new("dominated by", "dominated_by").rank(3),
+                "Dominated by: those on the front that have as good a mean score in as little time.",
+            ),
         ],
     );
     table.rows = front
@@ -350,15 +362,11 @@ fn front(
     if !judgement.has_control() {
         table.remove(&format!("{measure}_ratio"));
     }
-    table.notes.push(match front.withheld {
-        Some(reason) => format!(
+    if let Some(reason) = front.withheld {
+        table.notes.push(format!(
             "Trials ran {reason}: no method is said to be faster than another, and there is no front."
-        ),
-        None => "On the front: no method has as good a mean score in as little time, and one of both \
-                 better. Dominated by: those on the front that do. These are statements about means, not \
-                 tests."
-            .to_owned(),
-    });
+        ));
+    }
     table.notes.push(arithmetic(front.costs.iter().map(|cost| cost.group.backend)));
     let rows = front
         .costs

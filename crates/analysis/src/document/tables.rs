@@ -32,7 +32,10 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
             Column::new("strategy", "label"),
             Column::new(metric.title(), "test_metric_mean").in_unit(unit(metric)),
             Column::new("difference", "difference").in_unit(points(metric).trim_start()).rank(1),
-            Column::new("FLOPs", "inference_flops_ratio").in_unit("% of dense").rank(3),
+            Column::new("FLOPs", "inference_flops_ratio")
+                .in_unit("% of dense")
+                .rank(3)
+                .explained("FLOPs are what the method needs for one sample."),
             Column::new("seeds", "seeds").rank(4),
             Column::new("verdict", "verdict"),
         ],
@@ -63,8 +66,7 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
         table.remove("verdict");
     }
     table.notes.push(
-        "Mean ± standard deviation over seeds, with the weights that were best on validation. FLOPs are \
-         what the method needs for one sample."
+        "Mean ± standard deviation over seeds, with the weights that were best on validation."
             .to_owned(),
     );
     if metric == Metric::LogLikelihood {
@@ -78,15 +80,16 @@ pub(super) fn results(judgement: &Judgement<'_>, analysis: &Analysis, id: &str) 
     let levels: Vec<f64> =
         judgement.comparisons.iter().filter_map(|c| Some(c.evidence?.level)).collect();
     let lowest = levels.iter().copied().reduce(f64::min);
-    if let Some((low, high)) = lowest.zip(levels.iter().copied().reduce(f64::max)) {
+    let highest = levels.iter().copied().reduce(f64::max);
+    if let (Some((low, high)), Some(column)) = (lowest.zip(highest), table.column("difference")) {
         let range = match (level(low), level(high)) {
             (low, high) if low == high => low,
             (low, high) => format!("{low} to {high}"),
         };
-        table.notes.push(format!(
+        column.note = format!(
             "Intervals of differences are at the level at which each verdict was decided ({range}), {}.",
             corrected_for(judgement, analysis)
-        ));
+        );
     }
     table
 }

@@ -15,9 +15,10 @@ const NARROWEST_NAME: usize = 12;
 
 /// The table in lines of at most `width` columns of the terminal, where that is possible: columns of
 /// high rank are left out, and said to be; then heads and names are broken between words, then intervals
-/// stand below their numbers, and at last long names are broken anywhere.
+/// stand below their numbers, and at last long names are broken anywhere. Below are the notes of what is
+/// shown.
 pub(super) fn text(table: &Table, width: usize) -> String {
-    let texts = Texts::new(table);
+    let (texts, prose) = (Texts::new(table), width.min(super::LONGEST_LINE));
     let mut shown: Vec<usize> = (0..table.columns.len()).collect();
     let mut drop_while = |rank: u8, size: &dyn Fn(usize) -> usize| {
         while total(&shown, size) > width {
@@ -78,7 +79,10 @@ pub(super) fn text(table: &Table, width: usize) -> String {
         .collect();
     if !left_out.is_empty() {
         let note = format!("Not shown at this width: {}.", plain(&left_out.join(", ")));
-        lines.push_str(&wrapped(&note, GAP, GAP, width.min(super::LONGEST_LINE)));
+        lines.push_str(&wrapped(&note, GAP, GAP, prose));
+    }
+    for note in table.notes_beside(&shown) {
+        lines.push_str(&wrapped(&plain(note), GAP, GAP, prose));
     }
     lines
 }
