@@ -14,7 +14,7 @@ fn compared(sandbox: &Sandbox, what: &str) -> Vec<Value> {
 #[test]
 fn strategies_stores_and_files_are_compared() {
     let sandbox = Sandbox::new();
-    let line = "--models mlp --set mlp.hidden=[16] --epochs 1 --seeds 0..3 --quiet";
+    let line = "--models mlp --set mlp.hidden=[16] --set *.interval=5epochs --epochs 1 --seeds 0..3 --quiet";
     let _ = sandbox.run(&format!("grid --strategies rigl,set,dense {line}")).well();
     let again = format!("grid --strategies rigl,set,dense {line} --dry-run");
     let said = sandbox.run(&format!("{again} --config runs/report/analysis.toml")).well();

@@ -36,5 +36,9 @@ pub use resolved::ResolvedSettings;
 pub use schema::{Choice, Parameter};
 pub use trials::DatasetConfig;
 
+/// The parameter of strategies that says how often connections change: a default that never comes in a
+/// training is replaced, what somebody set is not.
+pub const INTERVAL: &str = "interval";
+
 #[cfg(test)]
 mod tests;

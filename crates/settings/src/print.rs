@@ -13,7 +13,7 @@ use crate::parameters::{Axes, ParameterSet, takes_list};
 use crate::path::{Path, quoted};
 use crate::plain_key::PLAIN_KEYS;
 use crate::setting::{Key, Setting, Source};
-use crate::{Place, ResolvedSettings, trials};
+use crate::{INTERVAL, Place, ResolvedSettings, trials};
 
 /// A grid file that gives the same trials; a comment on each line says where its value came from.
 ///
@@ -56,36 +56,55 @@ pub(crate) fn to_toml(resolved: &ResolvedSettings) -> Result<String> {
             }
         }
     }
-    table(&mut text, "training", &ParameterSet::training()?, &resolved.axes_of_training());
+    table(&mut text, "training", &ParameterSet::training()?, &resolved.axes_of_training(), &[]);
     let base = Analysis::default();
     let analysis = resolved.analysis_settings(&base)?;
-    table(&mut text, "analysis", &ParameterSet::analysis(&base)?, &axes_of(&analysis));
+    table(&mut text, "analysis", &ParameterSet::analysis(&base)?, &axes_of(&analysis), &[]);
     for name in trials::model_names(&resolved.settings)? {
         let axes = resolved.axes_of_model(name);
-        table(&mut text, &format!("model.{}", quoted(name)), &ParameterSet::model(name)?, &axes);
+        let place = format!("model.{}", quoted(name));
+        table(&mut text, &place, &ParameterSet::model(name)?, &axes, &[]);
     }
     for name in trials::dataset_names(&resolved.settings)? {
         let axes = resolved.axes_of_dataset(name);
         let place = format!("dataset.{}", quoted(name));
-        table(&mut text, &place, &ParameterSet::dataset(name)?, &axes);
+        table(&mut text, &place, &ParameterSet::dataset(name)?, &axes, &[]);
         trainings(&mut text, &place, &resolved.axes_of_training_on(name));
     }
     for name in trials::strategy_names(&resolved.settings)? {
         let axes = resolved.axes_of_strategy(name);
         let place = format!("strategy.{name}");
-        table(&mut text, &place, &ParameterSet::strategy(name)?, &axes);
+        table(&mut text, &place, &ParameterSet::strategy(name)?, &axes, &[INTERVAL]);
         trainings(&mut text, &place, &resolved.axes_of_training_for(name));
     }
     Ok(text)
 }
 
-fn table(text: &mut String, name: &str, parameters: &ParameterSet, axes: &Axes<'_>) {
+/// A table of parameters. What is called as one of `fitted` and was not set is a comment, because writing it
+/// down would keep it from being fitted to the training.
+fn table(
+    text: &mut String,
+    name: &str,
+    parameters: &ParameterSet,
+    axes: &Axes<'_>,
+    fitted: &[&str],
+) {
     if parameters.defaults().is_empty() {
         return;
     }
     let _ = writeln!(text, "\n[{name}]");
     for (parameter, default) in parameters.defaults() {
-        parameter_lines(text, &Path::from(parameter.as_str()), default, parameters, axes);
+        let path = Path::from(parameter.as_str());
+        if fitted.contains(&parameter.as_str()) && default.is_string() && !axes.contains_key(&path)
+        {
+            let entry = format!("# {parameter} = {default}");
+            let _ = writeln!(
+                text,
+                "{entry:40}  # default; a share of trainings in which it never comes"
+            );
+            continue;
+        }
+        parameter_lines(text, &path, default, parameters, axes);
     }
 }
 

@@ -120,9 +120,9 @@ impl ResolvedSettings {
         self.settings.plain(key).is_some()
     }
 
-    /// Has somebody set that parameter of a strategy, a grid that ships included?
-    pub fn sets_strategy(&self, name: &str, parameter: &str) -> bool {
-        self.settings.get(&Key::Strategy(name.to_owned(), parameter.into())).is_some()
+    /// Has somebody set the [interval](crate::INTERVAL) of a strategy, a grid that ships included?
+    pub fn sets_interval(&self, strategy: &str) -> bool {
+        self.settings.get(&Key::Strategy(strategy.to_owned(), crate::INTERVAL.into())).is_some()
     }
 
     fn axes<'a>(&'a self, path: impl Fn(&'a Key) -> Option<&'a KeyPath>) -> Axes<'a> {

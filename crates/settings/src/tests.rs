@@ -272,15 +272,21 @@ fn a_grid_that_ships_is_no_grid_file() {
 
 #[test]
 fn an_interval_that_somebody_chose_is_known() {
-    let is_set = |line: &str, file: &str| {
-        resolved(line, &[], file).unwrap().sets_strategy("set", "interval")
-    };
+    let is_set = |line: &str, file: &str| resolved(line, &[], file).unwrap().sets_interval("set");
     assert!(
         !is_set("--strategies set", "") && !is_set("--strategies set --set rigl.interval=5", "")
     );
     assert!(is_set("--strategies set --set set.interval=5", ""));
     assert!(is_set("--strategies set,rigl --set *.interval=5%", ""));
     assert!(is_set("--strategies set", "[strategy.set]\ninterval = \"2 epochs\"\n"));
+    // And stays so when it is printed and read back.
+    for line in ["--strategies set", "--strategies set --set set.interval=5"] {
+        let before = resolved(line, &[], "").unwrap();
+        let text = before.to_toml().unwrap();
+        let again = resolved("", &[], &text).unwrap();
+        assert_eq!(again.sets_interval("set"), before.sets_interval("set"), "{text}");
+        assert_eq!(again.grid().unwrap().trials, before.grid().unwrap().trials);
+    }
 }
 
 #[test]

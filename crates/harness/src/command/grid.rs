@@ -88,7 +88,7 @@ fn fit_intervals(
     resolved: &ResolvedSettings,
     args: &GridArgs,
 ) -> Result<Option<Inputs>> {
-    let is_given = |strategy: &str| resolved.sets_strategy(strategy, intervals::INTERVAL);
+    let is_given = |strategy: &str| resolved.sets_interval(strategy);
     let may_change = |spec: &TrialSpec| intervals::has_one(spec) && !is_given(spec.strategy_name());
     if !grid.trials.iter().any(may_change) {
         return Ok(None);

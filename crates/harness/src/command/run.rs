@@ -51,7 +51,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit> {
             let trials = std::slice::from_mut(&mut spec);
             let metrics = &grid.analysis.metrics;
             let inputs = preflight::load(trials, &|_| true, &execution, metrics, Absent::Fetched)?;
-            let is_given = |strategy: &str| resolved.sets_strategy(strategy, intervals::INTERVAL);
+            let is_given = |strategy: &str| resolved.sets_interval(strategy);
             for words in intervals::fit(trials, &inputs, &is_given)? {
                 output::note(&words);
             }

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use dst_core::record::TrialSpec;
 use dst_core::{CowArc, Dataset, Forecast, Result, Span, Split, Step, Training};
+use dst_settings::INTERVAL;
 use serde_json::Value;
 
 use super::{Inputs, strategy};
-
-/// The parameter that says how often a method changes connections.
-pub(in crate::command) const INTERVAL: &str = "interval";
 
 /// What takes the place of a default that never comes, as a share of the training.
 const SHARE: Span = Span::Fraction(0.05);
