@@ -244,8 +244,7 @@ fn equal_costs(judgement: &Judgement<'_>) -> Vec<String> {
 fn notes(study: &Study<'_>, judgement: &Judgement<'_>, drawn: Vec<String>) -> Vec<String> {
     let mut notes = equal_costs(judgement);
     if !judgement.has_control() && !judgement.comparisons.is_empty() {
-        // The first word of a sentence here.
-        notes.push(format!("N{}.", &lead::without_control(judgement)[1..]));
+        notes.push(format!("Nothing {}.", lead::without_control(judgement.control())));
     }
     notes.extend(tables::protection(judgement, study));
     if judgement.post_hoc_looks > 0 {

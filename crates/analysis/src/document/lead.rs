@@ -42,10 +42,7 @@ pub(super) fn lead(study: &Study<'_>) -> Vec<String> {
         lines.extend(study.judgements.iter().flat_map(|judgement| of_time(judgement)));
     }
     if lines.is_empty() {
-        lines.push(format!(
-            "Nothing is compared with {0}: there are no trials of {0}.",
-            study.control
-        ));
+        lines.push(format!("Nothing {}.", without_control(&study.control)));
     }
     lines.push(completeness(study));
     lines
@@ -121,7 +118,11 @@ fn of_time(judgement: &Judgement<'_>) -> Vec<String> {
 
 fn of_family(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
     if !judgement.has_control() {
-        return format!("On {}, {}.", judgement.table.place, without_control(judgement));
+        return format!(
+            "On {}, nothing {}.",
+            judgement.table.place,
+            without_control(judgement.control())
+        );
     }
     let mut parts: Vec<String> = Vec::new();
     for kind in Verdict::ALL {
@@ -154,9 +155,9 @@ fn of_family(judgement: &Judgement<'_>, analysis: &Analysis) -> String {
     )
 }
 
-/// That nothing is judged, and why, in a sentence without a full stop.
-pub(super) fn without_control(judgement: &Judgement<'_>) -> String {
-    format!("nothing is compared with {0}: there are no trials of {0}", judgement.control())
+/// What goes with "nothing" where the control was not trained, without a full stop.
+pub(super) fn without_control(control: &str) -> String {
+    format!("is compared with {control}: there are no trials of {control}")
 }
 
 fn of_all(judgements: &[&Judgement<'_>], study: &Study<'_>) -> String {

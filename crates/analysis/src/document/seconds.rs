@@ -334,7 +334,8 @@ fn front(
             ),
             explained(
                 Column::new("dominated by", "dominated_by").rank(3),
-                "Dominated by: those on the front that have as good a mean score in as little time.",
+                "Dominated by: those on the front that have as good a mean score in as little time, and one of both \
+                 better, in the mean as well.",
             ),
         ],
     );

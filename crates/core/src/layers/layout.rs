@@ -23,8 +23,8 @@ pub(super) fn innermost_view(tensor: &Tensor) -> Option<Tensor> {
     is_maps.then(|| tensor.permute([1, 2, 3, 0]))
 }
 
-/// The positive part of what nothing else reads: in its place where that costs nothing. Where samples lie
-/// innermost it may be a view of a norm's output, and libtorch copies gradients of views that were changed.
+/// The positive part of what nothing else reads, in its place. libtorch copies gradients of views that were
+/// changed, so what comes here should be none where that is felt.
 pub fn relu(mut tensor: Tensor) -> Tensor {
     tensor.relu_()
 }
