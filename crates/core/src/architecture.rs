@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::Result;
+use crate::graph::Graph;
 use crate::layers::{BatchNorm2d, Builder, Conv2d, Linear, Pooling};
 use crate::origin::FromCrate;
 use crate::precision;
@@ -178,6 +179,12 @@ pub trait Model: Debug {
     /// # Errors
     /// If the input is of another kind than the model takes, or libtorch refuses it.
     fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor>;
+
+    /// What it computes, for other programs; none where nobody wrote it down. A network in terms of
+    /// [`Operations`](crate::Operations) has it without more.
+    fn graph(&self) -> Option<Graph<'_>> {
+        None
+    }
 
     /// What trained weights it was built from, in one line for the log of a trial; nothing if it
     /// starts at random.

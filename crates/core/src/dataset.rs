@@ -59,6 +59,19 @@ pub struct UserSamples {
     pub positions: Vec<usize>,
 }
 
+/// Inputs of images or tables before they are normalised: a network takes `(raw − mean) / deviation`.
+#[derive(Debug)]
+pub struct RawInputs {
+    /// What the numbers are, in a few words.
+    pub meaning: String,
+    /// `Float`, of four dimensions, broadcast over `[batch, channels, height, width]`.
+    pub mean: Tensor,
+    /// In the same shape.
+    pub deviation: Tensor,
+    /// What the input at each place of the last dimension is called, if they have names.
+    pub names: Vec<String>,
+}
+
 /// A loaded and verified data set.
 ///
 /// Implementors need not shuffle or seed; they hand out rows, and may change training batches.
@@ -154,6 +167,12 @@ pub trait Dataset: FromCrate + Debug + Send {
         Err(Error::usage("this data set reads no samples from files of users")
             .at(file.display().to_string())
             .hint("its crate has to implement Dataset::read_samples; --split test needs no file"))
+    }
+
+    /// How inputs as people have them become those of [`Dataset::batch`], for exported networks, which then
+    /// take them as they are. By default they take normalised ones.
+    fn raw_inputs(&self) -> Option<RawInputs> {
+        None
     }
 
     /// A row of the training split whose cost stands for that of all. Operations are counted by

@@ -14,6 +14,7 @@ pub mod density;
 pub mod device;
 pub mod exchange;
 pub mod flops;
+pub mod graph;
 pub mod layers;
 mod mask;
 pub mod options;
@@ -40,9 +41,10 @@ pub use dst_record::{
 };
 
 pub use architecture::{Architecture, Backend, DenseBackend, Input, InputShape, Model, Pass};
-pub use dataset::{Batch, DataSources, Dataset, HubCache, HubFiles, Split, UserSamples};
+pub use dataset::{Batch, DataSources, Dataset, HubCache, HubFiles, RawInputs, Split, UserSamples};
 pub use density::Distribution;
 pub use exchange::{Counts, Exchange, Keys, Rewiring, Shared, View};
+pub use graph::{Activation, Graph, Operations, PictureModel, PictureNetwork};
 pub use layers::{
     BatchNorm2d, Builder, Conv2d, Convolution, DenseLinear, Embedding, LayerNorm, Linear,
     Parameter, Parameters, Pooling, Start,

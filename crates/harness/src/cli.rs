@@ -20,7 +20,7 @@ mod version;
 pub use bench::BenchArgs;
 pub use cluster::{CancelArgs, ConcludeArgs, WorkArgs};
 pub use compare::CompareArgs;
-pub use data::{DataAction, DataArgs, DataFetchArgs, DataNamesArgs, DataVerifyArgs};
+pub use data::{DataAction, DataArgs, DataFetchArgs, DataNamesArgs, DataPlaceArgs, DataVerifyArgs};
 pub use networks::{ComputeBackend, ExportArgs, ExportFormat, PredictArgs, PredictedSplit};
 pub use power::PowerArgs;
 pub use store::{
@@ -327,12 +327,9 @@ pub struct PlaceArgs {
     /// Folder of the run store [default: runs]
     #[arg(long, value_name = "DIR")]
     pub store: Option<String>,
-    /// Folder with data files (HARNESS_DATA)
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<String>,
-    /// Branch, tag or commit of data sets from the Hugging Face Hub [default: main]
-    #[arg(long, value_name = "REVISION")]
-    pub hub_revision: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataPlaceArgs,
     /// cpu, cuda, cuda:N or auto [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,

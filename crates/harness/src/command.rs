@@ -30,6 +30,7 @@ mod scaffold;
 mod standing;
 mod status;
 mod store;
+mod trained_on;
 mod watch;
 
 use dst_analysis::ReportPlugin;

@@ -4,7 +4,8 @@ use dst_core::Result;
 use dst_settings::CommandLine;
 
 use crate::cli::{
-    AnalysisArgs, BenchArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs, SettingArgs,
+    AnalysisArgs, BenchArgs, DataPlaceArgs, ExperimentArgs, GridArgs, PlaceArgs, RunArgs,
+    SettingArgs,
 };
 
 /// The settings that `harness grid` was given.
@@ -102,10 +103,18 @@ pub(crate) fn store(typed: &mut CommandLine, text: Option<&str>) -> Result<()> {
     typed.plain("--store", "store", text)
 }
 
+/// Where data sets are.
+///
+/// # Errors
+/// As [`grid`].
+pub(crate) fn data(typed: &mut CommandLine, args: &DataPlaceArgs) -> Result<()> {
+    typed.plain("--data-dir", "data_dir", args.data_dir.as_deref())?;
+    typed.plain("--hub-revision", "hub_revision", args.hub_revision.as_deref())
+}
+
 fn add_place(typed: &mut CommandLine, args: &PlaceArgs) -> Result<()> {
     typed.plain("--store", "store", args.store.as_deref())?;
-    typed.plain("--data-dir", "data_dir", args.data_dir.as_deref())?;
-    typed.plain("--hub-revision", "hub_revision", args.hub_revision.as_deref())?;
+    data(typed, &args.data)?;
     typed.plain("--device", "device", args.device.as_deref())?;
     typed.plain("--threads", "threads", args.threads.as_deref())
 }

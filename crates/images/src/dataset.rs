@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dst_core::tch::{Device, Tensor};
 use dst_core::{
-    Batch, Dataset, Error, Input, InputShape, Result, Split, Task, UserSamples, device,
+    Batch, Dataset, Error, Input, InputShape, RawInputs, Result, Split, Task, UserSamples, device,
 };
 use dst_data::image::read_png;
 use rand_chacha::ChaCha8Rng;
@@ -144,6 +144,10 @@ impl Dataset for ImageDataset {
 
     fn class_name(&self, class: usize) -> Option<&str> {
         self.class_names.get(class).map(String::as_str)
+    }
+
+    fn raw_inputs(&self) -> Option<RawInputs> {
+        self.normalisation.of_pixels().ok()
     }
 
     fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {

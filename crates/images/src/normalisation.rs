@@ -1,7 +1,7 @@
 //! From bytes to what a network sees.
 
-use dst_core::Result;
 use dst_core::tch::{Device, Kind, Tensor};
+use dst_core::{RawInputs, Result};
 
 use crate::augmentation::by_channel;
 
@@ -65,6 +65,22 @@ impl Normalisation {
         Ok(images.f_add_(&self.black(device)?)?)
     }
 
+    /// The same for pixels in [0, 1], as most other programs have them.
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    pub fn of_pixels(&self) -> Result<RawInputs> {
+        let deviation: Vec<f32> = self.scale.iter().map(|scale| 1.0 / (255.0 * scale)).collect();
+        let black = self.black.iter().zip(&deviation);
+        let mean: Vec<f32> = black.map(|(black, deviation)| -black * deviation).collect();
+        Ok(RawInputs {
+            meaning: "pixels from 0 to 1".to_owned(),
+            mean: by_channel(&mean, Device::Cpu)?,
+            deviation: by_channel(&deviation, Device::Cpu)?,
+            names: Vec::new(),
+        })
+    }
+
     /// What a black pixel becomes, `[1, channels, 1, 1]`.
     ///
     /// # Errors
@@ -84,6 +100,9 @@ mod tests {
         let normalised = Normalisation::new(&[0.5, 0.2], &[0.25, 0.5]).apply(&bytes).unwrap();
         let expected = Tensor::from_slice(&[-2.0f32, -1.2, 1.6, -0.4]).reshape([1, 2, 1, 2]);
         assert!(normalised.allclose(&expected, 0.0, 1e-6, false));
+        let raw = Normalisation::new(&[0.5, 0.2], &[0.25, 0.5]).of_pixels().unwrap();
+        let of_pixels = (bytes.to_kind(Kind::Float) / 255.0 - raw.mean) / raw.deviation;
+        assert!(of_pixels.allclose(&expected, 1e-5, 1e-6, false));
         let single = Normalisation::in_single_precision(&[0.5, 0.2], &[0.25, 0.5]);
         assert!(single.apply(&bytes).unwrap().allclose(&expected, 0.0, 1e-6, false));
     }

@@ -1,7 +1,6 @@
 //! What a network checks before it is built and before it runs.
 
-use dst_core::tch::Tensor;
-use dst_core::{Error, Input, InputShape, Result, Task};
+use dst_core::{Error, InputShape, Result, Task};
 
 /// The most weights that one layer may have: 8 GiB of them.
 const LARGEST_LAYER: i64 = 1 << 31;
@@ -73,29 +72,11 @@ pub(crate) fn total(name: &str, weights: Option<i64>) -> Result<()> {
     }
 }
 
-/// The pictures of a batch, `[batch, channels, height, width]`.
-///
-/// # Errors
-/// If they are not of the shape that the model was built for.
-pub(crate) fn pictures(input: &Input, expected: [i64; 3]) -> Result<&Tensor> {
-    let Input::Image(pictures) = input else {
-        return Err(Error::contract("a model for pictures was given tokens"));
-    };
-    let size = pictures.size();
-    if size.len() == 4 && size[1..] == expected {
-        return Ok(pictures);
-    }
-    let [channels, height, width] = expected;
-    Err(Error::contract(format!(
-        "a model for pictures [batch, {channels}, {height}, {width}] was given {size:?}"
-    )))
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use dst_core::tch::{Device, Kind};
-    use dst_core::{Architecture, Builder, Model, Parameters, SeedStreams};
+    use dst_core::tch::{Device, Kind, Tensor};
+    use dst_core::{Architecture, Builder, Input, Model, Parameters, SeedStreams};
 
     pub(crate) const MNIST: InputShape = InputShape::Image { channels: 1, height: 28, width: 28 };
     pub(crate) const CIFAR: InputShape = InputShape::Image { channels: 3, height: 32, width: 32 };

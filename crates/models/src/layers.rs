@@ -7,7 +7,7 @@ mod plan;
 pub use layer::Layer;
 
 use dst_core::plugin::{ModelFile, ModelPlugin};
-use dst_core::{Architecture, Builder, Error, InputShape, Model, Result, Task};
+use dst_core::{Architecture, Builder, Error, InputShape, Model, PictureModel, Result, Task};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -147,7 +147,7 @@ impl Architecture for Layers {
         let modules = network::build(&steps, builder);
         let output = builder.linear(OUTPUT, inputs, outputs);
         network::declare_chains(&steps, builder);
-        Ok(Box::new(Network { picture, modules, output }))
+        Ok(Box::new(PictureModel(Network { picture, modules, output })))
     }
 }
 

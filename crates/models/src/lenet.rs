@@ -1,10 +1,9 @@
 //! LeNet-5.
 
-use dst_core::layers::pool2d;
 use dst_core::plugin::ModelPlugin;
-use dst_core::tch::Tensor;
 use dst_core::{
-    Architecture, Builder, Conv2d, Error, Input, InputShape, Linear, Model, Pass, Result, Task,
+    Architecture, Builder, Conv2d, Error, InputShape, Linear, Model, Operations, PictureModel,
+    PictureNetwork, Result, Task,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -100,7 +99,7 @@ impl Architecture for LeNet5 {
             config: self.clone(),
         };
         builder.chain(&["conv1", "conv2", "fc1", "fc2", "fc3"]);
-        Ok(Box::new(network))
+        Ok(Box::new(PictureModel(network)))
     }
 }
 
@@ -116,32 +115,36 @@ struct Network {
 }
 
 impl Network {
-    fn activate(&self, signal: &Tensor) -> Tensor {
-        match self.config.activation {
-            Activation::Relu => signal.relu(),
-            Activation::Tanh => signal.tanh(),
-        }
+    fn activate<'m, O: Operations<'m>>(&self, operations: &O, signal: &O::Value) -> O::Value {
+        let activation = match self.config.activation {
+            Activation::Relu => dst_core::Activation::Relu,
+            Activation::Tanh => dst_core::Activation::Tanh,
+        };
+        operations.activate(activation, signal)
     }
 
-    fn activate_and_pool(&self, signal: &Tensor, pass: &Pass<'_>) -> Tensor {
+    fn activate_and_pool<'m, O: Operations<'m>>(&self, o: &O, signal: &O::Value) -> O::Value {
         match self.config.pooling {
             // Both activations grow with their argument, so the largest value may be found
             // first: the same numbers with a quarter of the activations, and without libtorch's
             // pooling having to tell apart the many zeros that ReLU leaves in a sparse network.
-            Pooling::Max => self.activate(&pool2d(signal, dst_core::Pooling::Max, 2, pass)),
-            Pooling::Average => pool2d(&self.activate(signal), dst_core::Pooling::Average, 2, pass),
+            Pooling::Max => self.activate(o, &o.pool2d(dst_core::Pooling::Max, 2, signal)),
+            Pooling::Average => o.pool2d(dst_core::Pooling::Average, 2, &self.activate(o, signal)),
         }
     }
 }
 
-impl Model for Network {
-    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
-        let pictures = check::pictures(input, self.picture)?;
-        let maps = self.activate_and_pool(&self.conv1.forward(pictures, pass), pass);
-        let maps = self.activate_and_pool(&self.conv2.forward(&maps, pass), pass);
-        let features = self.activate(&self.fc1.forward(&maps.flatten(1, -1), pass));
-        let features = self.activate(&self.fc2.forward(&features, pass));
-        Ok(self.fc3.forward(&features, pass))
+impl PictureNetwork for Network {
+    fn picture(&self) -> [i64; 3] {
+        self.picture
+    }
+
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, pictures: O::Value) -> O::Value {
+        let maps = self.activate_and_pool(o, &o.conv2d(&self.conv1, &pictures));
+        let maps = self.activate_and_pool(o, &o.conv2d(&self.conv2, &maps));
+        let features = self.activate(o, &o.linear(&self.fc1, &o.flatten(&maps)));
+        let features = self.activate(o, &o.linear(&self.fc2, &features));
+        o.linear(&self.fc3, &features)
     }
 }
 
@@ -149,8 +152,8 @@ impl Model for Network {
 mod tests {
     use super::*;
     use crate::check::tests::{MNIST, build, noise, tokens};
-    use dst_core::tch::{Device, Kind};
-    use dst_core::{Distribution, SeedStreams, Topology, flops, plugin};
+    use dst_core::tch::{Device, Kind, Tensor};
+    use dst_core::{Distribution, Input, Pass, SeedStreams, Topology, flops, plugin};
     use serde_json::{Map, json};
 
     #[test]

@@ -1,10 +1,9 @@
 //! The LeNet-5 of Caffe.
 
-use dst_core::layers::{Pooling, pool2d};
 use dst_core::plugin::ModelPlugin;
-use dst_core::tch::Tensor;
 use dst_core::{
-    Architecture, Builder, Conv2d, Error, Input, InputShape, Linear, Model, Pass, Result, Task,
+    Activation, Architecture, Builder, Conv2d, Error, InputShape, Linear, Model, Operations,
+    PictureModel, PictureNetwork, Pooling, Result, Task,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,7 +74,7 @@ impl Architecture for LeNet5Caffe {
             fc2: builder.linear("fc2", 500, outputs),
         };
         builder.chain(&["conv1", "conv2", "fc1", "fc2"]);
-        Ok(Box::new(network))
+        Ok(Box::new(PictureModel(network)))
     }
 }
 
@@ -88,13 +87,17 @@ struct Network {
     fc2: Linear,
 }
 
-impl Model for Network {
-    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
-        let pictures = check::pictures(input, self.picture)?;
-        let maps = pool2d(&self.conv1.forward(pictures, pass), Pooling::Max, 2, pass).relu();
-        let maps = pool2d(&self.conv2.forward(&maps, pass), Pooling::Max, 2, pass).relu();
-        let features = self.fc1.forward(&maps.flatten(1, -1), pass).relu();
-        Ok(self.fc2.forward(&features, pass))
+impl PictureNetwork for Network {
+    fn picture(&self) -> [i64; 3] {
+        self.picture
+    }
+
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, pictures: O::Value) -> O::Value {
+        let relu = |signal| o.activate(Activation::Relu, &signal);
+        let maps = relu(o.pool2d(Pooling::Max, 2, &o.conv2d(&self.conv1, &pictures)));
+        let maps = relu(o.pool2d(Pooling::Max, 2, &o.conv2d(&self.conv2, &maps)));
+        let features = relu(o.linear(&self.fc1, &o.flatten(&maps)));
+        o.linear(&self.fc2, &features)
     }
 }
 
@@ -102,8 +105,7 @@ impl Model for Network {
 mod tests {
     use super::*;
     use crate::check::tests::{CIFAR, MNIST, build, noise, tokens};
-    use dst_core::plugin;
-    use dst_core::{SeedStreams, Topology, flops};
+    use dst_core::{Pass, SeedStreams, Topology, flops, plugin};
     use serde_json::{Map, json};
 
     /// 2 · (500 · 576 + 25,000 · 64 + 400,000 + 5,000) operations.

@@ -1,9 +1,9 @@
 //! The multi-layer perceptron.
 
 use dst_core::plugin::ModelPlugin;
-use dst_core::tch::Tensor;
 use dst_core::{
-    Architecture, Builder, Error, Input, InputShape, Linear, Model, Pass, Result, Task,
+    Activation, Architecture, Builder, Error, InputShape, Linear, Model, Operations, PictureModel,
+    PictureNetwork, Result, Task,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ impl Architecture for Mlp {
         let names: Vec<String> = (0..widths.len() - 1).map(name).collect();
         builder.chain(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let picture = check::picture(input)?;
-        Ok(Box::new(Network { picture, layers, dropout: self.dropout }))
+        Ok(Box::new(PictureModel(Network { picture, layers, dropout: self.dropout })))
     }
 }
 
@@ -135,20 +135,20 @@ struct Network {
     dropout: f64,
 }
 
-impl Model for Network {
-    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
-        let mut signal = check::pictures(input, self.picture)?.flatten(1, -1);
+impl PictureNetwork for Network {
+    fn picture(&self) -> [i64; 3] {
+        self.picture
+    }
+
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, pictures: O::Value) -> O::Value {
+        let mut signal = o.flatten(&pictures);
         for (index, layer) in self.layers.iter().enumerate() {
             if index > 0 {
-                signal = signal.relu();
-                // Without dropout nothing is drawn, so libtorch's generator does not move.
-                if self.dropout > 0.0 && pass.training {
-                    signal = signal.dropout(self.dropout, true);
-                }
+                signal = o.dropout(self.dropout, o.activate(Activation::Relu, &signal));
             }
-            signal = layer.forward(&signal, pass);
+            signal = o.linear(layer, &signal);
         }
-        Ok(signal)
+        signal
     }
 }
 
@@ -156,7 +156,7 @@ impl Model for Network {
 mod tests {
     use super::*;
     use crate::check::tests::{MNIST, build, noise, tokens};
-    use dst_core::plugin;
+    use dst_core::{Pass, plugin};
     use serde_json::json;
 
     fn refusal(mlp: &Mlp) -> String {

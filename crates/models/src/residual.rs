@@ -1,8 +1,6 @@
 //! The block of residual networks.
 
-use dst_core::layers::{add, relu};
-use dst_core::tch::Tensor;
-use dst_core::{BatchNorm2d, Builder, Conv2d, Convolution, Pass};
+use dst_core::{BatchNorm2d, Builder, Conv2d, Convolution, Operations};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -73,27 +71,27 @@ impl BasicBlock {
     }
 
     /// `[batch, inputs, height, width] → [batch, outputs, ⌈height/stride⌉, ⌈width/stride⌉]`.
-    pub(crate) fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
+    pub(crate) fn apply<'m, O: Operations<'m>>(&'m self, o: &O, input: &O::Value) -> O::Value {
         // Norms keep their input for the backward pass, so their output may be overwritten.
-        let maps = relu(self.bn1.forward(&self.conv1.forward(input, pass), pass));
-        let maps = self.bn2.forward(&self.conv2.forward(&maps, pass), pass);
+        let maps = o.relu(o.batch_norm2d(&self.bn1, &o.conv2d(&self.conv1, input)));
+        let maps = o.batch_norm2d(&self.bn2, &o.conv2d(&self.conv2, &maps));
         let sum = match &self.way {
-            Way::Identity => add(maps, input),
+            Way::Identity => o.add(maps, input),
             Way::Pad { stride, before, behind } => {
-                let taken = input.slice(2, None, None, *stride).slice(3, None, None, *stride);
-                add(maps, &taken.constant_pad_nd([0, 0, 0, 0, *before, *behind]))
+                o.add(maps, &o.pad_channels(*stride, *before, *behind, input))
             }
-            Way::Project { conv, bn } => add(maps, &bn.forward(&conv.forward(input, pass), pass)),
+            Way::Project { conv, bn } => o.add(maps, &o.batch_norm2d(bn, &o.conv2d(conv, input))),
         };
-        relu(sum)
+        o.relu(sum)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dst_core::tch::{Device, Kind};
-    use dst_core::{Parameters, SeedStreams};
+    use dst_core::graph::Eager;
+    use dst_core::tch::{Device, Kind, Tensor};
+    use dst_core::{Parameters, Pass, SeedStreams};
 
     fn build(
         inputs: i64,
@@ -121,7 +119,7 @@ mod tests {
         let (block, parameters) = build(2, 5, 2, Shortcut::Pad);
         shortcut_only(&parameters);
         let input = Tensor::arange(1 + 2 * 3 * 3, (Kind::Float, Device::Cpu)).narrow(0, 1, 18);
-        let output = block.forward(&input.reshape([1, 2, 3, 3]), &Pass::EVALUATION);
+        let output = block.apply(&Eager(&Pass::EVALUATION), &input.reshape([1, 2, 3, 3]));
         assert_eq!(output.size(), [1, 5, 2, 2]);
         let mut expected = vec![0.0f32; 20];
         expected[4..12].copy_from_slice(&[1.0, 3.0, 7.0, 9.0, 10.0, 12.0, 16.0, 18.0]);
@@ -167,7 +165,7 @@ mod tests {
         let maps = normalise(convolve(&maps, "conv2", 1, 1));
         let expected = (maps + normalise(convolve(&again, "shortcut.conv", 2, 0))).relu();
 
-        let output = block.forward(&input, &Pass::TRAINING);
+        let output = block.apply(&Eager(&Pass::TRAINING), &input);
         assert!(output.allclose(&expected, 1e-4, 1e-5, false));
         output.square().sum(Kind::Float).backward();
         let gradient = input.grad().copy();

@@ -1,11 +1,9 @@
 //! Residual networks for small pictures.
 
-use dst_core::layers::{mean_of_maps, relu};
 use dst_core::plugin::ModelPlugin;
-use dst_core::tch::Tensor;
 use dst_core::{
-    Architecture, BatchNorm2d, Builder, Conv2d, Convolution, Error, Input, InputShape, Linear,
-    Model, Pass, Result, Task,
+    Architecture, BatchNorm2d, Builder, Conv2d, Convolution, Error, InputShape, Linear, Model,
+    Operations, PictureModel, PictureNetwork, Result, Task,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,7 +54,7 @@ impl Architecture for ResNet18 {
     ) -> Result<Box<dyn Model>> {
         let plan = Plan { width: self.width, stages: 4, blocks: 2, shortcut: Shortcut::Project };
         let network = plan.build(input, task, builder).map_err(|error| error.at("resnet18"))?;
-        Ok(Box::new(network))
+        Ok(Box::new(PictureModel(network)))
     }
 }
 
@@ -103,7 +101,7 @@ impl Architecture for ResNet20 {
     ) -> Result<Box<dyn Model>> {
         let plan = Plan { width: self.width, stages: 3, blocks: 3, shortcut: self.shortcut };
         let network = plan.build(input, task, builder).map_err(|error| error.at("resnet20"))?;
-        Ok(Box::new(network))
+        Ok(Box::new(PictureModel(network)))
     }
 }
 
@@ -156,12 +154,15 @@ struct Network {
     fc: Linear,
 }
 
-impl Model for Network {
-    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
-        let pictures = check::pictures(input, self.picture)?;
-        let maps = relu(self.bn1.forward(&self.conv1.forward(pictures, pass), pass));
-        let maps = self.blocks.iter().fold(maps, |maps, block| block.forward(&maps, pass));
-        Ok(self.fc.forward(&mean_of_maps(&maps), pass))
+impl PictureNetwork for Network {
+    fn picture(&self) -> [i64; 3] {
+        self.picture
+    }
+
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, pictures: O::Value) -> O::Value {
+        let maps = o.relu(o.batch_norm2d(&self.bn1, &o.conv2d(&self.conv1, &pictures)));
+        let maps = self.blocks.iter().fold(maps, |maps, block| block.apply(o, &maps));
+        o.linear(&self.fc, &o.mean_of_maps(&maps))
     }
 }
 
@@ -171,7 +172,7 @@ mod tests {
     use crate::check::tests::{CIFAR, build, noise, tokens};
     use dst_core::density::{Distribution, allocate};
     use dst_core::tch::{self, Kind};
-    use dst_core::{SeedStreams, Topology, flops, plugin};
+    use dst_core::{Pass, SeedStreams, Topology, flops, plugin};
     use serde_json::{Map, json};
 
     #[test]

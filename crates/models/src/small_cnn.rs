@@ -1,11 +1,9 @@
 //! A small convolutional network for quick runs.
 
-use dst_core::layers::{Pooling, pool2d, relu};
 use dst_core::plugin::ModelPlugin;
-use dst_core::tch::Tensor;
 use dst_core::{
-    Architecture, BatchNorm2d, Builder, Conv2d, Convolution, Error, Input, InputShape, Linear,
-    Model, Pass, Result, Task,
+    Architecture, BatchNorm2d, Builder, Conv2d, Convolution, Error, InputShape, Linear, Model,
+    Operations, PictureModel, PictureNetwork, Pooling, Result, Task,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -99,7 +97,7 @@ impl Architecture for SmallCnn {
         let fc = builder.linear("fc", flat, classes);
         names.push("fc".to_owned());
         builder.chain(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        Ok(Box::new(Network { picture, convolutions, fc }))
+        Ok(Box::new(PictureModel(Network { picture, convolutions, fc })))
     }
 }
 
@@ -110,14 +108,17 @@ struct Network {
     fc: Linear,
 }
 
-impl Model for Network {
-    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
-        let mut maps = check::pictures(input, self.picture)?.shallow_clone();
-        for (conv, bn) in &self.convolutions {
-            let active = relu(bn.forward(&conv.forward(&maps, pass), pass));
-            maps = pool2d(&active, Pooling::Max, 2, pass);
-        }
-        Ok(self.fc.forward(&maps.flatten(1, -1), pass))
+impl PictureNetwork for Network {
+    fn picture(&self) -> [i64; 3] {
+        self.picture
+    }
+
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, pictures: O::Value) -> O::Value {
+        let maps = self.convolutions.iter().fold(pictures, |maps, (conv, bn)| {
+            let active = o.relu(o.batch_norm2d(bn, &o.conv2d(conv, &maps)));
+            o.pool2d(Pooling::Max, 2, &active)
+        });
+        o.linear(&self.fc, &o.flatten(&maps))
     }
 }
 
@@ -125,7 +126,7 @@ impl Model for Network {
 mod tests {
     use super::*;
     use crate::check::tests::{CIFAR, MNIST, build, noise, tokens};
-    use dst_core::plugin;
+    use dst_core::{Pass, plugin};
     use serde_json::json;
 
     #[test]

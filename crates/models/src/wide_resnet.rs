@@ -1,11 +1,9 @@
 //! Wide residual networks.
 
-use dst_core::layers::{add, mean_of_maps, relu};
 use dst_core::plugin::ModelPlugin;
-use dst_core::tch::Tensor;
 use dst_core::{
-    Architecture, BatchNorm2d, Builder, Conv2d, Convolution, Error, Input, InputShape, Linear,
-    Model, Pass, Result, Task,
+    Architecture, BatchNorm2d, Builder, Conv2d, Convolution, Error, InputShape, Linear, Model,
+    Operations, PictureModel, PictureNetwork, Result, Task,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -80,7 +78,7 @@ impl Architecture for WideResNet22 {
         }
         let bn = builder.batch_norm("bn", inputs);
         let fc = builder.linear("fc", inputs, classes);
-        Ok(Box::new(Network { picture, conv1, blocks, bn, fc }))
+        Ok(Box::new(PictureModel(Network { picture, conv1, blocks, bn, fc })))
     }
 }
 
@@ -116,17 +114,13 @@ impl Block {
         block
     }
 
-    fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
-        let active = relu(self.bn1.forward(input, pass));
-        let mut maps = relu(self.bn2.forward(&self.conv1.forward(&active, pass), pass));
-        // Without dropout nothing is drawn, so libtorch's generator does not move.
-        if self.dropout > 0.0 && pass.training {
-            maps = maps.dropout(self.dropout, true);
-        }
-        let maps = self.conv2.forward(&maps, pass);
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, input: &O::Value) -> O::Value {
+        let active = o.relu(o.batch_norm2d(&self.bn1, input));
+        let maps = o.relu(o.batch_norm2d(&self.bn2, &o.conv2d(&self.conv1, &active)));
+        let maps = o.conv2d(&self.conv2, &o.dropout(self.dropout, maps));
         match &self.shortcut {
-            Some(shortcut) => add(maps, &shortcut.forward(&active, pass)),
-            None => add(maps, input),
+            Some(shortcut) => o.add(maps, &o.conv2d(shortcut, &active)),
+            None => o.add(maps, input),
         }
     }
 }
@@ -140,13 +134,16 @@ struct Network {
     fc: Linear,
 }
 
-impl Model for Network {
-    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
-        let pictures = check::pictures(input, self.picture)?;
-        let maps = self.conv1.forward(pictures, pass);
-        let maps = self.blocks.iter().fold(maps, |maps, block| block.forward(&maps, pass));
-        let maps = relu(self.bn.forward(&maps, pass));
-        Ok(self.fc.forward(&mean_of_maps(&maps), pass))
+impl PictureNetwork for Network {
+    fn picture(&self) -> [i64; 3] {
+        self.picture
+    }
+
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, pictures: O::Value) -> O::Value {
+        let maps = o.conv2d(&self.conv1, &pictures);
+        let maps = self.blocks.iter().fold(maps, |maps, block| block.apply(o, &maps));
+        let maps = o.relu(o.batch_norm2d(&self.bn, &maps));
+        o.linear(&self.fc, &o.mean_of_maps(&maps))
     }
 }
 
@@ -154,9 +151,10 @@ impl Model for Network {
 mod tests {
     use super::*;
     use crate::check::tests::{CIFAR, build, noise, tokens};
+    use dst_core::graph::Eager;
     use dst_core::plugin;
-    use dst_core::tch::{self, Device, Kind};
-    use dst_core::{Parameters, SeedStreams};
+    use dst_core::tch::{self, Device, Kind, Tensor};
+    use dst_core::{Parameters, Pass, SeedStreams};
     use serde_json::{Map, json};
 
     #[test]
@@ -184,7 +182,7 @@ mod tests {
         let block = Block::new(&mut builder, 4, 4, 1, 0.0);
         let _ = block.conv2.weight.dense().detach().zero_();
         let input = Tensor::randn([2, 4, 5, 5], (Kind::Float, Device::Cpu));
-        assert_eq!(block.forward(&input, &Pass::TRAINING), input);
+        assert_eq!(block.apply(&Eager(&Pass::TRAINING), &input), input);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dst_core::network_weights::{Role, WeightTensor};
 use dst_core::{
-    Architecture, Backend, Builder, Dataset, Error, Input, Model, NetworkWeights, Parameter,
+    Architecture, Backend, Builder, Dataset, Error, Graph, Input, Model, NetworkWeights, Parameter,
     Parameters, Pass, Result, SeedStreams, Split, Task,
 };
 use tch::{Device, Kind, Tensor};
@@ -77,6 +77,7 @@ fn floats(tensor: &Tensor) -> Result<(Vec<u64>, Vec<f32>)> {
 #[derive(Debug)]
 pub struct RestoredNetwork {
     model: Box<dyn Model>,
+    parameters: Parameters,
     task: Task,
     device: Device,
 }
@@ -127,7 +128,17 @@ impl RestoredNetwork {
             let mask = Tensor::f_from_slice(&weights.tensors[name].mask())?;
             backend.activate(weight, &mask.f_view(weight.shape().as_slice())?.to_device(device))?;
         }
-        Ok(Self { model, task, device })
+        Ok(Self { model, parameters, task, device })
+    }
+
+    /// What it computes, if its model says so.
+    pub fn graph(&self) -> Option<Graph<'_>> {
+        self.model.graph()
+    }
+
+    /// Its parameters and buffers.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// What it says of each sample of a batch, in a pass such as [`Pass::EVALUATION`] with the backend

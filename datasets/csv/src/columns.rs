@@ -128,6 +128,19 @@ impl Columns {
         inputs.sum()
     }
 
+    /// By input, in their order: its name, and the mean and the standard deviation that normalise it.
+    pub(crate) fn normalisation(&self) -> Vec<(String, [f32; 2])> {
+        let inputs = self.all.iter().flat_map(|Column { name, meaning, .. }| match meaning {
+            Meaning::Number { mean, deviation } => {
+                vec![(name.clone(), [*mean as f32, *deviation as f32])]
+            }
+            Meaning::Texts(texts) => {
+                texts.iter().map(|text| (format!("{name}={text}"), [0.0, 1.0])).collect()
+            }
+        });
+        inputs.collect()
+    }
+
     /// The same columns, where another table has them.
     ///
     /// # Errors

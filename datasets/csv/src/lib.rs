@@ -24,8 +24,8 @@ use dst_core::plugin::DatasetPlugin;
 use dst_core::strategy::check::at_least_one;
 use dst_core::tch::{Device, Tensor};
 use dst_core::{
-    Batch, DataSources, Dataset, Input, InputShape, Metric, OwnData, Result, Split, SplitOptions,
-    Task, UserSamples, device,
+    Batch, DataSources, Dataset, Input, InputShape, Metric, OwnData, RawInputs, Result, Split,
+    SplitOptions, Task, UserSamples, device,
 };
 use dst_tables::{self as table, Classes, Drawn, Table, Tables};
 use schemars::JsonSchema;
@@ -193,6 +193,22 @@ impl Dataset for Rows {
 
     fn class_name(&self, class: usize) -> Option<&str> {
         self.classes.names().get(class).map(String::as_str)
+    }
+
+    fn raw_inputs(&self) -> Option<RawInputs> {
+        let (names, scales): (Vec<String>, Vec<[f32; 2]>) =
+            self.columns.normalisation().into_iter().unzip();
+        let row = |which: usize| {
+            let values: Vec<f32> = scales.iter().map(|scale| scale[which]).collect();
+            Tensor::from_slice(&values).view([1, 1, 1, -1])
+        };
+        Some(RawInputs {
+            meaning: "columns of numbers, and 1 for the text that stands in a column, 0 for others"
+                .to_owned(),
+            mean: row(0),
+            deviation: row(1),
+            names,
+        })
     }
 
     /// Rows of a table with the columns that are inputs, in any order; others may be there.

@@ -89,6 +89,29 @@ fn folders_give_splits_and_tables_are_read_as_people_have_them() {
     assert!(error.contains("there is no column 'number', which is one of the inputs"), "{error}");
 }
 
+/// An exported network takes a row as it is: its numbers, and 1 for the text that stands there.
+#[test]
+fn raw_inputs_become_what_networks_take() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("train.csv"), flowers()).unwrap();
+    let data = loaded(folder.path(), json!({})).unwrap();
+    let raw = data.raw_inputs().unwrap();
+    let first = raw.names.iter().position(|name| name.starts_with("colour=")).unwrap();
+    let value = |name: &str| match name {
+        "width" => 1.5,
+        "number" => 3.0,
+        "colour=red" => 1.0,
+        _ => 0.0,
+    };
+    let typed: Vec<f32> = raw.names.iter().map(|name| value(name)).collect();
+    let normalised = (Tensor::from_slice(&typed).view([1, 1, 1, -1]) - raw.mean) / raw.deviation;
+    let path = folder.path().join("new.csv");
+    fs::write(&path, "colour,number,width\nred,3,1.5\n").unwrap();
+    let samples = data.read_samples(&path, Device::Cpu).unwrap();
+    let Input::Image(rows) = &samples.batches[0] else { panic!("rows are images") };
+    assert!(normalised.allclose(rows, 1e-5, 1e-6, false), "{first}");
+}
+
 #[test]
 fn missing_numbers_are_told() {
     let text = flowers().replace("1,red,0,", ",red,0,").replace("1,red,2,", "NA,red,2,");

@@ -66,6 +66,17 @@ pub struct DataVerifyArgs {
     pub set: Vec<String>,
 }
 
+/// Where data sets are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DataPlaceArgs {
+    /// Folder with data files (HARNESS_DATA)
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Branch, tag or commit of data sets from the Hugging Face Hub [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub hub_revision: Option<String>,
+}
+
 /// `harness data verify` and `harness data list`
 #[derive(Debug, Clone, Args)]
 pub struct DataNamesArgs {

@@ -5,20 +5,24 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use dst_core::{BackendKind, Split};
 
-use super::PlaceArgs;
+use super::{DataPlaceArgs, PlaceArgs};
 
 /// What `harness export --help` ends with.
 pub(super) const EXPORT_HELP: &str = "\
 Examples:
   harness export 0123abcd
   harness export 0123abcd --format csr --out sparse.safetensors
-  harness export 0123abcd --store runs -o dense.safetensors
+  harness export 0123abcd --format onnx --data-dir DIR -o net.onnx
 
 A trial is named by its id or the beginning of it. It has a network if it was trained with --keep.
-Both formats are safetensors files of 32-bit floats: safetensors has dense tensors under the names
-of the parameters (those of Hugging Face for a BERT); csr has every prunable weight as a matrix by
-rows, [out, in] or [out, in·height·width], in NAME.crow_indices, NAME.col_indices and NAME.values,
-as torch.sparse_csr_tensor takes them, and the shape of the dense weight in NAME.shape.";
+All formats have 32-bit floats. safetensors has dense tensors under the names of the parameters
+(those of Hugging Face for a BERT); csr, a safetensors file too, has every prunable weight as a
+matrix by rows, [out, in] or [out, in·height·width], in NAME.crow_indices, NAME.col_indices and
+NAME.values, as torch.sparse_csr_tensor takes them, and the shape of the dense weight in NAME.shape.
+
+onnx has the network itself with dense tensors, for onnxruntime and others: it takes pixels from 0
+to 1 (or columns of a table) and normalises them as the trial did, so the trial's data set must be
+where a grid finds it. Networks for pictures and tables have this format, those for text do not.";
 
 /// What `harness predict --help` ends with.
 pub(super) const PREDICT_HELP: &str = "\
@@ -47,9 +51,12 @@ pub struct ExportArgs {
     /// How pruned weights are written
     #[arg(long, value_enum, default_value_t)]
     pub format: ExportFormat,
-    /// The file to write [default: TRIAL.safetensors, or TRIAL.csr.safetensors]
+    /// The file to write [default: TRIAL.safetensors, TRIAL.csr.safetensors or TRIAL.onnx]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataPlaceArgs,
 }
 
 /// How an exported file holds pruned weights.
@@ -60,6 +67,8 @@ pub enum ExportFormat {
     Safetensors,
     /// As matrices by rows: values, columns and where each row begins
     Csr,
+    /// As dense tensors of a network that other programs compute
+    Onnx,
 }
 
 /// `harness predict`

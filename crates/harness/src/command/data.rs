@@ -9,7 +9,9 @@ use dst_settings::{DatasetConfig, ResolvedSettings};
 use serde_json::{Map, json};
 
 use super::fetch;
-use crate::cli::{DataAction, DataFetchArgs, DataNamesArgs, DataVerifyArgs, PlaceArgs};
+use crate::cli::{
+    DataAction, DataFetchArgs, DataNamesArgs, DataPlaceArgs, DataVerifyArgs, PlaceArgs,
+};
 use crate::flags;
 use crate::output;
 use crate::table::{Column, TerminalTable};
@@ -95,11 +97,8 @@ fn fetch_all(args: &DataFetchArgs) -> Result<Exit> {
 
 /// The flags that say where data are.
 fn place(args: &DataNamesArgs) -> PlaceArgs {
-    PlaceArgs {
-        data_dir: args.data_dir.clone(),
-        hub_revision: args.hub_revision.clone(),
-        ..PlaceArgs::default()
-    }
+    let (data_dir, hub_revision) = (args.data_dir.clone(), args.hub_revision.clone());
+    PlaceArgs { data: DataPlaceArgs { data_dir, hub_revision }, ..PlaceArgs::default() }
 }
 
 /// Where to look for data.

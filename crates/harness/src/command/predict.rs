@@ -9,12 +9,12 @@ use dst_core::{
     BackendKind, Dataset, Error, ErrorKind, Input, Pass, Precision, Predictions, Result, Split,
     device, plugin,
 };
-use dst_settings::{ExecutionConfig, ResolvedSettings};
+use dst_settings::ResolvedSettings;
 use dst_train::{Prediction, RestoredNetwork};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
-use super::restart;
+use super::{restart, trained_on};
 use crate::cli::{PredictArgs, PredictedSplit};
 use crate::flags;
 use crate::output;
@@ -60,7 +60,8 @@ pub(super) fn run(args: &PredictArgs) -> Result<Exit> {
     let backend = dst_sparse::backend(kind, execution.threads.max(1))?;
 
     let architecture = plugin::architecture(spec.model_name(), parameters(&spec.model)?)?;
-    let dataset = load(&store, &id, &spec, &execution, architecture.weights()?.as_deref())?;
+    let dataset =
+        trained_on::load(&store, &id, &spec, &execution, architecture.weights()?.as_deref())?;
     let network = RestoredNetwork::build(&*architecture, &*dataset, &weights, &*backend, device)?;
     let pass = Pass { precision, backend: &*backend, ..Pass::EVALUATION };
     let named: Vec<(String, Prediction)> = match args.split {
@@ -117,33 +118,6 @@ fn precision_on(spec: &TrialSpec, device: Device) -> Precision {
             output::note(&format!("this device has no {own}: the network computes in f32"));
             Precision::F32
         }
-    }
-}
-
-/// The data set that the trial was trained on.
-///
-/// # Errors
-/// If it cannot be loaded, or has other contents now: what is predicted for them would be compared with
-/// what was predicted for others.
-fn load(
-    store: &Store,
-    id: &str,
-    spec: &TrialSpec,
-    execution: &ExecutionConfig,
-    weights: Option<&std::path::Path>,
-) -> Result<Box<dyn Dataset>> {
-    let sources = execution.sources().for_weights(weights);
-    let dataset = plugin::dataset(&spec.dataset, &spec.dataset_options, &sources)?;
-    let trained_on = store.result(id)?.map(|result| result.provenance.data_digest);
-    match trained_on.filter(|digest| !digest.is_empty() && digest != dataset.digest()) {
-        None => Ok(dataset),
-        Some(digest) => Err(Error::data(format!(
-            "{} has the digest {} now, and trial {id} was trained on {digest}",
-            spec.dataset_label(),
-            dataset.digest()
-        ))
-        .at(dataset.origin().to_owned())
-        .hint("pass --data-dir or --hub-revision with the data that it was trained on")),
     }
 }
 

@@ -1,13 +1,11 @@
 //! The network that layers describe.
 
-use dst_core::layers::{add, mean_of_maps, pool2d, relu};
-use dst_core::tch::Tensor;
 use dst_core::{
-    BatchNorm2d, Builder, Conv2d, Convolution, Input, Linear, Model, Pass, Pooling, Result,
+    Activation, BatchNorm2d, Builder, Conv2d, Convolution, Linear, Operations, PictureNetwork,
+    Pooling,
 };
 
 use super::plan::{SHORTCUT, Step, Steps};
-use crate::check;
 
 /// Layers one after the other, and the output layer.
 #[derive(Debug)]
@@ -17,11 +15,14 @@ pub(super) struct Network {
     pub(super) output: Linear,
 }
 
-impl Model for Network {
-    fn forward(&self, input: &Input, pass: &Pass<'_>) -> Result<Tensor> {
-        let pictures = check::pictures(input, self.picture)?;
-        let signal = forward(&self.modules, pictures, pass);
-        Ok(self.output.forward(&signal.flatten(1, -1), pass))
+impl PictureNetwork for Network {
+    fn picture(&self) -> [i64; 3] {
+        self.picture
+    }
+
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, pictures: O::Value) -> O::Value {
+        let signal = self.modules.iter().fold(pictures, |signal, module| module.apply(o, signal));
+        o.linear(&self.output, &o.flatten(&signal))
     }
 }
 
@@ -85,41 +86,35 @@ pub(super) fn declare_chains(steps: &Steps, builder: &mut Builder<'_>) {
     }
 }
 
-fn forward(modules: &[Module], input: &Tensor, pass: &Pass<'_>) -> Tensor {
-    let first = input.shallow_clone();
-    modules.iter().fold(first, |signal, module| module.forward(signal, pass))
-}
-
 impl Module {
-    fn forward(&self, signal: Tensor, pass: &Pass<'_>) -> Tensor {
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, signal: O::Value) -> O::Value {
         match self {
-            Self::Linear(linear) => linear.forward(&signal.flatten(1, -1), pass),
-            Self::Conv(conv) => conv.forward(&signal, pass),
-            Self::Norm(norm) => norm.forward(&signal, pass),
-            Self::Relu { in_place: true } => relu(signal),
-            Self::Relu { in_place: false } => signal.relu(),
-            Self::Gelu => signal.gelu("none"),
-            Self::Pool { pooling, size } => pool2d(&signal, *pooling, *size, pass),
-            Self::GlobalPool => mean_of_maps(&signal),
-            // Without dropout nothing is drawn, so libtorch's generator does not move.
-            Self::Dropout { rate } if *rate > 0.0 && pass.training => signal.dropout(*rate, true),
-            Self::Dropout { .. } => signal,
-            Self::Residual(block) => block.forward(&signal, pass),
+            Self::Linear(linear) => o.linear(linear, &o.flatten(&signal)),
+            Self::Conv(conv) => o.conv2d(conv, &signal),
+            Self::Norm(norm) => o.batch_norm2d(norm, &signal),
+            Self::Relu { in_place: true } => o.relu(signal),
+            Self::Relu { in_place: false } => o.activate(Activation::Relu, &signal),
+            Self::Gelu => o.activate(Activation::Gelu, &signal),
+            Self::Pool { pooling, size } => o.pool2d(*pooling, *size, &signal),
+            Self::GlobalPool => o.mean_of_maps(&signal),
+            Self::Dropout { rate } => o.dropout(*rate, signal),
+            Self::Residual(block) => block.apply(o, signal),
         }
     }
 }
 
 impl Block {
-    fn forward(&self, input: &Tensor, pass: &Pass<'_>) -> Tensor {
-        let sum = forward(&self.body, input, pass);
+    fn apply<'m, O: Operations<'m>>(&'m self, o: &O, input: O::Value) -> O::Value {
+        let first = o.share(&input);
+        let sum = self.body.iter().fold(first, |signal, module| module.apply(o, signal));
         let around = match &self.shortcut {
-            Some((conv, norm)) => norm.forward(&conv.forward(input, pass), pass),
-            None => input.shallow_clone(),
+            Some((conv, norm)) => o.batch_norm2d(norm, &o.conv2d(conv, &input)),
+            None => input,
         };
         match self.body.last() {
             // Neither reads its output again.
-            Some(Module::Conv(_) | Module::Norm(_)) => add(sum, &around),
-            _ => sum + around,
+            Some(Module::Conv(_) | Module::Norm(_)) => o.add(sum, &around),
+            _ => o.sum(&sum, &around),
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use dst_core::graph::Eager;
 use dst_core::layers::mean_of_maps;
 use dst_core::tch::{Device, Kind, Tensor};
 use dst_core::{Input, Parameters, Pass, SeedStreams, plugin};
@@ -140,7 +141,7 @@ fn a_residual_block_with_a_stride_is_the_block_of_residual_networks() {
     let block = BasicBlock::new(&mut builder.at("residual1"), 3, 8, 2, Shortcut::Project);
     let images = noise([5, 3, 9, 8]);
     let Input::Image(tensor) = &images else { panic!("noise is of images") };
-    let features = mean_of_maps(&block.forward(tensor, &Pass::TRAINING));
+    let features = mean_of_maps(&block.apply(&Eager(&Pass::TRAINING), tensor));
     let weight = parameter(&parameters, "output.weight");
     let expected = features.linear(&weight, Some(parameter(&parameters, "output.bias")));
     assert_eq!(model.forward(&images, &Pass::TRAINING).unwrap(), expected);
