@@ -31,7 +31,7 @@ pub struct ForestRow {
     pub numbers: String,
     /// The verdict.
     pub conclusion: Conclusion,
-    /// What else is to be said, as `a small loss is shown`; without an interval the reason, as `no
+    /// What else is to be said, as `small loss shown`; without an interval the reason, as `no
     /// test: identical`. May be empty.
     pub note: String,
 }

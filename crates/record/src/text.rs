@@ -62,8 +62,19 @@ fn utf8(bytes: &[u8], kind: ErrorKind, refused: impl Fn(String, &str) -> Error) 
 }
 
 /// What serde says of a value of the wrong type, without the types of Rust: `expected a whole number
-/// from 0 on, not 'abc'` for `invalid type: string "abc", expected u32`. Other messages stay.
+/// from 0 on, not 'abc'` for `invalid type: string "abc", expected u32`, and `expected one of 'a', 'b', not
+/// 'x'` where names are to choose from. Other messages stay.
 pub fn of_wrong_type(message: &str) -> String {
+    if let Some((before, after)) = message.split_once("unknown variant `")
+        && let Some((given, expected)) = after.split_once("`, expected ")
+    {
+        return format!("{before}expected {}, not '{given}'", expected.replace('`', "'"));
+    }
+    if let Some((before, after)) = message.split_once("missing field `")
+        && let Some((name, place)) = after.split_once('`')
+    {
+        return format!("{before}'{name}' is missing{place}");
+    }
     let parts = ["invalid type: ", "invalid value: "].into_iter().find_map(|kind| {
         let (before, after) = message.split_once(kind)?;
         let (given, expected) = after.rsplit_once(", expected ")?;
@@ -169,6 +180,9 @@ mod tests {
             "invalid type: sequence, expected a map at line 2 column 1",
             "invalid type: null, expected a nonzero u32",
             "unknown variant `x`, expected one of `a`, `b`",
+            "phase: unknown variant `x`, expected `a`",
+            "missing field `kind` at line 2 column 1",
+            "unknown field `y`, expected `a`",
         ]
         .map(of_wrong_type);
         let expected = [
@@ -180,7 +194,10 @@ mod tests {
             "expected true or false, not 'x, expected y'",
             "expected a table, not a list at line 2 column 1",
             "expected a whole number from 1 on, not nothing",
-            "unknown variant `x`, expected one of `a`, `b`",
+            "expected one of 'a', 'b', not 'x'",
+            "phase: expected 'a', not 'x'",
+            "'kind' is missing at line 2 column 1",
+            "unknown field `y`, expected `a`",
         ];
         assert_eq!(said, expected);
     }

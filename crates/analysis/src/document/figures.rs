@@ -229,9 +229,12 @@ impl<'t> Drawn<'_, 't> {
             return;
         }
         if groups.len() < self.judgement.table.groups.len() {
+            let which = match self.judgement.has_control() {
+                true => "the control and the best on validation",
+                false => "the best on validation",
+            };
             figures.notes.push(format!(
-                "Training curves show {} of {} groups: the control and the best on validation. \
-                 history.csv and layers.csv have all.",
+                "Training curves show {} of {} groups: {which}. history.csv and layers.csv have all.",
                 groups.len(),
                 self.judgement.table.groups.len()
             ));
@@ -536,7 +539,7 @@ fn conclusion(verdict: Verdict) -> Conclusion {
 /// What stands beside a verdict in a row of the forest.
 fn note(judgement: &Judgement<'_>, comparison: &Comparison<'_>) -> String {
     match (comparison.verdict, comparison.reason) {
-        (Verdict::NonInferior, _) if comparison.loss_shown => "a small loss is shown".to_owned(),
+        (Verdict::NonInferior, _) if comparison.loss_shown => "small loss shown".to_owned(),
         (_, Some(Reason::Failures)) => failed_trials(judgement, comparison),
         (_, Some(Reason::Open) | None) => String::new(),
         (Verdict::NotComparable, _) => "see below".to_owned(),

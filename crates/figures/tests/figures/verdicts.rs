@@ -13,7 +13,7 @@ fn every_row() -> Vec<ForestRow> {
         .zip(&methods()[1..])
         .map(|(conclusion, series)| ForestRow { conclusion, ..row(series.clone(), -0.002, 0.0011) })
         .collect();
-    rows[1].note = "a small loss is shown".into();
+    rows[1].note = "small loss shown".into();
     rows[2].interval = Some(Interval { lower: f64::NEG_INFINITY, upper: -0.005 });
     rows[2].clipped = true;
     rows[3].interval = Some(Interval { lower: 0.0, upper: f64::INFINITY });
@@ -36,7 +36,7 @@ fn a_forest_plot_says_difference_margin_and_verdict() {
         figure.description,
         "accuracy minus dense with intervals: rigl <90 %> \u{2212}0.2 points (\u{2212}0.31 points \
          to \u{2212}0.09 points), superior; rigl <98 %> \u{2212}0.2 points (\u{2212}0.31 points to \
-         \u{2212}0.09 points), non-inferior (a small loss is shown); set <90 %> \u{2212}0.2 points \
+         \u{2212}0.09 points), non-inferior (small loss shown); set <90 %> \u{2212}0.2 points \
          (no limit to \u{2212}0.5 points), worse; set <98 %> \u{2212}0.2 points (0 points to no \
          limit), inferior; static <90 %> \u{2212}0.2 points, inconclusive (no test: identical); \
          static <98 %> missing, not comparable (sparsity 71 % instead of 90 %). The margin is \
@@ -52,6 +52,7 @@ fn a_forest_plot_says_difference_margin_and_verdict() {
             "98 % sparsity",
             "\u{2212}0.20 [\u{2212}\u{221E}, \u{2212}0.50]",
             "no test: identical",
+            "small loss shown",
             "sparsity 71 % instead of 90 %",
             "loss beyond the margin",
             "held there by the correction",
