@@ -113,3 +113,24 @@ fn a_watched_report_ends_on_ctrl_c() {
     assert_eq!(said.code, Some(130), "{said:#?}");
     assert!(said.stderr.contains("1 of 2 trials ended"), "{}", said.stderr);
 }
+
+/// Whoever tries a method with one seed has seen no verdict, and one of another training is of that.
+#[test]
+fn only_verdicts_that_were_given_count_as_seen() {
+    let sandbox = Sandbox::new();
+    let said = |rest: &str| {
+        let line = "grid --strategies rigl,dense --models mlp --set mlp.hidden=[16]";
+        sandbox.run(&format!("{line} --set mnist-10k.train_samples=500 {rest}")).well().stdout
+    };
+    let seen = "Post hoc: verdicts were shown before";
+    for line in ["--epochs 1 --seeds 0", "--epochs 1 --seeds 0..2", "--epochs 2 --seeds 0..5"] {
+        assert!(!said(line).contains(seen), "{line}");
+    }
+    let text = said("--epochs 1 --seeds 0..6");
+    assert!(!text.contains(seen), "{text}");
+    let text = said("--epochs 2 --seeds 0..6");
+    assert!(
+        text.contains("Post hoc: verdicts were shown before at 1 other count of seeds"),
+        "{text}"
+    );
+}

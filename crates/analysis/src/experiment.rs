@@ -7,6 +7,7 @@ use dst_record::record::{TrialRecord, TrialSpec};
 
 use crate::budget::Budgets;
 use crate::settings::Analysis;
+use crate::trial_table::TrialTable;
 
 /// Trials that ended, those that have not, and what is known of how they came to be.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +30,25 @@ pub struct Experiment<'a> {
     pub budgets: &'a Budgets,
 }
 
-/// Counts of seeds at which verdicts were shown, by [`TrialTable::key`](crate::TrialTable::key).
+/// Counts of seeds at which verdicts were shown, by
+/// [`TrialTable::comparison_key`](crate::TrialTable::comparison_key).
 pub type Seen = BTreeMap<String, BTreeSet<usize>>;
+
+/// After how many seeds verdicts on a table were shown before: of the same methods with the same settings.
+/// Earlier versions remembered the table alone, and also counts at which nothing can be decided, which
+/// are left out.
+pub(crate) fn seen_of(
+    seen: &Seen,
+    table: &TrialTable<'_>,
+    control: &str,
+    analysis: &Analysis,
+) -> BTreeSet<usize> {
+    let of = |key: &str| seen.get(key).into_iter().flatten().copied();
+    let candidates = table.groups.iter().filter(|group| group.strategy != control);
+    let same = candidates.flat_map(|group| of(&table.comparison_key(group)));
+    let earlier = of(&table.key()).filter(|count| *count >= analysis.minimum_pairs);
+    same.chain(earlier).collect()
+}
 
 /// What reports quote of plug-ins, by name. A report may speak of trials whose plug-ins are not
 /// linked, so everything may be missing.

@@ -88,7 +88,7 @@ impl<'a> Study<'a> {
         let judgements: Vec<Judgement<'a>> = tables(experiment)?
             .into_iter()
             .map(|table| {
-                let seen = experiment.seen.get(&table.key()).into_iter().flatten().copied();
+                let seen = experiment::seen_of(experiment.seen, &table, &control, analysis);
                 Judgement::new(table, &control, analysis, seen, &loads)
             })
             .collect::<Result<_>>()?;

@@ -47,14 +47,32 @@ impl TrialTable<'_> {
 
     /// A name for programs, the same whatever else a store holds: 16 hexadecimal digits.
     pub fn key(&self) -> String {
-        let text = [&self.dataset, self.model, &self.model_parameters].join("\n");
-        Sha256::digest(text.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        digest(&[&self.dataset, self.model, &self.model_parameters])
+    }
+
+    /// The same for what is compared with the control in one of its groups, whatever other groups there are.
+    pub fn comparison_key(&self, group: &Group<'_>) -> String {
+        digest(&[
+            &self.dataset,
+            self.model,
+            &self.model_parameters,
+            group.strategy,
+            &group.parameters,
+            &group.training,
+            &group.sparsity.to_string(),
+            &group.metric.to_string(),
+        ])
     }
 
     /// Trials that ended, by group and seed.
     pub fn trials(&self) -> impl Iterator<Item = &TrialRecord> {
         self.groups.iter().flat_map(|group| group.trials.values().copied())
     }
+}
+
+fn digest(parts: &[&str]) -> String {
+    let digest = Sha256::digest(parts.join("\n").as_bytes());
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Trials of one table that differ only in their seed.

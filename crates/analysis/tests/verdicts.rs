@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use dst_analysis::document::{Block, Page};
 use dst_analysis::sample::{baseline, group};
 use dst_analysis::{
-    Analysis, Budget, Budgets, Experiment, Margin, Multiplicity, PrimaryTest, Study, sentence,
+    Analysis, Budget, Budgets, Experiment, Group, Margin, Multiplicity, PrimaryTest, Study,
+    sentence,
 };
 use dst_record::record::{LayerRecord, TrialRecord, TrialSpec};
 use dst_stats::verdict::{Reason, Verdict};
@@ -178,12 +179,21 @@ fn planned_looks_share_the_level_and_others_are_told() {
     assert_eq!(judgement.comparisons[0].n(), 6);
     // A verdict was shown at five seeds, before three were added.
     let analysis = analysis();
-    let key = judgement.table.key();
-    let seen = BTreeMap::from([(key, [5, 8].into())]);
-    let experiment = Experiment { seen: &seen, ..Experiment::new(&all, &analysis) };
-    let study = Study::new(&experiment).unwrap();
-    let judgement = &study.judgements[0];
-    assert_eq!((judgement.post_hoc_looks, judgement.error_bound), (1, Some(0.1)));
+    let bound = |key: String, counts: [usize; 2]| {
+        let seen = BTreeMap::from([(key, counts.into())]);
+        let experiment = Experiment { seen: &seen, ..Experiment::new(&all, &analysis) };
+        let study = Study::new(&experiment).unwrap();
+        (study.judgements[0].post_hoc_looks, study.judgements[0].error_bound)
+    };
+    let table = &judgement.table;
+    let method = &judgement.comparisons[0].candidate;
+    assert_eq!(bound(table.comparison_key(method), [5, 8]), (1, Some(0.1)));
+    // Of another training of the same method on the same data, nothing was seen here.
+    let other = Group { training: "{\"epochs\":1}".to_owned(), ..Group::clone(method) };
+    assert_eq!(bound(table.comparison_key(&other), [5, 8]), (0, Some(0.05)));
+    // What earlier versions remembered: nothing can be decided with three seeds.
+    assert_eq!(bound(table.key(), [5, 8]), (1, Some(0.1)));
+    assert_eq!(bound(table.key(), [3, 8]), (0, Some(0.05)));
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub struct UserSamples {
     /// Where each sample stands, in the same order: its line, from 1, or its row, from 0 as in a split.
     /// Empty if the file is one sample.
     pub positions: Vec<usize>,
+    /// What a user should hear of them, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Inputs of images or tables before they are normalised: a network takes `(raw − mean) / deviation`.

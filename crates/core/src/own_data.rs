@@ -26,6 +26,9 @@ pub struct OwnData {
     /// How the names of such files end, without the dot: a path that is typed without its format is told
     /// which it may be. Empty for folders.
     pub endings: &'static [&'static str],
+    /// Well-known data sets that come as such files, in small letters and without spaces or signs, such as
+    /// `fashionmnist`: whoever types one by its name is told the format.
+    pub published: &'static [&'static str],
     /// SHA-256 in hexadecimal of all that can be read from the path, whatever the options are. It
     /// depends neither on the path nor on files that nobody would read. A data set that is nothing else
     /// has it as its [`Dataset::digest`].
@@ -85,8 +88,14 @@ pub fn meant(text: &str) -> Result<Vec<String>> {
         endings => !is_folder && endings.iter().any(|known| known.eq_ignore_ascii_case(ending)),
     };
     let plugins = DatasetPlugin::all()?.iter();
-    let formats = plugins.filter(|plugin| plugin.own.as_ref().filter(fits).is_some());
-    Ok(formats.map(|plugin| format!("{}:{path}", plugin.name)).collect())
+    let formats = plugins.clone().filter(|plugin| plugin.own.as_ref().filter(fits).is_some());
+    let mut meant: Vec<String> = formats.map(|plugin| format!("{}:{path}", plugin.name)).collect();
+    let letters = |c: &char| c.is_ascii_alphanumeric();
+    let word: String = text.to_ascii_lowercase().chars().filter(letters).collect();
+    let own = plugins.filter_map(|plugin| Some((plugin.name, plugin.own.as_ref()?)));
+    let published = own.filter(|(_, own)| own.published.contains(&&*word));
+    meant.extend(published.map(|(name, own)| format!("{name}:{}", own.argument)));
+    Ok(meant)
 }
 
 /// What trials call the data at a path, with the path from the root of the file system.

@@ -153,7 +153,11 @@ impl Dataset for ImageDataset {
     fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {
         let UserImages { images, rows } = (self.read.0)(file)?;
         let images = self.normalisation.apply(&device::upload(&images, device)?)?;
-        Ok(UserSamples { batches: vec![Input::Image(images)], positions: rows })
+        Ok(UserSamples {
+            batches: vec![Input::Image(images)],
+            positions: rows,
+            warnings: Vec::new(),
+        })
     }
 
     fn digest(&self) -> &str {

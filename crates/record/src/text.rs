@@ -61,6 +61,16 @@ fn utf8(bytes: &[u8], kind: ErrorKind, refused: impl Fn(String, &str) -> Error) 
     })
 }
 
+/// The line on which a record of a table begins, from 1, where a reader of CSV says that it begins at the byte
+/// `start` of `text`, on the line `line`: it counts from the end of the record before, and the rest of
+/// that line's end and empty lines may follow.
+pub fn line_of_record(text: &str, start: u64, line: u64) -> u64 {
+    let start = usize::try_from(start).unwrap_or(usize::MAX);
+    let rest = text.as_bytes().get(start..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    line + ends.filter(|byte| **byte == b'\n').count() as u64
+}
+
 /// What serde says of a value of the wrong type, without the types of Rust: `expected a whole number
 /// from 0 on, not 'abc'` for `invalid type: string "abc", expected u32`, and `expected one of 'a', 'b', not
 /// 'x'` where names are to choose from. Other messages stay.
@@ -129,6 +139,16 @@ mod tests {
         assert_eq!(decoded(b"\xEF\xBB\xBFseeds = 3").unwrap(), "seeds = 3");
         assert_eq!(decoded("drôle".as_bytes()).unwrap(), "drôle");
         assert_eq!(decoded(b"").unwrap(), "");
+    }
+
+    #[test]
+    fn records_begin_behind_the_end_of_the_line_before() {
+        // With the ends of lines of Windows a reader stands between the two characters.
+        let text = "a,b\r\n1,2\r\n\r\n3,4\r\n";
+        assert_eq!(line_of_record(text, 4, 1), 2);
+        assert_eq!(line_of_record(text, 9, 2), 4);
+        assert_eq!(line_of_record("a\n1\n", 2, 2), 2);
+        assert_eq!(line_of_record("a", 7, 2), 2);
     }
 
     #[test]

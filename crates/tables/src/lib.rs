@@ -67,6 +67,26 @@ impl Tables {
     }
 }
 
+/// The line of a file on which a row of it begins, from 1.
+pub fn line(content: &str, row: &StringRecord) -> usize {
+    row.position().map_or(0, |at| text::line_of_record(content, at.byte(), at.line()) as usize)
+}
+
+/// What is wrong with a file, in words and with the line.
+pub fn refusal(content: &str, error: &csv::Error) -> Error {
+    const HINT: &str = "every line needs as many cells as the first, which names the columns";
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos: Some(at), expected_len, len } => {
+            let line = text::line_of_record(content, at.byte(), at.line());
+            let cells = if *len == 1 { "1 cell".to_owned() } else { format!("{len} cells") };
+            Error::data(format!("it has {cells}, and the first line has {expected_len}"))
+                .at(format!("line {line}"))
+                .hint(HINT)
+        }
+        _ => Error::data(error.to_string()).hint(HINT),
+    }
+}
+
 /// The cells of a file.
 #[derive(Debug)]
 pub struct Table {
@@ -74,6 +94,8 @@ pub struct Table {
     /// Names of the columns.
     pub header: Vec<String>,
     rows: Vec<StringRecord>,
+    /// Where they begin.
+    lines: Vec<usize>,
     /// Of the unpacked file.
     sha256: String,
 }
@@ -96,10 +118,7 @@ impl Table {
             .delimiter(delimiter as u8)
             .trim(Trim::All)
             .from_reader(content.as_bytes());
-        let refused = |error: csv::Error| {
-            at(Error::data(error.to_string())
-                .hint("every line needs as many cells as the first, which names the columns"))
-        };
+        let refused = |error: csv::Error| at(refusal(&content, &error));
         let header: Vec<String> =
             reader.headers().map_err(refused)?.iter().map(str::to_owned).collect();
         for (index, name) in header.iter().enumerate() {
@@ -112,7 +131,8 @@ impl Table {
         if rows.is_empty() {
             return Err(at(Error::data("it has no rows below the names of the columns")));
         }
-        Ok(Self { path: path.to_owned(), header, rows, sha256: file::sha256(&bytes) })
+        let lines = rows.iter().map(|row| line(&content, row)).collect();
+        Ok(Self { path: path.to_owned(), header, rows, lines, sha256: file::sha256(&bytes) })
     }
 
     /// Rows below the names of the columns.
@@ -132,7 +152,7 @@ impl Table {
 
     /// The line of a row, from 1.
     pub fn line(&self, row: usize) -> usize {
-        self.rows[row].position().map_or(0, |position| position.line() as usize)
+        self.lines[row]
     }
 
     /// The place of a column.

@@ -59,7 +59,8 @@ pub(crate) fn read(
     let sample = |row: usize| Some((encoded.row(row)?, encoded.firsts[row] as usize));
     let samples: Vec<_> = (0..encoded.len()).filter_map(sample).collect();
     let batches = samples.chunks(BATCH).map(|texts| padded(texts, vocabulary.pad, device));
-    Ok(UserSamples { batches: batches.collect::<Result<_>>()?, positions: texts.lines })
+    let batches = batches.collect::<Result<_>>()?;
+    Ok(UserSamples { batches, positions: texts.lines, warnings: Vec::new() })
 }
 
 /// How tables are read that a user brings without labels.
@@ -103,7 +104,7 @@ fn parse(content: &str, file: &Path, columns: &[String]) -> Result<Texts> {
 fn table(content: &str, columns: &[String], delimiter: u8, quoting: bool) -> Result<Texts> {
     let mut reader =
         ReaderBuilder::new().delimiter(delimiter).quoting(quoting).from_reader(content.as_bytes());
-    let refused = |error: csv::Error| Error::usage(error.to_string());
+    let refused = |error: csv::Error| dst_tables::refusal(content, &error);
     let header = reader.headers().map_err(refused)?.clone();
     let place = |wanted: &str| {
         header.iter().position(|name| name.trim() == wanted).ok_or_else(|| {
@@ -124,7 +125,7 @@ fn table(content: &str, columns: &[String], delimiter: u8, quoting: bool) -> Res
         if places.len() == 2 {
             texts.second.push(cell(1));
         }
-        texts.lines.push(record.position().map_or(0, |position| position.line() as usize));
+        texts.lines.push(dst_tables::line(content, &record));
     }
     Ok(texts)
 }
@@ -196,7 +197,7 @@ mod tests {
         assert!(error.starts_with("line 1: there is no column 'sentence2'"), "{error}");
         assert!(error.contains("names: sentence1, text"), "{error}");
         let error = refusal("pairs.csv", "sentence1,sentence2\na,b\nc\n");
-        assert!(error.contains("line: 3") && error.contains("1 fields"), "{error}");
+        assert!(error.starts_with("line 3: it has 1 cell, and the first line has 2"), "{error}");
     }
 
     #[test]

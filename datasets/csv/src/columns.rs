@@ -113,8 +113,10 @@ impl Columns {
                 Meaning::Texts(known) => texts.push(format!("{} ({})", column.name, known.len())),
             }
         }
-        let kinds =
-            [("columns of numbers", numbers), ("columns of texts, of so many kinds", texts)];
+        let kinds = [
+            ("columns of numbers", numbers),
+            ("columns of texts (how many different ones)", texts),
+        ];
         let kinds = kinds.into_iter().filter(|(_, names)| !names.is_empty());
         kinds.map(|(kind, names)| format!("{kind}: {}", names.join(", "))).collect()
     }
@@ -157,6 +159,27 @@ impl Columns {
         let all = self.all.iter();
         let all = all.map(|column| Ok(Column { place: place(&column.name)?, ..column.clone() }));
         Ok(Self { all: all.collect::<Result<_>>()? })
+    }
+
+    /// Which texts of a table the training rows do not have, a sentence for each column that has some.
+    pub(crate) fn unknown(&self, table: &Table) -> Vec<String> {
+        let of_column = |Column { name, place, meaning }: &Column| {
+            let Meaning::Texts(known) = meaning else { return None };
+            let cells = (0..table.len()).map(|row| (row, table.cell(row, *place)));
+            let mut unknown = cells.filter(|(_, cell)| !known.iter().any(|text| text == cell));
+            let (row, cell) = unknown.next()?;
+            let others = match unknown.count() {
+                0 => String::new(),
+                1 => ", and 1 more row".to_owned(),
+                more => format!(", and {more} more rows"),
+            };
+            Some(format!(
+                "no training row has the '{name}' of line {} ('{cell}'){others}: it counts as none of {}",
+                table.line(row),
+                known.join(", ")
+            ))
+        };
+        self.all.iter().filter_map(of_column).collect()
     }
 
     /// Inputs of these rows, one row after another.

@@ -48,6 +48,7 @@ inventory::submit! {
         own: Some(OwnData {
             argument: "FILE",
             endings: &["csv", "tsv"],
+            published: &["iris", "wine", "adult", "covertype", "higgs"],
             digest: |path| table::files(path)?.digest(),
         }),
         hub: &[],
@@ -221,7 +222,7 @@ impl Dataset for Rows {
         let inputs = Tensor::f_from_slice(&inputs)?.f_view(shape)?;
         let positions = (0..table.len()).map(|row| table.line(row)).collect();
         let batches = vec![Input::Image(device::upload(&inputs, device)?)];
-        Ok(UserSamples { batches, positions })
+        Ok(UserSamples { batches, positions, warnings: columns.unknown(&table) })
     }
 
     fn digest(&self) -> &str {

@@ -84,6 +84,15 @@ fn folders_give_splits_and_tables_are_read_as_people_have_them() {
     let rows = Vec::<f32>::try_from(rows.flatten(0, -1)).unwrap();
     // What is missing is the mean, and an unknown text none of those that are known.
     assert_eq!(rows[4..7], [0.0, 0.0, 0.0]);
+    let [warning] = &samples.warnings[..] else { panic!("{:?}", samples.warnings) };
+    assert!(
+        warning.starts_with("no training row has the 'colour' of line 3 ('green'): "),
+        "{warning}"
+    );
+    // Lines are those of the file, whatever ends them.
+    fs::write(&path, "colour,number,width\r\nred,3,1\r\nred,three,2\r\n").unwrap();
+    let error = data.read_samples(&path, Device::Cpu).unwrap_err().to_string();
+    assert!(error.contains("new.csv: line 3: 'three' is no number"), "{error}");
     fs::write(&path, "colour,width\nred,1\n").unwrap();
     let error = data.read_samples(&path, Device::Cpu).unwrap_err().to_string();
     assert!(error.contains("there is no column 'number', which is one of the inputs"), "{error}");
@@ -142,7 +151,10 @@ fn what_cannot_be_used_is_named_with_its_line() {
         ("a\n1\n".to_owned(), "it has one column only"),
         ("a,b\n".to_owned(), "it has no rows"),
         ("a,a\n1,2\n".to_owned(), "two columns are called 'a'"),
-        (flowers().replace("1,red,4,rose", "1,red,4"), "CSV error: record 5 (line: 6"),
+        (
+            flowers().replace("1,red,4,rose", "1,red,4"),
+            "line 6: it has 3 cells, and the first line has 4",
+        ),
         (flowers().replace("1,red,4,rose", "1,red,4,"), "line 6: the cell of the class"),
         (flowers().replace("rose", "iris"), "every row has the class 'iris'"),
         (

@@ -36,6 +36,7 @@ inventory::submit! {
         own: Some(OwnData {
             argument: "FOLDER",
             endings: &[],
+            published: &["fashionmnist", "kmnist", "kuzushijimnist", "emnist", "qmnist"],
             digest: |path| Files::find(path)?.digest(),
         }),
         hub: &[],

@@ -45,6 +45,7 @@ inventory::submit! {
         own: Some(OwnData {
             argument: "FOLDER",
             endings: &[],
+            published: &["imagenet", "imagenette", "imagewoof", "tinyimagenet", "food101", "flowers102"],
             digest: digest_of,
         }),
         hub: &[],

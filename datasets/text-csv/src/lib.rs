@@ -43,6 +43,7 @@ inventory::submit! {
         own: Some(OwnData {
             argument: "FILE",
             endings: &["csv", "tsv"],
+            published: &[],
             digest: |path| table::files(path)?.digest(),
         }),
         hub: &[VOCABULARY],

@@ -60,6 +60,7 @@ inventory::submit! {
         own: Some(OwnData {
             argument: "FILE",
             endings: &["txt"],
+            published: &["tinyshakespeare", "shakespeare", "tinystories", "wikitext2", "wikitext103", "enwik8", "text8"],
             digest: |path| files::find(path)?.digest(),
         }),
         hub: &[],
@@ -298,7 +299,7 @@ impl Dataset for Text {
         let ids: Vec<i64> = tokens[start..].iter().map(|token| i64::from(*token)).collect();
         let ids = Tensor::f_from_slice(&ids)?.f_view([1, ids.len() as i64])?;
         let batches = vec![input(device::upload(&ids, device)?)?];
-        Ok(UserSamples { batches, positions: Vec::new() })
+        Ok(UserSamples { batches, positions: Vec::new(), warnings: Vec::new() })
     }
 
     fn digest(&self) -> &str {

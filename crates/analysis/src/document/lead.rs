@@ -100,7 +100,7 @@ fn of_time(judgement: &Judgement<'_>) -> Vec<String> {
         let sooner = ratios.iter().filter(|(ratio, _)| *ratio < 1.0).count();
         lines.push(format!(
             "On {place}, {sooner} of {} on sparse kernels {} the last validation {} of {} minus {} sooner \
-             than {} itself, in the median over seeds; soonest is {}, in {} of its time ({} of {} get there).",
+             than {} itself, in the median over seeds; soonest is {}, in {} of its time ({} of {} {} there).",
             count(ratios.len(), "method"),
             if sooner == 1 { "has" } else { "have" },
             metric.title(),
@@ -111,6 +111,7 @@ fn of_time(judgement: &Judgement<'_>) -> Vec<String> {
             quotient(*least),
             soonest.reached(),
             count(soonest.seeds.len(), "seed"),
+            if soonest.seeds.len() == 1 { "gets" } else { "get" },
         ));
     }
     lines

@@ -269,7 +269,7 @@ fn understood(dataset: &dyn Dataset) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Such as `2 classes, with so many training samples: cat 40, dog 38`.
+/// Such as `2 classes; training samples of each: cat 40, dog 38`.
 fn classes_line(counts: &[usize], name: impl Fn(usize) -> String) -> String {
     let shown = counts.iter().enumerate().take(CLASSES);
     let mut shown: Vec<String> =
@@ -279,7 +279,7 @@ fn classes_line(counts: &[usize], name: impl Fn(usize) -> String) -> String {
     }
     let all =
         if counts.len() == 1 { "1 class".to_owned() } else { format!("{} classes", counts.len()) };
-    format!("{all}, with so many training samples: {}", shown.join(", "))
+    format!("{all}; training samples of each: {}", shown.join(", "))
 }
 
 /// A data set with what was understood of it, in lines of at most `width` characters.
@@ -304,6 +304,7 @@ mod tests {
         folders.sort();
         assert_eq!(folders, ["idx:missing/", "image-folder:missing/"]);
         assert!(meant("mnits").is_empty(), "a mistyped name is no path");
+        assert_eq!(meant("Fashion-MNIST"), ["idx:FOLDER"]);
     }
 
     #[test]
@@ -324,9 +325,9 @@ mod tests {
             block("csv:wine@e4c94526", &lines, 60),
             "\ncsv:wine@e4c94526\n  \
                column of the classes: kind\n  \
-               12 classes, with so many training samples: c0 1, c1 2, c2\n    \
-                 3, c3 4, c4 5, c5 6, c6 7, c7 8, c8 9, c9 10, and 2 more\n"
+               12 classes; training samples of each: c0 1, c1 2, c2 3, c3\n    \
+                 4, c4 5, c5 6, c6 7, c7 8, c8 9, c9 10, and 2 more\n"
         );
-        assert!(classes_line(&[3], |_| "x".to_owned()).starts_with("1 class, "));
+        assert!(classes_line(&[3], |_| "x".to_owned()).starts_with("1 class; "));
     }
 }

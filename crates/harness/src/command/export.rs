@@ -152,7 +152,9 @@ impl<'a> Network<'a> {
             }
         }
         if let Some(raw) = raw_inputs.as_ref().filter(|raw| !raw.names.is_empty()) {
+            let means = Vec::<f32>::try_from(raw.mean.f_view(-1)?)?;
             metadata.insert("inputs".to_owned(), json!(raw.names).to_string());
+            metadata.insert("means".to_owned(), json!(means).to_string());
         }
         let model = OnnxModel {
             graph: &self.graph()?,

@@ -262,7 +262,7 @@ fn pilot_text(planned: &[PlannedCandidate]) -> String {
     let level = 100.0 * SD_LEVEL;
     let mut notes = vec![format!(
         "sd: standard deviation of the differences between pairs of one seed, with its {level} % \
-             interval. Few seeds tell it badly: \"high sd\" plans with the upper end, which the true \
+             interval. Few seeds say little of it: \"high sd\" plans with the upper end, which the true \
              one exceeds in 1 pilot of 20 if differences are normal."
     )];
     if let [one] = questions[..] {

@@ -140,6 +140,9 @@ impl Inputs {
                     }
                 })?;
             let path = file.display();
+            for words in &samples.warnings {
+                output::note(&format!("warning: {path}: {words}"));
+            }
             let positions = samples.positions.iter();
             match samples.positions.is_empty() {
                 true => names.push(path.to_string()),

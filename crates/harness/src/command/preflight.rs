@@ -91,7 +91,12 @@ pub(super) fn check(
         let seed = kinds.values().next().map_or(0, |first| first.seed);
         let estimator =
             Estimator::new(&*loaded.architecture, &*loaded.dataset, seed).map_err(|error| {
-                other_model(error, kinds.values().next().copied()).at(network.to_string())
+                // Architectures say their names themselves.
+                let place = match error.to_string().starts_with(&format!("{}: ", network.label)) {
+                    true => network.dataset.clone(),
+                    false => network.to_string(),
+                };
+                other_model(error, kinds.values().next().copied()).at(place)
             })?;
         warnings.extend(estimator.caution().map(|caution| format!("{network}: {caution}")));
         for (kind, spec) in kinds {
@@ -127,7 +132,10 @@ pub(super) fn check(
 /// Names the model that the data set has of its own, if the present one cannot take its samples.
 fn other_model(error: Error, spec: Option<&TrialSpec>) -> Error {
     let plugin = spec.and_then(|spec| Some((spec, own_data::plugin_of(&spec.dataset).ok()?)));
-    match plugin.filter(|(spec, plugin)| spec.model_name() != plugin.model) {
+    // Whoever described a network layer by layer wants that one.
+    let of_files = plugin::model_of_files().map_or("", |plugin| plugin.name);
+    let is_file = |spec: &TrialSpec| spec.model_name() == of_files;
+    match plugin.filter(|(spec, plugin)| spec.model_name() != plugin.model && !is_file(spec)) {
         Some((_, plugin)) if error.kind() == ErrorKind::Usage => error.also(&format!(
             "{} is trained with {} unless another model is named",
             plugin.name, plugin.model

@@ -268,13 +268,17 @@ pub(super) fn build(
     Ok(BuiltReports { text, files: written })
 }
 
-/// After how many seeds this study shows verdicts.
+/// After how many seeds this study shows verdicts, by what is compared. Where nothing was tested, because
+/// seeds are few or failed, there was nothing to see.
 fn looks(study: &Study<'_>) -> Seen {
     let shown = study.judgements.iter().filter(|judgement| judgement.look.is_some());
-    shown
-        .filter(|judgement| judgement.family > 0)
-        .map(|judgement| (judgement.table.key(), [judgement.judged_seeds.len()].into()))
-        .collect()
+    let tested = shown.flat_map(|judgement| {
+        let seeds = judgement.judged_seeds.len();
+        let tested =
+            judgement.comparisons.iter().filter(|comparison| comparison.evidence.is_some());
+        tested.map(move |it| (judgement.table.comparison_key(&it.candidate), [seeds].into()))
+    });
+    tested.collect()
 }
 
 /// The pages that people open first, and how many files are beside them.

@@ -1,6 +1,7 @@
 //! Bytes of a file as text, and text as rows: encodings and separators as other programs write
 //! them.
 
+use dst_core::text::line_of_record;
 use dst_core::{Error, Result};
 
 /// What separates cells, the commonest first.
@@ -136,19 +137,10 @@ fn read(text: &str, separator: char, most: usize, skipped: u64) -> Vec<Row> {
     // The text is UTF-8 and lengths may differ, so no record is an error.
     let records = reader.records().map_while(std::result::Result::ok);
     let rows = records.map(|record| Row {
-        line: skipped + record.position().map_or(0, |position| line(text, position)),
+        line: skipped + record.position().map_or(0, |p| line_of_record(text, p.byte(), p.line())),
         cells: record.iter().map(clean).collect(),
     });
     rows.filter(|row| row.cells.iter().any(|cell| !cell.is_empty())).take(most).collect()
-}
-
-/// The line on which a record begins: the reader counts from the end of the one before it, and
-/// empty lines may follow.
-fn line(text: &str, position: &csv::Position) -> u64 {
-    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-    let rest = text.as_bytes().get(start..).unwrap_or_default();
-    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// Does the cell say that there is no value, in the words of pandas, R, Excel or W&B?
