@@ -150,7 +150,7 @@ fn what_was_understood_is_shown_before_training() {
     table(&sandbox.path("iris.csv"), 60);
     let shown = sandbox.run("data verify csv:iris.csv").well().stdout;
     for expected in
-        ["column of the classes: ", "columns of numbers: width", "classes, with so many"]
+        ["column of the classes: ", "columns of numbers: width", "classes; training samples of each: "]
     {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
@@ -195,7 +195,7 @@ fn mistakes_are_named_before_anything_is_stored() {
         ("csv", USAGE, "csv reads data of yours, and names none"),
         ("csv:", USAGE, "write csv:FILE"),
         ("csv:none.csv", DATA, "csv:none.csv: there is no such file or folder"),
-        ("csv:bad.csv", DATA, "line: 3"),
+        ("csv:bad.csv", DATA, "line 3: it has 1 cell, and the first line has 2"),
         ("csv:empty", DATA, "empty has no train.csv"),
         ("image-folder:empty", DATA, "0 folders of images were found"),
         ("image-folder:iris.csv", DATA, "iris.csv: this is a file"),

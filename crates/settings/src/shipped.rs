@@ -30,6 +30,7 @@ pub const GRIDS: &[ShippedGrid] = shipped! {
     "quick": "two minutes on two cores: 10,000 real digits, LeNet-5, sparsity 0.9, 8 seeds",
     "plan": "the experiment plan: 50 epochs, updates every 10 epochs, sparsity 0.5, 8 seeds",
     "family-mnist": "every method at equal sparsity on MNIST: LeNet-300-100 and LeNet-5 at 0.9 and 0.95, 5 seeds",
+    "densities-mnist": "nine methods at five sparsities from 0.8 to 0.99, all by ERK, on MNIST: LeNet-300-100 and LeNet-5, 6 seeds",
     "equal-inference-flops": "nine methods on LeNet-5 with a tenth of the dense network's inference FLOPs each, 5 seeds",
     "equal-training-flops": "nine methods at 90 % sparsity, each trained for as many FLOPs as the dense network, 5 seeds",
     "real-sparsity": "masked arithmetic beside sparse kernels on MNIST: the same accuracy, and how much less time? 5 seeds",
