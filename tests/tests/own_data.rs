@@ -149,9 +149,11 @@ fn what_was_understood_is_shown_before_training() {
     }
     table(&sandbox.path("iris.csv"), 60);
     let shown = sandbox.run("data verify csv:iris.csv").well().stdout;
-    for expected in
-        ["column of the classes: ", "columns of numbers: width", "classes; training samples of each: "]
-    {
+    for expected in [
+        "column of the classes: ",
+        "columns of numbers: width",
+        "classes; training samples of each: ",
+    ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     // A comma in a path, in quotes.

@@ -120,7 +120,10 @@ fn only_verdicts_that_were_given_count_as_seen() {
     let sandbox = Sandbox::new();
     let said = |rest: &str| {
         let line = "grid --strategies rigl,dense --models mlp --set mlp.hidden=[16]";
-        sandbox.run(&format!("{line} --batch-size 16 --set mnist-10k.train_samples=2000 {rest}")).well().stdout
+        sandbox
+            .run(&format!("{line} --batch-size 16 --set mnist-10k.train_samples=2000 {rest}"))
+            .well()
+            .stdout
     };
     let seen = "Post hoc: verdicts were shown before";
     for line in ["--epochs 1 --seeds 0", "--epochs 1 --seeds 0..2", "--epochs 2 --seeds 0..5"] {
