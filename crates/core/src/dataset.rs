@@ -173,8 +173,11 @@ pub trait Dataset: FromCrate + Debug + Send {
 
     /// How inputs as people have them become those of [`Dataset::batch`], for exported networks, which then
     /// take them as they are. By default they take normalised ones.
-    fn raw_inputs(&self) -> Option<RawInputs> {
-        None
+    ///
+    /// # Errors
+    /// If libtorch refuses.
+    fn raw_inputs(&self) -> Result<Option<RawInputs>> {
+        Ok(None)
     }
 
     /// A row of the training split whose cost stands for that of all. Operations are counted by

@@ -146,8 +146,8 @@ impl Dataset for ImageDataset {
         self.class_names.get(class).map(String::as_str)
     }
 
-    fn raw_inputs(&self) -> Option<RawInputs> {
-        self.normalisation.of_pixels().ok()
+    fn raw_inputs(&self) -> Result<Option<RawInputs>> {
+        self.normalisation.of_pixels().map(Some)
     }
 
     fn read_samples(&self, file: &Path, device: Device) -> Result<UserSamples> {

@@ -62,6 +62,10 @@ fn run(file: &message::Model, input: &Tensor) -> Tensor {
         values.insert(&constant.name, tensor);
     }
     values.insert(&graph.input[0].name, input.shallow_clone());
+    let results = graph.node.iter().flat_map(|node| &node.output);
+    let names: Vec<&str> = results.map(String::as_str).chain(values.keys().copied()).collect();
+    let distinct: std::collections::BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(distinct.len(), names.len(), "each value has a name of its own: {names:?}");
     for node in &graph.node {
         let operand = |place: usize| &values[node.input[place].as_str()];
         let integers = |place: usize| Vec::<i64>::try_from(operand(place)).unwrap();
@@ -133,7 +137,7 @@ fn run(file: &message::Model, input: &Tensor) -> Tensor {
 #[test]
 fn files_compute_what_their_networks_do() {
     let layers = json!([
-        { "kind": "conv", "outputs": 4 },
+        { "kind": "conv", "outputs": 4, "name": "input" },
         { "kind": "gelu" },
         { "kind": "pool", "pooling": "average" },
         { "kind": "residual", "layers": [
@@ -144,7 +148,7 @@ fn files_compute_what_their_networks_do() {
         { "kind": "residual", "layers": [{ "kind": "conv", "outputs": 6 }, { "kind": "relu" }] },
         { "kind": "dropout", "rate": 0.5 },
         { "kind": "global-pool" },
-        { "kind": "linear", "outputs": 5 },
+        { "kind": "linear", "outputs": 5, "name": "logits" },
         { "kind": "gelu" },
     ]);
     for (name, options, picture) in [

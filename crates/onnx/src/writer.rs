@@ -88,11 +88,11 @@ impl<'a> Writer<'a> {
     ) -> Result<message::Graph> {
         let last = self.results.last().map_or(&self.input, |result| result).clone();
         let output = OnnxModel::output(task);
-        // The last layer keeps its name.
+        // Whatever the last node is, its result gets the name that programs ask for.
         let identity = message::Node {
             input: vec![last],
             output: vec![output.to_owned()],
-            name: output.to_owned(),
+            name: self.next("Identity"),
             op_type: "Identity".to_owned(),
             attribute: vec![],
         };
@@ -212,7 +212,8 @@ impl<'a> Writer<'a> {
         name
     }
 
-    /// Adds a node and gives the name of its result, which is its own.
+    /// Adds a node and gives the name of its result. That has a colon, which names of parameters, of the input
+    /// and of the output lack: a layer may be called like any of them.
     fn push(
         &mut self,
         kind: &str,
@@ -220,14 +221,15 @@ impl<'a> Writer<'a> {
         input: Vec<String>,
         attribute: Vec<Attribute>,
     ) -> String {
+        let result = format!("{name}:0");
         self.nodes.push(message::Node {
             input,
-            output: vec![name.to_owned()],
+            output: vec![result.clone()],
             name: name.to_owned(),
             op_type: kind.to_owned(),
             attribute,
         });
-        name.to_owned()
+        result
     }
 
     /// Adds a node that is called by its kind and number.
@@ -236,7 +238,7 @@ impl<'a> Writer<'a> {
         self.push(kind, &name, input, attribute)
     }
 
-    /// A name that no layer has: theirs begin with small letters by custom, and none has a colon.
+    /// A name that no layer has: theirs have no colon.
     fn next(&mut self, kind: &str) -> String {
         let count = self.counts.entry(kind.to_owned()).or_default();
         *count += 1;

@@ -196,20 +196,20 @@ impl Dataset for Rows {
         self.classes.names().get(class).map(String::as_str)
     }
 
-    fn raw_inputs(&self) -> Option<RawInputs> {
+    fn raw_inputs(&self) -> Result<Option<RawInputs>> {
         let (names, scales): (Vec<String>, Vec<[f32; 2]>) =
             self.columns.normalisation().into_iter().unzip();
-        let row = |which: usize| {
+        let row = |which: usize| -> Result<Tensor> {
             let values: Vec<f32> = scales.iter().map(|scale| scale[which]).collect();
-            Tensor::from_slice(&values).view([1, 1, 1, -1])
+            Ok(Tensor::f_from_slice(&values)?.f_view([1, 1, 1, -1])?)
         };
-        Some(RawInputs {
+        Ok(Some(RawInputs {
             meaning: "columns of numbers, and 1 for the text that stands in a column, 0 for others"
                 .to_owned(),
-            mean: row(0),
-            deviation: row(1),
+            mean: row(0)?,
+            deviation: row(1)?,
             names,
-        })
+        }))
     }
 
     /// Rows of a table with the columns that are inputs, in any order; others may be there.

@@ -104,7 +104,7 @@ fn raw_inputs_become_what_networks_take() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("train.csv"), flowers()).unwrap();
     let data = loaded(folder.path(), json!({})).unwrap();
-    let raw = data.raw_inputs().unwrap();
+    let raw = data.raw_inputs().unwrap().unwrap();
     let first = raw.names.iter().position(|name| name.starts_with("colour=")).unwrap();
     let value = |name: &str| match name {
         "width" => 1.5,

@@ -119,7 +119,7 @@ impl<'a> Network<'a> {
     /// What the file takes and gives, in a line.
     fn interface(&self) -> Result<String> {
         let [channels, height, width] = self.graph()?.picture;
-        let raw = self.dataset.raw_inputs();
+        let raw = self.dataset.raw_inputs()?;
         let meaning = raw.as_ref().map_or("normalised inputs", |raw| raw.meaning.as_str());
         let task = self.dataset.task();
         Ok(format!(
@@ -132,11 +132,11 @@ impl<'a> Network<'a> {
 
     /// The bytes of an ONNX file.
     fn to_onnx(&self, title: String) -> Result<Vec<u8>> {
-        let raw_inputs = self.dataset.raw_inputs();
+        let raw_inputs = self.dataset.raw_inputs()?;
         let mut metadata = BTreeMap::from(
             [
                 ("trial", self.spec.id()),
-                ("model", self.spec.model_name().to_owned()),
+                ("model", self.spec.model_label().to_owned()),
                 ("strategy", self.spec.strategy_name().to_owned()),
                 ("sparsity", self.spec.sparsity.to_string()),
                 ("dataset", self.spec.dataset_label()),

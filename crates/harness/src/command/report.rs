@@ -15,6 +15,7 @@ use dst_core::plugin::Plugin;
 use dst_core::record::{TrialRecord, TrialSpec};
 use dst_core::{Error, Result};
 use dst_settings::ResolvedSettings;
+use dst_stats::verdict::Verdict;
 use serde::Serialize;
 use serde_json::json;
 
@@ -268,17 +269,18 @@ pub(super) fn build(
     Ok(BuiltReports { text, files: written })
 }
 
-/// After how many seeds this study shows verdicts, by what is compared. Where nothing was tested, because
-/// seeds are few or failed, there was nothing to see.
+/// After how many seeds this study shows verdicts, by what is compared. Where nothing was tested and nothing
+/// decided, because seeds are few, there was nothing to see.
 fn looks(study: &Study<'_>) -> Seen {
     let shown = study.judgements.iter().filter(|judgement| judgement.look.is_some());
-    let tested = shown.flat_map(|judgement| {
+    let told = shown.flat_map(|judgement| {
         let seeds = judgement.judged_seeds.len();
-        let tested =
-            judgement.comparisons.iter().filter(|comparison| comparison.evidence.is_some());
-        tested.map(move |it| (judgement.table.comparison_key(&it.candidate), [seeds].into()))
+        let undecided = [Verdict::Inconclusive, Verdict::NotComparable];
+        let told = judgement.comparisons.iter();
+        let told = told.filter(move |it| it.evidence.is_some() || !undecided.contains(&it.verdict));
+        told.map(move |it| (judgement.table.comparison_key(&it.candidate), [seeds].into()))
     });
-    tested.collect()
+    told.collect()
 }
 
 /// The pages that people open first, and how many files are beside them.
