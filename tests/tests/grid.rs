@@ -260,6 +260,23 @@ fn a_pilot_tells_how_many_seeds_are_needed() {
     let relative: Value = serde_json::from_str(&relative).unwrap();
     let margin = relative["pilots"][0]["question"]["margin"].as_f64().unwrap();
     assert!(margin > 0.001 && margin < 0.05, "{margin}");
+
+    // Another experiment in the same store is not part of the family, unless it is asked for.
+    let _ = sandbox.run(&format!("{} --seeds 0..2", line.replace("[16]", "[8]"))).well();
+    let of_latest = sandbox.run("power --pilot runs").well();
+    assert!(of_latest.stderr.contains("left out: 6 trials"), "{}", of_latest.stderr);
+    let pairs_of = |said: &str| -> Vec<String> {
+        let answer: Value = serde_json::from_str(said).unwrap();
+        let pilots = answer["pilots"].as_array().unwrap().clone();
+        pilots.iter().map(|pilot| pilot["plan"]["pairs"].to_string()).collect()
+    };
+    assert_eq!(pairs_of(&sandbox.run("power --pilot runs --json").well().stdout), ["2"]);
+    let of_all = sandbox.run("power --pilot runs --all --json").well();
+    assert_eq!(pairs_of(&of_all.stdout), ["3", "2"]);
+    assert!(!of_all.stderr.contains("left out"), "{}", of_all.stderr);
+    // Seeds of an earlier grid count where the latest goes on with its configurations.
+    let _ = sandbox.run(&format!("{line} --seeds 3..5")).well();
+    assert_eq!(pairs_of(&sandbox.run("power --pilot runs --json").well().stdout), ["5"]);
 }
 
 /// On a task on which networks often learn nothing but the largest class, that is a result.

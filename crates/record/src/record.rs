@@ -53,6 +53,16 @@ impl TrialSpec {
         id
     }
 
+    /// The id that trials share which differ in nothing but their seed.
+    pub fn id_without_seed(&self) -> String {
+        Self { seed: 0, ..self.clone() }.id()
+    }
+
+    /// Does it differ from another in nothing but the seed, or not even in that?
+    pub fn is_same_but_seed(&self, other: &Self) -> bool {
+        self.clone() == Self { seed: self.seed, ..other.clone() }
+    }
+
     /// The specification as compact JSON with sorted keys, piece by piece: what trials share was
     /// written once for all of them.
     fn canonical(&self, mut piece: impl FnMut(&str)) {

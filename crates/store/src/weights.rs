@@ -162,7 +162,7 @@ impl Store {
             Keep::Best => {
                 let seeds = self.specs().map(|specs| specs.all).unwrap_or_default();
                 let group: Vec<_> =
-                    seeds.into_iter().filter(|it| is_same_but_seed(it, spec)).collect();
+                    seeds.into_iter().filter(|it| it.is_same_but_seed(spec)).collect();
                 let best = self.best_of(&group).ok().flatten().map(TrialSpec::id);
                 let hint = match best.filter(|best| *best != id) {
                     Some(best) => {
@@ -185,11 +185,6 @@ impl Store {
 /// What to do for weights that a trial lacks. Nothing is ever trained again without being asked for.
 fn again(folder: &Path) -> String {
     format!("delete {} and start the same command with --keep all", folder.display())
-}
-
-/// Do two trials differ in nothing but their seed?
-fn is_same_but_seed(one: &TrialSpec, other: &TrialSpec) -> bool {
-    TrialSpec { seed: 0, ..one.clone() } == TrialSpec { seed: 0, ..other.clone() }
 }
 
 /// The larger, the better: finished or not, and the score on validation, of which a missing one is the

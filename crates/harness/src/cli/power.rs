@@ -17,7 +17,8 @@ Every comparison with the control on one data set and model is one of a family, 
 corrected for all of it: so are these counts of seeds. Of a pilot, the family is the pilot's unless
 --comparisons says how many the grid will have.
 
-A pilot is a grid of a few seeds. What it tells is the spread of the differences between a strategy
+A pilot is a grid of a few seeds: the latest of the store, with the seeds that its configurations
+have from earlier grids. What it tells is the spread of the differences between a strategy
 and its control, not the difference itself: decide which difference matters before looking.";
 
 /// `harness power`
@@ -30,6 +31,9 @@ pub struct PowerArgs {
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true,
           conflicts_with_all = ["pilot", "strategies", "control"])]
     pub sd: Option<String>,
+    /// Every trial of the store instead of those that its latest grid compares
+    #[arg(long, conflicts_with = "sd")]
+    pub all: bool,
     /// Only these strategies of the pilot, such as rigl,set
     #[arg(long, value_name = "NAMES", alias = "strategy")]
     pub strategies: Option<String>,

@@ -42,7 +42,7 @@ impl<'a> KeptNetworks<'a> {
         if keep != Keep::Best {
             return Ok(kept);
         }
-        let key = |spec: &TrialSpec| TrialSpec { seed: 0, ..spec.clone() }.id();
+        let key = TrialSpec::id_without_seed;
         for spec in trials {
             kept.group_of.insert(spec.id(), key(spec));
             kept.groups.entry(key(spec)).or_default().push(spec.clone());

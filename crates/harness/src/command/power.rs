@@ -74,9 +74,21 @@ pub(super) fn run(args: &PowerArgs) -> Result<Exit> {
     let store = Store::open(root).map_err(|error| {
         error.at("--pilot").hint("give the folder of a grid of a few seeds, such as runs")
     })?;
-    let recorded = readable::grids(&store)?.pop().map(|grid| grid.analysis).unwrap_or_default();
+    let latest = readable::grids(&store)?.pop();
+    let recorded = latest.as_ref().map(|grid| grid.analysis.clone()).unwrap_or_default();
     let analysis = resolved.analysis_over(recorded)?;
-    let records = readable::records(&store)?;
+    let mut records = readable::records(&store)?;
+    if let Some(grid) = latest.filter(|_| !args.all) {
+        let ended = records.len();
+        pilot::keep_compared_by(&grid, &store, &mut records);
+        if records.len() < ended {
+            output::note(&format!(
+                "note: left out: {} that the latest grid of {} does not compare; --all counts them in",
+                dst_analysis::format::count(ended - records.len(), "trial"),
+                root.display()
+            ));
+        }
+    }
     if records.is_empty() {
         return Err(Error::usage(format!("{} has no trial that ended", root.display())).hint(
             "a pilot is a grid of a few seeds: harness grid --strategies rigl,dense --seeds 0..6",

@@ -190,7 +190,7 @@ fn groups<'a>(trials: &'a [Trial], labels: &Labels) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for trial in trials {
         let spec = &trial.spec;
-        let place = *places.entry(without_seed(spec)).or_insert(groups.len());
+        let place = *places.entry(spec.id_without_seed()).or_insert(groups.len());
         if place == groups.len() {
             groups.push(Group {
                 dataset: spec.dataset_label(),
@@ -204,11 +204,6 @@ fn groups<'a>(trials: &'a [Trial], labels: &Labels) -> Vec<Group<'a>> {
         groups[place].trials.push(trial);
     }
     groups
-}
-
-/// The id that all seeds of a trial share.
-fn without_seed(spec: &TrialSpec) -> String {
-    TrialSpec { seed: 0, ..spec.clone() }.id()
 }
 
 /// Trials that run now, which share what is left.

@@ -1,9 +1,11 @@
 //! The pairs of a pilot: from trials that ended to differences.
 
-use dst_analysis::{Analysis, Experiment};
-use dst_analysis::{Group, Pair, Study};
+use std::collections::BTreeSet;
+
+use dst_analysis::{Analysis, Experiment, Group, Pair, Study};
 use dst_core::record::TrialRecord;
 use dst_core::{Metric, Result};
+use dst_store::{GridRecord, Store};
 
 use crate::catalog;
 
@@ -29,6 +31,15 @@ pub(super) struct Pilot {
     pub(super) differences: Vec<f64>,
     /// Mean training time of one trial, candidate and control.
     pub(super) seconds: [Option<f64>; 2],
+}
+
+/// Keeps the trials whose configuration a grid compares, at whatever seed: earlier grids may have had
+/// other seeds of it. A store that holds several experiments would make one family of them all.
+pub(super) fn keep_compared_by(grid: &GridRecord, store: &Store, records: &mut Vec<TrialRecord>) {
+    // One whose specification is damaged was named before.
+    let planned = grid.trials.iter().filter_map(|id| store.spec(id).ok());
+    let compared: BTreeSet<String> = planned.map(|spec| spec.id_without_seed()).collect();
+    records.retain(|record| compared.contains(&record.spec.id_without_seed()));
 }
 
 /// Pairs of every candidate with the control at its place, as reports form them. A candidate

@@ -76,8 +76,7 @@ fn bytes_of_kept(keep: Keep, trials: &[TrialSpec], estimates: &[Estimate]) -> u6
         Keep::All => sizes.map(|(_, size)| size).sum(),
         // Those of one group are of about one size.
         Keep::Best => {
-            let groups =
-                sizes.map(|(spec, size)| (TrialSpec { seed: 0, ..spec.clone() }.id(), size));
+            let groups = sizes.map(|(spec, size)| (spec.id_without_seed(), size));
             groups.collect::<BTreeMap<String, u64>>().values().sum()
         }
     }
