@@ -119,7 +119,7 @@ fn networks_that_cannot_be_are_refused_before_training() {
     for (text, expected) in [
         (
             "layers = [{ kind = 'pool', size = 30 }]",
-            "net: layers[0] (pool): maps of 28 × 28 pixels",
+            "net on mnist-10k: layers[0] (pool): maps of 28 × 28 pixels",
         ),
         ("layers = [{ kind = 'convo' }]", "did you mean 'conv'?"),
         ("layers = [{ kind = 'conv' }", "net.toml: line 1, column "),

@@ -209,7 +209,8 @@ pub trait Architecture: FromCrate + Debug + Send + Sync {
     /// Builds the network for inputs of `input` and the outputs of `task`.
     ///
     /// # Errors
-    /// If the architecture cannot take that input, or a size is not usable.
+    /// If the architecture cannot take that input, or a size is not usable. The caller says which
+    /// architecture it was.
     fn build(
         &self,
         input: InputShape,

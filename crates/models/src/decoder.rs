@@ -138,8 +138,8 @@ impl Architecture for Decoder {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
-        let sizes = self.validate().and_then(|()| self.sizes(input, task));
-        let [vocabulary, length] = sizes.map_err(|error| error.at("decoder"))?;
+        self.validate()?;
+        let [vocabulary, length] = self.sizes(input, task)?;
         Ok(Box::new(network::Network::build(self, vocabulary, length, builder)))
     }
 }

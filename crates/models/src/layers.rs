@@ -142,8 +142,7 @@ impl Architecture for Layers {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
-        let plan = self.plan(input, task).map_err(|error| error.at(self.title.as_str()))?;
-        let (picture, steps, [inputs, outputs]) = plan;
+        let (picture, steps, [inputs, outputs]) = self.plan(input, task)?;
         let modules = network::build(&steps, builder);
         let output = builder.linear(OUTPUT, inputs, outputs);
         network::declare_chains(&steps, builder);

@@ -70,25 +70,21 @@ impl Architecture for LeNet5 {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
-        let plan = || {
-            let picture = check::picture(input)?;
-            let [channels, height, width] = picture;
-            if height < SMALLEST || width < SMALLEST {
-                return Err(Error::usage(format!(
-                    "pictures of {height} × {width} pixels are too small, at least \
-                     {SMALLEST} × {SMALLEST} are needed"
-                ))
-                .hint("choose the model 'mlp', which takes any size"));
-            }
-            let pixels = |side: i64| (side / 2 - 4) / 2;
-            let flat = 16 * pixels(height) * pixels(width);
-            let outputs = check::outputs(task)?;
-            check::layer("conv1", channels.saturating_mul(25), 6)?;
-            check::layer("fc1", flat, 120)?;
-            check::layer("fc3", 84, outputs)?;
-            Ok((picture, flat, outputs))
-        };
-        let (picture, flat, outputs) = plan().map_err(|error| error.at("lenet5"))?;
+        let picture = check::picture(input)?;
+        let [channels, height, width] = picture;
+        if height < SMALLEST || width < SMALLEST {
+            return Err(Error::usage(format!(
+                "pictures of {height} × {width} pixels are too small, at least \
+                 {SMALLEST} × {SMALLEST} are needed"
+            ))
+            .hint("choose the model 'mlp', which takes any size"));
+        }
+        let pixels = |side: i64| (side / 2 - 4) / 2;
+        let flat = 16 * pixels(height) * pixels(width);
+        let outputs = check::outputs(task)?;
+        check::layer("conv1", channels.saturating_mul(25), 6)?;
+        check::layer("fc1", flat, 120)?;
+        check::layer("fc3", 84, outputs)?;
         let network = Network {
             picture,
             conv1: builder.conv2d("conv1", picture[0], 6, 5, 2),
@@ -235,7 +231,7 @@ mod tests {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "lenet5: pictures of {height} × {width} pixels are too small, at least 12 × 12 \
+                    "pictures of {height} × {width} pixels are too small, at least 12 × 12 \
                      are needed\n  choose the model 'mlp', which takes any size"
                 )
             );

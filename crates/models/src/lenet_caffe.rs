@@ -64,8 +64,7 @@ impl Architecture for LeNet5Caffe {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
-        let plan = plan(input, task).map_err(|error| error.at("lenet5-caffe"))?;
-        let (picture, flat, outputs) = plan;
+        let (picture, flat, outputs) = plan(input, task)?;
         let network = Network {
             picture,
             conv1: builder.conv2d("conv1", picture[0], 20, 5, 0),
@@ -130,7 +129,7 @@ mod tests {
         }
         let tiny = InputShape::Image { channels: 1, height: 28, width: 15 };
         let error = build(&LeNet5Caffe {}, tiny).unwrap_err().to_string();
-        assert!(error.starts_with("lenet5-caffe: pictures of 28 × 15 pixels are too"), "{error}");
+        assert!(error.starts_with("pictures of 28 × 15 pixels are too"), "{error}");
     }
 
     #[test]

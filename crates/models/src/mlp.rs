@@ -82,7 +82,7 @@ impl Architecture for Mlp {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
-        let widths = self.widths(input, task).map_err(|error| error.at("mlp"))?;
+        let widths = self.widths(input, task)?;
         let layers = widths
             .windows(2)
             .enumerate()
@@ -221,21 +221,21 @@ mod tests {
         let with = |hidden: &[i64]| Mlp { hidden: hidden.to_vec(), dropout: 0.0 };
         assert_eq!(
             refusal(&with(&[])),
-            "mlp: hidden = [] has no layer\n  give at least one width, such as hidden = [100]"
+            "hidden = [] has no layer\n  give at least one width, such as hidden = [100]"
         );
         for (hidden, width) in [([300, 0], "0"), ([-5, 10], "-5")] {
             let error = refusal(&with(&hidden));
             assert!(error.ends_with(&format!("a width of {width} must be at least 1")), "{error}");
         }
         let error = refusal(&with(&[i64::MAX]));
-        assert!(error.starts_with("mlp: fc1 would have"), "{error}");
+        assert!(error.starts_with("fc1 would have"), "{error}");
     }
 
     #[test]
     fn dropout_out_of_range_is_refused() {
         for dropout in [1.0, -0.1, f64::NAN] {
             let error = refusal(&Mlp { dropout, ..Mlp::default() });
-            assert_eq!(error, format!("mlp: dropout = {dropout} is not in [0, 1)"));
+            assert_eq!(error, format!("dropout = {dropout} is not in [0, 1)"));
         }
     }
 

@@ -53,7 +53,7 @@ impl Architecture for ResNet18 {
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
         let plan = Plan { width: self.width, stages: 4, blocks: 2, shortcut: Shortcut::Project };
-        let network = plan.build(input, task, builder).map_err(|error| error.at("resnet18"))?;
+        let network = plan.build(input, task, builder)?;
         Ok(Box::new(PictureModel(network)))
     }
 }
@@ -100,7 +100,7 @@ impl Architecture for ResNet20 {
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
         let plan = Plan { width: self.width, stages: 3, blocks: 3, shortcut: self.shortcut };
-        let network = plan.build(input, task, builder).map_err(|error| error.at("resnet20"))?;
+        let network = plan.build(input, task, builder)?;
         Ok(Box::new(PictureModel(network)))
     }
 }
@@ -274,9 +274,9 @@ mod tests {
         assert!(model.forward(&tokens(), &Pass::EVALUATION).is_err());
         assert!(model.forward(&noise([2, 1, 28, 28]), &Pass::EVALUATION).is_err());
         let refusal = |width| build(&ResNet18 { width }, CIFAR).unwrap_err().to_string();
-        assert_eq!(refusal(0), "resnet18: width = 0 must be at least 1");
+        assert_eq!(refusal(0), "width = 0 must be at least 1");
         for width in [1 << 20, i64::MAX] {
-            assert!(refusal(width).starts_with("resnet18: "), "{}", refusal(width));
+            assert!(refusal(width).contains(" would have "), "{}", refusal(width));
         }
     }
 

@@ -80,8 +80,7 @@ impl Architecture for SmallCnn {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
-        let plan = self.plan(input, task).map_err(|error| error.at("small-cnn"))?;
-        let (picture, flat, classes) = plan;
+        let (picture, flat, classes) = self.plan(input, task)?;
         let mut inputs = picture[0];
         let (mut convolutions, mut names) = (Vec::new(), Vec::new());
         for (index, outputs) in self.channels.into_iter().enumerate() {
@@ -157,14 +156,14 @@ mod tests {
     fn unusable_inputs_and_channels_are_refused() {
         let tiny = InputShape::Image { channels: 3, height: 7, width: 32 };
         let error = build(&SmallCnn::default(), tiny).unwrap_err().to_string();
-        assert!(error.starts_with("small-cnn: pictures of 7 × 32 pixels are too small"), "{error}");
+        assert!(error.starts_with("pictures of 7 × 32 pixels are too small"), "{error}");
         let text = InputShape::Tokens { vocabulary: 10, length: 5 };
         assert!(build(&SmallCnn::default(), text).is_err());
         let (model, _) = build(&SmallCnn::default(), CIFAR).unwrap();
         assert!(model.forward(&tokens(), &Pass::EVALUATION).is_err());
         let refusal = |channels| build(&SmallCnn { channels }, CIFAR).unwrap_err().to_string();
-        assert_eq!(refusal([16, 0, 64]), "small-cnn: channels = [16, 0, 64]: 0 must be at least 1");
-        assert!(refusal([16, i64::MAX, 64]).starts_with("small-cnn: conv2 would have"));
+        assert_eq!(refusal([16, 0, 64]), "channels = [16, 0, 64]: 0 must be at least 1");
+        assert!(refusal([16, i64::MAX, 64]).starts_with("conv2 would have"));
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Architecture for WideResNet22 {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
-        let (picture, classes) = self.check(input, task).map_err(|error| error.at("wrn-22-2"))?;
+        let (picture, classes) = self.check(input, task)?;
         let conv1 = builder.conv2d_with("conv1", picture[0], 16, Convolution::before_norm(3, 1));
         let mut blocks = Vec::new();
         let mut inputs = 16;
@@ -202,7 +202,7 @@ mod tests {
         let (model, _) = build(&WideResNet22::default(), CIFAR).unwrap();
         assert!(model.forward(&tokens(), &Pass::EVALUATION).is_err());
         let error = build(&WideResNet22 { dropout: 1.0 }, CIFAR).unwrap_err().to_string();
-        assert_eq!(error, "wrn-22-2: dropout = 1 is not in [0, 1)");
+        assert_eq!(error, "dropout = 1 is not in [0, 1)");
     }
 
     #[test]

@@ -91,12 +91,7 @@ pub(super) fn check(
         let seed = kinds.values().next().map_or(0, |first| first.seed);
         let estimator =
             Estimator::new(&*loaded.architecture, &*loaded.dataset, seed).map_err(|error| {
-                // Architectures say their names themselves.
-                let place = match error.to_string().starts_with(&format!("{}: ", network.label)) {
-                    true => network.dataset.clone(),
-                    false => network.to_string(),
-                };
-                other_model(error, kinds.values().next().copied()).at(place)
+                other_model(error, kinds.values().next().copied()).at(network.to_string())
             })?;
         warnings.extend(estimator.caution().map(|caution| format!("{network}: {caution}")));
         for (kind, spec) in kinds {

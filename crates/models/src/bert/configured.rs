@@ -136,8 +136,7 @@ impl Architecture for ConfiguredBert {
         task: Task,
         builder: &mut Builder<'_>,
     ) -> Result<Box<dyn Model>> {
-        let built = self.bert().and_then(|bert| bert.network(input, task, builder));
-        built.map_err(|error| error.at("bert"))
+        self.bert()?.network(input, task, builder)
     }
 
     fn weights(&self) -> Result<Option<PathBuf>> {

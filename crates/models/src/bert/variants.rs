@@ -47,7 +47,7 @@ macro_rules! variant {
                 task: Task,
                 builder: &mut Builder<'_>,
             ) -> Result<Box<dyn Model>> {
-                self.0.network(input, task, builder).map_err(|error| error.at($name))
+                self.0.network(input, task, builder)
             }
 
             fn weights(&self) -> Result<Option<std::path::PathBuf>> {

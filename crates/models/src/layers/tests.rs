@@ -257,7 +257,7 @@ fn rows_of_a_table_pass_through_linear_layers() {
     let pooled = net(json!([{ "kind": "pool" }]));
     assert_eq!(
         build(&*pooled, ROWS).unwrap_err().to_string(),
-        "layers: layers[0] (pool): maps of 1 × 13 pixels are smaller than the window of 2 × 2\n  \
+        "layers[0] (pool): maps of 1 × 13 pixels are smaller than the window of 2 × 2\n  \
          leave this layer out, or pool and stride less before it"
     );
 }
@@ -267,7 +267,7 @@ fn text_and_other_shapes_are_refused() {
     let own = net(small());
     let text = InputShape::Tokens { vocabulary: 10, length: 5 };
     let said = build(&*own, text).unwrap_err().to_string();
-    assert!(said.starts_with("layers: this model takes pictures"), "{said}");
+    assert!(said.starts_with("this model takes pictures"), "{said}");
     let (model, _) = build(&*own, MNIST).unwrap();
     assert!(model.forward(&tokens(), &Pass::EVALUATION).is_err());
     assert!(model.forward(&noise([1, 3, 32, 32]), &Pass::EVALUATION).is_err());
@@ -287,7 +287,7 @@ fn what_cannot_be_is_refused_with_its_place() {
     for (layers, expected) in [
         (json!([]), "layers: layers = [] has no layer\n  write them into a file"),
         (json!(3), "layers: expected a list, not 3"),
-        (json!(["relu"]), "layers: layers[0]: \"relu\" is no table\n  write a layer as a table"),
+        (json!(["relu"]), "layers[0]: \"relu\" is no table\n  write a layer as a table"),
         (json!([{ "outputs": 3 }]), "layers[0]: the layer has no kind\n  known: conv, dropout"),
         (json!([{ "kind": 3 }]), "layers[0]: kind = 3 is no text"),
         (
@@ -406,7 +406,7 @@ fn the_weights_of_all_layers_together_are_bounded() {
         ] },
     ]);
     let said = refusal(layers);
-    assert!(said.starts_with("layers: the network would have more weights than the"), "{said}");
+    assert!(said.starts_with("the network would have more weights than the"), "{said}");
 }
 
 #[test]
