@@ -9,6 +9,9 @@ use serde_json::Value;
 /// What a trial without a known architecture is said to have trained.
 pub(super) const ANY_MODEL: &str = "any";
 
+/// The key of the cell of a file that names the metric of its score.
+pub(super) const METRIC: &str = "metric";
+
 /// One trial. What its source does not tell stands at its default in the record, and is compared
 /// with nothing.
 #[derive(Debug, Clone)]

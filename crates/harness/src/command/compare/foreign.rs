@@ -8,9 +8,9 @@ use std::path::Path;
 
 use dst_core::record::{MemoryKind, Outcome, Provenance, Scores, Status, TrialRecord, TrialSpec};
 use dst_core::{Error, Metric, Result, Training};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::entry::{ANY_MODEL, Entry, Reported};
+use super::entry::{ANY_MODEL, Entry, METRIC, Reported};
 use columns::{Column, Columns, Role};
 use text::{Row, is_missing};
 
@@ -49,14 +49,16 @@ fn parse(bytes: &[u8]) -> Result<ForeignTable> {
     for row in &rows[1..] {
         check_width(row, columns.width).map_err(|error| error.at(format!("line {}", row.line)))?;
         let cells = Cells { columns: &columns, row };
-        if matches!(cells.status(), State::Unfinished) {
-            unfinished += 1;
-            continue;
+        match trial(&cells).map_err(|error| error.at(format!("line {}", row.line)))? {
+            Some(entry) => entries.push(entry),
+            None => unfinished += 1,
         }
-        entries.push(trial(&cells).map_err(|error| error.at(format!("line {}", row.line)))?);
     }
-    if unfinished > 0 {
-        notes.push(format!("has {unfinished} rows of runs that have not ended; they are left out"));
+    match unfinished {
+        0 => {}
+        1 => notes.push("has 1 row of a run that has not ended; it is left out".to_owned()),
+        _ => notes
+            .push(format!("has {unfinished} rows of runs that have not ended; they are left out")),
     }
     Ok(ForeignTable { entries, notes })
 }
@@ -83,14 +85,45 @@ struct Cells<'r> {
 }
 
 /// What a row says of the state of its run.
+#[derive(Debug, Clone, Copy)]
 enum State {
     /// It ended so.
     Ended(Status),
     /// It still runs, or waits.
     Unfinished,
-    /// In a word that is unknown here.
-    Unknown,
 }
+
+/// Words of trackers and clusters for states, in normal form, beside those of [`Status`].
+const STATES: &[(&str, State)] = &[
+    ("completed", State::Ended(Status::Finished)),
+    ("complete", State::Ended(Status::Finished)),
+    ("success", State::Ended(Status::Finished)),
+    ("succeeded", State::Ended(Status::Finished)),
+    ("done", State::Ended(Status::Finished)),
+    ("ok", State::Ended(Status::Finished)),
+    ("failed", State::Ended(Status::Crashed)),
+    ("fail", State::Ended(Status::Crashed)),
+    ("failure", State::Ended(Status::Crashed)),
+    ("error", State::Ended(Status::Crashed)),
+    ("killed", State::Ended(Status::Crashed)),
+    ("aborted", State::Ended(Status::Crashed)),
+    ("stopped", State::Ended(Status::Crashed)),
+    ("preempted", State::Ended(Status::Crashed)),
+    ("cancelled", State::Ended(Status::Crashed)),
+    ("canceled", State::Ended(Status::Crashed)),
+    ("node-fail", State::Ended(Status::Crashed)),
+    ("timeout", State::Ended(Status::TimedOut)),
+    ("oom", State::Ended(Status::OutOfMemory)),
+    ("running", State::Unfinished),
+    ("in-progress", State::Unfinished),
+    ("pending", State::Unfinished),
+    ("preempting", State::Unfinished),
+    ("queued", State::Unfinished),
+    ("scheduled", State::Unfinished),
+    ("starting", State::Unfinished),
+    ("waiting", State::Unfinished),
+    ("paused", State::Unfinished),
+];
 
 impl<'r> Cells<'r> {
     fn column(&self, role: Role) -> Option<(&'r Column, &'r str)> {
@@ -120,24 +153,23 @@ impl<'r> Cells<'r> {
         }
     }
 
-    fn status(&self) -> State {
-        let Some(word) = self.text(Role::Status) else { return State::Ended(Status::Finished) };
-        let word = word.to_lowercase().replace([' ', '_'], "-");
-        if let Ok(status) = serde_json::from_value(json!(word)) {
-            return State::Ended(status);
+    /// # Errors
+    /// If the word is unknown: to guess would make a failure of it, or none.
+    fn state(&self) -> Result<State> {
+        let Some((column, cell)) = self.column(Role::Status) else {
+            return Ok(State::Ended(Status::Finished));
+        };
+        let word = cell.to_lowercase().replace([' ', '_'], "-");
+        let own = Status::ALL.map(|status| (status.name(), State::Ended(status)));
+        let mut known = own.iter().chain(STATES);
+        if let Some((_, state)) = known.find(|(known, _)| *known == word) {
+            return Ok(*state);
         }
-        match word.as_str() {
-            "completed" | "complete" | "success" | "succeeded" | "done" | "ok" => {
-                State::Ended(Status::Finished)
-            }
-            "failed" | "failure" | "error" | "killed" | "preempted" | "cancelled" | "canceled" => {
-                State::Ended(Status::Crashed)
-            }
-            "timeout" => State::Ended(Status::TimedOut),
-            "oom" => State::Ended(Status::OutOfMemory),
-            "running" | "pending" | "queued" | "scheduled" | "starting" => State::Unfinished,
-            _ => State::Unknown,
-        }
+        let known: Vec<&str> = own.iter().chain(STATES).map(|(known, _)| *known).collect();
+        Err(Error::data(format!("{} '{cell}' is unknown", column.name)).hint(format!(
+            "known: {}; empty is finished, and so is every row of a file without this column",
+            known.join(", ")
+        )))
     }
 
     fn seed(&self) -> Result<u64> {
@@ -170,7 +202,9 @@ impl<'r> Cells<'r> {
     }
 }
 
-fn trial(cells: &Cells<'_>) -> Result<Entry> {
+/// The trial of a row; none if its run has not ended.
+fn trial(cells: &Cells<'_>) -> Result<Option<Entry>> {
+    let State::Ended(ended) = cells.state()? else { return Ok(None) };
     let dataset = cells.needed(Role::Dataset, "dataset")?;
     let (dataset, dataset_options) = with_options(dataset, cells);
     let (strategy, parameters) = strategy(cells)?;
@@ -197,7 +231,7 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
         seed: cells.seed()?,
     };
     let scores = scores(cells)?;
-    let (status, reason) = ending(cells, scores.as_ref());
+    let (status, reason) = ending(ended, cells, scores.as_ref());
     // A collapsed network has scores too, and a setting may accept it.
     let kept = scores.filter(|_| matches!(status, Status::Finished | Status::Collapsed));
     let outcome = kept.map(|(metric, test)| outcome(metric, test, cells));
@@ -207,12 +241,13 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
         weights_digest: text(Role::WeightsDigest),
         ..Provenance::default()
     };
-    let others: BTreeMap<String, String> = cells
+    let mut others: BTreeMap<String, String> = cells
         .columns
         .others
         .iter()
         .filter_map(|(name, place)| Some((name.clone(), cells.row.cells.get(*place)?.clone())))
         .collect();
+    others.extend(cells.text(Role::Metric).map(|cell| (METRIC.to_owned(), cell.to_owned())));
     let trial = TrialRecord {
         id: spec.id(),
         status,
@@ -229,7 +264,7 @@ fn trial(cells: &Cells<'_>) -> Result<Entry> {
         provenance,
         spec,
     };
-    Ok(Entry { trial, reported, cells: others, line: Some(cells.row.line) })
+    Ok(Some(Entry { trial, reported, cells: others, line: Some(cells.row.line) }))
 }
 
 /// The data set and its options, which our own tables write in brackets behind its name and as
@@ -316,16 +351,16 @@ fn slot(scores: &mut Scores, metric: Metric) -> &mut Option<f64> {
 
 /// How the run ended and why it did not finish. A score that is missing says nothing of the method;
 /// one that is infinite does.
-fn ending(cells: &Cells<'_>, scores: Option<&(Metric, Scores)>) -> (Status, String) {
-    let word = || cells.text(Role::Status).unwrap_or_default();
-    match (cells.status(), scores) {
-        (State::Ended(Status::Finished), None) => (Status::Crashed, MISSING.to_owned()),
-        (State::Ended(Status::Finished), Some((metric, scores))) => match scores.get(*metric) {
+fn ending(ended: Status, cells: &Cells<'_>, scores: Option<&(Metric, Scores)>) -> (Status, String) {
+    match (ended, scores) {
+        (Status::Finished, None) => (Status::Crashed, MISSING.to_owned()),
+        (Status::Finished, Some((metric, scores))) => match scores.get(*metric) {
             Some(value) if value.is_finite() => (Status::Finished, String::new()),
             _ => (Status::Diverged, format!("its {} is infinite", metric.title())),
         },
-        (State::Ended(status), _) => (status, format!("its status is '{}'", word())),
-        _ => (Status::Crashed, format!("its status is '{}'", word())),
+        (status, _) => {
+            (status, format!("its status is '{}'", cells.text(Role::Status).unwrap_or_default()))
+        }
     }
 }
 

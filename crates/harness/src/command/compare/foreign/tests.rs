@@ -1,5 +1,7 @@
 //! Files as people and programs write them.
 
+use serde_json::json;
+
 use super::*;
 
 /// Trials of a text that is read.
@@ -64,17 +66,38 @@ fn trackers_write_prefixes_and_states() {
                 \"fast-sun-1\",\"finished\",\"12\",\"mnist\",\"rigl\",\"0.9\",\"0\",\"0.1\",\"0.96\",\"0.99\"\n\
                 \"old-sky-2\",\"failed\",\"1\",\"mnist\",\"rigl\",\"0.9\",\"1\",\"0.1\",\"0.5\",\"\"\n\
                 \"new-sea-3\",\"running\",\"1\",\"mnist\",\"rigl\",\"0.9\",\"2\",\"0.1\",\"0.4\",\"\"\n\
-                \"odd-owl-4\",\"sleepy\",\"1\",\"mnist\",\"rigl\",\"0.9\",\"3\",\"0.1\",\"0.4\",\"\"\n";
+                \"odd-owl-4\",\"OUT_OF_MEMORY\",\"1\",\"mnist\",\"rigl\",\"0.9\",\"3\",\"0.1\",\"0.4\",\"\"\n";
     let table = parse(text.as_bytes()).unwrap();
     let read = &table.entries;
     let ends: Vec<_> = read.iter().map(|entry| (entry.trial.status, accuracy(entry))).collect();
     assert_eq!(
         ends,
-        [(Status::Finished, Some(0.96)), (Status::Crashed, None), (Status::Crashed, None)]
+        [(Status::Finished, Some(0.96)), (Status::Crashed, None), (Status::OutOfMemory, None)]
     );
-    assert!(read[2].trial.reason.contains("'sleepy'"));
+    assert!(read[1].trial.reason.contains("'failed'"));
     assert_eq!(read[0].cells["lr"], "0.1");
-    assert_eq!(table.notes, ["has 1 rows of runs that have not ended; they are left out"]);
+    assert_eq!(table.notes, ["has 1 row of a run that has not ended; it is left out"]);
+}
+
+/// Such a row was a crash, so that a file of finished runs had no seed in common with anything.
+#[test]
+fn a_state_in_an_unknown_word_is_no_crash() {
+    for word in ["True", "weird", "1"] {
+        let text = format!(
+            "dataset,strategy,seed,acc,Status\nm,rigl,0,0.5,\nm,rigl,1,0.5,{word}\nm,rigl,2,0.5,x\n"
+        );
+        let message = refused(&text);
+        assert!(
+            message.starts_with(&format!("line 3: Status '{word}' is unknown\n  known: finished,")),
+            "{message}"
+        );
+        assert!(message.contains("killed") && message.contains("empty is finished"), "{message}");
+    }
+    for (word, _) in STATES {
+        let text =
+            format!("dataset,strategy,seed,acc,state\nm,rigl,0,0.5,{}\n", word.to_uppercase());
+        assert!(parse(text.as_bytes()).is_ok(), "{word}");
+    }
 }
 
 #[test]
