@@ -32,7 +32,7 @@ use dst_executor::Exit;
 use dst_store::Store;
 use entry::Entry;
 use group::{DuplicateSeed, Group};
-use matching::Matched;
+use matching::{Matched, Pairing};
 use output::Remarks;
 use rule::Rule;
 use side::{Selector, Side, Source};
@@ -67,7 +67,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Exit> {
             study.judgements.len()
         ));
     }
-    print(args, &study, &remarks)
+    print(args, &study, &remarks, &matched.pairings)
 }
 
 /// Trials that belong together, and what else was found on the way to them.
@@ -104,9 +104,10 @@ fn prepare(sides: [&Side; 2], rule: &Rule, resolved: &ResolvedSettings) -> Resul
     let groups = [&groups[0][..], &groups[1][..]];
     let matched = matching::matched(groups, rule, sides, &analysis);
     if matched.pairings.is_empty() {
-        return unmatched::nothing(groups, &matched.unmatched, rule, sides);
+        return unmatched::nothing(groups, &matched, rule, sides);
     }
     notes.extend(matching::several_sets(&matched.pairings, first));
+    notes.extend(matched.notes.iter().cloned());
     Ok(Prepared { matched, recorded, notes })
 }
 
@@ -148,8 +149,12 @@ impl LoadedSource {
             }
         };
         if loaded.entries.is_empty() {
-            return Err(Error::usage(format!("{source} has no trial that ended"))
-                .hint("`harness status` shows what a store has; a file needs rows"));
+            let hint = match (source, loaded.notes.is_empty()) {
+                (Source::Store(_), _) => "`harness status` shows what a store has".to_owned(),
+                (Source::File(_), true) => "below its header, it has no row".to_owned(),
+                (Source::File(_), false) => loaded.notes.join("\n  "),
+            };
+            return Err(Error::usage(format!("{source} has no trial that ended")).hint(hint));
         }
         Ok(loaded)
     }
@@ -203,7 +208,12 @@ fn group(entries: Vec<Entry>, side: &Side) -> Result<Vec<Group>> {
 ///
 /// # Errors
 /// If no comparison has a pair, or stdout cannot be written.
-fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exit> {
+fn print(
+    args: &CompareArgs,
+    study: &Study<'_>,
+    remarks: &Remarks,
+    pairings: &[Pairing],
+) -> Result<Exit> {
     let typed = [args.first.as_str(), args.second.as_str()];
     let compared = || study.judgements.iter().flat_map(|judgement| &judgement.comparisons);
     if compared().all(|comparison| comparison.n() == 0) {
@@ -211,7 +221,11 @@ fn print(args: &CompareArgs, study: &Study<'_>, remarks: &Remarks) -> Result<Exi
             "{} and {} have no seed in common that finished on both sides",
             args.first, args.second
         ))
-        .hint(remarks.text(typed, usize::MAX).trim().replace('\n', "\n  ")));
+        .hint(format!(
+            "{}{}",
+            output::failures(pairings, typed),
+            remarks.text(typed, usize::MAX).trim().replace('\n', "\n  ")
+        )));
     }
     if args.json {
         let comparisons: Vec<Value> = study

@@ -6,7 +6,7 @@ use dst_core::Metric;
 use dst_core::record::{TrialRecord, TrialSpec};
 use serde_json::Value;
 
-use super::entry::{self, Entry, Reported};
+use super::entry::{self, Entry, METRIC, Reported};
 use super::names::fold;
 
 /// Trials of one side that differ only in their seed.
@@ -92,6 +92,23 @@ impl Group {
     pub(super) fn has(&self, metric: Metric) -> bool {
         let mut outcomes = self.trials.values().filter_map(|trial| trial.outcome.as_ref());
         outcomes.any(|outcome| outcome.test.get(metric).is_some())
+    }
+
+    /// The metric of a row of a file that has a score, though none by `metric`. It says nothing of
+    /// the method; in a store, predictions that do not define a metric are a failure.
+    pub(super) fn scored_otherwise(&self, seed: u64, metric: Metric) -> Option<Metric> {
+        let outcome = self.trials[&seed].outcome.as_ref()?;
+        let (_, line) = self.cells.get(&seed)?;
+        (line.is_some() && outcome.test.get(metric).is_none()).then_some(outcome.metric)
+    }
+
+    /// Titles of the metrics that cells of a file name, and how they spell them.
+    pub(super) fn metrics(&self) -> BTreeMap<&'static str, String> {
+        let named = self.trials.iter().filter_map(|(seed, trial)| {
+            let cell = self.cells.get(seed)?.0.get(METRIC)?;
+            Some((trial.outcome.as_ref()?.metric.title(), cell.clone()))
+        });
+        named.collect()
     }
 
     /// The official metric, as the first of its outcomes tells it.

@@ -6,11 +6,11 @@ use dst_analysis::Analysis;
 use dst_core::Metric;
 use serde_json::Value;
 
-use super::foreign::MISSING;
+use super::entry::METRIC;
 use super::group::{Group, seeds};
 use super::rule::Rule;
 use super::side::{Selector, Side, spelled};
-use super::unmatched::{self, Unmatched};
+use super::unmatched::{self, Refusal, Unmatched};
 
 /// Two groups that are compared.
 #[derive(Debug, Clone)]
@@ -31,6 +31,10 @@ pub(super) struct Pairing {
 pub(super) struct Matched {
     pub(super) pairings: Vec<Pairing>,
     pub(super) unmatched: Vec<Unmatched>,
+    /// Has a group of one side a partner on the other, whatever became of their seeds?
+    pub(super) has_partners: bool,
+    /// How to compare what was left out, in sentences without a full stop.
+    pub(super) notes: BTreeSet<String>,
 }
 
 impl Matched {
@@ -61,7 +65,8 @@ pub(super) fn matched(
     analysis: &Analysis,
 ) -> Matched {
     let fits = Partners::new(first, second, rule);
-    let mut matched = Matched::default();
+    let has_partners = fits.near.iter().any(|near| !near.is_empty());
+    let mut matched = Matched { has_partners, ..Matched::default() };
     let mut partner: Vec<Option<usize>> = fits.alike.iter().map(|alike| only(alike)).collect();
     let taken: BTreeSet<usize> = partner.iter().flatten().copied().collect();
     let free = |b: &usize| !taken.contains(b);
@@ -100,7 +105,7 @@ pub(super) fn matched(
             matched.unmatched.push(Unmatched::of(0, group, reason));
             continue;
         };
-        join(group, &second[b], rule, analysis, &mut matched);
+        join([group, &second[b]], sides, rule, analysis, &mut matched);
     }
     let used: BTreeSet<usize> = partner.into_iter().flatten().collect();
     for (b, group) in second.iter().enumerate().filter(|(b, _)| !used.contains(b)) {
@@ -278,7 +283,13 @@ pub(super) fn several_sets(pairings: &[Pairing], side: &Side) -> Vec<String> {
 }
 
 /// Compares two groups over the seeds that both have and that were made from the same data.
-fn join(a: &Group, b: &Group, rule: &Rule, analysis: &Analysis, matched: &mut Matched) {
+fn join(
+    [a, b]: [&Group; 2],
+    sides: [&Side; 2],
+    rule: &Rule,
+    analysis: &Analysis,
+    matched: &mut Matched,
+) {
     let Some(metric) = metric(a, b, analysis) else {
         let name = |group: &Group| group.metric().map_or("no score", Metric::title);
         let reason = format!("no metric in common: {} against {}", name(a), name(b));
@@ -306,27 +317,20 @@ fn join(a: &Group, b: &Group, rule: &Rule, analysis: &Analysis, matched: &mut Ma
             ..Unmatched::of(side, group, reason)
         });
     }
-    let mut refused: BTreeMap<(String, bool), BTreeSet<u64>> = BTreeMap::new();
+    let mut refused: BTreeMap<Refusal, BTreeSet<u64>> = BTreeMap::new();
     for &seed in &common {
-        let (ours, theirs) = (&a.trials[&seed], &b.trials[&seed]);
-        if ours.reason == MISSING || theirs.reason == MISSING {
-            refused.entry((MISSING.to_owned(), false)).or_default().insert(seed);
-        } else if let Some(reason) = unmatched::other_input(ours, theirs) {
-            refused.entry((reason, true)).or_default().insert(seed);
+        if let Some(refusal) = Refusal::of([a, b], seed, metric) {
+            refused.entry(refusal).or_default().insert(seed);
         }
     }
     let kept: BTreeSet<u64> = &common - &refused.values().flatten().copied().collect();
-    for ((reason, not_comparable), seeds) in refused {
-        for (side, group) in [(0, a), (1, b)] {
-            let lacks = |seed: &u64| group.trials[seed].reason == MISSING;
-            let reason = match reason == MISSING && !seeds.iter().any(lacks) {
-                true => format!("{reason} on the other side"),
-                false => reason.clone(),
-            };
+    for (Refusal { reasons, not_comparable }, seeds) in refused {
+        for ((side, group), reason) in [(0, a), (1, b)].into_iter().zip(reasons) {
             let trials = Unmatched::of(side, group, reason);
             matched.add_unmatched(Unmatched { seeds: seeds.clone(), not_comparable, ..trials });
         }
     }
+    matched.notes.extend(other_metrics([a, b], sides, metric));
     if kept.is_empty() {
         return;
     }
@@ -334,6 +338,25 @@ fn join(a: &Group, b: &Group, rule: &Rule, analysis: &Analysis, matched: &mut Ma
         group.trials.retain(|seed, _| kept.contains(seed));
     }
     matched.pairings.push(pairing);
+}
+
+/// That rows of a file have scores by another metric than the one that is compared, and how to
+/// compare those.
+fn other_metrics(groups: [&Group; 2], sides: [&Side; 2], compared: Metric) -> Vec<String> {
+    let [ours, theirs] = groups.map(Group::metrics);
+    let both = ours.iter().filter(|(metric, _)| **metric != compared.title());
+    let both = both.filter_map(|(metric, cell)| Some((metric, [cell, theirs.get(metric)?])));
+    both.map(|(metric, cells)| {
+        let [first, second] = [0, 1].map(|place| {
+            let typed = sides[place].selector.clone().unwrap_or_default();
+            let mut settings = typed.settings;
+            settings.insert(METRIC.to_owned(), cells[place].clone());
+            let strategy = groups[place].spec.strategy_name().to_owned();
+            sides[place].part(&Selector { strategy, settings, sparsity: typed.sparsity })
+        });
+        format!("{} is compared; to compare {metric}, write {first} {second}", compared.title())
+    })
+    .collect()
 }
 
 /// The metric that was asked for, or the official one of a side if the other has it too. Where a

@@ -1,8 +1,12 @@
 //! What is printed beside the study: trials without a partner, and what was taken for one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use dst_core::record::Status;
 use serde_json::{Value, json};
 
 use super::group::seeds;
+use super::matching::Pairing;
 use super::unmatched::Unmatched;
 use crate::text::{hanging, wrapped};
 
@@ -80,6 +84,42 @@ impl Remarks {
         };
         self.unmatched.iter().map(one).collect()
     }
+}
+
+/// How the trials ended that were to be compared and did not finish, for a hint: a line for each
+/// side of a pairing and each ending.
+pub(super) fn failures(pairings: &[Pairing], sides: [&str; 2]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for pairing in pairings {
+        for (group, side) in [&pairing.candidate, &pairing.control].into_iter().zip(sides) {
+            let mut endings: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+            for (seed, trial) in &group.trials {
+                let has_score = trial
+                    .outcome
+                    .as_ref()
+                    .is_some_and(|outcome| outcome.test.get(pairing.metric).is_some());
+                let ending = match (trial.status, trial.reason.as_str()) {
+                    (Status::Finished, _) if has_score => continue,
+                    (Status::Finished, _) => format!("without {}", pairing.metric.title()),
+                    (status, "") => status.to_string(),
+                    (status, reason) => format!("{status}: {reason}"),
+                };
+                endings.entry(ending).or_default().insert(*seed);
+            }
+            for (ending, at) in endings {
+                let line = format!("{side}: {}, seeds {}: {ending}\n  ", group.what(), seeds(&at));
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+        }
+    }
+    let more = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    if more > 0 {
+        lines.push(format!("and {more} more\n  "));
+    }
+    lines.concat()
 }
 
 fn count(trials: usize) -> String {

@@ -119,6 +119,34 @@ fn nothing_in_common_is_said_by_what_differs() {
     assert!(message.contains("no seed in common: 0..=5 against 7"), "{message}");
 }
 
+/// A dense network has a sparsity of its own, and is a partner at every other.
+#[test]
+fn seeds_that_do_not_meet_are_said_also_of_a_dense_control() {
+    let folder = TempDir::new().unwrap();
+    let rows = |strategy: &str, sparsity: &str, seeds: std::ops::Range<u64>| {
+        let rows = seeds.map(|seed| format!("mnist,{strategy},{sparsity},{seed},0.97\n"));
+        format!("dataset,strategy,sparsity,seed,acc\n{}", rows.collect::<String>())
+    };
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let refused = |rigl: String, dense: String| {
+        let typed = [file("a.csv", rigl) + ":rigl", file("b.csv", dense) + ":dense"];
+        let sides = sides(&typed[0], &typed[1], folder.path()).unwrap();
+        let sides = [&sides[0], &sides[1]];
+        let resolved = ResolvedSettings::new(None, |_| None, CommandLine::new()).unwrap();
+        prepare(sides, &Rule::of(sides), &resolved).map(drop).map_err(|error| error.to_string())
+    };
+    let message = refused(rows("rigl", "0.9", 0..6), rows("dense", "0", 100..106)).unwrap_err();
+    assert!(
+        message.contains(".csv:dense: no seed in common: 0..=5 against 100..=105\n  two trials"),
+        "{message}"
+    );
+    assert_eq!(refused(rows("rigl", "0.9", 0..6), rows("dense", "0", 5..9)), Ok(()));
+}
+
 #[test]
 fn encodings_and_parts_of_files() {
     let units = NAMES.encode_utf16().flat_map(u16::to_le_bytes);
@@ -140,4 +168,8 @@ fn rows_that_cannot_be_told_apart_are_named() {
     let message = error.to_string();
     assert!(message.contains("line 3: rigl at 0.9 on mnist has seed 0 twice, first on line 2"));
     assert!(message.contains("differ in lr: ") && message.contains("NAME[lr=0.2]'"), "{message}");
+    // As tables that have a row for each metric.
+    let twice = "dataset,strategy,seed,score,metric\nmnist,a,0,.5,accuracy\nmnist,a,0,.6,f1\n";
+    let message = compare(twice.as_bytes(), OURS.as_bytes(), "").unwrap_err().to_string();
+    assert!(message.contains("differ in metric: ") && message.contains("NAME[metric=f1]'"));
 }

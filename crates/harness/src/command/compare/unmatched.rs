@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use dst_core::record::TrialRecord;
-use dst_core::{Error, Result};
+use dst_core::{Error, Metric, Result};
 
-use super::group::Group;
+use super::foreign::MISSING;
+use super::group::{Group, seeds};
+use super::matching::Matched;
 use super::rule::Rule;
 use super::side::Side;
 
@@ -28,6 +30,37 @@ impl Unmatched {
     pub(super) fn of(side: usize, group: &Group, reason: String) -> Self {
         let seeds = group.trials.keys().copied().collect();
         Self { side, what: group.what(), seeds, reason, not_comparable: false }
+    }
+}
+
+/// Why two trials of one seed are no pair.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Refusal {
+    /// What is said of the trial of each side.
+    pub(super) reasons: [String; 2],
+    /// As in [`Unmatched`].
+    pub(super) not_comparable: bool,
+}
+
+impl Refusal {
+    /// Why the trials of this seed are not compared by `metric`, if so.
+    pub(super) fn of(groups: [&Group; 2], seed: u64, metric: Metric) -> Option<Self> {
+        let lacking = groups.map(|group| match group.scored_otherwise(seed, metric) {
+            _ if group.trials[&seed].reason == MISSING => Some(MISSING.to_owned()),
+            Some(other) => Some(format!("the score is {}, not {}", other.title(), metric.title())),
+            None => None,
+        });
+        let on_the_other = |reason: &String| format!("{reason} on the other side");
+        let reasons = match lacking {
+            [None, None] => {
+                let reason = other_input(&groups[0].trials[&seed], &groups[1].trials[&seed])?;
+                return Some(Self { reasons: [reason.clone(), reason], not_comparable: true });
+            }
+            [Some(ours), None] => [ours.clone(), on_the_other(&ours)],
+            [None, Some(theirs)] => [on_the_other(&theirs), theirs],
+            [Some(ours), Some(theirs)] => [ours, theirs],
+        };
+        Some(Self { reasons, not_comparable: false })
     }
 }
 
@@ -64,7 +97,7 @@ pub(super) fn reason(group: &Group, others: &[Group], rule: &Rule) -> String {
 }
 
 /// That two trials saw different data or started from different weights, if both tell it.
-pub(super) fn other_input(a: &TrialRecord, b: &TrialRecord) -> Option<String> {
+fn other_input(a: &TrialRecord, b: &TrialRecord) -> Option<String> {
     let (ours, theirs) = (&a.provenance, &b.provenance);
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
     [
@@ -84,7 +117,7 @@ pub(super) fn other_input(a: &TrialRecord, b: &TrialRecord) -> Option<String> {
 /// Always.
 pub(super) fn nothing<T>(
     groups: [&[Group]; 2],
-    unmatched: &[Unmatched],
+    matched: &Matched,
     rule: &Rule,
     sides: [&Side; 2],
 ) -> Result<T> {
@@ -108,14 +141,24 @@ pub(super) fn nothing<T>(
             fixed.then(|| differ("sparsity", &|group| group.spec.sparsity.to_string()))?
         });
     let [one, other] = sides.map(|side| side.typed.as_str());
-    if let Some(message) = message {
+    // Groups that found each other lack nothing but seeds: a dense network has a sparsity of its own.
+    if let Some(message) = message.filter(|_| !matched.has_partners) {
         return Err(Error::usage(message).at(format!("{one} and {other}")).hint(
             "pairs need the same data set, model, sparsity and seed, and of stores and files the \
              same strategy",
         ));
     }
+    let [ours, theirs] = [first, second].map(|groups| {
+        groups.iter().flat_map(|group| group.trials.keys().copied()).collect::<BTreeSet<u64>>()
+    });
+    if matched.has_partners && ours.is_disjoint(&theirs) {
+        let message = format!("no seed in common: {} against {}", seeds(&ours), seeds(&theirs));
+        return Err(Error::usage(message)
+            .at(format!("{one} and {other}"))
+            .hint("two trials of one seed are a pair: train one side with seeds of the other"));
+    }
     let mut reasons: Vec<String> = Vec::new();
-    for trials in unmatched {
+    for trials in &matched.unmatched {
         let line = format!("{}: {}", trials.what, trials.reason);
         if !reasons.contains(&line) {
             reasons.push(line);

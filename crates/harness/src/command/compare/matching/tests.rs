@@ -209,3 +209,55 @@ fn a_metric_that_both_have_is_compared() {
             .ends_with("no metric in common: accuracy against Matthews correlation")
     );
 }
+
+/// Rows of another metric were failures of their method.
+#[test]
+fn rows_of_another_metric_are_not_compared_and_no_failures() {
+    let text = |strategy: &str, metrics: &[&str]| {
+        let rows = metrics.iter().enumerate();
+        let rows = rows.map(|(seed, metric)| format!("m,{strategy},.9,{seed},.5,{metric}\n"));
+        format!("dataset,strategy,sparsity,seed,score,metric\n{}", rows.collect::<String>())
+    };
+    let (a, b) = (side("t.csv", Some("rigl@0.9")), side("t.csv", Some("set@0.9")));
+    let two = |ours: &[&str], theirs: &[&str]| {
+        with([&a, &b], entries(&text("rigl", ours)), entries(&text("set", theirs)))
+    };
+    let matched = two(&["f1", "acc", "f1", "acc"], &["f1", "acc", "acc", "f1"]);
+    let [pairing] = &matched.pairings[..] else { panic!("{matched:?}") };
+    assert_eq!((pairing.metric, seeds_of(&pairing.control)), (Metric::F1Binary, "0".into()));
+    assert_eq!(
+        unmatched(&matched),
+        [
+            "0 rigl at 0.9 on m 1: the score is accuracy, not F1",
+            "1 set at 0.9 on m 1: the score is accuracy, not F1",
+            "0 rigl at 0.9 on m 3: the score is accuracy, not F1",
+            "1 set at 0.9 on m 3: the score is accuracy, not F1 on the other side",
+            "0 rigl at 0.9 on m 2: the score is accuracy, not F1 on the other side",
+            "1 set at 0.9 on m 2: the score is accuracy, not F1",
+        ]
+    );
+    assert_eq!(
+        matched.notes.into_iter().collect::<Vec<_>>(),
+        ["F1 is compared; to compare accuracy, write 't.csv:rigl[metric=acc]@0.9' \
+             't.csv:set[metric=acc]@0.9'"]
+    );
+    // Nothing is left if the two alternate.
+    assert!(two(&["f1", "acc"], &["acc", "f1"]).pairings.is_empty());
+    // What the note says can be written.
+    let (a, b) = ("rigl[metric=acc]", "set[metric=ACC]");
+    let (a, b) = (side("t.csv", Some(a)), side("t.csv", Some(b)));
+    let chosen = |side: &Side, strategy| {
+        let selector = side.selector.as_ref().unwrap();
+        selector.select(&entries(&text(strategy, &["f1", "acc"])), &side.source).unwrap()
+    };
+    let matched = with([&a, &b], chosen(&a, "rigl"), chosen(&b, "set"));
+    assert_eq!(matched.pairings[0].metric, Metric::Accuracy);
+    assert!(matched.unmatched.is_empty() && matched.notes.is_empty(), "{matched:?}");
+
+    // In a store, predictions that do not define a metric are a failure of their method.
+    let mut ours = vec![entry("m", "a", 0.9, 0, 0.5), entry("m", "a", 0.9, 1, 0.5)];
+    ours[1].trial.outcome.as_mut().unwrap().test.accuracy = None;
+    let theirs = vec![entry("m", "a", 0.9, 0, 0.5), entry("m", "a", 0.9, 1, 0.5)];
+    let matched = whole(ours, theirs);
+    assert!(matched.unmatched.is_empty(), "{matched:?}");
+}
