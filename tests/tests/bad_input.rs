@@ -231,6 +231,54 @@ fn damaged_data_is_refused() {
     }
 }
 
+/// What a store keeps is not written over, and a link is followed.
+#[test]
+fn exports_and_reports_spare_what_a_store_needs() {
+    let sandbox = Sandbox::new();
+    let _ = sandbox.run(&format!("grid --strategies set {TINY} --keep all --no-report")).well();
+    let id = sandbox.results().keys().next().unwrap().clone();
+    let before = sandbox.results();
+    for out in [format!("runs/{id}/result.json"), "runs/grids/new.json".to_owned()] {
+        let said = sandbox.run(&format!("export {id} --out {out}")).refused(USAGE);
+        assert!(said.contains("this is a place of the store"), "{said}");
+    }
+    for out in ["runs/grids".to_owned(), format!("runs/{id}/report"), "runs".to_owned()] {
+        let said = sandbox.run(&format!("report --out {out}")).refused(USAGE);
+        assert!(said.contains("--out: ") && said.contains("store"), "{said}");
+    }
+    assert_eq!(sandbox.results(), before);
+    let _ = sandbox.run("store verify").well();
+    std::os::unix::fs::symlink("target.safetensors", sandbox.path("link")).unwrap();
+    let _ = sandbox.run(&format!("export {id} --out link")).well();
+    assert!(sandbox.path("target.safetensors").is_file());
+    assert!(sandbox.path("link").is_symlink());
+}
+
+/// A link to nothing in the place of a result is damage, which is said before anything is trained.
+#[test]
+fn what_stands_in_the_way_of_a_result_is_named() {
+    let sandbox = Sandbox::new();
+    let line = format!("grid --strategies set {TINY} --no-report");
+    let _ = sandbox.run(&line).well();
+    let id = sandbox.results().keys().next().unwrap().clone();
+    let result = sandbox.path(&format!("runs/{id}/result.json"));
+    fs::remove_file(&result).unwrap();
+    std::os::unix::fs::symlink("/nowhere", &result).unwrap();
+    let said = sandbox.run("store verify");
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.stdout.contains("a link to nothing"), "{said:?}");
+    let _ = sandbox.run(&line).well();
+    assert!(sandbox.results().contains_key(&id));
+
+    fs::remove_dir_all(sandbox.path(&format!("runs/{id}"))).unwrap();
+    fs::write(sandbox.path(&format!("runs/{id}")), "").unwrap();
+    let said = sandbox.run(&line);
+    assert!(said.stderr.contains("store repair"), "{said:?}");
+    let _ = sandbox.run("store repair").well();
+    let _ = sandbox.run(&line).well();
+    assert!(sandbox.results().contains_key(&id));
+}
+
 #[test]
 fn places_that_cannot_be_written_are_refused_before_training() {
     let sandbox = Sandbox::new();

@@ -49,9 +49,18 @@ fn a_killed_grid_goes_on_where_it_stopped() {
 
 #[test]
 fn ctrl_c_saves_says_so_and_the_same_command_continues() {
+    stops_and_continues(libc::SIGINT);
+}
+
+#[test]
+fn a_closed_terminal_stops_a_grid_as_ctrl_c_does() {
+    stops_and_continues(libc::SIGHUP);
+}
+
+fn stops_and_continues(signal: libc::c_int) {
     let sandbox = Sandbox::new();
     let grid = started(&sandbox);
-    grid.signal(libc::SIGINT);
+    grid.signal(signal);
     let said = grid.end();
     assert_eq!(said.code, Some(130), "{said:#?}");
     assert!(said.stderr.contains("the same command continues"), "{}", said.stderr);

@@ -34,6 +34,9 @@ pub struct Experiment<'a> {
 /// [`TrialTable::comparison_key`](crate::TrialTable::comparison_key).
 pub type Seen = BTreeMap<String, BTreeSet<usize>>;
 
+/// The key in [`Seen`] that says that earlier looks were remembered and are lost.
+pub const LOST_LOOKS: &str = "lost";
+
 /// After how many seeds verdicts on a table were shown before: of the same methods with the same settings.
 /// Earlier versions remembered the table alone, and also counts at which nothing can be decided, which
 /// are left out.

@@ -48,7 +48,7 @@ pub use comparable::is_another_sparsity;
 pub use comparison::Comparison;
 pub use diagnostics::{Diagnostics, POWER, RESAMPLES, SeedMcNemar};
 pub use examples::OverExamples;
-pub use experiment::{Catalog, DatasetFacts, Experiment, Seen, StrategyFacts};
+pub use experiment::{Catalog, DatasetFacts, Experiment, LOST_LOOKS, Seen, StrategyFacts};
 pub use judgement::Judgement;
 pub use mask_distances::{BetweenMethods, BetweenSeeds, MaskDistance, MaskDistances};
 pub use methods::{methods, references};

@@ -34,7 +34,7 @@ impl std::fmt::Debug for Interrupts {
 }
 
 impl Interrupts {
-    /// Starts to listen to SIGINT, SIGTERM and SIGUSR1.
+    /// Starts to listen to SIGINT, SIGTERM, SIGUSR1 and [the end of a terminal](hang_up).
     ///
     /// # Errors
     /// If the system refuses.
@@ -55,7 +55,8 @@ impl Interrupts {
             Error::io("listen to signals on", Path::new("this process"), &error)
         };
         let over = Arc::new(AtomicBool::new(false));
-        for &signal in signals {
+        let signals: Vec<libc::c_int> = signals.iter().copied().chain(hang_up()).collect();
+        for &signal in &signals {
             // A handler that is removed leaves the signal ignored; this one stays and puts the
             // usual behaviour back.
             signal_hook::flag::register_conditional_default(signal, Arc::clone(&over))
@@ -82,6 +83,18 @@ impl Interrupts {
         }
         Asked { stops: self.count, saves, is_time_over: self.is_time_over }
     }
+}
+
+/// The signal that comes when a terminal is closed or a connection lost, unless it is ignored, as by
+/// `nohup`: then it is to stay so.
+pub fn hang_up() -> Option<libc::c_int> {
+    // SAFETY: all zeros are a valid structure, which the system fills; nothing is changed.
+    let is_ignored = unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), &raw mut now) == 0
+            && now.sa_sigaction == libc::SIG_IGN
+    };
+    (!is_ignored).then_some(libc::SIGHUP)
 }
 
 impl Drop for Interrupts {

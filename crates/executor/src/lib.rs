@@ -23,7 +23,7 @@ pub use event::Event;
 pub use execution::{Execution, Unfinished};
 pub use exit::Exit;
 pub use failures::FailurePolicy;
-pub use interrupt::{Asked, Interrupts};
+pub use interrupt::{Asked, Interrupts, hang_up};
 pub use local::Local;
 pub use options::{ExecutorOptions, Outdated};
 pub use slurm::Slurm;

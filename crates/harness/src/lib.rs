@@ -39,7 +39,7 @@ use std::process::ExitCode;
 /// Runs the command line of this process and returns its exit code; see [`dst_executor::exit`].
 pub fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
-        Ok(typed) => match command::run(&typed) {
+        Ok(typed) => match run::without_panic(|| command::run(&typed)) {
             Ok(exit) => exit.into(),
             Err(error) => {
                 output::complain(&error);

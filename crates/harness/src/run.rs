@@ -23,7 +23,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 use crate::code;
 pub use allocator::keep_freed_memory;
-use dst_executor::Exit;
+use dst_executor::{Exit, hang_up};
 use dst_store::file::Durability;
 use dst_store::lease::{self, Attempts, Holder};
 use dst_store::{Claim, HeldTrial, RowCounts, Store, TrialResult, TrialState};
@@ -232,8 +232,7 @@ impl Trial<'_> {
         recorder.keeps_weights = self.options.keep.is_some();
         let checkpoint = held.checkpoint();
         let setup = parts.setup(self.spec, self.options.accept_code);
-        let ended = panics::catch(|| dst_train::train(&setup, Some(&checkpoint), &mut recorder))
-            .unwrap_or_else(|panic| Err(panicked(&panic)));
+        let ended = without_panic(|| dst_train::train(&setup, Some(&checkpoint), &mut recorder));
         let began = recorder.has_begun();
 
         let mut result = self.result(held, &parts, threads);
@@ -324,8 +323,13 @@ impl Trial<'_> {
                 }
                 Ok(RunOutcome::Ended { status, reason })
             }
-            state => Err(Error::data(format!("the result that was just written is {state:?}"))
-                .at(self.store.folder(&self.id).display().to_string())),
+            TrialState::Damaged(why) => Err(Error::data(why).hint(
+                "the trial was trained and its result cannot be read: `harness store repair` sets aside \
+                 what stands in its way",
+            )),
+            _ => Err(Error::data("the result that was just written is not there")
+                .at(self.store.folder(&self.id).display().to_string())
+                .hint("something removes files from the store while trials run")),
         }
     }
 
@@ -375,6 +379,14 @@ impl Trial<'_> {
     }
 }
 
+/// What `action` returns, or its panic as an error.
+///
+/// # Errors
+/// As `action`, or if it panics.
+pub(crate) fn without_panic<T>(action: impl FnOnce() -> Result<T>) -> Result<T> {
+    panics::catch(action).unwrap_or_else(|panic| Err(panicked(&panic)))
+}
+
 /// A panic as an error. Code that does not check what libtorch returns panics when memory runs out.
 fn panicked(panic: &str) -> Error {
     let is_memory = says_out_of_memory(panic);
@@ -395,7 +407,7 @@ fn save_requests() -> Result<Arc<AtomicBool>> {
     Ok(save)
 }
 
-/// Raised by SIGINT and SIGTERM. A second SIGINT, from somebody who waits at a terminal, ends the
+/// Raised by SIGINT, SIGTERM and [the end of a terminal](hang_up). A second SIGINT, from somebody who waits at a terminal, ends the
 /// process. A second SIGTERM does not: when an executor is killed, the kernel sends one for each
 /// of its threads that goes.
 fn stop_requests() -> Result<Arc<AtomicBool>> {
@@ -406,6 +418,9 @@ fn stop_requests() -> Result<Arc<AtomicBool>> {
         signal_hook::flag::register_conditional_shutdown(SIGINT, code, Arc::clone(&stop))?;
         signal_hook::flag::register(SIGINT, Arc::clone(&stop))?;
         signal_hook::flag::register(SIGTERM, Arc::clone(&stop))?;
+        if let Some(signal) = hang_up() {
+            signal_hook::flag::register(signal, Arc::clone(&stop))?;
+        }
         Ok(())
     };
     register()

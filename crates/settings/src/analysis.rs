@@ -46,7 +46,7 @@ impl ResolvedSettings {
         }
         for parameter in NAMING {
             for (name, key, setting) in self.names_in(parameter) {
-                check_name(parameter, &name).map_err(|error| located(error, key, setting))?;
+                check_name(parameter, &name).map_err(|error| setting.locate(key, error))?;
             }
         }
         spell_out_groups(&mut analysis);
@@ -113,7 +113,7 @@ impl ResolvedSettings {
                 };
                 if !is_meant && matches!(setting.source, Source::Flag(_)) {
                     let error = Error::usage(format!("'{name}' is not part of this grid"));
-                    return Err(located(error, key, setting));
+                    return Err(setting.locate(key, error));
                 }
             }
         }
@@ -242,14 +242,6 @@ pub(crate) fn axes_of(whole: &Whole) -> Axes<'_> {
 fn read(config: Value) -> Result<Analysis> {
     serde_json::from_value(config)
         .map_err(|error| Error::contract(format!("the analysis cannot be read: {error}")))
-}
-
-fn located(error: Error, key: &Key, setting: &Setting) -> Error {
-    match setting.source {
-        // What was typed names the key already.
-        Source::Flag(_) => error.at(setting.source.to_string()),
-        _ => error.at(key.to_string()).at(setting.source.to_string()),
-    }
 }
 
 fn is_metric(name: &str) -> bool {

@@ -43,20 +43,25 @@ pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<SettingLayer>
     Ok(layer)
 }
 
-/// Variables that look like a mistyped one of ours: `(typed, meant)`.
-pub fn mistyped(variables: impl Iterator<Item = String>) -> Vec<(String, &'static str)> {
+/// Variables of ours that are read elsewhere.
+const OTHERS: [&str; 2] = ["HARNESS_CACHE", "HARNESS_COMMIT"];
+
+/// Variables that begin as ours do and mean nothing, each with the one that may be meant.
+pub fn mistyped(variables: impl Iterator<Item = String>) -> Vec<(String, Option<&'static str>)> {
     let known: Vec<&'static str> = PLAIN_KEYS
         .iter()
         .map(|key| key.variable)
         .chain(SHORTCUTS.iter().map(|(_, variable)| *variable))
         .collect();
     variables
-        .filter(|name| name.starts_with("HARNESS_") && !known.contains(&name.as_str()))
-        .filter_map(|name| {
-            let meant = dst_core::error::nearest(&name, &known)?;
+        .filter(|name| name.starts_with("HARNESS_") && !name.starts_with("HARNESS_TEST"))
+        .filter(|name| !known.contains(&name.as_str()) && !OTHERS.contains(&name.as_str()))
+        .map(|name| {
             // The shared prefix makes short names look near: HARNESS_HOME is not HARNESS_SEEDS.
-            let close = dst_core::error::nearest(&name[8..], &[&meant[8..]]).is_some();
-            close.then_some((name, meant))
+            let is_close =
+                |meant: &&str| dst_core::error::nearest(&name[8..], &[&meant[8..]]).is_some();
+            let meant = dst_core::error::nearest(&name, &known).filter(is_close);
+            (name, meant)
         })
         .collect()
 }
@@ -67,9 +72,10 @@ mod tests {
 
     #[test]
     fn variables_that_look_mistyped_are_noticed() {
-        let typed = ["HARNESS_STRATEGY", "HARNESS_SEEDS", "HARNESS_HOME", "SEED"];
+        let typed = ["HARNESS_STRATEGY", "HARNESS_SEEDS", "HARNESS_HOME", "SEED", "HARNESS_CACHE"];
         let found = mistyped(typed.into_iter().map(str::to_owned));
-        assert_eq!(found, [("HARNESS_STRATEGY".to_owned(), "HARNESS_STRATEGIES")]);
+        let expected = [("HARNESS_STRATEGY", Some("HARNESS_STRATEGIES")), ("HARNESS_HOME", None)];
+        assert_eq!(found, expected.map(|(typed, meant)| (typed.to_owned(), meant)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use dst_data::hub::{self, Hub};
 use dst_executor::slurm::SlurmSettings;
 
 use crate::ResolvedSettings;
+use crate::setting::Key;
 
 /// Where trials are stored unless another place is named.
 pub const DEFAULT_STORE: &str = "runs";
@@ -101,7 +102,7 @@ impl ResolvedSettings {
     pub fn execution(&self) -> Result<ExecutionConfig> {
         let settings = &self.settings;
         let located = |error: Error, key: &'static str| match settings.plain(key) {
-            Some(setting) => error.at(setting.source.to_string()),
+            Some(setting) => setting.locate(&Key::Plain(key), error),
             None => error,
         };
         let place = self.place()?;

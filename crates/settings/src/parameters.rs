@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::path::Path;
 use crate::schema::{self, Node, inlined};
-use crate::setting::{Key, Setting, Source};
+use crate::setting::{Key, Setting};
 use crate::trials;
 use tables::Tables;
 
@@ -235,7 +235,7 @@ impl ParameterSet {
     /// which one and where it came from.
     pub(crate) fn expand(&self, axes: &Axes<'_>) -> Result<Vec<Value>> {
         for (path, (key, setting)) in axes {
-            self.check(path, setting).map_err(|error| locate(error, key, setting))?;
+            self.check(path, setting).map_err(|error| setting.locate(key, error))?;
         }
         // Each is a trial or more, and is refused before it takes memory.
         let mut counts = axes.values().map(|(_, setting)| setting.values.len());
@@ -323,18 +323,10 @@ impl ParameterSet {
                 .collect();
             if let (Err(error), Some((key, setting))) = (self.config(&alone, axes), axes.get(*path))
             {
-                return locate(error, key, setting);
+                return setting.locate(key, error);
             }
         }
         error
-    }
-}
-
-fn locate(error: Error, key: &Key, setting: &Setting) -> Error {
-    match setting.source {
-        // What was typed names the key already.
-        Source::Flag(_) => error.at(setting.source.to_string()),
-        _ => error.at(key.to_string()).at(setting.source.to_string()),
     }
 }
 
@@ -435,10 +427,7 @@ mod tests {
         let error = |parameter, value| expand(parameter, vec![value]).unwrap_err().to_string();
         assert!(error("epoch", json!(1)).contains("did you mean 'epochs'"));
         assert!(error("optimizer", json!("adaam")).contains("did you mean 'adam'"));
-        assert_eq!(
-            error("epochs", json!(0)),
-            "HARNESS_TEST: training.epochs: epochs = 0 must be at least 1"
-        );
+        assert_eq!(error("epochs", json!(0)), "HARNESS_TEST: epochs = 0 must be at least 1");
         let wrong = error("learning_rate", json!("fast"));
         assert_eq!(wrong, "HARNESS_TEST: training.learning_rate: expected a number, not 'fast'");
         let half = error("epochs", json!(1.5));

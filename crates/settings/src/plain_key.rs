@@ -86,11 +86,14 @@ impl PlainKey {
     /// # Errors
     /// If it cannot be read, or one value is expected and several are given.
     pub(crate) fn setting(&self, text: &str, source: Source) -> Result<(Key, Setting)> {
-        let values = (self.parse)(text).map_err(|error| error.at(source.to_string()))?;
+        let located = |error: Error| match source {
+            // Whoever reads the file names it.
+            Source::File(_) | Source::Shipped(_) => error.at(self.name),
+            _ => error.at(source.to_string()),
+        };
+        let values = (self.parse)(text).map_err(located)?;
         if self.single && values.len() != 1 {
-            return Err(
-                Error::usage(format!("{} takes one value", self.name)).at(source.to_string())
-            );
+            return Err(located(Error::usage(format!("{} takes one value", self.name))));
         }
         Ok((Key::Plain(self.name), Setting::new(values, source)))
     }

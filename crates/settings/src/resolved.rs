@@ -59,8 +59,14 @@ impl ResolvedSettings {
     /// With the environment of this process.
     ///
     /// # Errors
-    /// As [`ResolvedSettings::new`].
+    /// As [`ResolvedSettings::new`], or if a variable of ours is no text.
     pub fn of_process(file: Option<&Path>, typed: CommandLine) -> Result<Self> {
+        for (name, value) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("HARNESS_") && value.to_str().is_none() {
+                return Err(Error::usage("its value is not UTF-8").at(name));
+            }
+        }
         Self::new(file, |name| std::env::var(name).ok(), typed)
     }
 
@@ -97,7 +103,7 @@ impl ResolvedSettings {
     fn check_arithmetic(&self, trials: &[TrialSpec], device: Device) -> Result<()> {
         let located = |key: &str, error: Error| match self.settings.get(&Key::Training(key.into()))
         {
-            Some(setting) => error.at(setting.source.to_string()),
+            Some(setting) => setting.locate(&Key::Training(key.into()), error),
             None => error,
         };
         trials.iter().try_for_each(|trial| {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use dst_core::Error;
 use serde_json::Value;
 
 pub(crate) use crate::key::{EVERY, Key};
@@ -57,6 +58,15 @@ pub(crate) struct Setting {
 impl Setting {
     pub(crate) fn new(values: Vec<Value>, source: Source) -> Self {
         Self { values, source, group: None, rank: 0, is_old_spelling: false }
+    }
+
+    /// The error with the place that the value came from.
+    pub(crate) fn locate(&self, key: &Key, error: Error) -> Error {
+        match self.source {
+            // What was typed names the key already.
+            Source::Flag(_) | Source::Environment(_) => error.at(self.source.to_string()),
+            _ => error.at(key.to_string()).at(self.source.to_string()),
+        }
     }
 
     pub(crate) fn of_group(&self, name: &str) -> Self {

@@ -27,9 +27,39 @@ pub fn replace(path: &Path, bytes: &[u8], durability: Durability) -> Result<()> 
     let beside = write_beside(path, bytes, durability)?;
     if let Err(error) = fs::rename(&beside, path) {
         let _ = fs::remove_file(&beside);
-        return Err(Error::io("write", path, &error));
+        let error = Error::io("write", path, &error);
+        return Err(if path.is_dir() { error.hint("move that folder away") } else { error });
     }
     sync_folder(path, durability)
+}
+
+/// Writes the file that a user named: whole or not at all, through links, and into a device or a pipe
+/// without taking its place.
+///
+/// # Errors
+/// If it is a folder or a file that a store needs, or the system refuses.
+pub fn save(path: &Path, bytes: &[u8]) -> Result<()> {
+    let at = path.display().to_string();
+    match fs::metadata(path) {
+        Ok(about) if about.is_dir() => {
+            return Err(Error::usage("this is a folder").at(at).hint("name a file in it"));
+        }
+        Ok(about) if !about.is_file() => {
+            let written = OpenOptions::new()
+                .write(true)
+                .open(path)
+                .and_then(|mut file| file.write_all(bytes));
+            return written.map_err(|error| Error::io("write", path, &error));
+        }
+        _ => {}
+    }
+    let target = crate::marker::resolved(path);
+    if let Some(store) = crate::store_that_needs(&target) {
+        return Err(Error::usage(format!("this is a place of the store {}", store.display()))
+            .at(at)
+            .hint("name a file outside of it"));
+    }
+    replace(&target, bytes, Durability::Synced)
 }
 
 /// Creates `path` with these bytes unless it exists. Of several callers, in whatever processes
@@ -156,8 +186,15 @@ pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
     // What cannot be asked for, such as below a folder that may not be read, is not taken for absent.
     let is_absent =
         || matches!(fs::metadata(path), Err(error) if error.kind() == ErrorKind::NotFound);
+    let in_the_way = |what: &str| Error::data(what).at(path.display().to_string()).hint(REPAIR);
     if is_absent() {
-        return Ok(None);
+        return match fs::symlink_metadata(path) {
+            Ok(about) if about.is_symlink() => Err(in_the_way("this is a link to nothing")),
+            _ => Ok(None),
+        };
+    }
+    if matches!(fs::metadata(path), Err(error) if error.kind() == ErrorKind::NotADirectory) {
+        return Err(in_the_way("a file stands where its folder belongs"));
     }
     match dst_record::file::read(path) {
         // It went away meanwhile.
@@ -166,9 +203,53 @@ pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
+const REPAIR: &str = "`harness store repair` sets it aside";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_user_named_is_written_where_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("old"), "old").unwrap();
+        for (link, target) in [("link", "old"), ("to-come", "new")] {
+            std::os::unix::fs::symlink(target, at(link)).unwrap();
+            save(&at(link), b"bytes").unwrap();
+            assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink());
+            assert_eq!(fs::read(at(target)).unwrap(), b"bytes");
+        }
+        // A device takes the bytes and stays one.
+        let null = at("null");
+        std::os::unix::fs::symlink("/dev/null", &null).unwrap();
+        save(&null, b"bytes").unwrap();
+        assert!(!fs::metadata(&null).unwrap().is_file());
+        assert!(save(folder.path(), b"").unwrap_err().to_string().contains("this is a folder"));
+
+        let store = crate::Store::create(&at("runs")).unwrap();
+        let trial = crate::testing::spec("set", 0);
+        store.add(&trial).unwrap();
+        for name in ["store.json", "looks.json", "grids/x.json", &format!("{}/x", trial.id())] {
+            let error = save(&store.root().join(name), b"").unwrap_err().to_string();
+            assert!(error.contains("this is a place of the store"), "{error}");
+        }
+        save(&store.root().join("mine.onnx"), b"").unwrap();
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_not_taken_for_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink("nowhere", at("link")).unwrap();
+        fs::write(at("file"), "").unwrap();
+        for (name, expected) in [("link", "a link to nothing"), ("file/x", "a file stands where")] {
+            let error = read_bytes(&at(name)).unwrap_err();
+            assert_eq!(error.kind(), dst_record::ErrorKind::Data);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        assert_eq!(read_bytes(&at("absent")).unwrap(), None);
+    }
 
     #[test]
     fn one_of_many_creates_a_file() {
@@ -211,7 +292,7 @@ mod tests {
         fs::write(&file, "text").unwrap();
         assert_eq!(read_optional(&file).unwrap().as_deref(), Some("text"));
         let refused = |path: &Path| read_bytes(path).unwrap_err().kind();
-        assert_eq!(refused(&file.join("below")), dst_record::ErrorKind::Io);
+        assert_eq!(refused(&file.join("below")), dst_record::ErrorKind::Data);
         assert_eq!(refused(folder.path()), dst_record::ErrorKind::Data);
     }
 

@@ -10,7 +10,7 @@ mod host;
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -323,7 +323,7 @@ pub(crate) fn strangers(trial: &Path) -> Result<Vec<String>> {
 fn newest(folder: &Path) -> Result<Option<NewestAttempt>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if crate::is_no_folder(&error) => return Ok(None),
         Err(error) => return Err(Error::io("read", folder, &error)),
     };
     let newest = entries.filter_map(|entry| number(entry.ok()?.file_name().to_str()?)).max();

@@ -61,6 +61,7 @@ use lease::{Attempts, Holder};
 pub use grid::GridRecord;
 pub use held::{Claim, HeldTrial};
 pub use maintenance::{Finding, FindingKind, Waste, WasteOptions};
+pub use marker::store_that_needs;
 pub use merge::Merged;
 use predictions::SharedTargets;
 pub use progress::TrialProgress;
@@ -461,13 +462,18 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     let refused = |error: &std::io::Error| Error::io("read", folder, error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if is_no_folder(&error) => return Ok(Vec::new()),
         Err(error) => return Err(refused(&error)),
     };
     entries
         .map(|entry| Ok(entry.map_err(|error| refused(&error))?.file_name()))
         .map(|name| name.map(|name| name.to_string_lossy().into_owned()))
         .collect()
+}
+
+/// Is there nothing, or a file in the place of the folder, which [`Store::verify`] finds?
+fn is_no_folder(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn is_id(name: &str) -> bool {

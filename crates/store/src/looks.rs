@@ -3,22 +3,24 @@
 //! Who looks at verdicts, adds seeds and looks again makes more false claims than planned; a report can
 //! say so only if somebody remembers.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use dst_analysis::Seen;
+use dst_analysis::{LOST_LOOKS, Seen};
 use dst_record::{Error, Result};
 
 use crate::file::{self, Durability};
 
-const LOOKS: &str = "looks.json";
+pub(crate) const LOOKS: &str = "looks.json";
 
-/// The looks that are remembered; a file that cannot be read is no reason to stop, and begins anew.
+/// The looks that are remembered. A file that cannot be read is no reason to stop: then it is remembered
+/// that looks are [lost](LOST_LOOKS).
 ///
 /// # Errors
 /// If the system refuses to read.
 pub(crate) fn read(root: &Path) -> Result<Seen> {
     match parse(root) {
-        Err(error) if error.kind() == crate::DATA => Ok(Seen::new()),
+        Err(error) if error.kind() == crate::DATA => Ok(lost()),
         seen => seen,
     }
 }
@@ -39,12 +41,19 @@ pub(crate) fn path(root: &Path) -> PathBuf {
     root.join(LOOKS)
 }
 
-/// Remembers looks beside those that are there.
+fn lost() -> Seen {
+    Seen::from([(LOST_LOOKS.to_owned(), BTreeSet::new())])
+}
+
+/// Remembers looks beside those that are there. A damaged file is set aside.
 ///
 /// # Errors
 /// If the system refuses.
 pub(crate) fn remember(root: &Path, looks: &Seen) -> Result<()> {
-    let mut all = read(root)?;
+    let mut all = match parse(root) {
+        Err(error) if error.kind() == crate::DATA => return begin_anew(root, looks),
+        all => all?,
+    };
     let before = all.clone();
     for (key, counts) in looks {
         all.entry(key.clone()).or_default().extend(counts);
@@ -55,12 +64,23 @@ pub(crate) fn remember(root: &Path, looks: &Seen) -> Result<()> {
     file::replace(&root.join(LOOKS), &super::to_json(&all)?, Durability::Synced)
 }
 
+/// Sets a damaged file aside, and remembers that what it held is lost, and these looks.
+///
+/// # Errors
+/// If the system refuses.
+pub(crate) fn begin_anew(root: &Path, looks: &Seen) -> Result<()> {
+    crate::trial::move_aside(&path(root), "damaged")?;
+    let mut all = lost();
+    all.extend(looks.clone());
+    file::replace(&path(root), &super::to_json(&all)?, Durability::Synced)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn looks_add_up_and_damage_stops_nothing() {
+    fn looks_add_up_and_damage_is_remembered() {
         let root = tempfile::tempdir().unwrap();
         let looks = |key: &str, count: usize| Seen::from([(key.to_owned(), [count].into())]);
         remember(root.path(), &looks("a", 5)).unwrap();
@@ -70,6 +90,11 @@ mod tests {
         assert_eq!(all["a"], [5, 8].into());
         assert_eq!(all["b"], [8].into());
         std::fs::write(root.path().join(LOOKS), b"{\xff").unwrap();
-        assert!(read(root.path()).unwrap().is_empty());
+        assert_eq!(read(root.path()).unwrap(), lost());
+        remember(root.path(), &looks("a", 9)).unwrap();
+        let all = read(root.path()).unwrap();
+        assert_eq!(all["a"], [9].into());
+        assert!(all.contains_key(LOST_LOOKS), "{all:?}");
+        assert!(root.path().join("looks.json.damaged-1").is_file());
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dst_analysis::Seen;
 use dst_record::{Error, Result};
 use serde::Serialize;
 
@@ -34,13 +35,16 @@ pub enum FindingKind {
     Marker,
     /// What a trial trains. Only its grid can write that anew.
     Specification,
+    /// What stands where the folder of a trial belongs and is none. It is set aside.
+    Folder,
     /// A result, or a file that it counts. It is set aside, and its grid trains the trial again.
     Result,
     /// A result or a record of a grid without digests, from an earlier version. It gets them.
     Unsealed,
     /// The record of a grid. It is set aside, and the grid writes it anew.
     Grid,
-    /// After how many seeds verdicts were shown. It is set aside and begins anew.
+    /// After how many seeds verdicts were shown. It is set aside and begins anew, with a word that
+    /// earlier looks are lost.
     Looks,
     /// A network that was kept. It is set aside, and no result depends on it.
     Weights,
@@ -106,6 +110,11 @@ impl Store {
         }
         for id in self.ids()? {
             let folder = self.folder(&id);
+            if !folder.is_dir() {
+                let what = "this is no folder, and that of a trial belongs here".to_owned();
+                find(FindingKind::Folder, &folder, what);
+                continue;
+            }
             if names(&folder)?.is_empty() {
                 // Nobody has begun it.
                 continue;
@@ -155,8 +164,9 @@ impl Store {
             FindingKind::Specification => return Ok(false),
             FindingKind::Marker => Self::create(&self.root).map(|_| ())?,
             FindingKind::Result => trial::set_aside(&path, "damaged")?,
+            FindingKind::Looks => looks::begin_anew(&self.root, &Seen::new())?,
             FindingKind::Grid
-            | FindingKind::Looks
+            | FindingKind::Folder
             | FindingKind::Weights
             | FindingKind::Attempt => trial::move_aside(&path, "damaged")?,
             FindingKind::Unsealed if path.parent() == Some(&self.root.join(GRIDS)) => {
@@ -305,6 +315,43 @@ mod tests {
         let fields = value.as_object_mut().unwrap();
         fields.retain(|key, _| key != "digest" && key != "files");
         fs::write(path, value.to_string()).unwrap();
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_folders_and_files_is_set_aside() {
+        let (_folder, store) = store();
+        let folder = |seed| store.folder(&spec("set", seed).id());
+        let link = |place: &Path| std::os::unix::fs::symlink("nowhere", place).unwrap();
+        fs::remove_dir_all(folder(0)).unwrap();
+        fs::write(folder(0), "no folder").unwrap();
+        fs::remove_dir_all(folder(1)).unwrap();
+        link(&folder(1));
+        fs::remove_file(folder(2).join("result.json")).unwrap();
+        link(&folder(2).join("result.json"));
+        fs::remove_file(folder(3).join("result.json")).unwrap();
+        fs::create_dir(folder(3).join("result.json")).unwrap();
+
+        // What can be read is read, and nothing is begun where it could not end.
+        assert_eq!(store.records().unwrap().all.len(), 0);
+        assert!(store.records().unwrap().damaged.len() >= 3);
+        for seed in [0, 1] {
+            assert_eq!(store.add(&spec("set", seed)).unwrap_err().kind(), DATA, "{seed}");
+        }
+        assert!(matches!(store.state(&spec("set", 2).id()).unwrap(), TrialState::Damaged(_)));
+        store.waste(WasteOptions::default()).unwrap();
+
+        let findings = store.verify().unwrap();
+        let mut kinds: Vec<_> = findings.iter().map(|finding| finding.kind).collect();
+        kinds.sort();
+        use FindingKind::{Folder, Result};
+        assert_eq!(kinds, [Folder, Folder, Result, Result]);
+        assert!(findings.iter().all(|finding| store.repair(finding).unwrap()));
+        assert_eq!(store.verify().unwrap(), []);
+        for seed in 0..4 {
+            let trial = spec("set", seed);
+            store.add(&trial).unwrap();
+            assert!(!matches!(store.state(&trial.id()).unwrap(), TrialState::Ended { .. }));
+        }
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dst_record::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::file::{self, Durability};
-use crate::{DATA, Store, is_id, names, to_json, trial};
+use crate::looks::LOOKS;
+use crate::{DATA, GRIDS, Store, is_id, names, to_json, trial};
 
 /// The format that this version writes and the newest that it reads.
 const FORMAT: u32 = 1;
@@ -22,6 +23,11 @@ pub(crate) struct Marker {
 }
 
 impl Store {
+    /// Is the folder marked as a store?
+    pub fn is_at(folder: &Path) -> bool {
+        folder.join(MARKER).is_file()
+    }
+
     /// Opens a store that exists. Trials without the file that names its format are one too.
     ///
     /// # Errors
@@ -145,4 +151,29 @@ fn refuse_foreign(root: &Path) -> Result<()> {
 /// The folder is there or could be, and nothing can be written.
 fn unwritable(error: Error) -> Error {
     error.also("pass a place where you may write with --store")
+}
+/// The store that needs a path, or what would be there, for itself: its marker, and all that it keeps of
+/// grids and trials. Reports and files of others may lie beside them.
+pub fn store_that_needs(path: &Path) -> Option<PathBuf> {
+    let path = resolved(path);
+    let root = path.ancestors().skip(1).find(|folder| Store::is_at(folder))?;
+    let first = path.strip_prefix(root).ok()?.components().next()?;
+    let name = first.as_os_str().to_str()?;
+    let is_own = is_id(name) || [GRIDS, MARKER, LOOKS].contains(&name);
+    is_own.then(|| root.to_owned())
+}
+
+/// An absolute path with all links followed that there are, a last one to nothing included.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let followed = match fs::read_link(&path) {
+        Ok(link) if !path.exists() => path.parent().unwrap_or(Path::new("/")).join(link),
+        _ => path,
+    };
+    let real = followed.ancestors().find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    let Some((folder, real)) = real else { return followed };
+    match followed.strip_prefix(folder) {
+        Ok(rest) if !rest.as_os_str().is_empty() => real.join(rest),
+        _ => real,
+    }
 }

@@ -114,8 +114,15 @@ pub(crate) fn write_spec(folder: &Path, spec: &TrialSpec) -> Result<()> {
     match read_spec(folder, &spec.id()) {
         Ok(Some(_)) => return Ok(()),
         Ok(None) => {}
-        Err(error) if error.kind() == DATA => move_aside(&path, "damaged")?,
+        Err(error) if error.kind() == DATA && folder.is_dir() => move_aside(&path, "damaged")?,
         Err(error) => return Err(error),
+    }
+    if folder.is_symlink() && !folder.exists() {
+        return Err(Error::data(
+            "this is a link to nothing, and the folder of a trial belongs here",
+        )
+        .at(folder.display().to_string())
+        .hint("`harness store repair` sets it aside"));
     }
     fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, &error))?;
     file::replace(&path, &to_json(spec)?, Durability::Cached)
@@ -418,7 +425,7 @@ pub(crate) fn move_aside(path: &Path, why: &str) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let free = (1_u32..)
         .map(|number| path.with_file_name(format!("{name}.{why}-{number}")))
-        .find(|place| !place.exists())
+        .find(|place| fs::symlink_metadata(place).is_err())
         .expect("there are more numbers than files");
     match fs::rename(path, &free) {
         // Another grid was faster.

@@ -7,7 +7,7 @@ use dst_record::record::{Status, TrialRecord};
 use super::Warning;
 use super::provenance::{SOURCES, listed, values};
 use crate::format::count;
-use crate::{Judgement, Study};
+use crate::{Judgement, LOST_LOOKS, Study};
 
 /// What a reader must know before believing anything.
 pub(super) fn warnings(study: &Study<'_>) -> Vec<Warning> {
@@ -18,6 +18,13 @@ pub(super) fn warnings(study: &Study<'_>) -> Vec<Warning> {
         texts.push(
             "This analysis is post hoc: margin, level, control and the rest were not all recorded \
              before these trials began."
+                .to_owned(),
+        );
+    }
+    if study.experiment.seen.contains_key(LOST_LOOKS) {
+        texts.push(
+            "How often verdicts on these trials were shown before is unknown, because the store's record \
+             of it (looks.json) was damaged: the chance of a false claim may be above what is stated."
                 .to_owned(),
         );
     }

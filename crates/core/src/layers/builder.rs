@@ -180,18 +180,24 @@ impl<'a> Builder<'a> {
     fn draw(&self, name: &str, shape: &[i64], draw: Draw) -> Tensor {
         let mut rng = self.streams.stream(&format!("init/{}{name}", self.prefix));
         let count = shape.iter().product::<i64>() as usize;
-        let values: Vec<f32> = match draw {
-            Draw::Constant(value) => vec![value as f32; count],
+        // A panic can be caught and becomes a sentence; an allocation that fails ends the process.
+        let mut values: Vec<f32> = Vec::new();
+        if values.try_reserve_exact(count).is_err() {
+            panic!("out of memory: {name} has {count} numbers");
+        }
+        match draw {
+            Draw::Constant(value) => values.resize(count, value as f32),
             Draw::Uniform(bound) => {
                 let bound = bound as f32;
-                (0..count).map(|_| rng.random_range(-bound..bound)).collect()
+                values.extend((0..count).map(|_| rng.random_range(-bound..bound)));
             }
-            Draw::Normal(deviation) => StandardNormal
-                .sample_iter(&mut rng)
-                .take(count)
-                .map(|value: f32| value * deviation as f32)
-                .collect(),
-        };
+            Draw::Normal(deviation) => values.extend(
+                StandardNormal
+                    .sample_iter(&mut rng)
+                    .take(count)
+                    .map(|value: f32| value * deviation as f32),
+            ),
+        }
         Tensor::from_slice(&values).reshape(shape).to_device(self.device).set_requires_grad(true)
     }
 }

@@ -23,7 +23,7 @@ use crate::run::parameters;
 use crate::text::bytes;
 use dst_executor::Exit;
 use dst_store::Store;
-use dst_store::file::{self, Durability};
+use dst_store::file;
 
 pub(super) fn run(args: &ExportArgs) -> Result<Exit> {
     let mut flags = CommandLine::new();
@@ -47,7 +47,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit> {
         }
     };
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{id}.{ending}")));
-    file::replace(&path, &file, Durability::Synced)?;
+    file::save(&path, &file)?;
 
     let (dense, compressed) = (weights.dense_size(), weights.compressed_size());
     output::note(&format!("{title}, after epoch {}", weights.epoch));

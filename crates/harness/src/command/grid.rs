@@ -35,7 +35,12 @@ pub(super) fn run(args: &GridArgs) -> Result<Exit> {
     for (name, meant) in
         mistyped(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
     {
-        output::note(&format!("warning: {name} is not a variable of the harness; {meant} is"));
+        output::note(&match meant {
+            Some(meant) => format!("warning: {name} is not a variable of the harness; {meant} is"),
+            None => format!(
+                "warning: {name} is not a variable of the harness; `harness grid --help` names them"
+            ),
+        });
     }
     let file = args.experiment.settings.config.as_deref();
     let resolved = ResolvedSettings::of_process(file, flags::grid(args)?)?;

@@ -6,7 +6,7 @@ mod plan;
 use std::fmt::Write;
 use std::path::Path;
 
-use dst_analysis::{Analysis, Margin};
+use dst_analysis::{Analysis, Margin, PrimaryTest};
 use dst_core::plugin::{Plugin, StrategyPlugin};
 use dst_core::{Error, Metric, Result};
 use dst_settings::{ResolvedSettings, axis};
@@ -179,8 +179,13 @@ fn useless(root: &Path, planned: &[PlannedCandidate]) -> Error {
 /// What is planned for, in two sentences.
 fn question_text(question: &Question, metric: Option<Metric>) -> String {
     let Question { effect, margin, power, alpha, comparisons, level, .. } = question;
+    let test = match question.test {
+        PrimaryTest::PairedT => "paired t test",
+        PrimaryTest::Wilcoxon => "Wilcoxon test",
+        PrimaryTest::SignFlips => "test of sign flips",
+    };
     let mut text = format!(
-        "Seeds to detect a difference of {effect} with probability {power} by a two-sided paired t test"
+        "Seeds to detect a difference of {effect} with probability {power} by a two-sided {test}"
     );
     if *margin > 0.0 {
         let _ = write!(
@@ -198,6 +203,9 @@ fn question_text(question: &Question, metric: Option<Metric>) -> String {
             significant(*level)
         ),
     };
+    if let Some(approximation) = approximation(question.test) {
+        let _ = write!(text, ". {approximation}");
+    }
     text.push_str(match metric {
         Some(Metric::Accuracy) => ". All are in units of the metric: 0.005 is half a point.",
         Some(Metric::LogLikelihood) => {
@@ -207,6 +215,20 @@ fn question_text(question: &Question, metric: Option<Metric>) -> String {
         None => ". All are in units of the metric: of an accuracy, 0.005 is half a point.",
     });
     wrapped(&text, "", output::text_width())
+}
+
+/// How tests without a formula of their own are planned.
+fn approximation(test: PrimaryTest) -> Option<&'static str> {
+    match test {
+        PrimaryTest::PairedT => None,
+        PrimaryTest::Wilcoxon => Some(
+            "Its power is taken for that of a t test with 3/pi = 0.955 of the pairs, as holds for many \
+             pairs and normal differences",
+        ),
+        PrimaryTest::SignFlips => Some(
+            "Its power is taken for that of a t test, as holds for many pairs and normal differences",
+        ),
+    }
 }
 
 fn floor(question: &Question) -> String {

@@ -25,6 +25,7 @@ use serde_json::{Map, Value};
 use super::fetch::{self, Absent};
 use crate::code;
 use crate::output;
+use crate::run::without_panic;
 pub(super) use capacity::{Notice, available_memory, fit_memory, space, writable};
 pub(super) use equal::{Choices, budgets, choose};
 pub(super) use plan::advice;
@@ -89,13 +90,12 @@ pub(super) fn check(
         })?;
         warnings.extend(loaded.dataset.warnings().iter().cloned());
         let seed = kinds.values().next().map_or(0, |first| first.seed);
-        let estimator =
-            Estimator::new(&*loaded.architecture, &*loaded.dataset, seed).map_err(|error| {
-                other_model(error, kinds.values().next().copied()).at(network.to_string())
-            })?;
+        let estimator = estimator(loaded, seed).map_err(|error| {
+            other_model(error, kinds.values().next().copied()).at(network.to_string())
+        })?;
         warnings.extend(estimator.caution().map(|caution| format!("{network}: {caution}")));
         for (kind, spec) in kinds {
-            let estimate = match estimate(spec, &estimator) {
+            let estimate = match without_panic(|| estimate(spec, &estimator)) {
                 Ok(estimate) => Ok(estimate),
                 Err(error) if is_refusal(&error) => Err(error.to_string().replace("\n  ", "; ")),
                 Err(error) => return Err(error),
@@ -122,6 +122,20 @@ pub(super) fn check(
         }
     }
     Ok(checked)
+}
+
+/// The network, built to be looked at.
+///
+/// # Errors
+/// If it cannot take its data, or memory does not suffice.
+fn estimator<'a>(loaded: &'a LoadedNetwork, seed: u64) -> Result<Estimator<'a>> {
+    let built = without_panic(|| Estimator::new(&*loaded.architecture, &*loaded.dataset, seed));
+    built.map_err(|error| match error.kind() {
+        ErrorKind::OutOfMemory => {
+            error.hint("choose a smaller network, or a machine with more memory")
+        }
+        _ => error,
+    })
 }
 
 /// Names the model that the data set has of its own, if the present one cannot take its samples.

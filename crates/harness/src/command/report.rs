@@ -63,8 +63,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
         return Err(Error::usage(format!("{} has no trial that ended", store.root().display()))
             .hint("`harness status` shows what it has"));
     }
-    let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
-    preflight::writable(&folder)?;
+    let folder = folder(args, &store)?;
     let built = build(&store, &input, Some(&folder))?;
     if args.json {
         output::print_json(&json!({
@@ -77,6 +76,28 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit> {
         output::print_styled(&built.text)?;
     }
     Ok(Exit::Success)
+}
+
+/// Where the reports go.
+///
+/// # Errors
+/// If a store needs that folder for itself, or it cannot be written.
+fn folder(args: &ReportArgs, store: &Store) -> Result<PathBuf> {
+    let Some(folder) = &args.out else {
+        let folder = default_folder(store.root());
+        return preflight::writable(&folder).map(|()| folder);
+    };
+    if let Some(owner) = dst_store::store_that_needs(&folder.join("report.html")) {
+        return Err(Error::usage(format!("this is a place of the store {}", owner.display()))
+            .at("--out")
+            .hint("name a folder outside of it"));
+    }
+    if Store::is_at(folder) {
+        return Err(Error::usage(format!("{} is a store", folder.display()))
+            .at("--out")
+            .hint("name a folder in it, such as report, or elsewhere"));
+    }
+    preflight::writable(folder).map(|()| folder.clone())
 }
 
 /// The trials that the flags name, with the analysis that was recorded or typed.
@@ -96,8 +117,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Builds the reports whenever a trial has ended, until none is left or an interrupt comes.
 fn watch(args: &ReportArgs, resolved: &ResolvedSettings, store: &Store) -> Result<Exit> {
-    let folder = args.out.clone().unwrap_or_else(|| default_folder(store.root()));
-    preflight::writable(&folder)?;
+    let folder = folder(args, store)?;
     let mut seen = None;
     super::watch::watch(POLL_INTERVAL, || {
         let (ended, planned) = progress(args, store)?;

@@ -25,11 +25,13 @@ pub(super) fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 fn describe(info: &PanicHookInfo<'_>) -> String {
-    // libtorch appends a C++ backtrace of dozens of lines; the first says what happened.
+    // libtorch appends a C++ backtrace of dozens of lines; the first says what happened. Ends of lines
+    // are escaped where an error was unwrapped.
     let payload = info.payload();
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let message = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or_default();
     let first = message.lines().next().unwrap_or("without a message");
+    let first = first.split("\\n").next().unwrap_or(first);
     match info.location() {
         Some(place) => format!("{first} ({}:{})", place.file(), place.line()),
         None => first.to_owned(),
@@ -43,6 +45,9 @@ mod tests {
     #[test]
     fn a_panic_is_its_first_line_and_place() {
         assert_eq!(catch(|| 3), Ok(3));
+        let torch: Result<(), String> = Err("no memory\nframe #0".to_owned());
+        let reason = catch(|| torch.unwrap()).unwrap_err();
+        assert!(reason.contains("no memory (") && !reason.contains("frame"), "{reason}");
         let reason = catch(|| panic!("shape {} is wrong\nbacktrace", 7)).unwrap_err();
         assert!(
             reason.starts_with("shape 7 is wrong (") && reason.contains("panics.rs:"),

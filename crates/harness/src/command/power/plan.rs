@@ -1,5 +1,7 @@
 //! Numbers in, seeds out: what an experiment needs at a given spread of its differences.
 
+use std::f64::consts::PI;
+
 use dst_analysis::{Analysis, PrimaryTest};
 use dst_core::{Error, Result};
 use dst_stats::{
@@ -38,6 +40,8 @@ pub(super) struct Question {
     pub(super) alpha: f64,
     /// Comparisons in the family.
     pub(super) comparisons: usize,
+    /// The test that is planned for.
+    pub(super) test: PrimaryTest,
     /// The level of one two-sided test of a difference, corrected for the family. One-sided tests of
     /// the margin have half of it.
     pub(super) level: f64,
@@ -94,10 +98,20 @@ impl Question {
             power,
             alpha,
             comparisons,
+            test: analysis.test,
             level,
             fewest_pairs: analysis.minimum_pairs.max(floor),
             exact_tests_from,
         })
+    }
+}
+
+/// How many pairs the t test needs for one that this test needs, in large samples of normal differences:
+/// 3/π for signed ranks (Hodges & Lehmann 1956), and as many for signs flipped at random.
+pub(super) fn efficiency(test: PrimaryTest) -> f64 {
+    match test {
+        PrimaryTest::Wilcoxon => 3.0 / PI,
+        PrimaryTest::PairedT | PrimaryTest::SignFlips => 1.0,
     }
 }
 
@@ -134,16 +148,18 @@ impl Plan {
             return Err(Error::usage(format!("{sd} is no standard deviation to plan with"))
                 .hint("it is above 0, in units of the metric, such as 0.004"));
         }
-        let Question { effect, margin, power, level, .. } = *question;
+        let Question { effect, margin, power, level, test, .. } = *question;
+        let efficiency = efficiency(test);
         let seeds = |difference: f64, level: f64, side| {
             // Beyond this the least count does, and a ratio may not overflow.
             let effect = (difference / sd).min(1e6);
             let plan = sample_size(Design::Paired, effect, power, level, side).ok()?;
-            Some(plan.count.max(question.fewest_pairs))
+            let count = (plan.count as f64 / efficiency).ceil() as usize;
+            Some(count.max(question.fewest_pairs))
         };
         let detectable = SEEDS
             .map(|seeds| {
-                let n = f64::from(seeds);
+                let n = efficiency * f64::from(seeds);
                 let d = detectable_effect(Design::Paired, n, power, level, Alternative::TwoSided);
                 d.map(|d| Detectable { seeds, difference: d * sd }).map_err(refused)
             })
@@ -254,6 +270,19 @@ mod tests {
         let uncorrected =
             Analysis { correction: dst_analysis::Multiplicity::None, ..Analysis::default() };
         assert_eq!(Question::new(&FLAGS, 0.004, 12, &uncorrected).unwrap().level, 0.05);
+    }
+
+    #[test]
+    fn signed_ranks_need_more_seeds_than_a_t_test() {
+        // 10 pairs by t for d_z = 1 (the first test), 26 for d_z = 0.57.
+        for (sd, by_t, by_ranks) in [(0.004, 10, 11), (0.007, 26, 28)] {
+            let seeds = |test| Plan::new(sd, &among(1, test)).unwrap().seeds;
+            assert_eq!(seeds(PrimaryTest::PairedT), Some(by_t));
+            assert_eq!(seeds(PrimaryTest::SignFlips), Some(by_t));
+            assert_eq!(seeds(PrimaryTest::Wilcoxon), Some(by_ranks));
+        }
+        let smallest = |test| Plan::new(0.004, &among(1, test)).unwrap().detectable[0].difference;
+        assert!(smallest(PrimaryTest::Wilcoxon) > smallest(PrimaryTest::PairedT));
     }
 
     /// Identical methods but for a loss of 0, a margin of 1.5 sd: simulated power of non-inferiority

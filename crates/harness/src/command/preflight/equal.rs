@@ -60,8 +60,8 @@ pub(in crate::command) fn choose(grid: &mut GridConfig, inputs: &Inputs) -> Resu
     for (network, indices) in by_network {
         let Some(loaded) = inputs.networks.get(&network) else { continue };
         let seed = grid.trials[indices[0]].seed;
-        let estimator = Estimator::new(&*loaded.architecture, &*loaded.dataset, seed)
-            .map_err(|error| error.at(network.to_string()))?;
+        let estimator =
+            super::estimator(loaded, seed).map_err(|error| error.at(network.to_string()))?;
         let mut known: BTreeMap<(Kind<'_>, Budget), _> = BTreeMap::new();
         for index in indices {
             let (spec, budget) = (&grid.trials[index], grid.budgets[index]);
