@@ -30,8 +30,12 @@ pub struct Estimate {
     pub final_density: f64,
     /// How often the strategy's schedule changes connections.
     pub updates: Forecast,
+    /// Batches of one epoch, each of one optimiser step.
+    pub steps_per_epoch: u64,
     /// Active prunable weights at the start.
     pub active_parameters: u64,
+    /// Prunable weights that shall be active at the end; all if the strategy gives layers no target.
+    pub target_parameters: u64,
     /// Parameters that could be pruned.
     pub prunable_parameters: u64,
     /// All trainable parameters.
@@ -158,7 +162,10 @@ impl<'a> Estimator<'a> {
             dense_train_flops: samples * 3.0 * flops::dense_inference(topology),
             final_density,
             updates: strategy.updates(&start),
+            steps_per_epoch: per_epoch,
             active_parameters: topology.active_count() as u64,
+            target_parameters: topology.layers().iter().map(Layer::final_target).sum::<usize>()
+                as u64,
             prunable_parameters: topology.size() as u64,
             total_parameters: self.parameters.count() as u64,
             memory_bytes: self.memory(topology, training.batch_size),
