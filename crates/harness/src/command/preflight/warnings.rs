@@ -92,28 +92,34 @@ fn more_updates(spec: &TrialSpec, estimate: &Estimate) -> String {
         })
     };
     let now = updates(spec, epochs);
-    if spec.strategy.get(INTERVAL).is_some() {
+    let has_interval = spec.strategy.get(INTERVAL).is_some();
+    let intervals = INTERVALS.iter().filter(|_| has_interval).map(|interval| {
         let mut shorter = spec.clone();
-        for interval in INTERVALS {
-            shorter.strategy[INTERVAL] = interval.into();
-            let count = updates(&shorter, epochs);
-            if count > now {
-                return format!(
-                    "pass --set {name}.{INTERVAL}={interval} for {} instead of {now}",
-                    updates_in_words(count)
-                );
-            }
+        shorter.strategy[INTERVAL] = (*interval).into();
+        (format!("--set {name}.{INTERVAL}={interval}"), shorter)
+    });
+    let intervals: Vec<(String, TrialSpec)> = intervals.collect();
+    for (flag, shorter) in &intervals {
+        let count = updates(shorter, epochs);
+        if count > now {
+            return format!("pass {flag} for {} instead of {now}", updates_in_words(count));
         }
     }
     let steps = u64::from(epochs) * estimate.steps_per_epoch;
     let length = if steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
-    let longer = epochs.saturating_add(1)..=epochs.saturating_add(MORE_EPOCHS);
-    let mut longer = longer.map(|epochs| (epochs, updates(spec, epochs)));
-    if let Some((epochs, count)) = longer.find(|(_, count)| *count > now) {
-        return format!(
-            "train longer than {length}: --epochs {epochs} has {} instead of {now}",
-            updates_in_words(count)
-        );
+    for more in epochs.saturating_add(1)..=epochs.saturating_add(MORE_EPOCHS) {
+        // With its own interval, or with the longest that may come earlier.
+        let own = (String::new(), spec);
+        let share = intervals.first().map(|(flag, shorter)| (format!(" {flag}"), shorter));
+        for (flag, longer) in std::iter::once(own).chain(share) {
+            let count = updates(longer, more);
+            if count > now {
+                return format!(
+                    "train longer than {length}: --epochs {more}{flag} has {} instead of {now}",
+                    updates_in_words(count)
+                );
+            }
+        }
     }
     let limits =
         ["begin", "end"].map(|key| spec.strategy.get(key).map(|_| format!("{name}.{key}")));
@@ -246,6 +252,11 @@ mod tests {
             "train longer than 1 step: --epochs 2 has 1 update instead of 0"
         );
         assert_eq!(advice("5%", 1, 1), advice("1%", 1, 1));
+        // What is no share of the training would need a hundred epochs.
+        assert_eq!(
+            advice("100 steps", 1, 1),
+            "train longer than 1 step: --epochs 2 --set rigl.interval=5% has 1 update instead of 0"
+        );
         let late = spec("rigl", json!({ "interval": "5%", "begin": "80%" }), 5);
         let words = warning(unchanged, late, estimate(1000, [100, 100], 20, 0));
         assert!(
