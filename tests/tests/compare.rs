@@ -79,9 +79,47 @@ fn what_cannot_be_compared_ends_with_the_code_that_says_so() {
     assert!(refused("ours.csv", 2).contains("compared with itself"));
     assert!(refused("ours.csv:snip", 2).contains("it has dense, rigl, set"));
     assert!(refused("ours.csv:rigl[", 2).contains("bracket"));
+    write("state.csv", b"dataset,strategy,seed,acc,status\nmnist,dense,0,0.5,True\n");
+    let message = refused("state.csv", 3);
+    assert!(message.contains("state.csv: line 2: status 'True' is unknown"), "{message}");
+    assert!(message.contains("known: finished, "), "{message}");
+    write("failed.csv", b"dataset,strategy,seed,acc,status\nmnist,dense,0,0.5,failed\n");
+    let message = refused("failed.csv", 2);
+    assert!(message.contains("dense on mnist, seeds 0: crashed: its status is 'failed'"));
+    // A dense control has another sparsity, which keeps nobody from comparing.
+    write("far.csv", b"dataset,strategy,sparsity,seed,acc\nmnist,dense,0,100,0.5\n");
+    let message = sandbox.run("compare ours.csv:rigl far.csv:dense").refused(2);
+    assert!(message.contains("no seed in common: 0..=5 against 100"), "{message}");
     // UTF-16 is read, and said.
     let said = sandbox.run("compare ours.csv:rigl@0.9 wide.csv:set@0.9").well().stdout;
     assert!(said.contains("wide.csv was read as UTF-16"), "{said}");
+}
+
+/// Rows of another metric were counted as runs that had failed.
+#[test]
+fn rows_of_another_metric_are_left_out_and_the_way_to_compare_them_is_said() {
+    let sandbox = Sandbox::new();
+    let mut text = String::from("dataset,strategy,sparsity,seed,score,metric\n");
+    for (strategy, sparsity) in [("rigl", 0.9), ("dense", 0.0)] {
+        for (seed, metric) in (0..6).zip(["f1", "accuracy"].into_iter().cycle()) {
+            text += &format!("mnist,{strategy},{sparsity},{seed},0.97{seed},{metric}\n");
+        }
+    }
+    fs::write(sandbox.path("two.csv"), text).expect("room");
+    let all = answer(&sandbox, "two.csv:rigl two.csv:dense");
+    let [one] = list(&all, "comparisons") else { panic!("{all:#}") };
+    assert_eq!((&one["metric"], &one["pairs"]), (&"f1-binary".into(), &3.into()), "{all:#}");
+    let left_out = list(&all, "not_compared");
+    assert_eq!(left_out.len(), 2, "{all:#}");
+    assert!(left_out.iter().all(|trials| trials["reason"] == "the score is accuracy, not F1"));
+    let note = all["notes"].to_string();
+    let way = "'two.csv:rigl[metric=accuracy]' 'two.csv:dense[metric=accuracy]'";
+    assert!(note.contains(&format!("to compare accuracy, write {way}")), "{note}");
+    let said = sandbox.run("compare two.csv:rigl two.csv:dense").well().stdout;
+    assert!(!said.contains("failed") && !said.contains("did not finish"), "{said}");
+    let other = answer(&sandbox, &way.replace('\'', ""));
+    assert_eq!(list(&other, "comparisons")[0]["metric"], "accuracy");
+    assert!(list(&other, "not_compared").is_empty(), "{other:#}");
 }
 
 fn copy(from: &Path, to: &Path) {
