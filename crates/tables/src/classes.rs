@@ -7,7 +7,7 @@ use dst_core::{Error, Result};
 use crate::Table;
 
 /// What people call the column of the classes, in the order in which it is looked for.
-const TARGETS: [&str; 4] = ["label", "class", "target", "y"];
+pub(crate) const TARGETS: [&str; 4] = ["label", "class", "target", "y"];
 
 /// More classes are taken for numbers that are to be predicted.
 const MOST_CLASSES: usize = 1_000;

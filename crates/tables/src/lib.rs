@@ -13,10 +13,13 @@ use dst_data::file;
 use dst_data::split_files::{self, SplitFiles};
 
 mod classes;
+mod quotes;
 mod splits;
+mod suspicions;
 
 pub use classes::{Classes, target};
 pub use splits::Drawn;
+pub use suspicions::{UNNAMED, suspicions};
 
 /// Endings of tables, in the order in which they are looked for.
 const ENDINGS: [&str; 6] = ["csv", "tsv", "csv.gz", "tsv.gz", "csv.zst", "tsv.zst"];
@@ -111,8 +114,14 @@ impl Table {
         let hint = "a part of the rows may be enough; larger data need a data set of their own";
         let bytes = file::contents(path, LARGEST, hint)?;
         let content = text::decode(&bytes, path).map_err(at)?;
+        if content.trim().is_empty() {
+            return Err(at(Error::data("it is empty")));
+        }
         let first = content.lines().next().unwrap_or_default();
-        let count = |c: char| first.matches(c).count();
+        // What stands in quotes separates nothing.
+        let count = |c: char| -> usize {
+            first.split('"').step_by(2).map(|part| part.matches(c).count()).sum()
+        };
         let delimiter = [',', ';', '\t'].into_iter().rev().max_by_key(|c| count(*c)).unwrap_or(',');
         let mut reader = ReaderBuilder::new()
             .delimiter(delimiter as u8)
@@ -121,6 +130,7 @@ impl Table {
         let refused = |error: csv::Error| at(refusal(&content, &error));
         let header: Vec<String> =
             reader.headers().map_err(refused)?.iter().map(str::to_owned).collect();
+        quotes::check(&content, delimiter, header.len()).map_err(at)?;
         for (index, name) in header.iter().enumerate() {
             if header[..index].contains(name) {
                 return Err(at(Error::data(format!("two columns are called '{name}'"))
@@ -148,6 +158,11 @@ impl Table {
     /// A cell.
     pub fn cell(&self, row: usize, column: usize) -> &str {
         self.rows[row].get(column).unwrap_or_default()
+    }
+
+    /// All cells of a row.
+    fn cells(&self, row: usize) -> Vec<&str> {
+        self.rows[row].iter().collect()
     }
 
     /// The line of a row, from 1.

@@ -1,7 +1,7 @@
 //! What columns of inputs mean: numbers, texts.
 
 use dst_core::{Error, Result};
-use dst_tables::Table;
+use dst_tables::{Table, UNNAMED};
 
 /// What stands where a value is missing, in small letters.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "?"];
@@ -12,8 +12,54 @@ const MOST_TEXTS: usize = 100;
 /// Numbers that vary less than this share of the largest are one number with rounding errors.
 const LEAST_DEVIATION: f64 = 1e-12;
 
+/// What stands there too, in columns whose other cells are numbers.
+const MISSING_NUMBERS: [&str; 7] = ["none", "nil", "-", "--", "#n/a", "<na>", "missing"];
+
 fn is_missing(cell: &str) -> bool {
     MISSING.contains(&cell.to_lowercase().as_str())
+}
+
+/// How the numbers of a column are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decimal {
+    /// 1.5
+    Point,
+    /// 1,5
+    Comma,
+}
+
+/// What a cell of a column of numbers holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Cell {
+    Missing,
+    Number(f64),
+    Other,
+}
+
+impl Decimal {
+    fn read(self, cell: &str) -> Cell {
+        if is_missing(cell) || MISSING_NUMBERS.contains(&cell.to_lowercase().as_str()) {
+            return Cell::Missing;
+        }
+        let number = match self {
+            Self::Point => cell.parse(),
+            Self::Comma => cell.replacen(',', ".", 1).parse(),
+        };
+        number.map_or(Cell::Other, Cell::Number)
+    }
+
+    /// That by which most cells are numbers, with how many are none.
+    fn of<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> (Self, usize) {
+        let others =
+            |decimal: Self| cells.clone().filter(|cell| decimal.read(cell) == Cell::Other).count();
+        match others(Self::Point) {
+            0 => (Self::Point, 0),
+            by_point => match others(Self::Comma) {
+                by_comma if by_comma < by_point => (Self::Comma, by_comma),
+                _ => (Self::Point, by_point),
+            },
+        }
+    }
 }
 
 /// What becomes of a column.
@@ -22,6 +68,7 @@ enum Meaning {
     Number {
         mean: f64,
         deviation: f64,
+        decimal: Decimal,
     },
     /// One input for each of these texts.
     Texts(Vec<String>),
@@ -60,6 +107,13 @@ impl Columns {
                 continue;
             }
             let name = table.header[place].clone();
+            if name == UNNAMED {
+                warnings.push(format!(
+                    "column {} has no name and is left out: name it if it is an input",
+                    place + 1
+                ));
+                continue;
+            }
             let cells = || rows.iter().map(|row| table.cell(*row as usize, place));
             let present = || cells().filter(|cell| !is_missing(cell));
             let missing = rows.len() - present().count();
@@ -67,18 +121,45 @@ impl Columns {
                 warnings.push(format!("the column '{name}' is empty and left out"));
                 continue;
             }
-            let numbers: Option<Vec<f64>> = present()
-                .map(|cell| cell.parse().ok().filter(|number: &f64| number.is_finite()))
-                .collect();
+            let (decimal, others) = Decimal::of(present());
+            let read = |cell| decimal.read(cell);
+            // Words such as "none" are missing numbers among numbers, and texts among texts.
+            let count = present().filter(|cell| matches!(read(cell), Cell::Number(_))).count();
+            let numbers = (others == 0 && 2 * count > present().count()).then(|| {
+                let number = |cell| match read(cell) {
+                    Cell::Number(number) => Some(number),
+                    _ => None,
+                };
+                present().filter_map(number).collect::<Vec<f64>>()
+            });
+            let first = |is: &dyn Fn(Cell) -> bool| {
+                rows.iter().map(|row| *row as usize).find(|row| {
+                    let cell = table.cell(*row, place);
+                    !is_missing(cell) && is(read(cell))
+                })
+            };
             let meaning = match numbers {
                 Some(numbers) => {
+                    let missing = rows.len() - numbers.len();
+                    let is_infinite = |cell: Cell| matches!(cell, Cell::Number(number) if !(number as f32).is_finite());
+                    if let Some(row) = first(&is_infinite) {
+                        return Err(no_number(table, row, place));
+                    }
+                    if decimal == Decimal::Comma {
+                        let is_comma = |cell: &&str| cell.contains(',');
+                        let example = present().find(is_comma).unwrap_or_default();
+                        warnings.push(format!(
+                            "numbers in the column '{name}' have decimal commas: {example} is read as {}",
+                            example.replacen(',', ".", 1)
+                        ));
+                    }
                     if missing > 0 {
                         warnings.push(format!(
                             "{missing} of {} training rows have no '{name}': its mean stands for it",
                             rows.len()
                         ));
                     }
-                    number(&numbers).ok_or_else(|| {
+                    number(&numbers, decimal).ok_or_else(|| {
                         let what = format!(
                             "numbers in the column '{name}' are too large to be normalised"
                         );
@@ -87,13 +168,19 @@ impl Columns {
                     })?
                 }
                 None => {
-                    let parsed = present().filter(|cell| cell.parse::<f64>().is_ok()).count();
-                    if 2 * parsed > present().count() {
-                        warnings.push(format!(
-                            "the column '{name}' is taken for texts, because some of its cells are no numbers"
-                        ));
+                    let other = first(&|cell| cell == Cell::Other);
+                    let other = other.filter(|_| 2 * count > present().count());
+                    let meaning = texts(table, &name, present());
+                    match other {
+                        Some(row) if meaning.is_err() => return Err(no_number(table, row, place)),
+                        Some(row) => warnings.push(format!(
+                            "the column '{name}' is taken for texts, because '{}' in line {} is no number",
+                            table.cell(row, place),
+                            table.line(row)
+                        )),
+                        None => {}
                     }
-                    texts(table, &name, present())?
+                    meaning?
                 }
             };
             all.push(Column { name, place, meaning });
@@ -133,7 +220,7 @@ impl Columns {
     /// By input, in their order: its name, and the mean and the standard deviation that normalise it.
     pub(crate) fn normalisation(&self) -> Vec<(String, [f32; 2])> {
         let inputs = self.all.iter().flat_map(|Column { name, meaning, .. }| match meaning {
-            Meaning::Number { mean, deviation } => {
+            Meaning::Number { mean, deviation, .. } => {
                 vec![(name.clone(), [*mean as f32, *deviation as f32])]
             }
             Meaning::Texts(texts) => {
@@ -189,23 +276,23 @@ impl Columns {
     pub(crate) fn encode(&self, table: &Table, rows: &[i64]) -> Result<Vec<f32>> {
         let mut inputs = Vec::with_capacity(rows.len() * self.inputs());
         for row in rows.iter().map(|row| *row as usize) {
-            for Column { name, place, meaning } in &self.all {
+            for Column { place, meaning, .. } in &self.all {
                 let cell = table.cell(row, *place);
                 match meaning {
                     Meaning::Texts(texts) => {
                         inputs.extend(texts.iter().map(|text| f32::from(u8::from(text == cell))));
                     }
-                    Meaning::Number { .. } if is_missing(cell) => inputs.push(0.0),
-                    Meaning::Number { mean, deviation } => {
-                        let number = cell.parse::<f64>().ok().filter(|number| number.is_finite());
-                        let number = number.ok_or_else(|| {
-                            let what = format!(
-                                "'{cell}' is no number, and '{name}' is a column of numbers"
-                            );
-                            table.at_row(row, Error::data(what))
-                        })?;
-                        inputs.push(((number - mean) / deviation) as f32);
-                    }
+                    Meaning::Number { mean, deviation, decimal } => match decimal.read(cell) {
+                        Cell::Missing => inputs.push(0.0),
+                        Cell::Number(number) => {
+                            let normalised = ((number - mean) / deviation) as f32;
+                            if !normalised.is_finite() || (number as f32).is_infinite() {
+                                return Err(no_number(table, row, *place));
+                            }
+                            inputs.push(normalised);
+                        }
+                        Cell::Other => return Err(no_number(table, row, *place)),
+                    },
                 }
             }
         }
@@ -213,16 +300,32 @@ impl Columns {
     }
 }
 
+/// The cell is none of the numbers of its column.
+fn no_number(table: &Table, row: usize, place: usize) -> Error {
+    let (cell, name) = (table.cell(row, place), &table.header[place]);
+    let what = match cell.parse::<f64>() {
+        Ok(_) => format!("'{cell}' in the column '{name}' is too large for a number in 32 bits"),
+        Err(_) => format!("'{cell}' is no number, and '{name}' is a column of numbers"),
+    };
+    table.at_row(row, Error::data(what).hint(format!(
+        "write numbers as 1234.5 and what is missing as an empty cell, or leave the column out: --set \
+         'csv.ignore=[\"{name}\"]'"
+    )))
+}
+
 /// By mean and standard deviation; none if they are not finite.
-fn number(numbers: &[f64]) -> Option<Meaning> {
+fn number(numbers: &[f64], decimal: Decimal) -> Option<Meaning> {
     let count = numbers.len() as f64;
     let mean = numbers.iter().sum::<f64>() / count;
     let squares = numbers.iter().map(|number| (number - mean).powi(2));
     let deviation = (squares.sum::<f64>() / count).sqrt();
     let largest = numbers.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
     let deviation = if deviation <= LEAST_DEVIATION * largest { 1.0 } else { deviation };
-    (mean.is_finite() && deviation.is_finite() && deviation > 0.0)
-        .then_some(Meaning::Number { mean, deviation })
+    (mean.is_finite() && deviation.is_finite() && deviation > 0.0).then_some(Meaning::Number {
+        mean,
+        deviation,
+        decimal,
+    })
 }
 
 /// An input for each text, by the alphabet. A text that no training row has becomes none of them.

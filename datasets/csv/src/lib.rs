@@ -125,7 +125,9 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let labels = classes.numbers(table, target)?;
     let classified = (&classes, &labels[..]);
     let drawn = Drawn::new(&tables, classified, &options.split, options.train_samples)?;
-    let (columns, warnings) = Columns::of(table, target, &options.ignore, &drawn.train)?;
+    let (columns, mut warnings) = Columns::of(table, target, &options.ignore, &drawn.train)?;
+    let given = options.target.is_some();
+    warnings.extend(dst_tables::suspicions(&tables, (target, &classes), given, "csv"));
     let held_out = |drawn: &Option<Vec<i64>>, own: &Option<Table>| {
         let Some(own) = own else {
             let rows = drawn.as_deref().unwrap_or_default();

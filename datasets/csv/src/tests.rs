@@ -132,6 +132,73 @@ fn missing_numbers_are_told() {
     );
 }
 
+/// 200 numbers, some of them otherwise.
+fn numbers(separator: char, cell: impl Fn(usize) -> String) -> String {
+    let row = |row: usize| format!("{}{separator}{}\n", cell(row), ["x", "z"][row % 2]);
+    format!("a{separator}y\n{}", (0..200).map(row).collect::<String>())
+}
+
+#[test]
+fn words_for_missing_numbers_are_known_among_numbers() {
+    for word in ["None", "-", "#N/A", "nil"] {
+        let text = numbers(',', |row| match row % 10 {
+            3 => word.to_owned(),
+            _ => format!("{row}.25"),
+        });
+        let data = of(&text, json!({})).unwrap();
+        assert_eq!(data.input(), InputShape::Image { channels: 1, height: 1, width: 1 }, "{word}");
+        assert!(data.warnings()[0].contains("training rows have no 'a'"), "{:?}", data.warnings());
+    }
+    // Among texts they are texts.
+    let texts = numbers(',', |row| ["none", "some"][row / 2 % 2].to_owned());
+    let data = of(&texts, json!({})).unwrap();
+    assert_eq!(data.input(), InputShape::Image { channels: 1, height: 1, width: 2 });
+}
+
+#[test]
+fn one_cell_that_is_no_number_is_named() {
+    for (odd, expected) in [
+        ("5%", "line 9: '5%' is no number, and 'a' is a column of numbers"),
+        ("inf", "line 9: 'inf' in the column 'a' is too large"),
+        ("1e400", "line 9: '1e400' in the column 'a' is too large"),
+    ] {
+        let cell = |row: usize| if row == 7 { odd.to_owned() } else { format!("{row}.25") };
+        let all_train = json!({ "validation": 0.01, "test": 0.01 });
+        let error = of(&numbers(',', cell), all_train).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("csv.ignore"), "{error}");
+    }
+    // Rows of users, too.
+    let data = of(&numbers(',', |row| format!("{row}.25")), json!({})).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.csv");
+    fs::write(&path, "a\n1\n1e39\n").unwrap();
+    let error = data.read_samples(&path, Device::Cpu).unwrap_err().to_string();
+    assert!(error.contains("line 3: '1e39' in the column 'a' is too large"), "{error}");
+}
+
+#[test]
+fn decimal_commas_are_read_and_said() {
+    let with_commas = numbers(';', |row| format!("{row},25"));
+    let with_points = numbers(';', |row| format!("{row}.25"));
+    let inputs = |text: &str| {
+        let data = of(text, json!({})).unwrap();
+        let batch = data.batch(Split::Test, &[0, 1, 2], Device::Cpu).unwrap();
+        let Input::Image(rows) = batch.input else { panic!("rows are images") };
+        (Vec::<f32>::try_from(rows.flatten(0, -1)).unwrap(), data.warnings().join("\n"))
+    };
+    let ((commas, words), (points, none)) = (inputs(&with_commas), inputs(&with_points));
+    assert_eq!(commas, points);
+    assert!(words.contains("have decimal commas: ") && none.is_empty(), "{words}; {none}");
+}
+
+#[test]
+fn columns_without_a_name_are_left_out() {
+    let text = numbers(',', |row| format!("{row},{}.5", row % 7)).replacen("a,", ",a,", 1);
+    let data = of(&text, json!({})).unwrap();
+    assert_eq!(data.input(), InputShape::Image { channels: 1, height: 1, width: 1 });
+    assert!(data.warnings()[0].contains("column 1 has no name"), "{:?}", data.warnings());
+}
+
 #[test]
 fn the_target_is_found_or_named() {
     let moved = flowers().replace("class\n", "kind\n").replace("width,", "Label,");
@@ -151,6 +218,8 @@ fn what_cannot_be_used_is_named_with_its_line() {
         ("a\n1\n".to_owned(), "it has one column only"),
         ("a,b\n".to_owned(), "it has no rows"),
         ("a,a\n1,2\n".to_owned(), "two columns are called 'a'"),
+        (" \n".to_owned(), "it is empty"),
+        (flowers().replace("1,red,4,rose", "1,\"red,4,rose"), "line 6: a quote opens here"),
         (
             flowers().replace("1,red,4,rose", "1,red,4"),
             "line 6: it has 3 cells, and the first line has 4",

@@ -157,6 +157,8 @@ fn load(
     let vocabulary_digest = hexadecimal(&vocabulary.digest);
     let mut warnings = empty_texts(table, &columns)?;
     warnings.extend(of_vocabulary);
+    let given = options.target.is_some();
+    warnings.extend(dst_tables::suspicions(&tables, (target, &classes), given, NAME));
     Ok(Box::new(TextDataset {
         task: Task::Classification { classes: classes.names().len() as i64 },
         metric: Metric::Accuracy,

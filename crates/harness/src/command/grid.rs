@@ -282,6 +282,13 @@ fn train(grid: &GridConfig, equal: EqualCosts, args: &GridArgs) -> Result<Exit> 
             if refused == 1 { "was" } else { "were" },
         ));
     }
+    if let Some(first) = executed.unfinished.first() {
+        output::note(&format!(
+            "{} without a result, the first because {}; the same command tries again",
+            count(executed.unfinished.len(), "trial"),
+            first.reason.lines().next().unwrap_or_default()
+        ));
+    }
     let complete = failed == 0 && executed.unfinished.is_empty();
     Ok(if complete { Exit::Success } else { Exit::TrialsFailed })
 }

@@ -78,6 +78,16 @@ pub(super) fn run(args: &PredictArgs) -> Result<Exit> {
         }
     };
 
+    let broken = |(_, it): &&(String, Prediction)| !match it {
+        Prediction::Class { probability, .. } => probability.is_finite(),
+        Prediction::Number(number) => number.is_finite(),
+    };
+    if let Some((name, _)) = named.iter().find(broken) {
+        return Err(Error::data("the network answers with no number")
+            .at(name.as_str())
+            .hint("inputs of this size were never trained on: check the units of this sample"));
+    }
+
     let label = |class: u32| dataset.class_name(class as usize);
     let comparison = stored.map(|stored| Comparison::of(&named, &stored));
     if args.json {
