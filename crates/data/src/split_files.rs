@@ -1,5 +1,6 @@
 //! Data of users in one file, or in one for each split.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use dst_core::{Error, Result};
@@ -18,29 +19,53 @@ pub struct SplitFiles {
 }
 
 impl SplitFiles {
-    /// The file, or those of the folder: `train`, `validation` (or `valid`, `val`) and `test` with one of
-    /// `endings`, of which the first is the usual one and an earlier one comes first.
+    /// The file, or those of the folder: `train`, `validation` (or `valid`, `val`, `dev`) and `test` with one
+    /// of `endings`, of which the first is the usual one, capitals or not.
     ///
     /// # Errors
-    /// If the folder has no file for training.
+    /// If the folder has no file for training, or several that would be the same split, or cannot be read.
     pub fn find(place: &Path, endings: &[&str]) -> Result<Self> {
         if !place.is_dir() {
             return Ok(Self { train: place.to_owned(), validation: None, test: None });
         }
-        let find = |names: &[&str]| {
-            let mut files = names.iter().flat_map(|name| {
-                endings.iter().map(move |ending| place.join(format!("{name}.{ending}")))
-            });
-            files.find(|path| path.is_file())
+        let refused = |error: std::io::Error| Error::io("read", place, &error);
+        let mut present = Vec::new();
+        for entry in fs::read_dir(place).map_err(refused)? {
+            let path = entry.map_err(refused)?.path();
+            // What cannot be looked at is not taken for absent.
+            if !fs::metadata(&path).is_ok_and(|about| about.is_dir()) {
+                present.push(path);
+            }
+        }
+        present.sort();
+        let find = |names: &[&str]| -> Result<Option<PathBuf>> {
+            let is_named = |path: &&PathBuf| {
+                let own = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+                let split = own.split_once('.').filter(|(stem, _)| names.contains(stem));
+                split.is_some_and(|(_, ending)| endings.contains(&ending))
+            };
+            let named: Vec<&PathBuf> = present.iter().filter(is_named).collect();
+            match named[..] {
+                [] => Ok(None),
+                [one] => Ok(Some(one.clone())),
+                [one, other, ..] => Err(Error::data(format!(
+                    "both {} and {} would be the file for {}",
+                    one.display(),
+                    other.display(),
+                    names[0]
+                ))
+                .hint("move one of them away")),
+            }
         };
-        let train = find(&["train"]).ok_or_else(|| {
+        let train = find(&["train", "training"])?.ok_or_else(|| {
             let usual = endings.first().copied().unwrap_or_default();
             Error::data(format!("{} has no train.{usual}", place.display())).hint(format!(
                 "name a file, or a folder with train.{usual} and, if there are some, validation.{usual} \
                  and test.{usual}"
             ))
         })?;
-        Ok(Self { train, validation: find(&["validation", "valid", "val"]), test: find(&["test"]) })
+        let validation = find(&["validation", "valid", "val", "dev"])?;
+        Ok(Self { train, validation, test: find(&["test", "testing"])? })
     }
 
     /// [`digest`] of the unpacked contents.
@@ -65,7 +90,6 @@ pub fn digest(train: &str, validation: Option<&str>, test: Option<&str>) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     const ENDINGS: [&str; 2] = ["txt", "txt.gz"];
 
@@ -77,15 +101,20 @@ mod tests {
         let error = found().unwrap_err().to_string();
         assert!(error.contains("has no train.txt"), "{error}");
         assert!(error.contains("validation.txt and test.txt"), "{error}");
-        for name in ["train.txt.gz", "val.txt", "valid.txt.gz", "other.txt"] {
+        for name in ["train.txt.gz", "valid.txt.gz", "Test.TXT", "other.txt"] {
             fs::write(path(name), name).unwrap();
         }
+        fs::create_dir(path("val.txt")).unwrap();
         let files = SplitFiles {
             train: path("train.txt.gz"),
             validation: Some(path("valid.txt.gz")),
-            test: None,
+            test: Some(path("Test.TXT")),
         };
         assert_eq!(found().unwrap(), files);
+        // Of two, nobody knows which is meant.
+        fs::write(path("dev.txt"), "").unwrap();
+        let error = found().unwrap_err().to_string();
+        assert!(error.contains("dev.txt and ") && error.contains("for validation"), "{error}");
         let alone = SplitFiles::find(&path("other.txt"), &ENDINGS).unwrap();
         assert_eq!(alone, SplitFiles { train: path("other.txt"), validation: None, test: None });
     }

@@ -17,7 +17,7 @@ const DEEPEST: usize = 16;
 /// Names of the folder of a split.
 const SPLITS: [(Split, &[&str]); 3] = [
     (Split::Train, &["train", "training"]),
-    (Split::Validation, &["validation", "valid", "val"]),
+    (Split::Validation, &["validation", "valid", "val", "dev"]),
     (Split::Test, &["test", "testing"]),
 ];
 
@@ -42,6 +42,8 @@ pub(crate) struct Folders {
     pub(crate) classes: Vec<String>,
     /// How many files are left out because of their endings, and one of them.
     left_out: Option<(usize, PathBuf)>,
+    /// Images that lie beside the folders of classes and have none.
+    loose: Vec<PathBuf>,
 }
 
 impl Folders {
@@ -60,6 +62,21 @@ impl Folders {
             let is_it = |name: &str| names.contains(&name.to_lowercase().as_str());
             all.iter().find(|(name, _)| is_it(name)).map(|(_, folder)| folder.clone())
         };
+        let has_splits = split_folder(SPLITS[0].1).is_some();
+        for (_, names) in SPLITS.iter().filter(|_| has_splits) {
+            let found: Vec<&str> = all
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .filter(|name| names.contains(&name.to_lowercase().as_str()))
+                .collect();
+            if let [one, other, ..] = found[..] {
+                return Err(at(Error::data(format!(
+                    "both {one} and {other} would be the {} images",
+                    names[0]
+                ))
+                .hint("move one of them away, or put the images into one folder")));
+            }
+        }
         let mut roots: Vec<(Option<Split>, PathBuf)> = Vec::new();
         match split_folder(SPLITS[0].1) {
             None => {
@@ -81,8 +98,21 @@ impl Folders {
         }
         let (mut found, mut left_out) = (Vec::new(), Vec::new());
         let mut classes: BTreeMap<Option<Split>, BTreeSet<String>> = BTreeMap::new();
+        let mut loose = Vec::new();
         for (split, folder) in &roots {
-            for (class, inside) in subfolders(folder).map_err(at)? {
+            let in_classes = subfolders(folder).map_err(at)?;
+            let beside = entries(folder).map_err(at)?.into_iter().filter(|path| is_image(path));
+            let before = loose.len();
+            loose.extend(beside);
+            if split.is_some() && in_classes.is_empty() {
+                return Err(at(Error::data(format!(
+                    "{} has no folder for each class, and {} images beside each other",
+                    folder.display(),
+                    loose.len() - before
+                ))
+                .hint("put them into folders of their classes, or move that folder away: then images are drawn")));
+            }
+            for (class, inside) in in_classes {
                 let mut paths = Vec::new();
                 collect(&inside, 0, &mut paths, &mut left_out)?;
                 if paths.is_empty() {
@@ -119,7 +149,8 @@ impl Folders {
         files.sort_by(|a, b| a.name.cmp(&b.name));
         let count = left_out.len();
         let left_out = left_out.into_iter().next().map(|path| (count, path));
-        Ok(Self { files, classes: known, left_out })
+        let loose = loose.into_iter().filter(|path| !path.is_dir()).collect();
+        Ok(Self { files, classes: known, left_out, loose })
     }
 
     /// The files in order, with the SHA-256 of each.
@@ -186,8 +217,36 @@ impl Folders {
                 ),
             }
         });
-        left_out.collect()
+        let mut all: Vec<String> = left_out.collect();
+        if let Some(first) = self.loose.first() {
+            all.push(format!(
+                "images without a class, because they lie beside the folders of classes, are left out: {}, \
+                 the first of them {}",
+                self.loose.len(),
+                first.display()
+            ));
+        }
+        all
     }
+}
+
+/// How many images of validation and test are images of the training, byte by byte; a sentence for each
+/// set that has some.
+pub(crate) fn overlaps(
+    files: &[Summed<'_>],
+    [train, validation, test]: &[Vec<i64>; 3],
+) -> Vec<String> {
+    let sums = |rows: &[i64]| -> Vec<&str> {
+        rows.iter().map(|row| files[*row as usize].sha256.as_str()).collect()
+    };
+    let trained: BTreeSet<&str> = sums(train).into_iter().collect();
+    let sentence = |rows: &[i64], split: &str| {
+        let same = sums(rows).into_iter().filter(|sum| trained.contains(sum)).count();
+        (same > 0).then(|| {
+            format!("{same} of {} images for {split} are images of the training, too", rows.len())
+        })
+    };
+    [sentence(validation, "validation"), sentence(test, "test")].into_iter().flatten().collect()
 }
 
 /// An image as it was when its folder was looked through.
@@ -262,6 +321,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+fn is_image(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    ENDINGS.contains(&ending.as_str())
+}
+
 /// Adds the images below a folder, and files that are none.
 fn collect(
     folder: &Path,
@@ -275,10 +339,9 @@ fn collect(
             .hint("is a link among them that leads back?"));
     }
     for path in entries(folder)? {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         if path.is_dir() {
             collect(&path, depth + 1, images, others)?;
-        } else if ENDINGS.contains(&ending.as_str()) {
+        } else if is_image(&path) {
             images.push(path);
         } else {
             others.push(path);

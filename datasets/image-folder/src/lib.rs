@@ -106,7 +106,10 @@ fn load(place: &Path, options: &Options, cache: Option<&Path>) -> Result<Box<dyn
     let all = Samples { images, labels: Tensor::f_from_slice(&labels)? };
 
     let at = |error: Error| error.at(place.display().to_string());
-    let [train, validation, test] = folders.split(&options.split).map_err(at)?;
+    let splits = folders.split(&options.split).map_err(at)?;
+    let mut warnings = folders.warnings();
+    warnings.extend(folders::overlaps(&files, &splits));
+    let [train, validation, test] = splits;
     let train = all.select(&train)?.kept(options.train_samples).map_err(at)?;
     let shape = all.images.size();
     options.augmentation.validate(shape[2].min(shape[3]) as u32).map_err(at)?;
@@ -122,7 +125,7 @@ fn load(place: &Path, options: &Options, cache: Option<&Path>) -> Result<Box<dyn
         read: ReadImages::new(move |path| of_user(path, &form, &shape)),
         digest,
         origin: place.display().to_string(),
-        warnings: folders.warnings(),
+        warnings,
         library: env!("CARGO_CRATE_NAME"),
     }))
 }

@@ -91,6 +91,29 @@ fn given_splits_are_kept() {
 }
 
 #[test]
+fn what_given_splits_leave_unclear_is_said_or_refused() {
+    let root = tempfile::tempdir().unwrap();
+    for split in ["train", "test"] {
+        colours(&root.path().join(split));
+    }
+    write(&root.path().join("train/loose.png"), [9, 8], [1, 2, 3]);
+    let warnings = loaded(root.path(), json!({})).unwrap().warnings().join("\n");
+    assert!(warnings.contains("left out: 1, the first of them"), "{warnings}");
+    // All images of one colour are the same file.
+    assert!(warnings.contains("20 of 20 images for test are images of the training"), "{warnings}");
+
+    let refusal = || Folders::find(root.path()).unwrap_err().to_string();
+    colours(&root.path().join("val"));
+    colours(&root.path().join("Valid"));
+    assert!(refusal().contains("both Valid and val would be the validation images"));
+    fs::remove_dir_all(root.path().join("Valid")).unwrap();
+    fs::remove_dir_all(root.path().join("test")).unwrap();
+    write(&root.path().join("test/1.png"), [9, 8], [1, 2, 3]);
+    let error = refusal();
+    assert!(error.contains("test has no folder for each class, and 1 images"), "{error}");
+}
+
+#[test]
 fn images_of_many_sizes_need_one() {
     let root = tempfile::tempdir().unwrap();
     colours(root.path());
