@@ -34,24 +34,25 @@ pub(crate) fn check(content: &str, delimiter: char, columns: usize) -> Result<()
     let mut characters = content.char_indices().peekable();
     while let Some((at, character)) = characters.next() {
         match state {
-            State::Quoted { line: first } if character == '"' => {
-                if characters.next_if(|(_, next)| *next == '"').is_none() {
-                    let end = content[at..].find('\n').map_or(content.len(), |more| at + more);
-                    if line > first
-                        && are_rows(&content[quoted_line_start..end], delimiter, columns)
-                    {
-                        return refused(
-                            first,
-                            format!(
-                                "a quote opens here and closes on line {line}, and every line between looks \
-                                 like a row"
-                            ),
-                        );
-                    }
+            State::Quoted { line: first } => {
+                let is_end =
+                    character == '"' && characters.next_if(|(_, next)| *next == '"').is_none();
+                if !is_end {
+                    // A quote that is written twice, or text.
+                } else if line > first
+                    && are_rows(rest_of_line(content, quoted_line_start, at), delimiter, columns)
+                {
+                    return refused(
+                        first,
+                        format!(
+                            "a quote opens here and closes on line {line}, and every line between looks like \
+                             a row"
+                        ),
+                    );
+                } else {
                     state = State::Closed { line: first };
                 }
             }
-            State::Quoted { .. } => {}
             State::Begin if character == '"' => {
                 state = State::Quoted { line };
                 quoted_line_start = line_start;
@@ -75,6 +76,12 @@ pub(crate) fn check(content: &str, delimiter: char, columns: usize) -> Result<()
         State::Quoted { line } => refused(line, "a quote opens here and never closes".to_owned()),
         _ => Ok(()),
     }
+}
+
+/// From the beginning of a line to the end of the one that a byte lies in.
+fn rest_of_line(content: &str, start: usize, at: usize) -> &str {
+    let end = content[at..].find('\n').map_or(content.len(), |more| at + more);
+    &content[start..end]
 }
 
 /// Has every line as many cells as a row, read without quotes?
