@@ -391,6 +391,7 @@ fn from_value<T: serde::de::DeserializeOwned>(value: Value) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setting::Source;
     use serde_json::json;
 
     fn expand(parameter: &str, values: Vec<Value>) -> Result<Vec<Value>> {
