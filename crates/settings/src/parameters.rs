@@ -430,7 +430,7 @@ mod tests {
         assert!(error("optimizer", json!("adaam")).contains("did you mean 'adam'"));
         assert_eq!(error("epochs", json!(0)), "HARNESS_TEST: epochs = 0 must be at least 1");
         let wrong = error("learning_rate", json!("fast"));
-        assert_eq!(wrong, "HARNESS_TEST: training.learning_rate: expected a number, not 'fast'");
+        assert_eq!(wrong, "HARNESS_TEST: expected a number, not 'fast'");
         let half = error("epochs", json!(1.5));
         assert!(half.ends_with("expected a whole number from 0 on, not 1.5"), "{half}");
     }
