@@ -118,6 +118,10 @@ impl Table {
             return Err(at(Error::data("it is empty")));
         }
         let first = content.lines().next().unwrap_or_default();
+        if first.to_lowercase().starts_with("sep=") {
+            return Err(at(Error::data(format!("the first line, {first}, is a note for Excel"))
+                .hint("delete it: what separates the cells is found")));
+        }
         // What stands in quotes separates nothing.
         let count = |c: char| -> usize {
             first.split('"').step_by(2).map(|part| part.matches(c).count()).sum()

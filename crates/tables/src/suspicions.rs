@@ -38,8 +38,8 @@ pub fn suspicions(
         classes.names().iter().map(String::as_str).filter(|name| is_missing(name)).collect();
     if !missing.is_empty() {
         all.push(format!(
-            "'{}' in the column '{class}' is taken for a class: delete these rows if their class is unknown",
-            missing.join("' and '")
+            "a class of the column '{class}' is called {}: delete these rows if their class is unknown",
+            missing.join(" and another ")
         ));
     }
     let others = (0..table.header.len()).filter(|place| *place != target);
@@ -150,7 +150,7 @@ mod tests {
         assert!(said(&(headless + "1,2,iris-b\n"), None).contains("looks like a row"));
         let labels = ["x", "NA", "y"];
         let missing = table("a,class", |i| format!("{},{}", i % 5, labels[i % 3]));
-        assert!(said(&missing, None).contains("'NA' in the column 'class'"));
+        assert!(said(&missing, None).contains("a class of the column 'class' is called NA"));
         let two = table("a,class,label", |i| format!("{},{},{}", i % 5, i % 2, i % 2));
         let words = said(&two, None);
         assert!(words.contains("'label' is taken for the classes, and 'class' is not"), "{words}");

@@ -304,7 +304,7 @@ impl Columns {
 fn no_number(table: &Table, row: usize, place: usize) -> Error {
     let (cell, name) = (table.cell(row, place), &table.header[place]);
     let what = match cell.parse::<f64>() {
-        Ok(_) => format!("'{cell}' in the column '{name}' is too large for a number in 32 bits"),
+        Ok(_) => format!("'{cell}' in the column '{name}' is no finite number of 32 bits"),
         Err(_) => format!("'{cell}' is no number, and '{name}' is a column of numbers"),
     };
     table.at_row(row, Error::data(what).hint(format!(

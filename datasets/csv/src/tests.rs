@@ -159,8 +159,8 @@ fn words_for_missing_numbers_are_known_among_numbers() {
 fn one_cell_that_is_no_number_is_named() {
     for (odd, expected) in [
         ("5%", "line 9: '5%' is no number, and 'a' is a column of numbers"),
-        ("inf", "line 9: 'inf' in the column 'a' is too large"),
-        ("1e400", "line 9: '1e400' in the column 'a' is too large"),
+        ("inf", "line 9: 'inf' in the column 'a' is no finite"),
+        ("1e400", "line 9: '1e400' in the column 'a' is no finite"),
     ] {
         let cell = |row: usize| if row == 7 { odd.to_owned() } else { format!("{row}.25") };
         let all_train = json!({ "validation": 0.01, "test": 0.01 });
@@ -173,7 +173,7 @@ fn one_cell_that_is_no_number_is_named() {
     let path = folder.path().join("new.csv");
     fs::write(&path, "a\n1\n1e39\n").unwrap();
     let error = data.read_samples(&path, Device::Cpu).unwrap_err().to_string();
-    assert!(error.contains("line 3: '1e39' in the column 'a' is too large"), "{error}");
+    assert!(error.contains("line 3: '1e39' in the column 'a' is no finite"), "{error}");
 }
 
 #[test]
@@ -219,6 +219,7 @@ fn what_cannot_be_used_is_named_with_its_line() {
         ("a,b\n".to_owned(), "it has no rows"),
         ("a,a\n1,2\n".to_owned(), "two columns are called 'a'"),
         (" \n".to_owned(), "it is empty"),
+        ("sep=;\na;b\n1;2\n".to_owned(), "is a note for Excel"),
         (flowers().replace("1,red,4,rose", "1,\"red,4,rose"), "line 6: a quote opens here"),
         (
             flowers().replace("1,red,4,rose", "1,red,4"),
