@@ -6,12 +6,24 @@ pub mod slurm;
 pub mod terminal;
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// What SIGHUP does to the program: `SIG_DFL` or, as under `nohup`, `SIG_IGN`.
+pub fn set_hang_up(command: &mut Command, action: libc::sighandler_t) {
+    // SAFETY: between fork and exec nothing but signal(2) is called, which is allowed there.
+    unsafe {
+        command.pre_exec(move || {
+            libc::signal(libc::SIGHUP, action);
+            Ok(())
+        });
+    }
+}
 
 /// A training of well under a second.
 pub const TINY: &str = "--models mlp --set mlp.hidden=[16] --epochs 1 --seeds 0..2";
@@ -95,7 +107,8 @@ impl Sandbox {
     }
 
     /// The program with arguments separated by spaces, ready to start: no variable of the
-    /// harness is set, and output is not captured yet.
+    /// harness is set, output is not captured yet, and a closed terminal means what it does in one, even
+    /// if the tests run under `nohup`.
     #[must_use]
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(&self.program);
@@ -111,6 +124,7 @@ impl Sandbox {
         // Nothing of this machine's cache, and no network unless a test serves it.
         command.env("HF_HOME", self.path("hub-home")).env("HF_HUB_OFFLINE", "1");
         command.env("HARNESS_CACHE", self.path("cache"));
+        set_hang_up(&mut command, libc::SIG_DFL);
         command
     }
 

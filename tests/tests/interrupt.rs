@@ -1,6 +1,6 @@
 //! Grids that are killed or interrupted go on where they stopped.
 
-use end_to_end::{Running, Sandbox, assert_same_reports, wait_until};
+use end_to_end::{Running, Sandbox, assert_same_reports, set_hang_up, wait_until};
 
 /// Trials of a few seconds each, so that there is a middle.
 const GRID: &str = "grid --strategies set,dense --models mlp --set mlp.hidden=[32] --epochs 12 \
@@ -55,6 +55,18 @@ fn ctrl_c_saves_says_so_and_the_same_command_continues() {
 #[test]
 fn a_closed_terminal_stops_a_grid_as_ctrl_c_does() {
     stops_and_continues(libc::SIGHUP);
+}
+
+#[test]
+fn under_nohup_a_grid_outlives_its_terminal() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(GRID);
+    set_hang_up(&mut command, libc::SIG_IGN);
+    let grid = Running::of(&mut command);
+    wait_until("a result", || !sandbox.results().is_empty());
+    grid.signal(libc::SIGHUP);
+    assert_eq!(grid.end().code, Some(0));
+    assert_eq!(sandbox.results().len(), 4);
 }
 
 fn stops_and_continues(signal: libc::c_int) {
