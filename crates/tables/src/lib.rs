@@ -101,6 +101,8 @@ pub struct Table {
     lines: Vec<usize>,
     /// Of the unpacked file.
     sha256: String,
+    /// What separates its cells.
+    pub delimiter: char,
 }
 
 impl Table {
@@ -146,7 +148,8 @@ impl Table {
             return Err(at(Error::data("it has no rows below the names of the columns")));
         }
         let lines = rows.iter().map(|row| line(&content, row)).collect();
-        Ok(Self { path: path.to_owned(), header, rows, lines, sha256: file::sha256(&bytes) })
+        let sha256 = file::sha256(&bytes);
+        Ok(Self { path: path.to_owned(), header, rows, lines, sha256, delimiter })
     }
 
     /// Rows below the names of the columns.

@@ -48,18 +48,34 @@ impl Decimal {
         number.map_or(Cell::Other, Cell::Number)
     }
 
-    /// That by which most cells are numbers, with how many are none.
-    fn of<'a>(cells: impl Iterator<Item = &'a str> + Clone) -> (Self, usize) {
+    /// That by which most cells are numbers, with how many are none. A comma is a decimal one only in a
+    /// table whose cells something else separates, if no cell has a point, and if they are not all as in 1,000.
+    fn of<'a>(delimiter: char, cells: impl Iterator<Item = &'a str> + Clone) -> (Self, usize) {
+        let mut with_comma = cells.clone().filter(|cell| cell.contains(',')).peekable();
+        let may_be = delimiter != ','
+            && with_comma.peek().is_some()
+            && !with_comma.all(counts_thousands)
+            && !cells.clone().any(|cell| cell.contains('.'));
         let others =
             |decimal: Self| cells.clone().filter(|cell| decimal.read(cell) == Cell::Other).count();
         match others(Self::Point) {
-            0 => (Self::Point, 0),
+            by_point if by_point == 0 || !may_be => (Self::Point, by_point),
             by_point => match others(Self::Comma) {
                 by_comma if by_comma < by_point => (Self::Comma, by_comma),
                 _ => (Self::Point, by_point),
             },
         }
     }
+}
+
+/// Is it written as thousands are, in groups of three digits?
+fn counts_thousands(cell: &str) -> bool {
+    let mut groups = cell.trim_start_matches(['+', '-']).split(',');
+    let is = |group: &str, digits: std::ops::RangeInclusive<usize>| {
+        digits.contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let first = groups.next().is_some_and(|first| is(first, 1..=3) && !first.starts_with('0'));
+    first && groups.all(|group| is(group, 3..=3))
 }
 
 /// What becomes of a column.
@@ -121,7 +137,7 @@ impl Columns {
                 warnings.push(format!("the column '{name}' is empty and left out"));
                 continue;
             }
-            let (decimal, others) = Decimal::of(present());
+            let (decimal, others) = Decimal::of(table.delimiter, present());
             let read = |cell| decimal.read(cell);
             // Words such as "none" are missing numbers among numbers, and texts among texts.
             let count = present().filter(|cell| matches!(read(cell), Cell::Number(_))).count();

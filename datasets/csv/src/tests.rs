@@ -189,6 +189,19 @@ fn decimal_commas_are_read_and_said() {
     let ((commas, words), (points, none)) = (inputs(&with_commas), inputs(&with_points));
     assert_eq!(commas, points);
     assert!(words.contains("have decimal commas: ") && none.is_empty(), "{words}; {none}");
+    // 1,000 may be a thousand, and among points a comma is no decimal one.
+    let all_train = || json!({ "validation": 0.01, "test": 0.01 });
+    for (separator, odd) in [(',', "\"1,000\""), (',', "\"0,5\""), (';', "1,000"), (';', "0,5")] {
+        let text = numbers(separator, |row| match row {
+            7 => odd.to_owned(),
+            _ => format!("{row}.25"),
+        });
+        let error = of(&text, all_train()).unwrap_err().to_string();
+        let bare = odd.trim_matches('"');
+        assert!(error.contains(&format!("line 9: '{bare}' is no number")), "{error}");
+    }
+    let thousands = numbers(';', |row| format!("{},{:03}", row % 9 + 1, row));
+    assert!(of(&thousands, all_train()).is_err());
 }
 
 #[test]
