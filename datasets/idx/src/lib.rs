@@ -7,7 +7,7 @@
 //! The test set is the given one. Validation is held out of the training images, class by class.
 //! Pixels are normalised by the mean and the standard deviation of the images that are trained on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -186,6 +186,7 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     if train_images.size()[1..] != test_images.size()[1..] {
         return Err(at(Error::data("training and test images are of different sizes")));
     }
+    let warnings = overlap(&train_images, &test_images)?.into_iter().collect();
     // Labels need not begin at 0 or be without gaps: EMNIST's letters are 1 to 26.
     let known: Vec<u8> =
         train_labels.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
@@ -223,9 +224,22 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
         read: ReadImages::new(move |path| of_user(path, &shape)),
         digest: files.digest()?,
         origin: origin(place),
-        warnings: Vec::new(),
+        warnings,
         library: env!("CARGO_CRATE_NAME"),
     }))
+}
+
+/// How many images for the test are images of the training, pixel by pixel, if some are.
+fn overlap(train: &Tensor, test: &Tensor) -> Result<Option<String>> {
+    let pixels =
+        |images: &Tensor| -> Result<Vec<u8>> { Ok(Vec::<u8>::try_from(images.f_flatten(0, -1)?)?) };
+    let (trained, tested) = (pixels(train)?, pixels(test)?);
+    let size = train.size()[1..].iter().product::<i64>().max(1) as usize;
+    let known: HashSet<&[u8]> = trained.chunks_exact(size).collect();
+    let tested = tested.chunks_exact(size);
+    let (all, same) = (tested.len(), tested.filter(|image| known.contains(image)).count());
+    Ok((same > 0)
+        .then(|| format!("{same} of {all} images for test are images of the training, too")))
 }
 
 fn origin(place: &Path) -> String {

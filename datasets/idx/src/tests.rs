@@ -82,6 +82,7 @@ fn labels_become_classes_and_pixels_are_normalised() {
     assert!((images.double_value(&[0, 0, 1, 2]) + 1.0).abs() < 1e-5);
     assert!((images.double_value(&[1, 0, 0, 0]) - 1.0).abs() < 1e-5);
     assert_eq!(data.library(), "dataset_idx");
+    assert_eq!(data.warnings(), ["6 of 6 images for test are images of the training, too"]);
     let samples = data.read_samples(&root.path().join(NAMES[2]), Device::Cpu).unwrap();
     assert_eq!(samples.positions, [0, 1, 2, 3, 4, 5]);
 }
