@@ -104,8 +104,12 @@ impl NewestAttempt {
         match &self.holder {
             Some(holder) => holder.is_alive(silence),
             // Half a file: being written by a file system that cannot create it whole, or the
-            // remainder of a power cut.
-            None => silence < SILENCE,
+            // remainder of a power cut. One that is dated far ahead is not being written now, and nobody
+            // would wait for that time.
+            None => {
+                let ahead = self.touched.duration_since(now).unwrap_or_default();
+                silence.max(ahead) < SILENCE
+            }
         }
     }
 }
@@ -376,6 +380,21 @@ mod tests {
         fs::write(&path, to_bytes(&holder)).unwrap();
         let touched = SystemTime::now() - silence;
         OpenOptions::new().write(true).open(&path).unwrap().set_modified(touched).unwrap();
+    }
+
+    #[test]
+    fn nobody_waits_for_a_damaged_attempt_of_the_future() {
+        let trial = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder(trial.path())).unwrap();
+        let path = attempt_path(&folder(trial.path()), 1);
+        for (ahead, is_held) in [(0, true), (1, true), (3_600, false)] {
+            fs::write(&path, "{").unwrap();
+            let touched = SystemTime::now() + Duration::from_secs(ahead);
+            OpenOptions::new().write(true).open(&path).unwrap().set_modified(touched).unwrap();
+            let held = matches!(attempts(trial.path()).unwrap(), Attempts::Held(_));
+            assert_eq!(held, is_held, "{ahead}");
+        }
+        assert_eq!(ours(claim(trial.path()).unwrap()).attempt(), 2);
     }
 
     #[test]
