@@ -15,11 +15,12 @@ const MISSING: [&str; 8] = ["na", "n/a", "nan", "null", "none", "nil", "#n/a", "
 const FEWEST: usize = 10;
 
 /// What a user should hear before a network is trained on the tables: each of it changes what scores
-/// mean. `is_given` says whether the user named the column of the classes, `option` is the data set whose
-/// options choose columns.
+/// mean. `is_input` tells which columns a network is given, `is_given` whether the user named the column of
+/// the classes, and `option` is the data set whose options choose columns.
 pub fn suspicions(
     tables: &Tables,
     (target, classes): (usize, &Classes),
+    is_input: impl Fn(&str) -> bool,
     is_given: bool,
     option: &str,
 ) -> Vec<String> {
@@ -59,9 +60,9 @@ pub fn suspicions(
              {option}.target=NAME chooses"
         ));
     }
-    for place in others {
+    for place in others.filter(|place| is_input(&table.header[*place])) {
         let name = table.header[place].as_str();
-        if name != UNNAMED && table.len() >= FEWEST && counts_rows(table, place) {
+        if table.len() >= FEWEST && counts_rows(table, place) {
             all.push(format!(
                 "the column '{name}' counts the rows, and their order may tell the class: it means \
                  nothing for other rows"
@@ -70,9 +71,12 @@ pub fn suspicions(
             all.push(format!("the column '{name}' has one value for each class and tells it"));
         }
     }
+    let known: BTreeSet<Vec<&str>> = match (&tables.validation, &tables.test) {
+        (None, None) => BTreeSet::new(),
+        _ => (0..table.len()).map(|row| table.cells(row)).collect(),
+    };
     for (own, split) in [(&tables.validation, "validation"), (&tables.test, "test")] {
         let Some(own) = own else { continue };
-        let known: BTreeSet<Vec<&str>> = (0..table.len()).map(|row| table.cells(row)).collect();
         let same = (0..own.len()).filter(|row| known.contains(&own.cells(*row))).count();
         if same > 0 {
             all.push(format!(
@@ -129,7 +133,7 @@ mod tests {
         let tables = Tables::read(folder.path()).unwrap();
         let target = crate::target(&tables.train, None).unwrap();
         let classes = Classes::of(&tables.train, target).unwrap();
-        suspicions(&tables, (target, &classes), false, "csv").join("\n")
+        suspicions(&tables, (target, &classes), |name| name != "ignored", false, "csv").join("\n")
     }
 
     fn table(header: &str, row: impl Fn(usize) -> String) -> String {
@@ -160,6 +164,8 @@ mod tests {
         assert!(said(&y, None).contains("and 'species' is not"));
         let counts = table("id,a,class", |i| format!("{i},{},{}", i % 5, i % 2));
         assert!(said(&counts, None).contains("the column 'id' counts the rows"));
+        // What the network does not see tells it nothing.
+        assert_eq!(said(&counts.replace("id,", "ignored,"), None), "");
         let usual = table("a,class", |i| format!("{i}5,{}", i % 2));
         let words = said(&usual, Some("a,class\n05,0\n777,1\n"));
         assert!(words.contains("1 of 2 rows for test are rows of the training"), "{words}");

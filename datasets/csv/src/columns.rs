@@ -224,6 +224,11 @@ impl Columns {
         kinds.map(|(kind, names)| format!("{kind}: {}", names.join(", "))).collect()
     }
 
+    /// Is the column of that name an input?
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.all.iter().any(|column| column.name == name)
+    }
+
     /// How many inputs a sample has.
     pub(crate) fn inputs(&self) -> usize {
         let inputs = self.all.iter().map(|column| match &column.meaning {

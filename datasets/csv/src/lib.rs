@@ -127,7 +127,8 @@ fn load(sources: &DataSources, options: &Options) -> Result<Box<dyn Dataset>> {
     let drawn = Drawn::new(&tables, classified, &options.split, options.train_samples)?;
     let (columns, mut warnings) = Columns::of(table, target, &options.ignore, &drawn.train)?;
     let given = options.target.is_some();
-    warnings.extend(dst_tables::suspicions(&tables, (target, &classes), given, "csv"));
+    let is_input = |name: &str| columns.has(name);
+    warnings.extend(dst_tables::suspicions(&tables, (target, &classes), is_input, given, "csv"));
     let held_out = |drawn: &Option<Vec<i64>>, own: &Option<Table>| {
         let Some(own) = own else {
             let rows = drawn.as_deref().unwrap_or_default();

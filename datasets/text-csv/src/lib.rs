@@ -158,7 +158,8 @@ fn load(
     let mut warnings = empty_texts(table, &columns)?;
     warnings.extend(of_vocabulary);
     let given = options.target.is_some();
-    warnings.extend(dst_tables::suspicions(&tables, (target, &classes), given, NAME));
+    let is_input = |name: &str| columns.iter().any(|column| column == name);
+    warnings.extend(dst_tables::suspicions(&tables, (target, &classes), is_input, given, NAME));
     Ok(Box::new(TextDataset {
         task: Task::Classification { classes: classes.names().len() as i64 },
         metric: Metric::Accuracy,
