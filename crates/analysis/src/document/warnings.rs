@@ -129,7 +129,7 @@ fn mixed_code(trials: &[TrialRecord]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::sample::{baseline, failed, group, spec};
-    use crate::{Analysis, Experiment};
+    use crate::{Analysis, Experiment, Seen};
     use serde_json::json;
 
     #[test]
@@ -146,6 +146,19 @@ mod tests {
         let said = mixed_code(&trials);
         assert!(said[0].starts_with("Trials were made by 2 versions of strategy-x"), "{said:?}");
         assert!(said[1].starts_with("Of 1 of the trials it is not known"), "{said:?}");
+    }
+
+    #[test]
+    fn lost_looks_are_said() {
+        let trials = group(&baseline(), 0.0, &[0.9, 0.9, 0.9]);
+        let analysis = Analysis { control: "baseline".to_owned(), ..Analysis::default() };
+        let said = |seen: &Seen| {
+            let experiment = Experiment { seen, ..Experiment::new(&trials, &analysis) };
+            format!("{:?}", warnings(&Study::new(&experiment).unwrap()))
+        };
+        let lost = Seen::from([(LOST_LOOKS.to_owned(), BTreeSet::new())]);
+        assert!(said(&lost).contains("looks.json"), "{}", said(&lost));
+        assert!(!said(&Seen::new()).contains("looks.json"));
     }
 
     #[test]
